@@ -1,0 +1,141 @@
+// The engine: one model in memory, and sessions that decode with it. It knows models, not editors.
+//
+// Everything here belongs to one thread (the engine thread), except engine_tokenize,
+// engine_token_bytes and engine_info, which read immutable data and may be called from any thread
+// while the engine is open. Between two calls the engine holds no state but the sessions, so calls
+// on different sessions may interleave freely (a callback may use another session).
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+typedef struct Engine Engine;
+typedef struct Session Session;
+
+// Order of the parts of a fill-in-the-middle prompt.
+typedef enum FimOrder {
+    FIM_NONE,         // the model has no FIM tokens
+    FIM_PREFIX_FIRST, // PRE prefix SUF suffix MID
+    FIM_SUFFIX_FIRST, // PRE SUF suffix MID prefix, where the model was trained on it
+} FimOrder;
+
+typedef struct EngineOptions {
+    const char *path;   // a GGUF file (v2, v3); NULL: use image
+    const void *image;  // a GGUF file already in memory, borrowed until engine_close
+    size_t image_bytes; //
+    int n_threads;      // OpenMP team; 0: one per core that this process may use
+    const char *isa;    // "ref", "avx2", "avx512"; NULL: the best this machine has
+} EngineOptions;
+
+// Facts about the open model, valid until engine_close. Token ids are -1 where absent.
+typedef struct EngineInfo {
+    Str name, arch, license, quantisation;
+    const char *isa;
+    size_t file_bytes, cache_bytes_per_token;
+    uint64_t n_params;
+    int n_layers, n_vocab, n_ctx_train, n_embd, n_mtp_layers, n_threads;
+    FimOrder fim_order;
+    int bos, eos, fim_prefix, fim_suffix, fim_middle, file_sep, repo_name;
+    bool add_bos;    // prompts start with bos
+    bool chat;       // an instruction-tuned model: it has a chat template
+    double open_ms;  // time engine_open took
+    Str sha256_hint; // general.* digest keys if the file has any, else empty
+} EngineInfo;
+
+// Opens and checks a model. NULL with ERROR_NOT_FOUND, ERROR_DAMAGED or ERROR_UNSUPPORTED (what
+// was found, what was wanted). The weights are mapped, not copied.
+Engine *engine_open(const EngineOptions *options, Error *err);
+// All sessions must be closed before. engine_close(NULL) is allowed.
+void engine_close(Engine *engine);
+const EngineInfo *engine_info(const Engine *engine);
+
+// Token ids of text, appended to out; returns how many. `cap` bounds the output: a result larger
+// than cap means that out was too small (nothing past cap is written). Special tokens in the text
+// become control tokens only with parse_special. Never adds BOS. Any thread.
+size_t engine_tokenize(const Engine *engine, Str text, bool parse_special, int *out, size_t cap);
+// The bytes that a token stands for (control tokens: their literal text), borrowed for the
+// engine's life. ids out of range give the empty slice. Any thread.
+Str engine_token_bytes(const Engine *engine, int id);
+// True for control tokens (never shown to a user) and for those that end a generation.
+bool engine_token_is_control(const Engine *engine, int id);
+bool engine_token_ends(const Engine *engine, int id);
+
+// A sequence with its own cache of n_ctx tokens (0: the model's training length, at most 8192).
+// NULL with ERROR_NO_MEMORY or ERROR_INVALID.
+Session *session_new(Engine *engine, int n_ctx, Error *err);
+void session_free(Session *session);
+int session_n_ctx(const Session *session);
+// The ids whose state the cache holds, borrowed until the next call on the session.
+const int *session_ids(const Session *session, int *n);
+
+// Polled at least once a token and once a prefill chunk; true stops the work with ERROR_CANCELLED.
+// It may run other sessions of the same engine.
+typedef struct EngineCancel {
+    bool (*poll)(void *user); // NULL: never cancelled
+    void *user;
+} EngineCancel;
+
+typedef struct SyncStats {
+    int n_tokens, n_reused, n_evaluated;
+    double ms;
+} SyncStats;
+
+// Makes the session hold exactly these ids (1 <= n < n_ctx), keeping the longest common prefix of
+// what it holds; the logits after the last id are then at hand. Cancelled: what was evaluated stays
+// valid and is reused by the next sync.
+bool session_sync(Session *session, const int *ids, int n, EngineCancel cancel, SyncStats *stats,
+                  Error *err);
+// The logits [n_vocab] after the last id; valid until the next call on any session.
+const float *session_logits(const Session *session);
+// Appends one id. ERROR_TOO_LARGE when the cache is full.
+bool session_append(Session *session, int id, Error *err);
+// Log-probabilities of ids[1..n-1] given what is before each, and the argmax there, into
+// logprobs[n] and argmax[n] (element 0 unused). The session then holds ids. 1 <= n <= n_ctx.
+bool session_score(Session *session, const int *ids, int n, float *logprobs, int *argmax,
+                   EngineCancel cancel, Error *err);
+
+// Sampling: temperature, then top-k, top-p, min-p as in docs/engine.md; temperature 0 is greedy
+// with the lowest id on ties, and then the other fields do not matter.
+typedef struct SamplerOptions {
+    float temperature, top_p, min_p; // top_p 1 and min_p 0: off
+    int top_k;                       // 0: off
+    uint64_t seed;
+} SamplerOptions;
+
+typedef struct GeneratedToken {
+    int id;
+    Str bytes;   // with healing: of the whole token, the part in `forced` included
+    float prob;  // of this token under the untempered model, after the constraint of `forced`
+    int n_after; // how many tokens were generated before it
+} GeneratedToken;
+
+// Called for each token before it is appended; false stops the generation there (the token
+// counts as generated but is not in the cache). It may run other sessions.
+typedef bool (*OnToken)(void *user, const GeneratedToken *token);
+
+typedef struct GenerateOptions {
+    SamplerOptions sampler;
+    int max_tokens;
+    Str forced; // token healing: the output starts with exactly these bytes
+    OnToken on_token;
+    void *user;
+    EngineCancel cancel;
+} GenerateOptions;
+
+typedef enum GenerateStop { STOP_END_TOKEN, STOP_LENGTH, STOP_CALLER, STOP_FULL } GenerateStop;
+
+typedef struct GenerateResult {
+    int n_tokens;
+    GenerateStop stop;
+    double ms;
+} GenerateResult;
+
+// Continues the session after a sync. End tokens are not passed to on_token and control tokens are
+// never chosen. false with ERROR_CANCELLED (result still says how far it came).
+bool session_generate(Session *session, const GenerateOptions *options, GenerateResult *result,
+                      Error *err);

@@ -1,0 +1,77 @@
+// The kernel table: every inner loop of the engine, once per instruction set.
+//
+// kernels_ref.c is plain C, always built, and the oracle of the others. dispatch.c chooses one
+// table at engine_open. Kernels are pure: no allocation, no threads, no globals; callers split
+// rows over the OpenMP team. Pointers never alias unless stated. NaN in gives NaN out.
+//
+// Quantised weights are multiplied with activations rounded to 8 bits, one scale per 32 elements:
+// a finer grid than the 256 of ggml's Q8_K, so results lie closer to F32. F32, F16 and BF16
+// weights are multiplied with the F32 activations.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gguf.h"
+
+enum { ACT_BLOCK = 32, TILE_ROWS = 16 };
+
+// One activation vector of n elements: F32, and if quantised its 8-bit form.
+// x[i] ~ scale[i/32] * q[i];  sum[b] = scale[b] * (sum of q in block b).
+// n is a multiple of 32 wherever q is used. q is 64-byte aligned.
+typedef struct ActRow {
+    const float *x;     // [n]
+    const int8_t *q;    // [n], values -127..127
+    const float *scale; // [n/32]
+    const float *sum;   // [n/32]
+} ActRow;
+
+typedef struct Kernels {
+    const char *name;
+
+    // q, scale, sum from x[n]; n % 32 == 0.
+    void (*quantize)(const float *x, int n, int8_t *q, float *scale, float *sum);
+
+    // Decode: y[r] = sum_k W[r][k] * a[k] for r in [0, n_rows). w points at the first row, rows are
+    // row_bytes apart, n_in elements each.
+    void (*gemv)(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                 const ActRow *a, float *y);
+
+    // Prefill: y[t * y_stride + r] for r in [0, n_rows), t in [0, n_acts). For quantised types each
+    // group of TILE_ROWS rows is unpacked once into an int8 tile inside `scratch` (at least
+    // gemm_scratch_bytes(n_in) bytes, 64-byte aligned, private to the calling thread) and
+    // multiplied with all n_acts vectors.
+    void (*gemm)(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                 const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch);
+
+    // out[n] = row of any type as F32.
+    void (*dequantize)(TensorType type, const void *row, int n, float *out);
+
+    // F32 vectors of any length (no alignment needed).
+    float (*dot)(const float *a, const float *b, int n);
+    void (*axpy)(float alpha, const float *x, float *y, int n);           // y += alpha * x
+    void (*rms_norm)(const float *x, const float *w, float eps, int n, float *y); // y may be x
+    void (*silu_mul)(const float *gate, const float *up, int n, float *y); // y may be gate
+    void (*softmax)(float *x, int n);                                      // in place, n >= 1
+
+    // The cache holds IEEE half floats.
+    void (*to_f16)(const float *x, int n, uint16_t *y);
+    float (*dot_f16)(const float *a, const uint16_t *b, int n);
+    void (*axpy_f16)(float alpha, const uint16_t *x, float *y, int n); // y += alpha * x
+} Kernels;
+
+size_t gemm_scratch_bytes(int n_in);
+
+extern const Kernels kernels_ref;
+#if defined(__x86_64__)
+extern const Kernels kernels_avx2, kernels_avx512;
+#endif
+
+// By name ("ref", "avx2", "avx512"), or the best for this CPU when name is NULL. NULL if the name
+// is unknown or this CPU lacks it.
+const Kernels *kernels_find(const char *name);
+
+// Scalar helpers shared by all (exact, round to nearest even).
+float half_to_float(uint16_t h);
+uint16_t float_to_half(float f);

@@ -1,0 +1,38 @@
+// The languages that r1ls parses: one table row each.
+//
+// Adding a language is adding its npm package to package.json, a row here and its .scm files in
+// queries/. Everything is constant data; any thread.
+#pragma once
+
+#include <stddef.h>
+
+#include <tree_sitter/api.h>
+
+// Query sources, embedded in the binary at build time; NULL where a language has none.
+// Captures: definitions: @definition.KIND around @name, plus @doc; references: @reference;
+// scopes: @scope, @local; bodies: @function around @signature-less @body and @name.
+typedef struct LanguageQueries {
+    const char *definitions, *references, *scopes, *bodies;
+} LanguageQueries;
+
+typedef struct Language {
+    const char *id;                 // LSP languageId, "c"
+    const char *title;              // "C"
+    const char *const *extensions;  // NULL-terminated, with the dot: ".c"
+    const char *const *file_names;  // NULL-terminated: "Makefile"
+    const char *const *aliases;     // NULL-terminated: other LSP languageIds
+    const char *line_comment;       // "//"; NULL where there is none
+    const char *block_open, *block_close; // "/*", "*/"; NULL where there is none
+    int indent_width;               // of a new file; an existing file's own indentation wins
+    int indent_tabs;                // 1: new files indent with tabs
+    const TSLanguage *(*grammar)(void);
+    LanguageQueries queries;
+} Language;
+
+// All rows.
+const Language *languages(size_t *n);
+// By LSP languageId (exact, then aliases); NULL if unknown.
+const Language *language_by_id(const char *id);
+// By file name or path (special names first, then extension, without regard to case);
+// NULL if unknown.
+const Language *language_by_path(const char *path);

@@ -1,0 +1,155 @@
+// Slices and buffers.
+#include "base/str.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+Str str_from(const char *c_str)
+{
+    return (Str){c_str, c_str ? strlen(c_str) : 0};
+}
+
+bool str_equal(Str a, Str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+int str_compare(Str a, Str b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n ? memcmp(a.ptr, b.ptr, n) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+bool str_starts(Str s, Str prefix)
+{
+    return s.len >= prefix.len && str_equal(str_slice(s, 0, prefix.len), prefix);
+}
+
+bool str_ends(Str s, Str suffix)
+{
+    return s.len >= suffix.len && str_equal(str_slice(s, s.len - suffix.len, s.len), suffix);
+}
+
+Str str_slice(Str s, size_t start, size_t end)
+{
+    if (end > s.len) end = s.len;
+    if (start > end) start = end;
+    return s.ptr ? (Str){s.ptr + start, end - start} : (Str){NULL, 0};
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+Str str_trim(Str s)
+{
+    size_t start = 0, end = s.len;
+    while (start < end && is_blank(s.ptr[start]))
+        start++;
+    while (end > start && is_blank(s.ptr[end - 1]))
+        end--;
+    return str_slice(s, start, end);
+}
+
+size_t str_find(Str s, Str needle, size_t from)
+{
+    if (from > s.len) return s.len;
+    if (needle.len == 0) return from;
+    const char *hit = memmem(s.ptr + from, s.len - from, needle.ptr, needle.len);
+    return hit ? (size_t)(hit - s.ptr) : s.len;
+}
+
+unsigned long long str_hash(Str s, unsigned long long seed)
+{
+    uint64_t hash = 0xcbf29ce484222325ull ^ seed;
+    for (size_t i = 0; i < s.len; i++)
+        hash = (hash ^ (unsigned char)s.ptr[i]) * 0x100000001b3ull;
+    return hash;
+}
+
+static bool continues(unsigned char c, unsigned char low, unsigned char high)
+{
+    return c >= low && c <= high;
+}
+
+size_t str_utf8_len(Str s)
+{
+    const unsigned char *b = (const unsigned char *)s.ptr;
+    if (s.len == 0) return 0;
+    if (b[0] < 0x80) return 1;
+    if (b[0] >= 0xC2 && b[0] <= 0xDF) return s.len >= 2 && continues(b[1], 0x80, 0xBF) ? 2 : 0;
+    if (b[0] >= 0xE0 && b[0] <= 0xEF) {
+        unsigned char low = b[0] == 0xE0 ? 0xA0 : 0x80, high = b[0] == 0xED ? 0x9F : 0xBF;
+        bool ok = s.len >= 3 && continues(b[1], low, high) && continues(b[2], 0x80, 0xBF);
+        return ok ? 3 : 0;
+    }
+    if (b[0] >= 0xF0 && b[0] <= 0xF4) {
+        unsigned char low = b[0] == 0xF0 ? 0x90 : 0x80, high = b[0] == 0xF4 ? 0x8F : 0xBF;
+        bool ok = s.len >= 4 && continues(b[1], low, high) && continues(b[2], 0x80, 0xBF) &&
+                  continues(b[3], 0x80, 0xBF);
+        return ok ? 4 : 0;
+    }
+    return 0;
+}
+
+void strbuf_deinit(StrBuf *buf)
+{
+    free(buf->ptr);
+    *buf = (StrBuf){0};
+}
+
+void strbuf_clear(StrBuf *buf)
+{
+    buf->len = 0;
+    if (buf->ptr) buf->ptr[0] = '\0';
+}
+
+void strbuf_reserve(StrBuf *buf, size_t extra)
+{
+    size_t wanted = buf->len + extra + 1;
+    if (wanted <= buf->cap) return;
+    size_t cap = buf->cap ? buf->cap : 64;
+    while (cap < wanted)
+        cap += cap / 2 + 1;
+    buf->ptr = mem_resize(buf->ptr, cap);
+    buf->cap = cap;
+}
+
+void strbuf_append(StrBuf *buf, Str s)
+{
+    strbuf_reserve(buf, s.len);
+    if (s.len) memcpy(buf->ptr + buf->len, s.ptr, s.len);
+    buf->len += s.len;
+    buf->ptr[buf->len] = '\0';
+}
+
+void strbuf_append_char(StrBuf *buf, char c)
+{
+    strbuf_append(buf, (Str){&c, 1});
+}
+
+void strbuf_printf(StrBuf *buf, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    if (n < 0) abort();
+    strbuf_reserve(buf, (size_t)n);
+    vsnprintf(buf->ptr + buf->len, (size_t)n + 1, fmt, again);
+    va_end(again);
+    buf->len += (size_t)n;
+}
+
+Str strbuf_str(const StrBuf *buf)
+{
+    return (Str){buf->ptr, buf->len};
+}

@@ -1,0 +1,51 @@
+// Byte slices and a growing byte buffer. Bytes, not characters: nothing here assumes UTF-8.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// A borrowed slice; ptr may be NULL only when len is 0. Not NUL-terminated unless stated.
+typedef struct Str {
+    const char *ptr;
+    size_t len;
+} Str;
+
+// For printf: printf("%.*s", STR_FMT(s)).
+#define STR_FMT(s) (int)(s).len, (s).ptr ? (s).ptr : ""
+// A slice of a string literal.
+#define STR(literal) ((Str){"" literal, sizeof(literal) - 1})
+
+// A slice of a NUL-terminated string; NULL gives the empty slice.
+Str str_from(const char *c_str);
+bool str_equal(Str a, Str b);
+// memcmp order, shorter first among equal prefixes.
+int str_compare(Str a, Str b);
+bool str_starts(Str s, Str prefix);
+bool str_ends(Str s, Str suffix);
+// s[start, end), both clamped to s.
+Str str_slice(Str s, size_t start, size_t end);
+// Without spaces, tabs, CR and LF at either end.
+Str str_trim(Str s);
+// Offset of the first needle at or after from, or s.len.
+size_t str_find(Str s, Str needle, size_t from);
+// 64-bit FNV-1a; seed 0 for a plain hash.
+unsigned long long str_hash(Str s, unsigned long long seed);
+// The length in bytes (1..4) of the valid UTF-8 character at s.ptr[0], or 0 if it is not one
+// (empty, truncated, overlong, surrogate, > U+10FFFF). Unicode 15, table 3-7.
+size_t str_utf8_len(Str s);
+
+// A growing buffer. Zero-initialise; the contents are NUL-terminated once non-empty.
+typedef struct StrBuf {
+    char *ptr;
+    size_t len;
+    size_t cap;
+} StrBuf;
+
+void strbuf_deinit(StrBuf *buf);
+void strbuf_clear(StrBuf *buf);
+void strbuf_reserve(StrBuf *buf, size_t extra);
+void strbuf_append(StrBuf *buf, Str s);
+void strbuf_append_char(StrBuf *buf, char c);
+void strbuf_printf(StrBuf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// The contents as a borrowed slice, valid until the next change.
+Str strbuf_str(const StrBuf *buf);

@@ -1,0 +1,57 @@
+// One completion, from a snapshot and a cursor to a suggestion: the one way for editor and CLI.
+#pragma once
+
+#include "base/arena.h"
+#include "engine/engine.h"
+#include "prompt/ending.h"
+#include "prompt/fim.h"
+
+// X(name, explanation): why there is nothing to show.
+#define WHY_NOTHING(X)                                                                             \
+    X(WHY_SHOWN, "shown")                                                                          \
+    X(WHY_EMPTY, "the model ended at once")                                                        \
+    X(WHY_UNSURE, "the model is unsure (mean probability under the threshold)")                    \
+    X(WHY_OVERLAP, "only text that already follows the cursor was generated")                      \
+    X(WHY_SYNTAX, "the text would add a syntax error")                                             \
+    X(WHY_NO_FIM, "the model has no fill-in-the-middle tokens")                                    \
+    X(WHY_IN_WORD, "the cursor is inside a word")                                                  \
+    X(WHY_TOO_LARGE, "the document is too large")                                                  \
+    X(WHY_HEALING, "no token of the model continues the typed text")
+
+typedef enum WhyNothing {
+#define X(name, text) name,
+    WHY_NOTHING(X)
+#undef X
+} WhyNothing;
+// A sentence for people and logs; never NULL.
+const char *why_nothing_text(WhyNothing why);
+
+typedef struct CompleteRequest {
+    const TextSnap *text;
+    const Syntax *syntax; // may be NULL or of an older text (then it is reparsed as needed)
+    const Language *lang; // may be NULL
+    Str path;             // relative to the project
+    size_t byte_off;
+    Str selected;         // selectedCompletionInfo.text: the suggestion must start with it, else empty
+    ByteRange selected_range;
+    int max_tokens;       // of the answer
+    int max_prompt_tokens;
+    bool multi_line;
+    double gate;          // show only if the mean probability of the first tokens reaches this; 0: off
+    double budget_ms;     // stop generating after this long and use what there is; 0: none
+} CompleteRequest;
+
+typedef struct CompleteResult {
+    Str insert;           // empty: nothing (see why)
+    ByteRange replace;
+    WhyNothing why;
+    int prompt_tokens, reused_tokens, evaluated_tokens, generated_tokens;
+    double confidence;    // mean probability of the first tokens
+    double ms_prompt, ms_prefill, ms_decode, ms_first_token, ms_total;
+    Str raw;              // what the model wrote before trimming
+} CompleteResult;
+
+// Runs on the thread that owns the engine. Results live in the arena. ERROR_CANCELLED when
+// cancel said so; everything else that can go wrong with the text is a WhyNothing.
+bool complete_run(Engine *engine, Session *session, const CompleteRequest *request,
+                  EngineCancel cancel, Arena *arena, CompleteResult *result, Error *err);

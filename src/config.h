@@ -1,0 +1,59 @@
+// Options: one table row each, read from the client, from flags and from nothing else.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+// X(field, C type tag, JSON key, default, min, max, description). Tags: BOOL, INT, NUM, TEXT.
+#define CONFIG_OPTIONS(X)                                                                          \
+    X(model, TEXT, "model", "", 0, 0, "path of a GGUF model; empty: the embedded one")             \
+    X(threads, INT, "threads", 0, 0, 256, "engine threads; 0: one per core")                       \
+    X(context, INT, "context", 0, 0, 131072, "tokens of context; 0: the model's, at most 8192")    \
+    X(trusted, BOOL, "trusted", 0, 0, 1, "the folder may be compiled (untrusted: parsed only)")    \
+    X(inline_completion, BOOL, "inlineCompletion", 1, 0, 1, "ghost text")                          \
+    X(completion, BOOL, "completion", 1, 0, 1, "symbol completion")                                \
+    X(diagnostics, BOOL, "diagnostics", 1, 0, 1, "syntax diagnostics")                             \
+    X(code_actions, BOOL, "codeActions", 1, 0, 1, "generate actions")                              \
+    X(max_tokens, INT, "maxTokens", 48, 1, 2048, "tokens of one suggestion")                       \
+    X(prompt_tokens, INT, "promptTokens", 0, 0, 131072, "tokens of a prompt; 0: what fits, <=1536")\
+    X(multi_line, BOOL, "multiLine", 1, 0, 1, "suggestions may have several lines")                \
+    X(gate, NUM, "gate", -1, -1, 1, "show only above this mean probability; -1: the model's own")  \
+    X(budget_ms, NUM, "budgetMs", 2500, 0, 600000, "time limit of one suggestion; 0: none")        \
+    X(candidates, INT, "candidates", 8, 1, 64, "candidates of one generate action")                \
+    X(generate_budget_ms, NUM, "generateBudgetMs", 60000, 0, 3600000, "time limit of an action")   \
+    X(position_encoding, TEXT, "positionEncoding", "", 0, 0, "force utf-8, utf-16 or utf-32")      \
+    X(index_files, INT, "indexFiles", 5000, 0, 1000000, "workspace files scanned for symbols")     \
+    X(log_level, TEXT, "logLevel", "warn", 0, 0, "error, warn, info or debug")
+
+typedef struct Config {
+#define CONFIG_TYPE_BOOL bool
+#define CONFIG_TYPE_INT int
+#define CONFIG_TYPE_NUM double
+#define CONFIG_TYPE_TEXT char *
+#define X(field, tag, key, def, min, max, text) CONFIG_TYPE_##tag field;
+    CONFIG_OPTIONS(X)
+#undef X
+} Config;
+
+// Defaults. config_deinit frees the texts.
+void config_init(Config *config);
+void config_deinit(Config *config);
+// A deep copy into an initialised config.
+void config_copy(Config *to, const Config *from);
+
+// Applies a json object (struct json_object * as void *, so that this header needs no json-c).
+// Unknown keys and wrong values: warnings, one line each, through warn; the rest is applied.
+void config_apply_json(Config *config, void *object, void (*warn)(void *user, const char *line),
+                       void *user);
+// Sets one option from text ("threads", "4"). ERROR_INVALID names key, value and wanted.
+bool config_set(Config *config, const char *key, const char *value, Error *err);
+// Looks at row i for `doctor` and the README: false past the end.
+typedef struct ConfigRow {
+    const char *key, *text;
+    char value[256];
+    bool is_default;
+} ConfigRow;
+bool config_row(const Config *config, unsigned i, ConfigRow *out);

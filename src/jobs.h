@@ -1,0 +1,66 @@
+// Jobs: the engine thread, its queue, and the events that come back to the loop thread.
+//
+// The loop thread makes a Job, hands it over with its arena, and gets it back exactly once, ended
+// in DONE, FAILED or CANCELLED, by the callback on the loop thread. Interactive jobs (completions)
+// run before background ones (bodies), and interrupt them between two tokens.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "complete.h"
+#include "generate.h"
+
+struct uv_loop_s;
+
+typedef struct Jobs Jobs;
+typedef enum JobKind { JOB_COMPLETE, JOB_BODY } JobKind;
+typedef enum JobEnd { JOB_DONE, JOB_FAILED, JOB_CANCELLED } JobEnd;
+
+// Owned by whoever has it: the maker, then Jobs, then the callback. text and syntax references in
+// the requests are retained by the maker and released by job_free.
+typedef struct Job {
+    JobKind kind;
+    Arena *arena;          // the request's strings and the result
+    CompleteRequest complete;
+    BodyRequest body;
+    CompleteResult complete_result;
+    BodyResult body_result;
+    JobEnd end;
+    Error err;             // of FAILED
+    atomic_bool cancelled; // set by job_cancel
+    double queued_ms, wait_ms;
+    void *owner;           // the caller's; untouched
+    struct Job *next;      // the queues'
+} Job;
+
+// An empty job with an arena of its own.
+Job *job_new(JobKind kind, void *owner);
+// Releases text, syntax and arena.
+void job_free(Job *job);
+// Any thread. The job still comes back, as CANCELLED unless it had ended already.
+void job_cancel(Job *job);
+
+typedef enum EngineState { ENGINE_LOADING, ENGINE_READY, ENGINE_FAILED } EngineState;
+
+typedef struct JobsEvents {
+    void (*ended)(void *user, Job *job);                               // job is the callee's now
+    void (*progress)(void *user, Job *job, int pct, Str text);         // job stays with Jobs
+    void (*engine_state)(void *user, EngineState state, const Error *err);
+    void *user;
+} JobsEvents;
+
+// Starts the engine thread, which opens the model (options are copied; the image is borrowed) and
+// makes its sessions of n_ctx tokens (0: the model's own choice). Events arrive on loop.
+Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, int n_ctx, JobsEvents events,
+               Error *err);
+// Cancels everything, ends the thread, closes the engine. Jobs still inside come back first as
+// CANCELLED. Then `closed` (may be NULL) is called on the loop when the async handle is gone.
+void jobs_close(Jobs *jobs, void (*closed)(void *user), void *user);
+// Hands a job over. When JOBS_MAX_QUEUED wait, the oldest interactive one is cancelled.
+void jobs_submit(Jobs *jobs, Job *job);
+EngineState jobs_engine_state(const Jobs *jobs);
+// Facts about the model; NULL until ready. Loop thread.
+const EngineInfo *jobs_engine_info(const Jobs *jobs);

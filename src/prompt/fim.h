@@ -1,0 +1,40 @@
+// The fill-in-the-middle prompt: which bytes of a document a model sees, and in what order.
+//
+// Pure functions over a snapshot. Stability is the point: the windows start and end at places that
+// do not move while the user types, so that a typed character appends a token or two to what the
+// session holds already (docs/architecture.md, "What a keystroke costs").
+//
+//   suffix first:  SEP path \n PRE SUF suffix MID prefix……typed|
+//   prefix first:  SEP path \n PRE prefix SUF suffix MID typed|      (cut frozen at line start)
+#pragma once
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "engine/engine.h"
+
+// Where the prompt's prefix ends on prefix-first models; what is typed after it stands after the
+// middle token. Kept by the document; moves when the cursor leaves the line.
+typedef struct FimCut {
+    size_t byte_off; // start of a line
+    bool valid;
+} FimCut;
+
+typedef struct FimPrompt {
+    int *ids;      // in the arena
+    int n_ids;
+    Str forced;    // bytes taken back from the prompt's end; the answer must start with them
+    Str prefix;    // document text before the cursor that the model sees (slice of the snapshot)
+    Str suffix;    // likewise after the cursor (of the cut: from the line's end on where frozen)
+    int n_prefix_tokens, n_suffix_tokens;
+} FimPrompt;
+
+typedef struct FimLimits {
+    int max_tokens;       // whole prompt, at most the session's length less the answer
+    int suffix_share_pct; // of what the prefix leaves; default 25
+} FimLimits;
+
+// Renders the prompt for the cursor at byte_off of text. path is relative to the project, with
+// forward slashes. info tells FIM order and ids. ERROR_UNSUPPORTED if the model has no FIM tokens.
+// Token healing: the last prompt token before the cursor is taken back into `forced`.
+bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str path,
+                FimLimits limits, Arena *arena, FimPrompt *out, Error *err);

@@ -1,0 +1,53 @@
+// Syntax: a snapshot and its syntax tree, immutable and reference counted.
+//
+// Workers parse; any thread may read its own reference. Trees of different threads are copies
+// (ts_tree_copy is cheap). A Syntax owns a reference to its snapshot.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <tree_sitter/api.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "grammars/languages.h"
+
+typedef struct Syntax Syntax;
+
+// Parses text. NULL if cancelled (cancelled may be NULL) or if the text is over
+// SYNTAX_MAX_BYTES (then there is no syntax, which is no error).
+#define SYNTAX_MAX_BYTES ((size_t)4 << 20)
+Syntax *syntax_parse(const Language *lang, const TextSnap *text, const atomic_bool *cancelled);
+// Parses text, reusing old where the changes (in order, from old's text to text) left it alone.
+Syntax *syntax_reparse(const Syntax *old, const TextSnap *text, const TextChange *changes,
+                       size_t n_changes, const atomic_bool *cancelled);
+Syntax *syntax_retain(const Syntax *syntax);
+void syntax_release(const Syntax *syntax);
+
+const Language *syntax_language(const Syntax *syntax);
+const TextSnap *syntax_text(const Syntax *syntax);
+TSNode syntax_root(const Syntax *syntax);
+
+// One problem: a missing token or a part that does not fit the grammar.
+typedef struct SyntaxIssue {
+    ByteRange range; // at least one byte wide where the text has one
+    Str message;     // "missing ';'", "unexpected 'foo bar'"
+} SyntaxIssue;
+
+// Issues in document order, at most max, in the arena. Nested errors are reported once, at the
+// smallest useful place.
+size_t syntax_issues(const Syntax *syntax, size_t max, Arena *arena, SyntaxIssue **out);
+// The number of ERROR and MISSING nodes within range (whole text: {0, SIZE_MAX}).
+size_t syntax_error_count(const Syntax *syntax, ByteRange range);
+
+// The function definition around or starting on the line of byte_off.
+typedef struct SyntaxFunction {
+    ByteRange whole;     // from the first byte of its declaration (decorators included) to its end
+    ByteRange signature; // up to the body
+    ByteRange body;      // braces included in C, the block after the colon in Python; empty: none
+    ByteRange comment;   // the comment directly above (or docstring within), empty: none
+    Str name;            // borrowed from the snapshot
+    bool body_is_empty;  // nothing but blanks, comments, a docstring, pass, ... or a bare return
+} SyntaxFunction;
+bool syntax_function_at(const Syntax *syntax, size_t byte_off, SyntaxFunction *out);

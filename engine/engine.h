@@ -37,14 +37,13 @@ typedef struct EngineInfo {
     Str name, arch, license, quantisation;
     const char *isa;
     size_t file_bytes, cache_bytes_per_token;
-    uint64_t n_params;
+    uint64_t n_params, n_active_params; // in the file; used for one token
     int n_layers, n_vocab, n_ctx_train, n_embd, n_mtp_layers, n_threads;
     FimOrder fim_order;
     int bos, eos, fim_prefix, fim_suffix, fim_middle, file_sep, repo_name;
     bool add_bos;    // prompts start with bos
     bool chat;       // an instruction-tuned model: it has a chat template
     double open_ms;  // time engine_open took
-    Str sha256_hint; // general.* digest keys if the file has any, else empty
 } EngineInfo;
 
 // Opens and checks a model. NULL with ERROR_NOT_FOUND, ERROR_DAMAGED or ERROR_UNSUPPORTED (what
@@ -99,7 +98,7 @@ bool session_append(Session *session, int id, Error *err);
 bool session_score(Session *session, const int *ids, int n, float *logprobs, int *argmax,
                    EngineCancel cancel, Error *err);
 
-// Sampling: temperature, then top-k, top-p, min-p as in docs/engine.md; temperature 0 is greedy
+// Sampling: top-k, top-p, min-p on the untempered distribution, then temperature; 0 is greedy
 // with the lowest id on ties, and then the other fields do not matter.
 typedef struct SamplerOptions {
     float temperature, top_p, min_p; // top_p 1 and min_p 0: off
@@ -127,7 +126,13 @@ typedef struct GenerateOptions {
     EngineCancel cancel;
 } GenerateOptions;
 
-typedef enum GenerateStop { STOP_END_TOKEN, STOP_LENGTH, STOP_CALLER, STOP_FULL } GenerateStop;
+typedef enum GenerateStop {
+    STOP_END_TOKEN,
+    STOP_LENGTH,   // max_tokens
+    STOP_CALLER,   // on_token said so
+    STOP_FULL,     // the cache is full
+    STOP_NO_TOKEN, // no token of the vocabulary continues `forced`
+} GenerateStop;
 
 typedef struct GenerateResult {
     int n_tokens;

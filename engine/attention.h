@@ -1,0 +1,20 @@
+// Attention over the cache: grouped-query (llama, qwen2) and multi-head latent (deepseek2).
+//
+// Reads like DeepSeek-V2, section 2.1, and V3, section 2.1.1. Few tokens: every query scans the
+// cached rows, for latent attention with the query absorbed into the latent space. Many tokens:
+// keys and values of a group of heads are laid out as F32 once and the products are matrix
+// products over blocks of queries, for latent attention with expanded heads.
+#pragma once
+
+#include "compute.h"
+#include "kv.h"
+
+// cos and sin of positions pos0 .. pos0 + n - 1 into c->angles (RoPE, Su et al. 2021, eq. 34).
+void attention_angles(Compute *c, const Shape *s, int pos0, int n);
+// Fills c->inv_freq once; divisors [rope_dim/2] may be NULL.
+void attention_frequencies(Compute *c, const Shape *s, const float *divisors);
+
+// c->att [n][n_heads * value_dim] from c->h [n][n_embd] (normalised) for the n tokens at positions
+// kv->len.. of the layer; writes their cache rows.
+void attention_gqa(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer, int n);
+void attention_mla(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer, int n);

@@ -1,0 +1,226 @@
+// Row chunks of all tasks form one list that the team takes from dynamically: small matrices (the
+// experts' of a token) and large ones (the output's) balance the same way, and a core that the
+// machine lends to somebody else for a moment delays one chunk only.
+#include "compute.h"
+
+#include <assert.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_ROWS = 64, MIN_GEMM_ACTS = 4, ALIGNMENT = 64 };
+
+static void *add_block(Compute *c, size_t n, size_t elem_bytes, bool *ok)
+{
+    size_t n_bytes;
+    void *block = NULL;
+    if (__builtin_mul_overflow(n ? n : 1, elem_bytes, &n_bytes) ||
+        n_bytes > SIZE_MAX - ALIGNMENT ||
+        !(block = aligned_alloc(ALIGNMENT, (n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT))) {
+        *ok = false;
+        return NULL;
+    }
+    assert(c->n_blocks < (int)(sizeof c->blocks / sizeof *c->blocks));
+    c->blocks[c->n_blocks++] = block;
+    return block;
+}
+
+static void add_acts(Compute *c, Acts *acts, size_t n_rows, size_t n_values, bool *ok)
+{
+    acts->rows = add_block(c, n_rows, sizeof(ActRow), ok);
+    acts->q = add_block(c, n_values, 1, ok);
+    acts->scale = add_block(c, n_values / ACT_BLOCK + n_rows, sizeof(float), ok);
+    acts->sum = add_block(c, n_values / ACT_BLOCK + n_rows, sizeof(float), ok);
+}
+
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+// Widths of the buffers, in floats a token.
+typedef struct Widths {
+    size_t embd, q, kv, latent, att, ff, ff_rows, heads, experts, used, acts;
+} Widths;
+
+static Widths measure(const Shape *s, const Weights *w)
+{
+    Widths out = {.embd = (size_t)s->n_embd, .heads = (size_t)s->n_heads};
+    out.q = out.heads * (size_t)s->key_dim;
+    out.kv = (size_t)s->n_kv_heads * (size_t)(s->key_dim + s->value_dim);
+    out.latent = 1;
+    if (s->mla) {
+        size_t row = (size_t)(s->kv_lora + s->rope_dim);
+        out.kv = row;
+        out.latent = max_size((size_t)s->q_lora, out.heads * row);
+    }
+    out.att = out.heads * (size_t)s->value_dim;
+    out.experts = max_size((size_t)s->n_experts, 1);
+    out.used = max_size((size_t)s->n_experts_used, 1);
+    size_t shared = (size_t)s->n_ff_expert * (size_t)s->n_experts_shared;
+    out.ff = max_size(max_size((size_t)s->n_ff, out.used * (size_t)s->n_ff_expert), shared);
+    out.ff_rows = out.used + 1; // of every token: its experts' and the shared expert's
+    out.acts = max_size(max_size((size_t)w->max_n_in, out.latent), out.q);
+    return out;
+}
+
+static void init_buffers(Compute *c, const Shape *s, const Widths *w, bool *ok)
+{
+    const size_t t = COMPUTE_CHUNK, f = sizeof(float);
+    c->x = add_block(c, t * w->embd, f, ok);
+    c->h = add_block(c, t * w->embd, f, ok);
+    c->q = add_block(c, t * w->q, f, ok);
+    c->kv = add_block(c, t * w->kv, f, ok);
+    c->latent = add_block(c, t * w->latent, f, ok);
+    c->att = add_block(c, t * w->att, f, ok);
+    c->ff_gate = add_block(c, t * w->ff, f, ok);
+    c->ff_up = add_block(c, t * w->ff, f, ok);
+    c->ff_down = add_block(c, t * w->ff_rows * w->embd, f, ok);
+    c->angles = add_block(c, t * (size_t)s->rope_dim, f, ok);
+    c->inv_freq = add_block(c, (size_t)s->rope_dim, f, ok);
+    c->expert_of = add_block(c, t * w->used, sizeof(int), ok);
+    c->row_of = add_block(c, t * w->used, sizeof(int), ok);
+    c->token_of = add_block(c, t * w->used, sizeof(int), ok);
+    c->expert_starts = add_block(c, w->experts + 1, sizeof(int), ok);
+    c->gate_weights = add_block(c, t * w->used, f, ok);
+    c->router_logits = add_block(c, t * w->experts, f, ok);
+    c->gathered = add_block(c, t * max_size(w->heads, w->used), sizeof(ActRow), ok);
+    add_acts(c, &c->acts, t, t * w->acts, ok);
+    add_acts(c, &c->ff_acts, t * w->used, t * w->ff, ok);
+}
+
+bool compute_init(Compute *c, const Kernels *kernels, int n_threads, const Shape *shape,
+                  const Weights *weights, Error *err)
+{
+    *c = (Compute){.k = kernels, .n_threads = n_threads};
+    Widths widths = measure(shape, weights);
+    bool ok = true;
+    init_buffers(c, shape, &widths, &ok);
+    c->max_tasks = (int)(2 * widths.experts + 2 + widths.heads + 4);
+    c->tasks = add_block(c, (size_t)c->max_tasks, sizeof(MatmulTask), &ok);
+    c->task_starts = add_block(c, (size_t)c->max_tasks + 1, sizeof(int), &ok);
+    c->gemm_scratch = add_block(c, (size_t)n_threads, sizeof(char *), &ok);
+    size_t stride = (gemm_scratch_bytes(weights->max_n_in) + 4095) / 4096 * 4096;
+    char *scratch = add_block(c, (size_t)n_threads, stride, &ok);
+    if (!ok) return error_set(err, ERROR_NO_MEMORY, "no memory for the engine's buffers");
+    for (int i = 0; i < n_threads; i++)
+        c->gemm_scratch[i] = scratch + (size_t)i * stride;
+    return true;
+}
+
+bool compute_reserve(Compute *c, const Shape *s, int n_ctx, Error *err)
+{
+    if (n_ctx <= c->n_ctx) return true;
+    const size_t group_bytes = (size_t)48 << 20, f = sizeof(float);
+    size_t n = max_size((size_t)n_ctx, (size_t)s->value_dim);
+    n = (n + ACT_BLOCK - 1) / ACT_BLOCK * ACT_BLOCK;
+    size_t head_floats = n * (size_t)(s->key_dim + s->value_dim);
+    size_t group = max_size(group_bytes / (head_floats * f), (size_t)c->n_threads);
+    if (group > (size_t)s->n_heads) group = (size_t)s->n_heads;
+    bool ok = true;
+    c->keys = add_block(c, group * n * (size_t)s->key_dim, f, &ok);
+    c->values = add_block(c, group * n * (size_t)s->value_dim, f, &ok);
+    c->latents = add_block(c, s->mla ? n * (size_t)(s->kv_lora + s->rope_dim) : 1, f, &ok);
+    c->head_floats = (size_t)s->kv_lora * (size_t)(s->key_dim + s->value_dim);
+    c->head_rows = add_block(c, (size_t)c->n_threads, c->head_floats * f, &ok);
+    c->head_acts = add_block(c, (size_t)c->n_threads, n * sizeof(ActRow), &ok);
+    c->scores = add_block(c, (size_t)c->n_threads, sizeof(float *), &ok);
+    size_t rows = max_size(COMPUTE_QUERY_BLOCK * n, n + (size_t)(s->kv_lora + s->value_dim));
+    float *scores = add_block(c, (size_t)c->n_threads, rows * f, &ok);
+    if (!ok)
+        return error_set(err, ERROR_NO_MEMORY, "no memory for attention over %d tokens", n_ctx);
+    for (int i = 0; i < c->n_threads; i++)
+        c->scores[i] = scores + (size_t)i * rows;
+    c->n_ctx = (int)n;
+    c->heads_in_group = (int)group;
+    return true;
+}
+
+void compute_deinit(Compute *c)
+{
+    for (int i = 0; i < c->n_blocks; i++)
+        free(c->blocks[i]);
+    *c = (Compute){0};
+}
+
+void acts_fill(Compute *c, Acts *acts, const float *x, size_t stride, int n_rows, int n,
+               bool quantised)
+{
+    assert(!quantised || n % ACT_BLOCK == 0);
+    size_t n_blocks = (size_t)(n / ACT_BLOCK);
+    COMPUTE_FOR(c, i, n_rows)
+    {
+        size_t at = (size_t)i;
+        ActRow row = {.x = x + at * stride};
+        if (quantised) {
+            int8_t *q = acts->q + at * (size_t)n;
+            float *scale = acts->scale + at * n_blocks, *sum = acts->sum + at * n_blocks;
+            c->k->quantize(row.x, n, q, scale, sum);
+            row.q = q, row.scale = scale, row.sum = sum;
+        }
+        acts->rows[i] = row;
+    }
+}
+
+ActRow act_slice(ActRow row, int offset)
+{
+    row.x += offset;
+    if (!row.q) return row;
+    assert(offset % ACT_BLOCK == 0);
+    row.q += offset;
+    row.scale += offset / ACT_BLOCK;
+    row.sum += offset / ACT_BLOCK;
+    return row;
+}
+
+bool matrix_is_quantised(const Matrix *m)
+{
+    return tensor_type_info(m->type)->block_elements > 1;
+}
+
+// Rows [row, row + n_rows) of a task, on the calling thread.
+static void run_rows(const Compute *c, const MatmulTask *task, int row, int n_rows, char *scratch)
+{
+    const Matrix *w = task->w;
+    const unsigned char *data =
+        w->data + (size_t)task->part * w->part_bytes + (size_t)row * w->row_bytes;
+    if (task->n_acts >= MIN_GEMM_ACTS) {
+        c->k->gemm(w->type, data, w->row_bytes, w->n_in, n_rows, task->acts, task->n_acts,
+                   task->y + row, task->y_stride, scratch);
+        return;
+    }
+    for (int i = 0; i < task->n_acts; i++)
+        c->k->gemv(w->type, data, w->row_bytes, w->n_in, n_rows, &task->acts[i],
+                   task->y + (size_t)i * task->y_stride + row);
+}
+
+void matmul_run(Compute *c, int n_tasks)
+{
+    assert(n_tasks <= c->max_tasks);
+    int n_chunks = 0;
+    for (int i = 0; i < n_tasks; i++) {
+        c->task_starts[i] = n_chunks;
+        n_chunks += (c->tasks[i].w->n_out + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    }
+    c->task_starts[n_tasks] = n_chunks;
+#pragma omp parallel num_threads(c->n_threads) if (n_chunks > 1)
+    {
+        char *scratch = c->gemm_scratch[omp_get_thread_num()];
+        int t = 0;
+#pragma omp for schedule(dynamic, 1) nowait
+        for (int i = 0; i < n_chunks; i++) {
+            while (i >= c->task_starts[t + 1]) // chunks come in rising order to each thread
+                t++;
+            const MatmulTask *task = &c->tasks[t];
+            int row = (i - c->task_starts[t]) * CHUNK_ROWS;
+            int left = task->w->n_out - row;
+            run_rows(c, task, row, left < CHUNK_ROWS ? left : CHUNK_ROWS, scratch);
+        }
+    }
+}
+
+void matmul(Compute *c, const Matrix *w, const Acts *acts, int n_acts, float *y)
+{
+    c->tasks[0] = (MatmulTask){w, 0, acts->rows, n_acts, y, (size_t)w->n_out};
+    matmul_run(c, 1);
+}

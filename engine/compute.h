@@ -1,0 +1,95 @@
+// Compute: the thread team's scratch memory, activations, and matrix products over the team.
+//
+// One per engine, used by one forward pass at a time and empty between passes. Everything is
+// allocated by compute_init and compute_reserve; a decode step allocates nothing.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernels/kernels.h"
+#include "weights.h"
+
+enum {
+    COMPUTE_CHUNK = 256,       // tokens of one prefill pass at most
+    COMPUTE_QUERY_BLOCK = 32,  // queries that share a pass over the keys
+};
+
+// Activation vectors of one width, quantised where a matrix wants it.
+typedef struct Acts {
+    ActRow *rows;
+    int8_t *q;
+    float *scale, *sum;
+} Acts;
+
+// y[i * y_stride + r] = row r of part `part` of w times acts[i].
+typedef struct MatmulTask {
+    const Matrix *w;
+    int part;
+    const ActRow *acts;
+    int n_acts;
+    float *y;
+    size_t y_stride;
+} MatmulTask;
+
+typedef struct Compute {
+    const Kernels *k;
+    int n_threads;
+    int max_tasks;
+    MatmulTask *tasks;   // [max_tasks], for callers to fill
+    int *task_starts;    // [max_tasks + 1], first row chunk of each task
+    char **gemm_scratch; // [n_threads], private to a thread
+
+    // One pass's buffers, T = COMPUTE_CHUNK rows each.
+    float *x, *h;        // [T][n_embd] residual stream; normalised or projected
+    float *q;            // [T][n_heads * key_dim]
+    float *kv;           // [T][kv_lora + rope_dim], or keys then values
+    float *latent;       // [T][q_lora], or [T][n_heads * (kv_lora + rope_dim)] when absorbed
+    float *att;          // [T][n_heads * value_dim]
+    float *ff_gate, *ff_up, *ff_down; // [rows][n_ff], and [rows][n_embd] of the experts
+    float *angles;       // [T][rope_dim] cos, sin pairs
+    float *inv_freq;     // [rope_dim / 2]
+    int *expert_of, *row_of, *token_of; // [T * n_experts_used]
+    int *expert_starts;  // [n_experts + 1]
+    float *gate_weights; // [T * n_experts_used]
+    float *router_logits; // [T][n_experts]
+    Acts acts, ff_acts;
+    ActRow *gathered;    // [T * max(n_heads, n_experts_used)]
+
+    // Attention over n_ctx positions.
+    int n_ctx, heads_in_group;
+    float *keys, *values, *latents;  // see attention.c
+    float *head_rows;                // [n_threads][head_floats]: a head's up-projections
+    size_t head_floats;
+    ActRow *head_acts;               // [n_threads][n_ctx]
+    float **scores;                  // [n_threads][COMPUTE_QUERY_BLOCK][n_ctx padded]
+    void *blocks[48];                // every allocation, for compute_deinit
+    int n_blocks;
+} Compute;
+
+// ERROR_NO_MEMORY. compute_deinit works on a zeroed struct too.
+bool compute_init(Compute *c, const Kernels *kernels, int n_threads, const Shape *shape,
+                  const Weights *weights, Error *err);
+// Room for attention over n_ctx positions; called when a session is made.
+bool compute_reserve(Compute *c, const Shape *shape, int n_ctx, Error *err);
+void compute_deinit(Compute *c);
+
+// Makes rows of n_rows vectors of n elements at x (stride between them); with `quantised` their
+// 8-bit forms too (n a multiple of 32).
+void acts_fill(Compute *c, Acts *acts, const float *x, size_t stride, int n_rows, int n,
+               bool quantised);
+// The part of a row that starts at element `offset` (a multiple of 32 if quantised).
+ActRow act_slice(ActRow row, int offset);
+
+bool matrix_is_quantised(const Matrix *m);
+
+// Runs the first n_tasks of c->tasks over the team.
+void matmul_run(Compute *c, int n_tasks);
+// One product.
+void matmul(Compute *c, const Matrix *w, const Acts *acts, int n_acts, float *y);
+
+// for (int i = 0; i < n; i++) over the team.
+#define COMPUTE_PRAGMA(text) _Pragma(#text)
+#define COMPUTE_FOR(c, i, n)                                                                       \
+    COMPUTE_PRAGMA(omp parallel for num_threads((c)->n_threads) schedule(static) if ((n) > 1))    \
+    for (int i = 0; i < (n); i++)

@@ -1,0 +1,178 @@
+// Opening a model: file, shape, weights, tokenizer, kernels, buffers; and the facts about it.
+#include "engine.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+#include "attention.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "kv.h"
+#include "model.h"
+
+// Prefill passes are the grain of cancellation, so a pass should take a small part of a second on
+// two cores: small models get long passes. A fixed size keeps results reproducible.
+static int choose_chunk(uint64_t n_active_params)
+{
+    if (n_active_params < 100u * 1000 * 1000) return 128;
+    return n_active_params < 400u * 1000 * 1000 ? 64 : 32;
+}
+
+static int count_cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int n = CPU_COUNT(&set);
+    return n < 1 ? 1 : n;
+}
+
+// Suffix first only where the model was trained on it: the file says so, or it is one of ours.
+static bool read_fim_order(Engine *e, Error *err)
+{
+    const SpecialTokens *t = tokenizer_specials(e->tokenizer);
+    Str order = {0};
+    if (!gguf_read_str(e->gguf, "r1ls.fim_order", &order, err)) return false;
+    e->info.fim_order = FIM_PREFIX_FIRST;
+    if (t->fim_prefix < 0 || t->fim_suffix < 0 || t->fim_middle < 0)
+        e->info.fim_order = FIM_NONE;
+    else if (str_equal(order, STR("suffix-first")) ||
+             (order.len == 0 && str_starts(e->info.name, STR("r1ls-mini"))))
+        e->info.fim_order = FIM_SUFFIX_FIRST;
+    return true;
+}
+
+static Str name_file_type(int file_type)
+{
+    static const struct {
+        int id;
+        const char *name;
+    } names[] = {{0, "F32"},     {1, "F16"},     {2, "Q4_0"},    {3, "Q4_1"},   {7, "Q8_0"},
+                 {8, "Q5_0"},    {9, "Q5_1"},    {14, "Q4_K_S"}, {15, "Q4_K_M"}, {16, "Q5_K_S"},
+                 {17, "Q5_K_M"}, {18, "Q6_K"},   {32, "BF16"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].id == file_type) return str_from(names[i].name);
+    return STR("unknown");
+}
+
+static bool fill_info(Engine *e, Error *err)
+{
+    EngineInfo *info = &e->info;
+    const SpecialTokens *t = tokenizer_specials(e->tokenizer);
+    int file_type = -1;
+    if (!gguf_read_str(e->gguf, "general.name", &info->name, err) ||
+        !gguf_read_str(e->gguf, "general.license", &info->license, err) ||
+        !gguf_read_int(e->gguf, "general.file_type", 0, 1 << 20, &file_type, err))
+        return false;
+    info->arch = str_from(shape_arch_name(e->shape.arch));
+    info->quantisation = name_file_type(file_type);
+    info->isa = e->compute.k->name;
+    info->file_bytes = gguf_file_bytes(e->gguf);
+    info->cache_bytes_per_token = kv_bytes_per_token(&e->shape);
+    info->n_params = e->weights.n_params;
+    info->n_active_params = e->weights.n_active_params;
+    info->n_layers = e->shape.n_layers;
+    info->n_vocab = e->shape.n_vocab;
+    info->n_ctx_train = e->shape.n_ctx_train;
+    info->n_embd = e->shape.n_embd;
+    info->n_mtp_layers = e->shape.n_mtp_layers;
+    info->n_threads = e->compute.n_threads;
+    info->bos = t->bos;
+    info->eos = t->eos;
+    info->fim_prefix = t->fim_prefix;
+    info->fim_suffix = t->fim_suffix;
+    info->fim_middle = t->fim_middle;
+    info->file_sep = t->file_sep;
+    info->repo_name = t->repo_name;
+    info->add_bos = t->add_bos;
+    info->chat = gguf_find(e->gguf, "tokenizer.chat_template") != NULL;
+    return read_fim_order(e, err);
+}
+
+static bool check_vocabulary(Engine *e, Error *err)
+{
+    int n = tokenizer_n_vocab(e->tokenizer), n_rows = e->shape.n_vocab;
+    if (n > n_rows)
+        return error_set(err, ERROR_DAMAGED,
+                         "%d tokens but %d rows in token_embd.weight, wanted as many rows", n,
+                         n_rows);
+    // Rows past the vocabulary are padding of the training code: they must never be chosen.
+    e->kinds = mem_zero((size_t)n_rows);
+    for (int id = 0; id < n_rows; id++) {
+        bool control = id >= n || tokenizer_is_control(e->tokenizer, id);
+        bool ends = id < n && tokenizer_is_end(e->tokenizer, id);
+        e->kinds[id] = (unsigned char)((control ? TOKEN_CONTROL : 0) | (ends ? TOKEN_ENDS : 0));
+    }
+    e->candidates = mem_alloc((size_t)n_rows * sizeof *e->candidates);
+    return true;
+}
+
+static bool open_parts(Engine *e, const EngineOptions *o, Error *err)
+{
+    const Kernels *kernels = kernels_find(o->isa);
+    if (!kernels)
+        return error_set(err, ERROR_INVALID, "isa '%s' is unknown or not in this CPU, wanted "
+                                             "ref, avx2 or avx512", o->isa);
+    if (o->n_threads < 0 || o->n_threads > 1024)
+        return error_set(err, ERROR_INVALID, "%d threads, wanted 0 to 1024", o->n_threads);
+    e->gguf = o->path ? gguf_open(o->path, err) : gguf_open_image(o->image, o->image_bytes, err);
+    if (!e->gguf || !shape_read(e->gguf, &e->shape, err) ||
+        !weights_bind(e->gguf, &e->shape, &e->weights, err))
+        return false;
+    e->tokenizer = tokenizer_open(e->gguf, err);
+    if (!e->tokenizer || !check_vocabulary(e, err)) return false;
+    int n_threads = o->n_threads ? o->n_threads : count_cores();
+    if (!compute_init(&e->compute, kernels, n_threads, &e->shape, &e->weights, err)) return false;
+    attention_frequencies(&e->compute, &e->shape, e->weights.rope_divisors);
+    e->chunk = choose_chunk(e->weights.n_active_params);
+    return fill_info(e, err);
+}
+
+Engine *engine_open(const EngineOptions *options, Error *err)
+{
+    double start = clock_ms();
+    Engine *e = mem_zero(sizeof *e);
+    if (!open_parts(e, options, err)) {
+        engine_close(e);
+        return NULL;
+    }
+    e->info.open_ms = clock_ms() - start;
+    return e;
+}
+
+void engine_close(Engine *engine)
+{
+    if (!engine) return;
+    compute_deinit(&engine->compute);
+    tokenizer_close(engine->tokenizer);
+    weights_deinit(&engine->weights);
+    gguf_close(engine->gguf);
+    free(engine->candidates);
+    free(engine->kinds);
+    free(engine);
+}
+
+const EngineInfo *engine_info(const Engine *engine)
+{
+    return &engine->info;
+}
+
+size_t engine_tokenize(const Engine *engine, Str text, bool parse_special, int *out, size_t cap)
+{
+    return tokenizer_encode(engine->tokenizer, text, parse_special, out, cap);
+}
+
+Str engine_token_bytes(const Engine *engine, int id)
+{
+    if (id < 0 || id >= tokenizer_n_vocab(engine->tokenizer)) return (Str){NULL, 0};
+    return tokenizer_bytes(engine->tokenizer, id);
+}
+
+bool engine_token_is_control(const Engine *engine, int id)
+{
+    return id < 0 || id >= engine->shape.n_vocab || (engine->kinds[id] & TOKEN_CONTROL);
+}
+
+bool engine_token_ends(const Engine *engine, int id)
+{
+    return id >= 0 && id < engine->shape.n_vocab && (engine->kinds[id] & TOKEN_ENDS);
+}

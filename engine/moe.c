@@ -1,0 +1,212 @@
+// One code path for one token and for a chunk: the (token, expert) pairs are sorted by expert, and
+// each expert's products run over the rows that chose it. A decode step has one row an expert.
+#include "moe.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { MAX_EXPERTS = 1024 };
+
+// --- routing --------------------------------------------------------------------------------------
+
+// Comparable even for NaN: NaN ranks last.
+static float rank_of(float score)
+{
+    return isnan(score) ? -FLT_MAX : score;
+}
+
+// Index of the largest of n not yet taken; ties go to the lower index. -1 if all are taken.
+static int take_best(const float *scores, int n, bool *taken)
+{
+    int best = -1;
+    for (int i = 0; i < n; i++)
+        if (!taken[i] && (best < 0 || rank_of(scores[i]) > rank_of(scores[best]))) best = i;
+    if (best >= 0) taken[best] = true;
+    return best;
+}
+
+static float score_group(const Shape *s, const float *selection, int size)
+{
+    float best = -INFINITY, second = -INFINITY;
+    for (int i = 0; i < size; i++) {
+        float x = rank_of(selection[i]);
+        if (x > best) {
+            second = best;
+            best = x;
+        } else if (x > second) {
+            second = x;
+        }
+    }
+    return s->gate == GATE_SIGMOID ? best + second : best;
+}
+
+// Marks the experts of losing groups as taken.
+static void drop_groups(const Shape *s, const float *selection, bool *taken)
+{
+    float scores[MAX_EXPERTS];
+    bool kept[MAX_EXPERTS] = {false};
+    int size = s->n_experts / s->n_groups;
+    for (int g = 0; g < s->n_groups; g++)
+        scores[g] = score_group(s, selection + g * size, size);
+    for (int i = 0; i < s->n_groups_used; i++)
+        take_best(scores, s->n_groups, kept);
+    for (int e = 0; e < s->n_experts; e++)
+        taken[e] = !kept[e / size];
+}
+
+static void gate_scores(const Shape *s, const float *logits, float *scores)
+{
+    float max = -INFINITY, sum = 0;
+    if (s->gate == GATE_SIGMOID) {
+        for (int e = 0; e < s->n_experts; e++)
+            scores[e] = 1 / (1 + expf(-logits[e]));
+        return;
+    }
+    for (int e = 0; e < s->n_experts; e++)
+        max = fmaxf(max, logits[e]);
+    for (int e = 0; e < s->n_experts; e++)
+        sum += scores[e] = expf(logits[e] - max);
+    for (int e = 0; e < s->n_experts; e++)
+        scores[e] /= sum;
+}
+
+void moe_route(const Shape *s, const float *logits, const float *bias, int *experts, float *weights)
+{
+    float scores[MAX_EXPERTS], selection[MAX_EXPERTS], sum = 0;
+    bool taken[MAX_EXPERTS] = {false};
+    gate_scores(s, logits, scores);
+    for (int e = 0; e < s->n_experts; e++)
+        selection[e] = scores[e] + (bias ? bias[e] : 0);
+    if (s->n_groups > 1) drop_groups(s, selection, taken);
+    for (int i = 0; i < s->n_experts_used; i++) {
+        experts[i] = take_best(selection, s->n_experts, taken);
+        weights[i] = scores[experts[i]];
+        sum += weights[i];
+    }
+    float factor = s->weights_scale;
+    if (s->normalise_weights) factor /= sum + 1e-20f; // the V3 reference's epsilon
+    for (int i = 0; i < s->n_experts_used; i++)
+        weights[i] *= factor;
+}
+
+static void route_all(Compute *c, const Shape *s, const Layer *l, int n)
+{
+    COMPUTE_FOR(c, t, n)
+    {
+        const float *x = c->h + (size_t)t * (size_t)s->n_embd;
+        float *logits = c->router_logits + (size_t)t * (size_t)s->n_experts;
+        for (int e = 0; e < s->n_experts; e++)
+            logits[e] = c->k->dot(x, l->router + (size_t)e * (size_t)s->n_embd, s->n_embd);
+        moe_route(s, logits, l->router_bias, c->expert_of + t * s->n_experts_used,
+                  c->gate_weights + t * s->n_experts_used);
+    }
+}
+
+// Counting sort of the (token, slot) pairs by expert: row_of[pair] is the pair's row among the
+// sorted ones, token_of[row] its token, expert_starts[e] the first row of expert e.
+static void sort_by_expert(Compute *c, const Shape *s, int n)
+{
+    int n_pairs = n * s->n_experts_used, *starts = c->expert_starts;
+    memset(starts, 0, (size_t)(s->n_experts + 1) * sizeof *starts);
+    for (int i = 0; i < n_pairs; i++)
+        starts[c->expert_of[i] + 1]++;
+    for (int e = 0; e < s->n_experts; e++)
+        starts[e + 1] += starts[e];
+    for (int i = 0; i < n_pairs; i++) {
+        int row = starts[c->expert_of[i]]++;
+        c->row_of[i] = row;
+        c->token_of[row] = i / s->n_experts_used;
+    }
+    for (int e = s->n_experts; e > 0; e--) // undo the advance of the loop above
+        starts[e] = starts[e - 1];
+    starts[0] = 0;
+}
+
+// --- networks -------------------------------------------------------------------------------------
+
+static void activate(Compute *c, int n_rows, int n_ff)
+{
+    COMPUTE_FOR(c, i, n_rows)
+    {
+        float *gate = c->ff_gate + (size_t)i * (size_t)n_ff;
+        c->k->silu_mul(gate, c->ff_up + (size_t)i * (size_t)n_ff, n_ff, gate);
+    }
+}
+
+// One network over all n tokens of c->acts, into out [n][n_embd].
+static void run_mlp(Compute *c, const Mlp *mlp, int n, float *out)
+{
+    int n_ff = mlp->gate.n_out;
+    c->tasks[0] = (MatmulTask){&mlp->gate, 0, c->acts.rows, n, c->ff_gate, (size_t)n_ff};
+    c->tasks[1] = (MatmulTask){&mlp->up, 0, c->acts.rows, n, c->ff_up, (size_t)n_ff};
+    matmul_run(c, 2);
+    activate(c, n, n_ff);
+    acts_fill(c, &c->ff_acts, c->ff_gate, (size_t)n_ff, n, n_ff, matrix_is_quantised(&mlp->down));
+    c->tasks[0] =
+        (MatmulTask){&mlp->down, 0, c->ff_acts.rows, n, out, (size_t)mlp->down.n_out};
+    matmul_run(c, 1);
+}
+
+void moe_dense(Compute *c, const Shape *s, const Layer *l, int n)
+{
+    bool quantised = matrix_is_quantised(&l->mlp.gate) || matrix_is_quantised(&l->mlp.up);
+    acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, n, s->n_embd, quantised);
+    run_mlp(c, &l->mlp, n, c->ff_down);
+}
+
+// The rows of every chosen expert: gate, up, then down into rows [base, base + pairs) of ff_down.
+static void run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs, float *out)
+{
+    const size_t n_ff = (size_t)s->n_ff_expert, n_embd = (size_t)s->n_embd;
+    const int *starts = c->expert_starts;
+    for (int r = 0; r < n_pairs; r++)
+        c->gathered[r] = c->acts.rows[c->token_of[r]];
+    int n_tasks = 0;
+    for (int e = 0; e < s->n_experts; e++) {
+        int n_rows = starts[e + 1] - starts[e];
+        if (n_rows == 0) continue;
+        size_t at = (size_t)starts[e];
+        c->tasks[n_tasks++] = (MatmulTask){&l->experts.gate, e, c->gathered + at, n_rows,
+                                           c->ff_gate + at * n_ff, n_ff};
+        c->tasks[n_tasks++] = (MatmulTask){&l->experts.up, e, c->gathered + at, n_rows,
+                                           c->ff_up + at * n_ff, n_ff};
+    }
+    matmul_run(c, n_tasks);
+    activate(c, n_pairs, s->n_ff_expert);
+    acts_fill(c, &c->ff_acts, c->ff_gate, n_ff, n_pairs, s->n_ff_expert,
+              matrix_is_quantised(&l->experts.down));
+    n_tasks = 0;
+    for (int e = 0; e < s->n_experts; e++) {
+        size_t at = (size_t)starts[e];
+        int n_rows = starts[e + 1] - starts[e];
+        if (n_rows)
+            c->tasks[n_tasks++] = (MatmulTask){&l->experts.down, e, c->ff_acts.rows + at, n_rows,
+                                               out + at * n_embd, n_embd};
+    }
+    matmul_run(c, n_tasks);
+}
+
+void moe_sparse(Compute *c, const Shape *s, const Layer *l, int n)
+{
+    const size_t n_embd = (size_t)s->n_embd;
+    int used = s->n_experts_used;
+    bool quantised = matrix_is_quantised(&l->experts.gate) || matrix_is_quantised(&l->experts.up);
+    if (l->shared.gate.data)
+        quantised |= matrix_is_quantised(&l->shared.gate) || matrix_is_quantised(&l->shared.up);
+    route_all(c, s, l, n);
+    sort_by_expert(c, s, n);
+    acts_fill(c, &c->acts, c->h, n_embd, n, s->n_embd, quantised);
+    float *out = c->ff_down, *expert_rows = c->ff_down + (size_t)n * n_embd;
+    if (l->shared.gate.data)
+        run_mlp(c, &l->shared, n, out);
+    else
+        memset(out, 0, (size_t)n * n_embd * sizeof *out);
+    run_experts(c, s, l, n * used, expert_rows);
+    COMPUTE_FOR(c, t, n)
+    {
+        for (int i = t * used; i < (t + 1) * used; i++)
+            c->k->axpy(c->gate_weights[i], expert_rows + (size_t)c->row_of[i] * n_embd,
+                       out + (size_t)t * n_embd, s->n_embd);
+    }
+}

@@ -1,0 +1,16 @@
+// Feed-forward layers: the dense SwiGLU and DeepSeekMoE (V2 section 2.2, V3 section 2.1.2).
+#pragma once
+
+#include "compute.h"
+
+// c->ff_down [n][n_embd] from c->h [n][n_embd].
+void moe_dense(Compute *c, const Shape *s, const Layer *l, int n);
+// Likewise: the chosen experts' weighted sum plus the shared expert.
+void moe_sparse(Compute *c, const Shape *s, const Layer *l, int n);
+
+// The router's choice for one token: n_experts_used ids and weights from logits [n_experts].
+// Sigmoid: V3 (bias for selection only, groups by the sum of their two best, normalised).
+// Softmax: V2 (groups by their best). Groups that lose are out, whatever their scores. NaN logits
+// still give ids in range, each at most once.
+void moe_route(const Shape *s, const float *logits, const float *bias, int *experts,
+               float *weights);

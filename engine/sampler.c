@@ -1,0 +1,110 @@
+// Filters see the untempered distribution: top-k, then top-p, then min-p, then temperature and the
+// draw. Tokens under e^-24 of the best one's probability are dropped first: together they weigh
+// less than float's own rounding, and sorting 150,000 of them is what would take the time.
+#include "sampler.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const float NEGLIGIBLE = 24;
+
+void sampler_init(Sampler *sampler, const SamplerOptions *options)
+{
+    *sampler = (Sampler){.options = *options, .state = options->seed};
+}
+
+double sampler_uniform(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15ull;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return (double)((z ^ (z >> 31)) >> 11) * 0x1.0p-53;
+}
+
+static int find_best(Candidate *candidates, int n)
+{
+    int best = 0;
+    for (int i = 0; i < n; i++) {
+        if (isnan(candidates[i].logit)) candidates[i].logit = -INFINITY;
+        if (candidates[i].logit > candidates[best].logit) best = i;
+    }
+    return best;
+}
+
+static double sum_weights(const Candidate *candidates, int n, float max)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += (double)expf(candidates[i].logit - max);
+    return sum;
+}
+
+static int by_logit(const void *a, const void *b)
+{
+    const Candidate *x = a, *y = b;
+    if (x->logit != y->logit) return x->logit < y->logit ? 1 : -1;
+    return x->id - y->id;
+}
+
+static int keep_near(Candidate *candidates, int n, float max)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (candidates[i].logit >= max - NEGLIGIBLE) candidates[kept++] = candidates[i];
+    return kept;
+}
+
+// The length of the shortest sorted prefix whose probabilities reach top_p.
+static int cut_top_p(const Candidate *sorted, int n, float max, float top_p)
+{
+    double total = sum_weights(sorted, n, max), sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum += (double)expf(sorted[i].logit - max);
+        if (sum >= (double)top_p * total) return i + 1;
+    }
+    return n;
+}
+
+static int cut_min_p(const Candidate *sorted, int n, float max, float min_p)
+{
+    float least = max + logf(min_p);
+    while (n > 1 && sorted[n - 1].logit < least)
+        n--;
+    return n;
+}
+
+static int draw(Sampler *sampler, const Candidate *sorted, int n, float max)
+{
+    double total = 0, inverse = 1 / (double)sampler->options.temperature;
+    for (int i = 0; i < n; i++)
+        total += exp((double)(sorted[i].logit - max) * inverse);
+    double left = sampler_uniform(&sampler->state) * total;
+    for (int i = 0; i < n - 1; i++) {
+        left -= exp((double)(sorted[i].logit - max) * inverse);
+        if (left < 0) return i;
+    }
+    return n - 1;
+}
+
+int sampler_choose(Sampler *sampler, Candidate *candidates, int n, float *prob)
+{
+    const SamplerOptions *o = &sampler->options;
+    int best = find_best(candidates, n);
+    float max = candidates[best].logit;
+    if (!isfinite(max)) { // all NaN or infinite: any choice is as good, and it must be one
+        *prob = 0;
+        return candidates[best].id;
+    }
+    double total = sum_weights(candidates, n, max);
+    Candidate chosen = candidates[best];
+    if (o->temperature > 0) {
+        int kept = keep_near(candidates, n, max);
+        qsort(candidates, (size_t)kept, sizeof *candidates, by_logit);
+        if (o->top_k > 0 && o->top_k < kept) kept = o->top_k;
+        if (o->top_p < 1) kept = cut_top_p(candidates, kept, max, o->top_p);
+        if (o->min_p > 0) kept = cut_min_p(candidates, kept, max, o->min_p);
+        chosen = candidates[draw(sampler, candidates, kept, max)];
+    }
+    *prob = (float)((double)expf(chosen.logit - max) / total);
+    return chosen.id;
+}

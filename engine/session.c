@@ -1,0 +1,244 @@
+// Sessions: exact reuse of the longest common prefix, and generation with token healing.
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "forward.h"
+#include "model.h"
+
+enum { MIN_CTX = 16, MAX_DEFAULT_CTX = 8192, MAX_CTX = 1 << 20, SCORE_CHUNK = 16 };
+
+struct Session {
+    Engine *engine;
+    Kv kv;
+    int *ids;         // [n_ctx]; the first kv.len are cached
+    float *logits;    // [n_vocab] after ids[kv.len - 1], if has_logits
+    bool has_logits;
+};
+
+Session *session_new(Engine *engine, int n_ctx, Error *err)
+{
+    int longest = engine->shape.n_ctx_train;
+    if (n_ctx == 0) n_ctx = longest < MAX_DEFAULT_CTX ? longest : MAX_DEFAULT_CTX;
+    if (n_ctx < MIN_CTX || n_ctx > MAX_CTX) {
+        error_set(err, ERROR_INVALID, "a session of %d tokens, wanted %d to %d", n_ctx, MIN_CTX,
+                  MAX_CTX);
+        return NULL;
+    }
+    Session *s = mem_zero(sizeof *s);
+    s->engine = engine;
+    if (!kv_init(&s->kv, &engine->shape, n_ctx, err) ||
+        !compute_reserve(&engine->compute, &engine->shape, n_ctx, err)) {
+        session_free(s);
+        return NULL;
+    }
+    s->ids = mem_zero((size_t)n_ctx * sizeof *s->ids);
+    s->logits = mem_zero((size_t)engine->shape.n_vocab * sizeof *s->logits);
+    return s;
+}
+
+void session_free(Session *session)
+{
+    if (!session) return;
+    kv_deinit(&session->kv);
+    free(session->ids);
+    free(session->logits);
+    free(session);
+}
+
+int session_n_ctx(const Session *session)
+{
+    return session->kv.n_ctx;
+}
+
+const int *session_ids(const Session *session, int *n)
+{
+    *n = session->kv.len;
+    return session->ids;
+}
+
+const float *session_logits(const Session *session)
+{
+    assert(session->has_logits);
+    return session->logits;
+}
+
+static bool is_cancelled(EngineCancel cancel, Error *err)
+{
+    if (!cancel.poll || !cancel.poll(cancel.user)) return false;
+    error_set(err, ERROR_CANCELLED, "cancelled");
+    return true;
+}
+
+static bool check_ids(const Session *s, const int *ids, int n, int max, Error *err)
+{
+    if (n < 1 || n > max)
+        return error_set(err, n < 1 ? ERROR_INVALID : ERROR_TOO_LARGE,
+                         "a prompt of %d tokens, wanted 1 to %d", n, max);
+    for (int i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= s->engine->shape.n_vocab)
+            return error_set(err, ERROR_INVALID, "token id %d at %d, wanted 0 to %d", ids[i], i,
+                             s->engine->shape.n_vocab - 1);
+    return true;
+}
+
+static void evaluate(Session *s, int n, ForwardLogits which, float *logits)
+{
+    Engine *e = s->engine;
+    forward(&e->compute, &e->shape, &e->weights, &s->kv, s->ids + s->kv.len, n, which, logits);
+}
+
+// Rewinds to what ids and the cache share, then takes over the new ids.
+static int rewind_to_shared(Session *s, const int *ids, int n)
+{
+    int shared = kv_common_prefix(s->ids, s->kv.len, ids, n);
+    if (shared == n && !(s->kv.len == n && s->has_logits)) shared--; // the last id gives the logits
+    if (shared < s->kv.len) s->has_logits = false;
+    s->kv.len = shared;
+    memcpy(s->ids, ids, (size_t)n * sizeof *ids);
+    return shared;
+}
+
+bool session_sync(Session *session, const int *ids, int n, EngineCancel cancel, SyncStats *stats,
+                  Error *err)
+{
+    double start = clock_ms();
+    *stats = (SyncStats){.n_tokens = n};
+    if (!check_ids(session, ids, n, session->kv.n_ctx - 1, err)) return false;
+    stats->n_reused = rewind_to_shared(session, ids, n);
+    bool ok = true;
+    while (ok && session->kv.len < n) {
+        int left = n - session->kv.len;
+        int chunk = left < session->engine->chunk ? left : session->engine->chunk;
+        ok = !is_cancelled(cancel, err);
+        if (!ok) break;
+        session->has_logits = false;
+        evaluate(session, chunk, chunk == left ? LOGITS_LAST : LOGITS_NONE, session->logits);
+        session->has_logits = chunk == left;
+    }
+    stats->n_evaluated = session->kv.len - stats->n_reused;
+    stats->ms = clock_ms() - start;
+    return ok;
+}
+
+bool session_append(Session *session, int id, Error *err)
+{
+    if (!check_ids(session, &id, 1, 1, err)) return false;
+    if (session->kv.len >= session->kv.n_ctx)
+        return error_set(err, ERROR_TOO_LARGE, "the cache of %d tokens is full",
+                         session->kv.n_ctx);
+    session->ids[session->kv.len] = id;
+    evaluate(session, 1, LOGITS_LAST, session->logits);
+    session->has_logits = true;
+    return true;
+}
+
+// --- scoring --------------------------------------------------------------------------------------
+
+static void score_row(const float *logits, int n_vocab, int id, float *logprob, int *argmax)
+{
+    int best = 0;
+    for (int i = 1; i < n_vocab; i++)
+        if (logits[i] > logits[best]) best = i;
+    double sum = 0, max = (double)logits[best];
+    for (int i = 0; i < n_vocab; i++)
+        sum += (double)expf((float)((double)logits[i] - max));
+    *logprob = (float)((double)logits[id] - max - log(sum));
+    *argmax = best;
+}
+
+bool session_score(Session *session, const int *ids, int n, float *logprobs, int *argmax,
+                   EngineCancel cancel, Error *err)
+{
+    if (!check_ids(session, ids, n, session->kv.n_ctx, err)) return false;
+    size_t n_vocab = (size_t)session->engine->shape.n_vocab;
+    float *rows = malloc(SCORE_CHUNK * n_vocab * sizeof *rows);
+    if (!rows) return error_set(err, ERROR_NO_MEMORY, "no memory for %d rows of logits", SCORE_CHUNK);
+    session->kv.len = 0;
+    session->has_logits = false;
+    memcpy(session->ids, ids, (size_t)n * sizeof *ids);
+    bool ok = true;
+    while (ok && session->kv.len < n) {
+        int first = session->kv.len, left = n - first;
+        int chunk = left < SCORE_CHUNK ? left : SCORE_CHUNK;
+        ok = !is_cancelled(cancel, err);
+        if (!ok) break;
+        evaluate(session, chunk, LOGITS_ALL, rows);
+        for (int i = 0; i < chunk && first + i + 1 < n; i++)
+            score_row(rows + (size_t)i * n_vocab, (int)n_vocab, ids[first + i + 1],
+                      &logprobs[first + i + 1], &argmax[first + i + 1]);
+    }
+    free(rows);
+    return ok;
+}
+
+// --- generation -----------------------------------------------------------------------------------
+
+// Under healing a token fits if it spells a part of what is forced, or all of it and more.
+static bool fits(Str token, Str forced)
+{
+    if (token.len == 0) return false;
+    return token.len < forced.len ? str_starts(forced, token) : str_starts(token, forced);
+}
+
+static int gather_candidates(const Session *s, Str forced)
+{
+    Engine *e = s->engine;
+    int n = 0;
+    for (int id = 0; id < e->shape.n_vocab; id++) {
+        bool allowed = forced.len ? e->kinds[id] == 0 && fits(engine_token_bytes(e, id), forced)
+                                  : !(e->kinds[id] & TOKEN_CONTROL) || (e->kinds[id] & TOKEN_ENDS);
+        if (allowed) e->candidates[n++] = (Candidate){id, s->logits[id]};
+    }
+    return n;
+}
+
+// One step: true to go on, else result->stop is set.
+static bool generate_step(Session *s, const GenerateOptions *o, Sampler *sampler, Str *forced,
+                          GenerateResult *result, Error *err)
+{
+    int n = gather_candidates(s, *forced);
+    if (n == 0) {
+        result->stop = STOP_NO_TOKEN;
+        return false;
+    }
+    GeneratedToken token = {.n_after = result->n_tokens};
+    token.id = sampler_choose(sampler, s->engine->candidates, n, &token.prob);
+    if (s->engine->kinds[token.id] & TOKEN_ENDS) {
+        result->stop = STOP_END_TOKEN;
+        return false;
+    }
+    token.bytes = engine_token_bytes(s->engine, token.id);
+    *forced = str_slice(*forced, token.bytes.len, forced->len);
+    result->n_tokens++;
+    if (o->on_token && !o->on_token(o->user, &token)) {
+        result->stop = STOP_CALLER;
+        return false;
+    }
+    if (result->n_tokens >= o->max_tokens) return false; // STOP_LENGTH; its state is not needed
+    if (s->kv.len >= s->kv.n_ctx) {
+        result->stop = STOP_FULL;
+        return false;
+    }
+    return session_append(s, token.id, err);
+}
+
+bool session_generate(Session *session, const GenerateOptions *options, GenerateResult *result,
+                      Error *err)
+{
+    double start = clock_ms();
+    *result = (GenerateResult){.stop = STOP_LENGTH};
+    if (!session->has_logits)
+        return error_set(err, ERROR_INVALID, "nothing to continue: the session has no prompt");
+    Sampler sampler;
+    sampler_init(&sampler, &options->sampler);
+    Str forced = options->forced;
+    bool go_on = options->max_tokens > 0;
+    while (go_on && !is_cancelled(options->cancel, err))
+        go_on = generate_step(session, options, &sampler, &forced, result, err);
+    result->ms = clock_ms() - start;
+    return err->code == ERROR_NONE;
+}

@@ -84,8 +84,8 @@ static void attend_block(Compute *c, const HeadBlock *b, int thread)
     char *scratch = c->gemm_scratch[thread];
     for (int i = 0; i < b->n_queries; i++)
         acts[i] = (ActRow){.x = b->q + (size_t)i * b->q_stride};
-    c->k->gemm(TENSOR_F32, b->keys, (size_t)b->dk * sizeof(float), b->dk, n_vis, acts,
-               b->n_queries, scores, (size_t)n_pad, scratch);
+    c->k->gemm(TENSOR_F32, b->keys, (size_t)b->dk * sizeof(float), b->dk, n_vis, acts, b->n_queries,
+               scores, (size_t)n_pad, scratch);
     for (int i = 0; i < b->n_queries; i++) {
         float *row = scores + (size_t)i * (size_t)n_pad;
         int vis = b->first_vis + i;
@@ -198,8 +198,8 @@ void attention_gqa(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer
 {
     const size_t q_dim = (size_t)l->q.n_out, k_dim = kv->k_width, v_dim = kv->v_width;
     float *k = c->kv, *v = c->kv + (size_t)n * k_dim;
-    bool quantised = matrix_is_quantised(&l->q) || matrix_is_quantised(&l->k) ||
-                     matrix_is_quantised(&l->v);
+    bool quantised =
+        matrix_is_quantised(&l->q) || matrix_is_quantised(&l->k) || matrix_is_quantised(&l->v);
     acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, n, s->n_embd, quantised);
     c->tasks[0] = (MatmulTask){&l->q, 0, c->acts.rows, n, c->q, q_dim};
     c->tasks[1] = (MatmulTask){&l->k, 0, c->acts.rows, n, k, k_dim};
@@ -237,9 +237,8 @@ static void project_mla(Compute *c, const Shape *s, const Layer *l, Kv *kv, int 
     const Matrix *first = s->q_lora ? &l->q_a : &l->q;
     bool quantised = matrix_is_quantised(first) || matrix_is_quantised(&l->kv_a);
     acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, n, s->n_embd, quantised);
-    c->tasks[0] = (MatmulTask){first,  0,
-                               c->acts.rows, n,
-                               s->q_lora ? c->latent : c->q, (size_t)first->n_out};
+    c->tasks[0] =
+        (MatmulTask){first, 0, c->acts.rows, n, s->q_lora ? c->latent : c->q, (size_t)first->n_out};
     c->tasks[1] = (MatmulTask){&l->kv_a, 0, c->acts.rows, n, c->kv, row};
     matmul_run(c, 2);
     if (s->q_lora) {
@@ -282,8 +281,8 @@ static void attend_absorbed(Compute *c, const Shape *s, const Layer *l, const Kv
               matrix_is_quantised(&l->k_b));
     gather_heads(c, s, n, s->key_dim);
     for (int h = 0; h < s->n_heads; h++)
-        c->tasks[h] = (MatmulTask){&l->k_b, h, c->gathered + h * n, n,
-                                   c->latent + (size_t)h * row, q_row};
+        c->tasks[h] =
+            (MatmulTask){&l->k_b, h, c->gathered + h * n, n, c->latent + (size_t)h * row, q_row};
     matmul_run(c, s->n_heads);
     COMPUTE_FOR(c, i, n * s->n_heads)
     {
@@ -307,7 +306,10 @@ static void attend_absorbed(Compute *c, const Shape *s, const Layer *l, const Kv
               matrix_is_quantised(&l->v_b) && q_row % ACT_BLOCK == 0);
     gather_heads(c, s, n, (int)row);
     for (int h = 0; h < s->n_heads; h++)
-        c->tasks[h] = (MatmulTask){&l->v_b, h, c->gathered + h * n, n,
+        c->tasks[h] = (MatmulTask){&l->v_b,
+                                   h,
+                                   c->gathered + h * n,
+                                   n,
                                    c->att + (size_t)h * (size_t)s->value_dim,
                                    (size_t)s->n_heads * (size_t)s->value_dim};
     matmul_run(c, s->n_heads);
@@ -355,8 +357,7 @@ static void attend_expanded(Compute *c, const Shape *s, const Layer *l, const Kv
     const uint16_t *cached = kv_keys(kv, layer);
     int n_all = kv->len + n;
     COMPUTE_FOR(c, i, n_all)
-    c->k->dequantize(TENSOR_F16, cached + (size_t)i * row, (int)row,
-                     c->latents + (size_t)i * row);
+    c->k->dequantize(TENSOR_F16, cached + (size_t)i * row, (int)row, c->latents + (size_t)i * row);
     for (int head0 = 0; head0 < s->n_heads; head0 += c->heads_in_group) {
         int left = s->n_heads - head0;
         int n_heads = left < c->heads_in_group ? left : c->heads_in_group;

@@ -14,8 +14,7 @@ static void *add_block(Compute *c, size_t n, size_t elem_bytes, bool *ok)
 {
     size_t n_bytes;
     void *block = NULL;
-    if (__builtin_mul_overflow(n ? n : 1, elem_bytes, &n_bytes) ||
-        n_bytes > SIZE_MAX - ALIGNMENT ||
+    if (__builtin_mul_overflow(n ? n : 1, elem_bytes, &n_bytes) || n_bytes > SIZE_MAX - ALIGNMENT ||
         !(block = aligned_alloc(ALIGNMENT, (n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT))) {
         *ok = false;
         return NULL;
@@ -30,7 +29,7 @@ static void add_acts(Compute *c, Acts *acts, size_t n_rows, size_t n_values, boo
     acts->rows = add_block(c, n_rows, sizeof(ActRow), ok);
     acts->q = add_block(c, n_values, 1, ok);
     acts->scale = add_block(c, n_values / ACT_BLOCK + n_rows, sizeof(float), ok);
-    acts->sum = add_block(c, n_values / ACT_BLOCK + n_rows, sizeof(float), ok);
+    acts->sums = add_block(c, n_values / 16 + n_rows, sizeof(int16_t), ok);
 }
 
 static size_t max_size(size_t a, size_t b)
@@ -154,9 +153,10 @@ void acts_fill(Compute *c, Acts *acts, const float *x, size_t stride, int n_rows
         ActRow row = {.x = x + at * stride};
         if (quantised) {
             int8_t *q = acts->q + at * (size_t)n;
-            float *scale = acts->scale + at * n_blocks, *sum = acts->sum + at * n_blocks;
-            c->k->quantize(row.x, n, q, scale, sum);
-            row.q = q, row.scale = scale, row.sum = sum;
+            float *scale = acts->scale + at * n_blocks;
+            int16_t *sums = acts->sums + at * n_blocks * 2;
+            c->k->quantize(row.x, n, q, scale, sums);
+            row.q = q, row.scale = scale, row.sums = sums;
         }
         acts->rows[i] = row;
     }
@@ -169,7 +169,7 @@ ActRow act_slice(ActRow row, int offset)
     assert(offset % ACT_BLOCK == 0);
     row.q += offset;
     row.scale += offset / ACT_BLOCK;
-    row.sum += offset / ACT_BLOCK;
+    row.sums += offset / 16;
     return row;
 }
 

@@ -11,15 +11,16 @@
 #include "weights.h"
 
 enum {
-    COMPUTE_CHUNK = 256,       // tokens of one prefill pass at most
-    COMPUTE_QUERY_BLOCK = 32,  // queries that share a pass over the keys
+    COMPUTE_CHUNK = 256,      // tokens of one prefill pass at most
+    COMPUTE_QUERY_BLOCK = 32, // queries that share a pass over the keys
 };
 
 // Activation vectors of one width, quantised where a matrix wants it.
 typedef struct Acts {
     ActRow *rows;
     int8_t *q;
-    float *scale, *sum;
+    float *scale;
+    int16_t *sums;
 } Acts;
 
 // y[i * y_stride + r] = row r of part `part` of w times acts[i].
@@ -41,29 +42,29 @@ typedef struct Compute {
     char **gemm_scratch; // [n_threads], private to a thread
 
     // One pass's buffers, T = COMPUTE_CHUNK rows each.
-    float *x, *h;        // [T][n_embd] residual stream; normalised or projected
-    float *q;            // [T][n_heads * key_dim]
-    float *kv;           // [T][kv_lora + rope_dim], or keys then values
-    float *latent;       // [T][q_lora], or [T][n_heads * (kv_lora + rope_dim)] when absorbed
-    float *att;          // [T][n_heads * value_dim]
-    float *ff_gate, *ff_up, *ff_down; // [rows][n_ff], and [rows][n_embd] of the experts
-    float *angles;       // [T][rope_dim] cos, sin pairs
-    float *inv_freq;     // [rope_dim / 2]
+    float *x, *h;  // [T][n_embd] residual stream; normalised or projected
+    float *q;      // [T][n_heads * key_dim]
+    float *kv;     // [T][kv_lora + rope_dim], or keys then values
+    float *latent; // [T][q_lora], or [T][n_heads * (kv_lora + rope_dim)] when absorbed
+    float *att;    // [T][n_heads * value_dim]
+    float *ff_gate, *ff_up, *ff_down;   // [rows][n_ff], and [rows][n_embd] of the experts
+    float *angles;                      // [T][rope_dim] cos, sin pairs
+    float *inv_freq;                    // [rope_dim / 2]
     int *expert_of, *row_of, *token_of; // [T * n_experts_used]
-    int *expert_starts;  // [n_experts + 1]
-    float *gate_weights; // [T * n_experts_used]
-    float *router_logits; // [T][n_experts]
+    int *expert_starts;                 // [n_experts + 1]
+    float *gate_weights;                // [T * n_experts_used]
+    float *router_logits;               // [T][n_experts]
     Acts acts, ff_acts;
-    ActRow *gathered;    // [T * max(n_heads, n_experts_used)]
+    ActRow *gathered; // [T * max(n_heads, n_experts_used)]
 
     // Attention over n_ctx positions.
     int n_ctx, heads_in_group;
-    float *keys, *values, *latents;  // see attention.c
-    float *head_rows;                // [n_threads][head_floats]: a head's up-projections
+    float *keys, *values, *latents; // see attention.c
+    float *head_rows;               // [n_threads][head_floats]: a head's up-projections
     size_t head_floats;
-    ActRow *head_acts;               // [n_threads][n_ctx]
-    float **scores;                  // [n_threads][COMPUTE_QUERY_BLOCK][n_ctx padded]
-    void *blocks[48];                // every allocation, for compute_deinit
+    ActRow *head_acts; // [n_threads][n_ctx]
+    float **scores;    // [n_threads][COMPUTE_QUERY_BLOCK][n_ctx padded]
+    void *blocks[48];  // every allocation, for compute_deinit
     int n_blocks;
 } Compute;
 
@@ -91,5 +92,5 @@ void matmul(Compute *c, const Matrix *w, const Acts *acts, int n_acts, float *y)
 // for (int i = 0; i < n; i++) over the team.
 #define COMPUTE_PRAGMA(text) _Pragma(#text)
 #define COMPUTE_FOR(c, i, n)                                                                       \
-    COMPUTE_PRAGMA(omp parallel for num_threads((c)->n_threads) schedule(static) if ((n) > 1))    \
+    COMPUTE_PRAGMA(omp parallel for num_threads((c)->n_threads) schedule(static) if ((n) > 1))     \
     for (int i = 0; i < (n); i++)

@@ -46,9 +46,9 @@ static Str name_file_type(int file_type)
     static const struct {
         int id;
         const char *name;
-    } names[] = {{0, "F32"},     {1, "F16"},     {2, "Q4_0"},    {3, "Q4_1"},   {7, "Q8_0"},
-                 {8, "Q5_0"},    {9, "Q5_1"},    {14, "Q4_K_S"}, {15, "Q4_K_M"}, {16, "Q5_K_S"},
-                 {17, "Q5_K_M"}, {18, "Q6_K"},   {32, "BF16"}};
+    } names[] = {{0, "F32"},     {1, "F16"},   {2, "Q4_0"},    {3, "Q4_1"},    {7, "Q8_0"},
+                 {8, "Q5_0"},    {9, "Q5_1"},  {14, "Q4_K_S"}, {15, "Q4_K_M"}, {16, "Q5_K_S"},
+                 {17, "Q5_K_M"}, {18, "Q6_K"}, {32, "BF16"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].id == file_type) return str_from(names[i].name);
     return STR("unknown");
@@ -110,8 +110,10 @@ static bool open_parts(Engine *e, const EngineOptions *o, Error *err)
 {
     const Kernels *kernels = kernels_find(o->isa);
     if (!kernels)
-        return error_set(err, ERROR_INVALID, "isa '%s' is unknown or not in this CPU, wanted "
-                                             "ref, avx2 or avx512", o->isa);
+        return error_set(err, ERROR_INVALID,
+                         "isa '%s' is unknown or not in this CPU, wanted "
+                         "ref, avx2 or avx512",
+                         o->isa);
     if (o->n_threads < 0 || o->n_threads > 1024)
         return error_set(err, ERROR_INVALID, "%d threads, wanted 0 to 1024", o->n_threads);
     e->gguf = o->path ? gguf_open(o->path, err) : gguf_open_image(o->image, o->image_bytes, err);

@@ -1,4 +1,5 @@
-// x = embedding; each layer: x += attention(norm x), x += feed-forward(norm x); logits = head(norm x)
+// x = embedding; each layer: x += attention(norm x), x += feed-forward(norm x); logits = head(norm
+// x)
 #include "forward.h"
 
 #include <assert.h>

@@ -5,8 +5,8 @@
 
 static void row_widths(const Shape *s, size_t *k_width, size_t *v_width)
 {
-    *k_width = s->mla ? (size_t)(s->kv_lora + s->rope_dim)
-                      : (size_t)s->n_kv_heads * (size_t)s->key_dim;
+    *k_width =
+        s->mla ? (size_t)(s->kv_lora + s->rope_dim) : (size_t)s->n_kv_heads * (size_t)s->key_dim;
     *v_width = s->mla ? 0 : (size_t)s->n_kv_heads * (size_t)s->value_dim;
 }
 

@@ -8,7 +8,8 @@
 
 enum { MAX_EXPERTS = 1024 };
 
-// --- routing --------------------------------------------------------------------------------------
+// --- routing
+// --------------------------------------------------------------------------------------
 
 // Comparable even for NaN: NaN ranks last.
 static float rank_of(float score)
@@ -123,7 +124,8 @@ static void sort_by_expert(Compute *c, const Shape *s, int n)
     starts[0] = 0;
 }
 
-// --- networks -------------------------------------------------------------------------------------
+// --- networks
+// -------------------------------------------------------------------------------------
 
 static void activate(Compute *c, int n_rows, int n_ff)
 {
@@ -143,8 +145,7 @@ static void run_mlp(Compute *c, const Mlp *mlp, int n, float *out)
     matmul_run(c, 2);
     activate(c, n, n_ff);
     acts_fill(c, &c->ff_acts, c->ff_gate, (size_t)n_ff, n, n_ff, matrix_is_quantised(&mlp->down));
-    c->tasks[0] =
-        (MatmulTask){&mlp->down, 0, c->ff_acts.rows, n, out, (size_t)mlp->down.n_out};
+    c->tasks[0] = (MatmulTask){&mlp->down, 0, c->ff_acts.rows, n, out, (size_t)mlp->down.n_out};
     matmul_run(c, 1);
 }
 
@@ -167,10 +168,10 @@ static void run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs,
         int n_rows = starts[e + 1] - starts[e];
         if (n_rows == 0) continue;
         size_t at = (size_t)starts[e];
-        c->tasks[n_tasks++] = (MatmulTask){&l->experts.gate, e, c->gathered + at, n_rows,
+        c->tasks[n_tasks++] = (MatmulTask){&l->experts.gate,       e,   c->gathered + at, n_rows,
                                            c->ff_gate + at * n_ff, n_ff};
-        c->tasks[n_tasks++] = (MatmulTask){&l->experts.up, e, c->gathered + at, n_rows,
-                                           c->ff_up + at * n_ff, n_ff};
+        c->tasks[n_tasks++] =
+            (MatmulTask){&l->experts.up, e, c->gathered + at, n_rows, c->ff_up + at * n_ff, n_ff};
     }
     matmul_run(c, n_tasks);
     activate(c, n_pairs, s->n_ff_expert);
@@ -181,8 +182,8 @@ static void run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs,
         size_t at = (size_t)starts[e];
         int n_rows = starts[e + 1] - starts[e];
         if (n_rows)
-            c->tasks[n_tasks++] = (MatmulTask){&l->experts.down, e, c->ff_acts.rows + at, n_rows,
-                                               out + at * n_embd, n_embd};
+            c->tasks[n_tasks++] = (MatmulTask){
+                &l->experts.down, e, c->ff_acts.rows + at, n_rows, out + at * n_embd, n_embd};
     }
     matmul_run(c, n_tasks);
 }

@@ -14,8 +14,8 @@ enum { MIN_CTX = 16, MAX_DEFAULT_CTX = 8192, MAX_CTX = 1 << 20, SCORE_CHUNK = 16
 struct Session {
     Engine *engine;
     Kv kv;
-    int *ids;         // [n_ctx]; the first kv.len are cached
-    float *logits;    // [n_vocab] after ids[kv.len - 1], if has_logits
+    int *ids;      // [n_ctx]; the first kv.len are cached
+    float *logits; // [n_vocab] after ids[kv.len - 1], if has_logits
     bool has_logits;
 };
 
@@ -128,15 +128,15 @@ bool session_append(Session *session, int id, Error *err)
 {
     if (!check_ids(session, &id, 1, 1, err)) return false;
     if (session->kv.len >= session->kv.n_ctx)
-        return error_set(err, ERROR_TOO_LARGE, "the cache of %d tokens is full",
-                         session->kv.n_ctx);
+        return error_set(err, ERROR_TOO_LARGE, "the cache of %d tokens is full", session->kv.n_ctx);
     session->ids[session->kv.len] = id;
     evaluate(session, 1, LOGITS_LAST, session->logits);
     session->has_logits = true;
     return true;
 }
 
-// --- scoring --------------------------------------------------------------------------------------
+// --- scoring
+// --------------------------------------------------------------------------------------
 
 static void score_row(const float *logits, int n_vocab, int id, float *logprob, int *argmax)
 {
@@ -156,7 +156,8 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
     if (!check_ids(session, ids, n, session->kv.n_ctx, err)) return false;
     size_t n_vocab = (size_t)session->engine->shape.n_vocab;
     float *rows = malloc(SCORE_CHUNK * n_vocab * sizeof *rows);
-    if (!rows) return error_set(err, ERROR_NO_MEMORY, "no memory for %d rows of logits", SCORE_CHUNK);
+    if (!rows)
+        return error_set(err, ERROR_NO_MEMORY, "no memory for %d rows of logits", SCORE_CHUNK);
     session->kv.len = 0;
     session->has_logits = false;
     memcpy(session->ids, ids, (size_t)n * sizeof *ids);
@@ -175,7 +176,8 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
     return ok;
 }
 
-// --- generation -----------------------------------------------------------------------------------
+// --- generation
+// -----------------------------------------------------------------------------------
 
 // Under healing a token fits if it spells a part of what is forced, or all of it and more.
 static bool fits(Str token, Str forced)

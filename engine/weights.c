@@ -57,8 +57,9 @@ static bool set_matrix(Binder *b, const GgufTensor *t, int n_in, int n_out, int 
     const TensorTypeInfo *info = tensor_type_info(t->type);
     assert(info && n_in % info->block_elements == 0); // gguf.c refuses other rows
     if (info->block_elements > 1 && n_in % ACT_BLOCK != 0)
-        return error_set(b->err, ERROR_UNSUPPORTED, "tensor %s: rows of %d, wanted a multiple of %d",
-                         b->name, n_in, ACT_BLOCK);
+        return error_set(b->err, ERROR_UNSUPPORTED,
+                         "tensor %s: rows of %d, wanted a multiple of %d", b->name, n_in,
+                         ACT_BLOCK);
     size_t row_bytes = (size_t)(n_in / info->block_elements) * (size_t)info->block_bytes;
     *out = (Matrix){.type = t->type,
                     .n_in = n_in,
@@ -202,8 +203,8 @@ static bool bind_mla(Binder *b, Layer *l)
                               bind_floats(b, "attn_q_a_norm.weight", s->q_lora, &l->q_a_norm) &&
                               bind_matrix(b, "attn_q_b.weight", s->q_lora, q_dim, &l->q_b)
                         : bind_matrix(b, "attn_q.weight", s->n_embd, q_dim, &l->q);
-    ok = ok && bind_matrix(b, "attn_kv_a_mqa.weight", s->n_embd, s->kv_lora + s->rope_dim,
-                           &l->kv_a) &&
+    ok = ok &&
+         bind_matrix(b, "attn_kv_a_mqa.weight", s->n_embd, s->kv_lora + s->rope_dim, &l->kv_a) &&
          bind_floats(b, "attn_kv_a_norm.weight", s->kv_lora, &l->kv_a_norm);
     if (!ok) return false;
     bool legacy = !find(b, "attn_k_b.weight") && find(b, "attn_kv_b.weight");
@@ -279,7 +280,8 @@ static uint64_t count_active(const Shape *s, const Weights *w)
         n += size_of(&l->q, 1) + size_of(&l->k, 1) + size_of(&l->v, 1) + size_of(&l->q_a, 1);
         n += size_of(&l->q_b, 1) + size_of(&l->kv_a, 1) + size_of(&l->output, 1);
         n += size_of(&l->k_b, l->k_b.n_parts) + size_of(&l->v_b, l->v_b.n_parts);
-        n += mlp_size(&l->mlp, 1) + mlp_size(&l->shared, 1) + mlp_size(&l->experts, s->n_experts_used);
+        n += mlp_size(&l->mlp, 1) + mlp_size(&l->shared, 1) +
+             mlp_size(&l->experts, s->n_experts_used);
     }
     return n;
 }

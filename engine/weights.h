@@ -24,7 +24,7 @@ typedef struct Mlp {
 typedef struct Layer {
     const float *attn_norm, *ffn_norm; // [n_embd]
 
-    Matrix q, k, v; // llama, qwen2
+    Matrix q, k, v;                        // llama, qwen2
     const float *q_bias, *k_bias, *v_bias; // [n_out] or NULL
 
     // deepseek2. q is used alone where q_lora is 0.
@@ -37,9 +37,9 @@ typedef struct Layer {
     Matrix output; // [n_heads * value_dim -> n_embd]
 
     bool moe;
-    Mlp mlp;                 // dense layers
-    Mlp experts, shared;     // MoE layers; shared.gate.data is NULL without shared experts
-    const float *router;     // [n_experts][n_embd]
+    Mlp mlp;                  // dense layers
+    Mlp experts, shared;      // MoE layers; shared.gate.data is NULL without shared experts
+    const float *router;      // [n_experts][n_embd]
     const float *router_bias; // [n_experts] or NULL: selection only
 } Layer;
 

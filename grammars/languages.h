@@ -16,15 +16,15 @@ typedef struct LanguageQueries {
 } LanguageQueries;
 
 typedef struct Language {
-    const char *id;                 // LSP languageId, "c"
-    const char *title;              // "C"
-    const char *const *extensions;  // NULL-terminated, with the dot: ".c"
-    const char *const *file_names;  // NULL-terminated: "Makefile"
-    const char *const *aliases;     // NULL-terminated: other LSP languageIds
-    const char *line_comment;       // "//"; NULL where there is none
+    const char *id;                       // LSP languageId, "c"
+    const char *title;                    // "C"
+    const char *const *extensions;        // NULL-terminated, with the dot: ".c"
+    const char *const *file_names;        // NULL-terminated: "Makefile"
+    const char *const *aliases;           // NULL-terminated: other LSP languageIds
+    const char *line_comment;             // "//"; NULL where there is none
     const char *block_open, *block_close; // "/*", "*/"; NULL where there is none
-    int indent_width;               // of a new file; an existing file's own indentation wins
-    int indent_tabs;                // 1: new files indent with tabs
+    int indent_width;                     // of a new file; an existing file's own indentation wins
+    int indent_tabs;                      // 1: new files indent with tabs
     const TSLanguage *(*grammar)(void);
     LanguageQueries queries;
 } Language;

@@ -32,23 +32,23 @@ typedef struct CompleteRequest {
     const Language *lang; // may be NULL
     Str path;             // relative to the project
     size_t byte_off;
-    Str selected;         // selectedCompletionInfo.text: the suggestion must start with it, else empty
+    Str selected; // selectedCompletionInfo.text: the suggestion must start with it, else empty
     ByteRange selected_range;
-    int max_tokens;       // of the answer
+    int max_tokens; // of the answer
     int max_prompt_tokens;
     bool multi_line;
-    double gate;          // show only if the mean probability of the first tokens reaches this; 0: off
-    double budget_ms;     // stop generating after this long and use what there is; 0: none
+    double gate;      // show only if the mean probability of the first tokens reaches this; 0: off
+    double budget_ms; // stop generating after this long and use what there is; 0: none
 } CompleteRequest;
 
 typedef struct CompleteResult {
-    Str insert;           // empty: nothing (see why)
+    Str insert; // empty: nothing (see why)
     ByteRange replace;
     WhyNothing why;
     int prompt_tokens, reused_tokens, evaluated_tokens, generated_tokens;
-    double confidence;    // mean probability of the first tokens
+    double confidence; // mean probability of the first tokens
     double ms_prompt, ms_prefill, ms_decode, ms_first_token, ms_total;
-    Str raw;              // what the model wrote before trimming
+    Str raw; // what the model wrote before trimming
 } CompleteResult;
 
 // Runs on the thread that owns the engine. Results live in the arena. ERROR_CANCELLED when

@@ -18,7 +18,8 @@
     X(diagnostics, BOOL, "diagnostics", 1, 0, 1, "syntax diagnostics")                             \
     X(code_actions, BOOL, "codeActions", 1, 0, 1, "generate actions")                              \
     X(max_tokens, INT, "maxTokens", 48, 1, 2048, "tokens of one suggestion")                       \
-    X(prompt_tokens, INT, "promptTokens", 0, 0, 131072, "tokens of a prompt; 0: what fits, <=1536")\
+    X(prompt_tokens, INT, "promptTokens", 0, 0, 131072,                                            \
+      "tokens of a prompt; 0: what fits, <=1536")                                                  \
     X(multi_line, BOOL, "multiLine", 1, 0, 1, "suggestions may have several lines")                \
     X(gate, NUM, "gate", -1, -1, 1, "show only above this mean probability; -1: the model's own")  \
     X(budget_ms, NUM, "budgetMs", 2500, 0, 600000, "time limit of one suggestion; 0: none")        \

@@ -11,8 +11,8 @@
 // prototype/`def` line under the cursor. False: not here (cheap, no model; used to list actions).
 typedef struct BodyTarget {
     SyntaxFunction function;
-    ByteRange replace;   // what the body replaces
-    Str indent;          // of the body's lines, borrowed or static
+    ByteRange replace; // what the body replaces
+    Str indent;        // of the body's lines, borrowed or static
 } BodyTarget;
 bool body_find_target(const Syntax *syntax, size_t byte_off, BodyTarget *out);
 
@@ -22,10 +22,10 @@ typedef struct BodyRequest {
     Str path, file_path, root;
     size_t byte_off;
     bool trusted;
-    int n_candidates;     // default 8
-    int max_tokens;       // each
+    int n_candidates; // default 8
+    int max_tokens;   // each
     int max_prompt_tokens;
-    double budget_ms;     // whole run; 0: none
+    double budget_ms; // whole run; 0: none
     uint64_t seed;
 } BodyRequest;
 
@@ -38,14 +38,14 @@ typedef struct BodyCandidate {
 } BodyCandidate;
 
 typedef struct BodyResult {
-    bool found;           // candidates[chosen] passed
+    bool found; // candidates[chosen] passed
     int chosen;
     BodyCandidate *candidates;
     int n_candidates;
     ByteRange replace;
-    Str insert;           // of the chosen
-    bool compiled;        // the chosen was compiled, not only parsed
-    Str summary;          // "candidate 3 of 5: parses, compiles (cc -fsyntax-only)" or why nothing
+    Str insert;    // of the chosen
+    bool compiled; // the chosen was compiled, not only parsed
+    Str summary;   // "candidate 3 of 5: parses, compiles (cc -fsyntax-only)" or why nothing
     int prompt_tokens, reused_tokens;
     double ms_total;
 } BodyResult;

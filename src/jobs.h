@@ -23,7 +23,7 @@ typedef enum JobEnd { JOB_DONE, JOB_FAILED, JOB_CANCELLED } JobEnd;
 // the requests are retained by the maker and released by job_free.
 typedef struct Job {
     JobKind kind;
-    Arena *arena;          // the request's strings and the result
+    Arena *arena; // the request's strings and the result
     CompleteRequest complete;
     BodyRequest body;
     CompleteResult complete_result;
@@ -32,8 +32,8 @@ typedef struct Job {
     Error err;             // of FAILED
     atomic_bool cancelled; // set by job_cancel
     double queued_ms, wait_ms;
-    void *owner;           // the caller's; untouched
-    struct Job *next;      // the queues'
+    void *owner;      // the caller's; untouched
+    struct Job *next; // the queues'
 } Job;
 
 // An empty job with an arena of its own.
@@ -46,8 +46,8 @@ void job_cancel(Job *job);
 typedef enum EngineState { ENGINE_LOADING, ENGINE_READY, ENGINE_FAILED } EngineState;
 
 typedef struct JobsEvents {
-    void (*ended)(void *user, Job *job);                               // job is the callee's now
-    void (*progress)(void *user, Job *job, int pct, Str text);         // job stays with Jobs
+    void (*ended)(void *user, Job *job);                       // job is the callee's now
+    void (*progress)(void *user, Job *job, int pct, Str text); // job stays with Jobs
     void (*engine_state)(void *user, EngineState state, const Error *err);
     void *user;
 } JobsEvents;

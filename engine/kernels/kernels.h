@@ -15,23 +15,23 @@
 
 #include "gguf.h"
 
-enum { ACT_BLOCK = 32, TILE_ROWS = 16 };
+// TILE_DEPTH: columns of an F32 tile, whatever the matrix's width.
+enum { ACT_BLOCK = 32, TILE_ROWS = 16, TILE_DEPTH = 256 };
 
 // One activation vector of n elements: F32, and if quantised its 8-bit form.
-// x[i] ~ scale[i/32] * q[i];  sum[b] = scale[b] * (sum of q in block b).
-// n is a multiple of 32 wherever q is used. q is 64-byte aligned.
+// x[i] ~ scale[i/32] * q[i]. n is a multiple of 32 wherever q is used; q NULL: F32 only.
 typedef struct ActRow {
-    const float *x;     // [n]
-    const int8_t *q;    // [n], values -127..127
-    const float *scale; // [n/32]
-    const float *sum;   // [n/32]
+    const float *x;      // [n]
+    const int8_t *q;     // [n], values -127..127
+    const float *scale;  // [n/32]
+    const int16_t *sums; // [n/16], the sum of q over 16 elements
 } ActRow;
 
 typedef struct Kernels {
     const char *name;
 
-    // q, scale, sum from x[n]; n % 32 == 0.
-    void (*quantize)(const float *x, int n, int8_t *q, float *scale, float *sum);
+    // q, scale, sums from x[n]; n % 32 == 0. A block with NaN or infinity gets scale NaN.
+    void (*quantize)(const float *x, int n, int8_t *q, float *scale, int16_t *sums);
 
     // Decode: y[r] = sum_k W[r][k] * a[k] for r in [0, n_rows). w points at the first row, rows are
     // row_bytes apart, n_in elements each.
@@ -50,10 +50,10 @@ typedef struct Kernels {
 
     // F32 vectors of any length (no alignment needed).
     float (*dot)(const float *a, const float *b, int n);
-    void (*axpy)(float alpha, const float *x, float *y, int n);           // y += alpha * x
+    void (*axpy)(float alpha, const float *x, float *y, int n);                   // y += alpha * x
     void (*rms_norm)(const float *x, const float *w, float eps, int n, float *y); // y may be x
-    void (*silu_mul)(const float *gate, const float *up, int n, float *y); // y may be gate
-    void (*softmax)(float *x, int n);                                      // in place, n >= 1
+    void (*silu_mul)(const float *gate, const float *up, int n, float *y);        // y may be gate
+    void (*softmax)(float *x, int n); // in place, n >= 1
 
     // The cache holds IEEE half floats.
     void (*to_f16)(const float *x, int n, uint16_t *y);
@@ -67,9 +67,11 @@ extern const Kernels kernels_ref;
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2, kernels_avx512;
 #endif
+// kernels_ref with weights dequantised and activations left in F32: the oracle for the rounding.
+const Kernels *kernels_exact(void);
 
-// By name ("ref", "avx2", "avx512"), or the best for this CPU when name is NULL. NULL if the name
-// is unknown or this CPU lacks it.
+// By name ("ref", "exact", "avx2", "avx512"), or the best for this CPU when name is NULL. NULL if
+// the name is unknown or this CPU lacks it.
 const Kernels *kernels_find(const char *name);
 
 // Scalar helpers shared by all (exact, round to nearest even).

@@ -7,18 +7,30 @@
 #include "workspace/syntax.h"
 
 typedef enum SymbolKind {
-    SYMBOL_FUNCTION, SYMBOL_METHOD, SYMBOL_CLASS, SYMBOL_STRUCT, SYMBOL_ENUM, SYMBOL_ENUMERATOR,
-    SYMBOL_INTERFACE, SYMBOL_TYPE, SYMBOL_MACRO, SYMBOL_VARIABLE, SYMBOL_CONSTANT, SYMBOL_FIELD,
-    SYMBOL_MODULE, SYMBOL_PROPERTY, SYMBOL_KEY,
+    SYMBOL_FUNCTION,
+    SYMBOL_METHOD,
+    SYMBOL_CLASS,
+    SYMBOL_STRUCT,
+    SYMBOL_ENUM,
+    SYMBOL_ENUMERATOR,
+    SYMBOL_INTERFACE,
+    SYMBOL_TYPE,
+    SYMBOL_MACRO,
+    SYMBOL_VARIABLE,
+    SYMBOL_CONSTANT,
+    SYMBOL_FIELD,
+    SYMBOL_MODULE,
+    SYMBOL_PROPERTY,
+    SYMBOL_KEY,
 } SymbolKind;
 
 typedef struct Symbol {
     Str name;
     SymbolKind kind;
-    ByteRange range;      // the definition
+    ByteRange range; // the definition
     ByteRange name_range;
-    Str signature;        // first line(s) up to the body, blanks folded, at most 200 bytes
-    Str comment;          // the comment above or docstring, without markers, at most 1,000 bytes
+    Str signature; // first line(s) up to the body, blanks folded, at most 200 bytes
+    Str comment;   // the comment above or docstring, without markers, at most 1,000 bytes
 } Symbol;
 
 // Definitions in document order, in the arena (strings copied).

@@ -20,11 +20,11 @@ typedef struct FimCut {
 } FimCut;
 
 typedef struct FimPrompt {
-    int *ids;      // in the arena
+    int *ids; // in the arena
     int n_ids;
-    Str forced;    // bytes taken back from the prompt's end; the answer must start with them
-    Str prefix;    // document text before the cursor that the model sees (slice of the snapshot)
-    Str suffix;    // likewise after the cursor (of the cut: from the line's end on where frozen)
+    Str forced; // bytes taken back from the prompt's end; the answer must start with them
+    Str prefix; // document text before the cursor that the model sees (slice of the snapshot)
+    Str suffix; // likewise after the cursor (of the cut: from the line's end on where frozen)
     int n_prefix_tokens, n_suffix_tokens;
 } FimPrompt;
 

@@ -21,13 +21,13 @@ typedef struct Evidence {
 } Evidence;
 
 typedef struct VerifyRequest {
-    const TextSnap *text;   // with the candidate applied
-    const Syntax *before;   // of the text without it, for the comparison; may be NULL
+    const TextSnap *text; // with the candidate applied
+    const Syntax *before; // of the text without it, for the comparison; may be NULL
     const Language *lang;
-    Str file_path;          // absolute path of the document
-    Str root;               // project root (compile_commands.json is looked for there and in build*/)
-    ByteRange changed;      // in text
-    bool trusted;           // false: parse only
+    Str file_path;     // absolute path of the document
+    Str root;          // project root (compile_commands.json is looked for there and in build*/)
+    ByteRange changed; // in text
+    bool trusted;      // false: parse only
 } VerifyRequest;
 
 typedef struct Verify Verify;

@@ -1,0 +1,29 @@
+// The choice of a table, once, when a model is opened.
+#include <string.h>
+
+#include "kernels.h"
+
+static const Kernels *find_x86(const char *name)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                __builtin_cpu_supports("f16c");
+    bool avx512 = avx2 && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vnni");
+    if (avx512 && (!name || strcmp(name, "avx512") == 0)) return &kernels_avx512;
+    if (avx2 && (!name || strcmp(name, "avx2") == 0)) return &kernels_avx2;
+#else
+    (void)name;
+#endif
+    return NULL;
+}
+
+const Kernels *kernels_find(const char *name)
+{
+    const Kernels *found = find_x86(name);
+    if (found) return found;
+    if (!name || strcmp(name, "ref") == 0) return &kernels_ref;
+    return strcmp(name, "exact") == 0 ? kernels_exact() : NULL;
+}

@@ -1,0 +1,351 @@
+// Prefill products: 16 weight rows are unpacked once into a tile where one register holds four
+// columns of all 16 rows, then every activation vector passes over the tile. The unpacking costs
+// the same for every format and is shared by all tokens of the chunk.
+//
+//   tile:    [n_in/4] registers: lane r = row r, columns 4j..4j+3
+//   scale:   [n_in/16][16] floats, one per 16 columns and row
+//   offset:  the same, only where the format has minima
+#include "kernels_avx512.h"
+
+#include "unpack.h"
+
+enum { COLUMNS = 8 }; // activation vectors at once: 8 integer and 8 float accumulators
+
+typedef struct Tile {
+    uint8_t *u;
+    float *scale, *offset; // [n_groups][2][TILE_ROWS]
+    bool halves;           // scales differ within a group (Q6_K)
+    bool minima;           // offset is not a constant times scale
+    int constant;          // else this
+} Tile;
+
+static const uint8_t *tile_group(const Tile *t, int g)
+{
+    return t->u + (size_t)g * 32 * TILE_ROWS;
+}
+
+// rows[r] is 32 bytes of row r: turns 16 x 8 dwords into 8 registers of 16 dwords.
+static void interleave(const __m256i *rows, uint8_t *out)
+{
+    const __m512i stride =
+        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                           _mm512_set1_epi32(8));
+    for (int j = 0; j < 8; j++) {
+        __m512i column = _mm512_i32gather_epi32(_mm512_add_epi32(stride, _mm512_set1_epi32(j)),
+                                                (const void *)rows, 4);
+        _mm512_store_si512(out + 64 * j, column);
+    }
+}
+
+static inline __attribute__((always_inline)) void
+unpack_bytes(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
+{
+    __m256i rows[TILE_ROWS];
+    for (int r = n_rows; r < TILE_ROWS; r++)
+        rows[r] = _mm256_setzero_si256();
+    for (int g = 0; g < n_in / 32; g++) {
+        for (int r = 0; r < n_rows; r++)
+            rows[r] = group_bytes(type, w + (size_t)r * row_bytes, g);
+        interleave(rows, t->u + (size_t)g * 32 * TILE_ROWS);
+    }
+}
+
+// d and m of 32-element blocks: d first, m (if any) right after it.
+static void unpack_scales_32(const char *w, size_t row_bytes, size_t block_bytes, int n_groups,
+                             int n_rows, Tile *t)
+{
+    for (int r = 0; r < TILE_ROWS; r++) {
+        const char *block = w + (size_t)(r < n_rows ? r : 0) * row_bytes;
+        for (int g = 0; g < n_groups; g++, block += block_bytes) {
+            size_t at = (size_t)g * 2 * TILE_ROWS + (size_t)r;
+            t->scale[at] = r < n_rows ? half_at((const uint16_t *)(const void *)block) : 0;
+            if (t->minima)
+                t->offset[at] =
+                    r < n_rows ? -half_at((const uint16_t *)(const void *)block + 1) : 0;
+        }
+    }
+}
+
+// Stores 8 values of row r, one a group, from group g0 on.
+static void scatter_8(float *to, int g0, int r, __m256 values)
+{
+    float v[8];
+    _mm256_storeu_ps(v, values);
+    for (int k = 0; k < 8; k++)
+        to[(size_t)(g0 + k) * 2 * TILE_ROWS + (size_t)r] = v[k];
+}
+
+static void unpack_scales_k(const char *w, size_t row_bytes, size_t block_bytes, int n_blocks,
+                            int n_rows, Tile *t)
+{
+    for (int r = 0; r < TILE_ROWS; r++)
+        for (int i = 0; i < n_blocks; i++) {
+            __m256 sc = _mm256_setzero_ps(), m = sc;
+            if (r < n_rows) {
+                const BlockQ4K *b =
+                    (const void *)(w + (size_t)r * row_bytes + (size_t)i * block_bytes);
+                __m128i sc8, m8;
+                k_scales_x86(b->scales, &sc8, &m8);
+                sc = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(sc8)),
+                                   _mm256_set1_ps(half_at(&b->d)));
+                m = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(m8)),
+                                  _mm256_set1_ps(half_at(&b->dmin)));
+            }
+            scatter_8(t->scale, 8 * i, r, sc);
+            scatter_8(t->offset, 8 * i, r, m);
+        }
+}
+
+static void unpack_scales_q6k(const char *w, size_t row_bytes, int n_blocks, int n_rows, Tile *t)
+{
+    for (int r = 0; r < TILE_ROWS; r++)
+        for (int i = 0; i < n_blocks; i++) {
+            const BlockQ6K *b =
+                (const BlockQ6K *)(const void *)(w + (size_t)(r < n_rows ? r : 0) * row_bytes) + i;
+            float d = r < n_rows ? half_at(&b->d) : 0;
+            for (int k = 0; k < 16; k++)
+                t->scale[(size_t)(16 * i + k) * TILE_ROWS + (size_t)r] = d * b->scales[k];
+        }
+}
+
+static void unpack_tile(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows,
+                        Tile *t)
+{
+    int n_groups = n_in / 32;
+    size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
+    switch (type) {
+#define SIMPLE(name, value)                                                                        \
+    case name:                                                                                     \
+        t->constant = value;                                                                       \
+        unpack_bytes(name, w, row_bytes, n_in, n_rows, t);                                         \
+        unpack_scales_32(w, row_bytes, block_bytes, n_groups, n_rows, t);                          \
+        return;
+        SIMPLE(TENSOR_Q8_0, 128)
+        SIMPLE(TENSOR_Q4_0, 8)
+        SIMPLE(TENSOR_Q5_0, 16)
+        SIMPLE(TENSOR_Q4_1, 0)
+        SIMPLE(TENSOR_Q5_1, 0)
+#undef SIMPLE
+    case TENSOR_Q4_K:
+        unpack_bytes(TENSOR_Q4_K, w, row_bytes, n_in, n_rows, t);
+        unpack_scales_k(w, row_bytes, block_bytes, n_groups / 8, n_rows, t);
+        return;
+    case TENSOR_Q5_K:
+        unpack_bytes(TENSOR_Q5_K, w, row_bytes, n_in, n_rows, t);
+        unpack_scales_k(w, row_bytes, block_bytes, n_groups / 8, n_rows, t);
+        return;
+    default:
+        t->constant = 32;
+        unpack_bytes(TENSOR_Q6_K, w, row_bytes, n_in, n_rows, t);
+        unpack_scales_q6k(w, row_bytes, n_groups / 8, n_rows, t);
+    }
+}
+
+static inline __m512i broadcast4(const int8_t *q)
+{
+    int32_t v;
+    memcpy(&v, q, 4);
+    return _mm512_set1_epi32(v);
+}
+
+// One group of one tile times n_cols vectors; from = first dword column, n_dwords 8 or 4.
+static inline __attribute__((always_inline)) void multiply(const uint8_t *u, int first,
+                                                           int n_dwords, const ActRow *acts,
+                                                           int n_cols, int g, __m512i *products)
+{
+    for (int j = first; j < first + n_dwords; j++) {
+        __m512i w = _mm512_load_si512(u + 64 * j);
+        for (int c = 0; c < n_cols; c++)
+            products[c] =
+                _mm512_dpbusd_epi32(products[c], w, broadcast4(acts[c].q + 32 * g + 4 * j));
+    }
+}
+
+static inline __attribute__((always_inline)) void tile_times(const Tile *t, int n_groups,
+                                                             const ActRow *acts, int n_cols,
+                                                             bool halves, bool minima, float *y,
+                                                             size_t y_stride, __mmask16 rows)
+{
+    __m512 sums[COLUMNS];
+    __m512i products[COLUMNS];
+    for (int c = 0; c < n_cols; c++)
+        sums[c] = _mm512_setzero_ps();
+    for (int g = 0; g < n_groups; g++) {
+        const uint8_t *u = tile_group(t, g);
+        const float *scale = t->scale + (size_t)g * 2 * TILE_ROWS;
+        for (int h = 0; h < (halves ? 2 : 1); h++) {
+            for (int c = 0; c < n_cols; c++) {
+                int total = acts[c].sums[2 * g + h] + (halves ? 0 : acts[c].sums[2 * g + 1]);
+                products[c] = _mm512_set1_epi32(-t->constant * total);
+            }
+            multiply(u, halves ? 4 * h : 0, halves ? 4 : 8, acts, n_cols, g, products);
+            __m512 s = _mm512_loadu_ps(scale + h * TILE_ROWS);
+            for (int c = 0; c < n_cols; c++) {
+                __m512 factor = _mm512_mul_ps(s, _mm512_set1_ps(acts[c].scale[g]));
+                sums[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[c]), factor, sums[c]);
+            }
+        }
+        if (!minima) continue;
+        __m512 m = _mm512_loadu_ps(t->offset + (size_t)g * 2 * TILE_ROWS);
+        for (int c = 0; c < n_cols; c++) {
+            float total = (float)(acts[c].sums[2 * g] + acts[c].sums[2 * g + 1]);
+            sums[c] = _mm512_fnmadd_ps(m, _mm512_set1_ps(acts[c].scale[g] * total), sums[c]);
+        }
+    }
+    for (int c = 0; c < n_cols; c++)
+        _mm512_mask_storeu_ps(y + (size_t)c * y_stride, rows, sums[c]);
+}
+
+static inline __attribute__((always_inline)) void tile_times_kind(const Tile *t, int n_groups,
+                                                                  const ActRow *acts, int n_cols,
+                                                                  float *y, size_t y_stride,
+                                                                  __mmask16 rows)
+{
+    if (t->halves)
+        tile_times(t, n_groups, acts, n_cols, true, false, y, y_stride, rows);
+    else if (t->minima)
+        tile_times(t, n_groups, acts, n_cols, false, true, y, y_stride, rows);
+    else
+        tile_times(t, n_groups, acts, n_cols, false, false, y, y_stride, rows);
+}
+
+static void tile_times_all(const Tile *t, int n_groups, const ActRow *acts, int n_acts, float *y,
+                           size_t y_stride, __mmask16 rows)
+{
+    int i = 0;
+    for (; i + COLUMNS <= n_acts; i += COLUMNS)
+        tile_times_kind(t, n_groups, acts + i, COLUMNS, y + (size_t)i * y_stride, y_stride, rows);
+    for (; i + 4 <= n_acts; i += 4)
+        tile_times_kind(t, n_groups, acts + i, 4, y + (size_t)i * y_stride, y_stride, rows);
+    for (; i < n_acts; i++)
+        tile_times_kind(t, n_groups, acts + i, 1, y + (size_t)i * y_stride, y_stride, rows);
+}
+
+// --- F32, F16 and BF16
+// ----------------------------------------------------------------------------
+
+static inline __m512 load_floats(TensorType type, const char *row, int at, __mmask16 m)
+{
+    if (type == TENSOR_F32) return _mm512_maskz_loadu_ps(m, (const float *)(const void *)row + at);
+    const uint16_t *half = (const uint16_t *)(const void *)row + at;
+    __m256i bits = _mm256_maskz_loadu_epi16(m, half);
+    if (type == TENSOR_F16) return _mm512_cvtph_ps(bits);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+
+// 16 x 16 floats: rows become columns (four rounds of pairwise exchange).
+static void transpose_16(__m512 *r)
+{
+    __m512 t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_castpd_ps(
+            _mm512_unpacklo_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+        r[i + 1] = _mm512_castpd_ps(
+            _mm512_unpackhi_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+        r[i + 2] = _mm512_castpd_ps(
+            _mm512_unpacklo_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+        r[i + 3] = _mm512_castpd_ps(
+            _mm512_unpackhi_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+    }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xDD);
+        t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xDD);
+    }
+    for (int i = 0; i < 8; i++) {
+        r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+        r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD);
+    }
+}
+
+// tile[k][16 rows] for columns [at, at + n) of a group of rows.
+static void transpose_tile(TensorType type, const char *w, size_t row_bytes, int n_rows, int at,
+                           int n, float *tile)
+{
+    for (int k = 0; k < n; k += 16) {
+        int left = n - k < 16 ? n - k : 16;
+        __mmask16 m = (__mmask16)((1u << left) - 1);
+        __m512 rows[16];
+        for (int r = 0; r < 16; r++)
+            rows[r] = r < n_rows ? load_floats(type, w + (size_t)r * row_bytes, at + k, m)
+                                 : _mm512_setzero_ps();
+        transpose_16(rows);
+        for (int i = 0; i < left; i++)
+            _mm512_store_ps(tile + (size_t)(k + i) * TILE_ROWS, rows[i]);
+    }
+}
+
+static inline __attribute__((always_inline)) void float_tile_times(const float *tile, int at, int n,
+                                                                   const ActRow *acts, int n_cols,
+                                                                   float *y, size_t y_stride,
+                                                                   __mmask16 rows)
+{
+    __m512 sums[COLUMNS];
+    for (int c = 0; c < n_cols; c++)
+        sums[c] = at ? _mm512_maskz_loadu_ps(rows, y + (size_t)c * y_stride) : _mm512_setzero_ps();
+    for (int k = 0; k < n; k++) {
+        __m512 w = _mm512_load_ps(tile + (size_t)k * TILE_ROWS);
+        for (int c = 0; c < n_cols; c++)
+            sums[c] = _mm512_fmadd_ps(w, _mm512_set1_ps(acts[c].x[at + k]), sums[c]);
+    }
+    for (int c = 0; c < n_cols; c++)
+        _mm512_mask_storeu_ps(y + (size_t)c * y_stride, rows, sums[c]);
+}
+
+static void gemm_floats(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows,
+                        const ActRow *acts, int n_acts, float *y, size_t y_stride, float *tile)
+{
+    __mmask16 rows = (__mmask16)((1u << n_rows) - 1);
+    for (int at = 0; at < n_in; at += TILE_DEPTH) {
+        int n = n_in - at < TILE_DEPTH ? n_in - at : TILE_DEPTH, i = 0;
+        transpose_tile(type, w, row_bytes, n_rows, at, n, tile);
+        for (; i + COLUMNS <= n_acts; i += COLUMNS)
+            float_tile_times(tile, at, n, acts + i, COLUMNS, y + (size_t)i * y_stride, y_stride,
+                             rows);
+        for (; i < n_acts; i++)
+            float_tile_times(tile, at, n, acts + i, 1, y + (size_t)i * y_stride, y_stride, rows);
+    }
+}
+
+void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                 const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
+{
+    bool floats = type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16;
+    uint8_t *aligned = (uint8_t *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
+    size_t n_groups = (size_t)n_in / 32;
+    Tile tile = {.u = aligned,
+                 .scale = (float *)(void *)(aligned + n_groups * 32 * TILE_ROWS),
+                 .halves = type == TENSOR_Q6_K,
+                 .minima = type == TENSOR_Q4_K || type == TENSOR_Q5_K || type == TENSOR_Q4_1 ||
+                           type == TENSOR_Q5_1};
+    tile.offset = tile.scale + n_groups * 2 * TILE_ROWS;
+    for (int r = 0; r < n_rows; r += TILE_ROWS) {
+        int n = n_rows - r < TILE_ROWS ? n_rows - r : TILE_ROWS;
+        const char *rows = (const char *)w + (size_t)r * row_bytes;
+        if (floats) {
+            gemm_floats(type, rows, row_bytes, n_in, n, acts, n_acts, y + r, y_stride,
+                        (float *)(void *)aligned);
+            continue;
+        }
+        unpack_tile(type, rows, row_bytes, n_in, n, &tile);
+        tile_times_all(&tile, (int)n_groups, acts, n_acts, y + r, y_stride,
+                       (__mmask16)((1u << n) - 1));
+    }
+}
+
+void dequantize_avx512(TensorType type, const void *row, int n, float *out)
+{
+    if (type != TENSOR_F16 && type != TENSOR_BF16) {
+        kernels_ref.dequantize(type, row, n, out);
+        return;
+    }
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : 0xFFFF;
+        _mm512_mask_storeu_ps(out + i, m, load_floats(type, row, i, m));
+    }
+}

@@ -1,0 +1,417 @@
+// The table "avx512": decode products by VNNI (vpdpbusd), F32 vectors, half floats.
+//
+// A quantised row times rounded activations is, per 32 elements, scale * A * (u . q) minus an
+// offset term (unpack.h). Two groups fill a register: lanes 0-7 sum the first, 8-15 the second.
+#include "kernels_avx512.h"
+
+#include <math.h>
+
+#include "unpack.h"
+
+// --- vectors
+// --------------------------------------------------------------------------------------
+
+static inline __mmask16 tail_mask(int n)
+{
+    return (__mmask16)((1u << n) - 1);
+}
+
+static float dot_avx512(const float *a, const float *b, int n)
+{
+    __m512 sum0 = _mm512_setzero_ps(), sum1 = _mm512_setzero_ps();
+    int i = 0;
+    for (; i + 32 <= n; i += 32) {
+        sum0 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), sum0);
+        sum1 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), sum1);
+    }
+    for (; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        sum0 =
+            _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, a + i), _mm512_maskz_loadu_ps(m, b + i), sum0);
+    }
+    return _mm512_reduce_add_ps(_mm512_add_ps(sum0, sum1));
+}
+
+static void axpy_avx512(float alpha, const float *x, float *y, int n)
+{
+    __m512 factor = _mm512_set1_ps(alpha);
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        __m512 sum = _mm512_fmadd_ps(factor, _mm512_maskz_loadu_ps(m, x + i),
+                                     _mm512_maskz_loadu_ps(m, y + i));
+        _mm512_mask_storeu_ps(y + i, m, sum);
+    }
+}
+
+static void rms_norm_avx512(const float *x, const float *w, float eps, int n, float *y)
+{
+    float factor = 1 / sqrtf(dot_avx512(x, x, n) / (float)n + eps);
+    __m512 f = _mm512_set1_ps(factor);
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), f);
+        _mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(scaled, _mm512_maskz_loadu_ps(m, w + i)));
+    }
+}
+
+// e^x by 2^n * p(r), |r| <= ln 2 / 2, p the Taylor polynomial of degree 6: relative error < 3e-7.
+// NaN stays NaN: the bounds are the first operands of max and min, which return the second then.
+static inline __m512 exp_avx512(__m512 x)
+{
+    x = _mm512_min_ps(_mm512_set1_ps(89), _mm512_max_ps(_mm512_set1_ps(-104), x));
+    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+    __m512 p = _mm512_set1_ps(1.0f / 720);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1));
+    return _mm512_scalef_ps(p, n);
+}
+
+static void silu_mul_avx512(const float *gate, const float *up, int n, float *y)
+{
+    const __m512 one = _mm512_set1_ps(1);
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        __m512 g = _mm512_maskz_loadu_ps(m, gate + i), u = _mm512_maskz_loadu_ps(m, up + i);
+        __m512 e = exp_avx512(_mm512_sub_ps(_mm512_setzero_ps(), g));
+        _mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(_mm512_div_ps(g, _mm512_add_ps(one, e)), u));
+    }
+}
+
+static void softmax_avx512(float *x, int n)
+{
+    const __m512 lowest = _mm512_set1_ps(-INFINITY);
+    __m512 max = lowest, sum = _mm512_setzero_ps();
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        max = _mm512_max_ps(max, _mm512_mask_loadu_ps(lowest, m, x + i));
+    }
+    __m512 top = _mm512_set1_ps(_mm512_reduce_max_ps(max));
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        __m512 e = exp_avx512(_mm512_sub_ps(_mm512_mask_loadu_ps(lowest, m, x + i), top));
+        _mm512_mask_storeu_ps(x + i, m, e);
+        sum = _mm512_mask_add_ps(sum, m, sum, e);
+    }
+    __m512 inverse = _mm512_set1_ps(1 / _mm512_reduce_add_ps(sum));
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        _mm512_mask_storeu_ps(x + i, m, _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), inverse));
+    }
+}
+
+static inline __m512 load_halves(__mmask16 m, const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, p));
+}
+
+static void to_f16_avx512(const float *x, int n, uint16_t *y)
+{
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        __m256i h = _mm512_cvtps_ph(_mm512_maskz_loadu_ps(m, x + i), _MM_FROUND_TO_NEAREST_INT);
+        _mm256_mask_storeu_epi16(y + i, m, h);
+    }
+}
+
+static float dot_f16_avx512(const float *a, const uint16_t *b, int n)
+{
+    __m512 sum0 = _mm512_setzero_ps(), sum1 = _mm512_setzero_ps();
+    int i = 0;
+    for (; i + 32 <= n; i += 32) {
+        sum0 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), load_halves(0xFFFF, b + i), sum0);
+        sum1 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16), load_halves(0xFFFF, b + i + 16), sum1);
+    }
+    for (; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        sum0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, a + i), load_halves(m, b + i), sum0);
+    }
+    return _mm512_reduce_add_ps(_mm512_add_ps(sum0, sum1));
+}
+
+static void axpy_f16_avx512(float alpha, const uint16_t *x, float *y, int n)
+{
+    __m512 factor = _mm512_set1_ps(alpha);
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        __m512 sum =
+            _mm512_fmadd_ps(factor, load_halves(m, x + i), _mm512_maskz_loadu_ps(m, y + i));
+        _mm512_mask_storeu_ps(y + i, m, sum);
+    }
+}
+
+static float dot_bf16(const float *a, const uint16_t *b, int n)
+{
+    __m512 sum = _mm512_setzero_ps();
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
+        __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, b + i));
+        __m512 w = _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+        sum = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, a + i), w, sum);
+    }
+    return _mm512_reduce_add_ps(sum);
+}
+
+// --- activations
+// ----------------------------------------------------------------------------------
+
+static void quantize_avx512(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
+{
+    const __m512 infinity = _mm512_set1_ps(INFINITY);
+    for (int b = 0; b < n / ACT_BLOCK; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
+        __m512 x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + 16);
+        __m512 a0 = _mm512_abs_ps(x0), a1 = _mm512_abs_ps(x1);
+        __mmask16 ok = _mm512_cmp_ps_mask(a0, infinity, _CMP_LT_OQ) &
+                       _mm512_cmp_ps_mask(a1, infinity, _CMP_LT_OQ);
+        float max = _mm512_reduce_max_ps(_mm512_max_ps(a0, a1));
+        bool finite = ok == 0xFFFF;
+        __m512 inverse = _mm512_set1_ps(max > 0x1p-120f && finite ? 127 / max : 0);
+        __m512i q0 = _mm512_cvtps_epi32(_mm512_mul_ps(x0, inverse));
+        __m512i q1 = _mm512_cvtps_epi32(_mm512_mul_ps(x1, inverse));
+        if (!finite) q0 = q1 = _mm512_setzero_si512();
+        _mm_storeu_si128((__m128i *)q, _mm512_cvtepi32_epi8(q0));
+        _mm_storeu_si128((__m128i *)(q + 16), _mm512_cvtepi32_epi8(q1));
+        scale[b] = finite ? max / 127 : NAN;
+        sums[2 * b] = (int16_t)_mm512_reduce_add_epi32(q0);
+        sums[2 * b + 1] = (int16_t)_mm512_reduce_add_epi32(q1);
+    }
+}
+
+// --- decode
+// ---------------------------------------------------------------------------------------
+
+static inline __m512 two_lanes(float low, float high)
+{
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_set1_ps(low)), _mm256_set1_ps(high), 1);
+}
+
+// Scale and, for *_1, minimum of a 32-element block.
+static inline __attribute__((always_inline)) float block_d(TensorType type, const void *row, int g,
+                                                           float *m)
+{
+    *m = 0;
+    switch (type) {
+    case TENSOR_Q8_0:
+        return half_at(&((const BlockQ8_0 *)row)[g].d);
+    case TENSOR_Q4_0:
+        return half_at(&((const BlockQ4_0 *)row)[g].d);
+    case TENSOR_Q4_1:
+        *m = half_at(&((const BlockQ4_1 *)row)[g].m);
+        return half_at(&((const BlockQ4_1 *)row)[g].d);
+    case TENSOR_Q5_0:
+        return half_at(&((const BlockQ5_0 *)row)[g].d);
+    default:
+        *m = half_at(&((const BlockQ5_1 *)row)[g].m);
+        return half_at(&((const BlockQ5_1 *)row)[g].d);
+    }
+}
+
+// What is subtracted from u before the scale.
+static inline __attribute__((always_inline)) char constant_offset(TensorType type)
+{
+    return (char)(type == TENSOR_Q8_0   ? 0x80
+                  : type == TENSOR_Q4_0 ? 8
+                  : type == TENSOR_Q5_0 ? 16
+                                        : 0);
+}
+
+static inline __attribute__((always_inline)) float dot_row_32(TensorType type, const void *row,
+                                                              int n_in, const ActRow *a)
+{
+    const bool has_min = type == TENSOR_Q4_1 || type == TENSOR_Q5_1;
+    const __m512i zero = _mm512_setzero_si512(), ones = _mm512_set1_epi8(1);
+    const __m512i offset = _mm512_set1_epi8(constant_offset(type));
+    __m512 sum = _mm512_setzero_ps();
+    int n_groups = n_in / 32;
+    for (int g = 0; g < n_groups; g += 2) {
+        bool two = g + 1 < n_groups;
+        float m0, m1 = 0, d1 = 0;
+        float d0 = block_d(type, row, g, &m0) * a->scale[g];
+        __m512i u = _mm512_castsi256_si512(group_bytes(type, row, g)), q;
+        if (two) {
+            d1 = block_d(type, row, g + 1, &m1) * a->scale[g + 1];
+            u = _mm512_inserti64x4(u, group_bytes(type, row, g + 1), 1);
+            q = _mm512_loadu_si512(a->q + 32 * g);
+            m1 *= a->scale[g + 1];
+        } else {
+            u = _mm512_inserti64x4(u, _mm256_setzero_si256(), 1);
+            q = _mm512_zextsi256_si512(_mm256_loadu_si256((const __m256i *)(a->q + 32 * g)));
+        }
+        __m512i products = _mm512_dpbusd_epi32(zero, u, q);
+        if (!has_min) products = _mm512_sub_epi32(products, _mm512_dpbusd_epi32(zero, offset, q));
+        sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), two_lanes(d0, d1), sum);
+        if (has_min) {
+            __m512 totals = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(zero, ones, q));
+            sum = _mm512_fmadd_ps(totals, two_lanes(m0 * a->scale[g], m1), sum);
+        }
+    }
+    return _mm512_reduce_add_ps(sum);
+}
+
+static inline float reduce_256(__m256 x)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+// Q4_K and Q5_K: BlockQ5K is BlockQ4K with qh in between; qh NULL tells them apart.
+typedef struct KBlock {
+    const uint16_t *d, *dmin;
+    const uint8_t *scales, *qh, *qs;
+} KBlock;
+
+static inline __attribute__((always_inline)) void
+add_k_block(const KBlock *b, const ActRow *a, int block, __m512 *sum, __m256 *minima)
+{
+    const __m256i mask = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
+    __m128i sc8, m8;
+    k_scales_x86(b->scales, &sc8, &m8);
+    __m256 act = _mm256_loadu_ps(a->scale + 8 * block);
+    __m256 sc = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(sc8)), act),
+                              _mm256_set1_ps(half_at(b->d)));
+    __m256 m = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(m8)), act),
+                             _mm256_set1_ps(half_at(b->dmin)));
+    __m256i sums = _mm256_loadu_si256((const __m256i *)(a->sums + 16 * block));
+    sums = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
+    *minima = _mm256_fmadd_ps(m, _mm256_cvtepi32_ps(sums), *minima);
+    __m512i lanes = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+    __m256i high = b->qh ? _mm256_loadu_si256((const __m256i *)b->qh) : zero;
+    for (int p = 0; p < 4; p++) {
+        __m256i bytes = _mm256_loadu_si256((const __m256i *)(b->qs + 32 * p));
+        __m256i u0 = _mm256_and_si256(bytes, mask);
+        __m256i u1 = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), mask);
+        if (b->qh) { // bit 2p of high belongs to u0, bit 2p + 1 to u1; both moved to bit 4
+            __m256i both = _mm256_srl_epi16(high, _mm_cvtsi32_si128(2 * p));
+            u0 = _mm256_or_si256(u0,
+                                 _mm256_slli_epi16(_mm256_and_si256(both, _mm256_set1_epi8(1)), 4));
+            u1 = _mm256_or_si256(u1,
+                                 _mm256_slli_epi16(_mm256_and_si256(both, _mm256_set1_epi8(2)), 3));
+        }
+        __m512i u = _mm512_inserti64x4(_mm512_castsi256_si512(u0), u1, 1);
+        __m512i q = _mm512_loadu_si512(a->q + 256 * block + 64 * p);
+        __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, q);
+        __m512 scale = _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(sc));
+        *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scale, *sum);
+        lanes = _mm512_add_epi32(lanes, _mm512_set1_epi32(2));
+    }
+}
+
+static float dot_row_q4k(const void *row, int n_in, const ActRow *a)
+{
+    __m512 sum = _mm512_setzero_ps();
+    __m256 minima = _mm256_setzero_ps();
+    const BlockQ4K *b = row;
+    for (int i = 0; i < n_in / SUPER_BLOCK; i++, b++) {
+        KBlock block = {&b->d, &b->dmin, b->scales, NULL, b->qs};
+        add_k_block(&block, a, i, &sum, &minima);
+    }
+    return _mm512_reduce_add_ps(sum) - reduce_256(minima);
+}
+
+static float dot_row_q5k(const void *row, int n_in, const ActRow *a)
+{
+    __m512 sum = _mm512_setzero_ps();
+    __m256 minima = _mm256_setzero_ps();
+    const BlockQ5K *b = row;
+    for (int i = 0; i < n_in / SUPER_BLOCK; i++, b++) {
+        KBlock block = {&b->d, &b->dmin, b->scales, b->qh, b->qs};
+        add_k_block(&block, a, i, &sum, &minima);
+    }
+    return _mm512_reduce_add_ps(sum) - reduce_256(minima);
+}
+
+// Elements 64 p .. 64 p + 63 of a Q6_K block, 0..63 each.
+static inline __m512i q6k_bytes(const BlockQ6K *b, int p)
+{
+    __m512i low = _mm512_loadu_si512(b->ql + 64 * (p / 2));
+    __m256i high = _mm256_loadu_si256((const __m256i *)(b->qh + 32 * (p / 2)));
+    __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(high), _mm256_srli_epi16(high, 2), 1);
+    if (p % 2) {
+        low = _mm512_srli_epi16(low, 4);
+        both = _mm512_srli_epi16(both, 4);
+    }
+    both = _mm512_slli_epi16(_mm512_and_si512(both, _mm512_set1_epi8(3)), 4);
+    return _mm512_or_si512(_mm512_and_si512(low, _mm512_set1_epi8(15)), both);
+}
+
+static float dot_row_q6k(const void *row, int n_in, const ActRow *a)
+{
+    const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+    const __m512i four = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+    __m512 sum = _mm512_setzero_ps(), offsets = _mm512_setzero_ps();
+    const BlockQ6K *b = row;
+    for (int i = 0; i < n_in / SUPER_BLOCK; i++, b++) {
+        __m512 act = _mm512_castps256_ps512(_mm256_loadu_ps(a->scale + 8 * i));
+        __m512i sc = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)b->scales));
+        __m512 scale = _mm512_mul_ps(_mm512_cvtepi32_ps(sc), _mm512_permutexvar_ps(twice, act));
+        scale = _mm512_mul_ps(scale, _mm512_set1_ps(half_at(&b->d)));
+        __m256i sums = _mm256_loadu_si256((const __m256i *)(a->sums + 16 * i));
+        offsets = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(sums)), offsets);
+        for (int p = 0; p < 4; p++) {
+            __m512i q = _mm512_loadu_si512(a->q + 256 * i + 64 * p);
+            __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), q6k_bytes(b, p), q);
+            __m512i lanes = _mm512_add_epi32(four, _mm512_set1_epi32(4 * p));
+            sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_permutexvar_ps(lanes, scale),
+                                  sum);
+        }
+    }
+    return _mm512_reduce_add_ps(_mm512_fnmadd_ps(_mm512_set1_ps(32), offsets, sum));
+}
+
+static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a)
+{
+    switch (type) {
+    case TENSOR_F32:
+        return dot_avx512(a->x, row, n_in);
+    case TENSOR_F16:
+        return dot_f16_avx512(a->x, row, n_in);
+    case TENSOR_BF16:
+        return dot_bf16(a->x, row, n_in);
+    case TENSOR_Q8_0:
+        return dot_row_32(TENSOR_Q8_0, row, n_in, a);
+    case TENSOR_Q4_0:
+        return dot_row_32(TENSOR_Q4_0, row, n_in, a);
+    case TENSOR_Q4_1:
+        return dot_row_32(TENSOR_Q4_1, row, n_in, a);
+    case TENSOR_Q5_0:
+        return dot_row_32(TENSOR_Q5_0, row, n_in, a);
+    case TENSOR_Q5_1:
+        return dot_row_32(TENSOR_Q5_1, row, n_in, a);
+    case TENSOR_Q4_K:
+        return dot_row_q4k(row, n_in, a);
+    case TENSOR_Q5_K:
+        return dot_row_q5k(row, n_in, a);
+    default:
+        return dot_row_q6k(row, n_in, a);
+    }
+}
+
+static void gemv_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                        const ActRow *a, float *y)
+{
+    const char *row = w;
+    for (int r = 0; r < n_rows; r++, row += row_bytes)
+        y[r] = dot_row(type, row, n_in, a);
+}
+
+const Kernels kernels_avx512 = {
+    .name = "avx512",
+    .quantize = quantize_avx512,
+    .gemv = gemv_avx512,
+    .gemm = gemm_avx512,
+    .dequantize = dequantize_avx512,
+    .dot = dot_avx512,
+    .axpy = axpy_avx512,
+    .rms_norm = rms_norm_avx512,
+    .silu_mul = silu_mul_avx512,
+    .softmax = softmax_avx512,
+    .to_f16 = to_f16_avx512,
+    .dot_f16 = dot_f16_avx512,
+    .axpy_f16 = axpy_f16_avx512,
+};

@@ -1,0 +1,235 @@
+// The table "ref": plain C, the oracle of the other tables, and what runs where nothing else fits.
+#include "kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "unpack.h"
+
+float half_to_float(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31, mantissa = h & 1023;
+    uint32_t bits;
+    float f;
+    if (exponent == 31) {
+        bits = sign | 0x7F800000 | mantissa << 13;
+    } else if (exponent) {
+        bits = sign | (exponent + 112) << 23 | mantissa << 13;
+    } else { // zero or subnormal: mantissa * 2^-24, exact in a float
+        f = (float)mantissa * 0x1p-24f;
+        return sign ? -f : f;
+    }
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+uint16_t float_to_half(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    uint32_t rest = bits & 0x7FFFFFFF;
+    if (rest > 0x7F800000) return (uint16_t)(sign | 0x7E00);  // NaN
+    if (rest >= 0x477FF000) return (uint16_t)(sign | 0x7C00); // rounds to infinity
+    if (rest < 0x38800000) { // subnormal: add 0.5 so that the hardware rounds at the right bit
+        float shifted;
+        memcpy(&shifted, &rest, sizeof shifted);
+        shifted += 0.5f;
+        memcpy(&rest, &shifted, sizeof rest);
+        return (uint16_t)(sign | (rest - 0x3F000000));
+    }
+    uint32_t odd = rest >> 13 & 1;
+    return (uint16_t)(sign | ((rest - 0x38000000 + 0xFFF + odd) >> 13));
+}
+
+static float bf16_to_float(uint16_t h)
+{
+    uint32_t bits = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static bool all_finite(const float *x, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!isfinite(x[i])) return false;
+    return true;
+}
+
+static void quantize_ref(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
+{
+    for (int b = 0; b < n / ACT_BLOCK; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
+        float max = 0;
+        int halves[2] = {0, 0};
+        for (int i = 0; i < ACT_BLOCK; i++)
+            max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
+        bool finite = all_finite(x, ACT_BLOCK);
+        float inverse = max > 0x1p-120f && finite ? 127 / max : 0; // below: the inverse overflows
+        for (int i = 0; i < ACT_BLOCK; i++) {
+            q[i] = (int8_t)(finite ? lrintf(x[i] * inverse) : 0);
+            halves[i / 16] += q[i];
+        }
+        scale[b] = finite ? max / 127 : NAN; // NaN in, NaN out
+        sums[2 * b] = (int16_t)halves[0];
+        sums[2 * b + 1] = (int16_t)halves[1];
+    }
+}
+
+static void dequantize_ref(TensorType type, const void *row, int n, float *out)
+{
+    const uint16_t *half = row;
+    if (type == TENSOR_F32) {
+        memcpy(out, row, (size_t)n * sizeof *out);
+    } else if (type == TENSOR_F16) {
+        for (int i = 0; i < n; i++)
+            out[i] = half_to_float(half[i]);
+    } else if (type == TENSOR_BF16) {
+        for (int i = 0; i < n; i++)
+            out[i] = bf16_to_float(half[i]);
+    } else {
+        for (int g = 0; g < n / 32; g++) {
+            Group32 group;
+            unpack_group(type, row, g, &group);
+            for (int i = 0; i < 32; i++)
+                out[32 * g + i] = group.scale[i / 16] * (float)group.u[i] - group.offset[i / 16];
+        }
+    }
+}
+
+static float dot_group(const Group32 *group, const int8_t *q, const int16_t *sums, float act_scale)
+{
+    float sum = 0;
+    for (int half = 0; half < 2; half++) {
+        int products = 0;
+        for (int i = 16 * half; i < 16 * half + 16; i++)
+            products += group->u[i] * q[i];
+        sum += group->scale[half] * (float)products - group->offset[half] * (float)sums[half];
+    }
+    return act_scale * sum;
+}
+
+static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a)
+{
+    const float *f = row;
+    const uint16_t *half = row;
+    float sum = 0;
+    if (type == TENSOR_F32) {
+        for (int i = 0; i < n_in; i++)
+            sum += f[i] * a->x[i];
+    } else if (type == TENSOR_F16) {
+        for (int i = 0; i < n_in; i++)
+            sum += half_to_float(half[i]) * a->x[i];
+    } else if (type == TENSOR_BF16) {
+        for (int i = 0; i < n_in; i++)
+            sum += bf16_to_float(half[i]) * a->x[i];
+    } else {
+        for (int g = 0; g < n_in / 32; g++) {
+            Group32 group;
+            unpack_group(type, row, g, &group);
+            sum += dot_group(&group, a->q + 32 * g, a->sums + 2 * g, a->scale[g]);
+        }
+    }
+    return sum;
+}
+
+static void gemv_ref(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                     const ActRow *a, float *y)
+{
+    for (int r = 0; r < n_rows; r++)
+        y[r] = dot_row(type, (const char *)w + (size_t)r * row_bytes, n_in, a);
+}
+
+static void gemm_ref(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                     const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
+{
+    (void)scratch;
+    for (int t = 0; t < n_acts; t++)
+        gemv_ref(type, w, row_bytes, n_in, n_rows, &acts[t], y + (size_t)t * y_stride);
+}
+
+static float dot_ref(const float *a, const float *b, int n)
+{
+    float sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+static void axpy_ref(float alpha, const float *x, float *y, int n)
+{
+    for (int i = 0; i < n; i++)
+        y[i] += alpha * x[i];
+}
+
+static void rms_norm_ref(const float *x, const float *w, float eps, int n, float *y)
+{
+    double squares = 0;
+    for (int i = 0; i < n; i++)
+        squares += (double)x[i] * (double)x[i];
+    float factor = (float)(1 / sqrt(squares / n + (double)eps));
+    for (int i = 0; i < n; i++)
+        y[i] = x[i] * factor * w[i];
+}
+
+static void silu_mul_ref(const float *gate, const float *up, int n, float *y)
+{
+    for (int i = 0; i < n; i++)
+        y[i] = gate[i] / (1 + expf(-gate[i])) * up[i];
+}
+
+static void softmax_ref(float *x, int n)
+{
+    float max = x[0], sum = 0;
+    for (int i = 1; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+    for (int i = 0; i < n; i++)
+        sum += x[i] = expf(x[i] - max);
+    for (int i = 0; i < n; i++)
+        x[i] /= sum;
+}
+
+static void to_f16_ref(const float *x, int n, uint16_t *y)
+{
+    for (int i = 0; i < n; i++)
+        y[i] = float_to_half(x[i]);
+}
+
+static float dot_f16_ref(const float *a, const uint16_t *b, int n)
+{
+    float sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += a[i] * half_to_float(b[i]);
+    return sum;
+}
+
+static void axpy_f16_ref(float alpha, const uint16_t *x, float *y, int n)
+{
+    for (int i = 0; i < n; i++)
+        y[i] += alpha * half_to_float(x[i]);
+}
+
+size_t gemm_scratch_bytes(int n_in)
+{
+    // 16 rows unpacked to bytes, and per 16 elements a scale and an offset for each row.
+    size_t groups = ((size_t)n_in + 31) / 32;
+    size_t quantised = groups * 32 * TILE_ROWS + groups * 4 * TILE_ROWS * sizeof(float);
+    size_t floats = (size_t)TILE_DEPTH * TILE_ROWS * sizeof(float);
+    return (quantised > floats ? quantised : floats) + 64;
+}
+
+const Kernels kernels_ref = {
+    .name = "ref",
+    .quantize = quantize_ref,
+    .gemv = gemv_ref,
+    .gemm = gemm_ref,
+    .dequantize = dequantize_ref,
+    .dot = dot_ref,
+    .axpy = axpy_ref,
+    .rms_norm = rms_norm_ref,
+    .silu_mul = silu_mul_ref,
+    .softmax = softmax_ref,
+    .to_f16 = to_f16_ref,
+    .dot_f16 = dot_f16_ref,
+    .axpy_f16 = axpy_f16_ref,
+};

@@ -1,0 +1,201 @@
+// The forward pass against numbers that we did not make (tests/golden/README.md): logits, greedy
+// choices and perplexity of the embedded model by llama.cpp, with the file's own weights
+// multiplied in F32 ("strict_f32") and as that program runs the quantised file ("as_quantised").
+#include "unit/unit.h"
+
+#include <math.h>
+
+#include <json-c/json.h>
+
+#include "engine/engine.h"
+#include "engine/models/embedded.h"
+
+// Activations in F32: what is left is the half-float cache and the order of additions.
+static const double EXACT_TOLERANCE = 4e-3;
+// Activations rounded to 8 bits. The numbers "as quantised" carry a rounding of their own, of up to
+// 0.14, so two errors add up there.
+static const double ROUNDED_TOLERANCE = 0.3, BOTH_ROUNDED_TOLERANCE = 0.44;
+static const double FAIR_MARGIN = 0.5;
+
+static json_object *golden;
+
+static int load_golden(void **state)
+{
+    (void)state;
+    golden = json_object_from_file(SOURCE_DIR "/tests/golden/r1ls-mini.json");
+    return golden ? 0 : -1;
+}
+
+static int free_golden(void **state)
+{
+    (void)state;
+    json_object_put(golden);
+    return 0;
+}
+
+static json_object *get(json_object *object, const char *key)
+{
+    json_object *value = NULL;
+    if (!json_object_object_get_ex(object, key, &value)) fail_msg("golden file lacks %s", key);
+    return value;
+}
+
+static int *get_ids(json_object *array, int *n)
+{
+    *n = (int)json_object_array_length(array);
+    int *ids = malloc((size_t)(*n + 1) * sizeof *ids);
+    for (int i = 0; i < *n; i++)
+        ids[i] = json_object_get_int(json_object_array_get_idx(array, (size_t)i));
+    return ids;
+}
+
+static Engine *open_embedded(const char *isa)
+{
+    size_t n_bytes;
+    const void *image = embedded_model_image(&n_bytes);
+    EngineOptions options = {.image = image, .image_bytes = n_bytes, .isa = isa, .n_threads = 2};
+    Error err = {0};
+    Engine *engine = engine_open(&options, &err);
+    if (!engine && err.code == ERROR_INVALID) return NULL; // this CPU lacks the instruction set
+    assert_ok(engine, err);
+    return engine;
+}
+
+static int argmax(const float *x, int n)
+{
+    int best = 0;
+    for (int i = 1; i < n; i++)
+        if (x[i] > x[best]) best = i;
+    return best;
+}
+
+static double max_logit_error(const float *logits, json_object *pairs, double max)
+{
+    for (size_t i = 0; i < json_object_array_length(pairs); i++) {
+        json_object *pair = json_object_array_get_idx(pairs, i);
+        int id = json_object_get_int(json_object_array_get_idx(pair, 0));
+        double wanted = json_object_get_double(json_object_array_get_idx(pair, 1));
+        max = fmax(max, fabs((double)logits[id] - wanted));
+    }
+    return max;
+}
+
+// Feeds the reference's own ids and asks for the same choice wherever its margin is fair.
+static double check_greedy(Session *session, json_object *c, int n_vocab, int *n_fair)
+{
+    Error err = {0};
+    SyncStats stats;
+    int n_prompt, n_ids;
+    int *prompt = get_ids(get(c, "prompt_ids"), &n_prompt), *ids = get_ids(get(c, "ids"), &n_ids);
+    assert_ok(session_sync(session, prompt, n_prompt, (EngineCancel){0}, &stats, &err), err);
+    double worst = max_logit_error(session_logits(session), get(c, "first_top"), 0);
+    worst = max_logit_error(session_logits(session), get(c, "first_logits_at"), worst);
+    for (int i = 0; i < n_ids; i++) {
+        double margin =
+            json_object_get_double(json_object_array_get_idx(get(c, "margins"), (size_t)i));
+        int choice = argmax(session_logits(session), n_vocab);
+        if (margin > FAIR_MARGIN) {
+            (*n_fair)++;
+            if (choice != ids[i])
+                fail_msg("%s: token %d is %d, wanted %d (margin %.3f)",
+                         json_object_get_string(get(c, "name")), i, choice, ids[i], margin);
+        }
+        if (i + 1 < n_ids) assert_ok(session_append(session, ids[i], &err), err);
+    }
+    free(prompt);
+    free(ids);
+    return worst;
+}
+
+static void compare(const char *isa, const char *kind, double tolerance, size_t max_cases)
+{
+    Engine *engine = open_embedded(isa);
+    if (!engine) skip();
+    Error err = {0};
+    Session *session = session_new(engine, 0, &err);
+    assert_ok(session, err);
+    json_object *cases = get(get(golden, kind), "greedy");
+    int n_fair = 0;
+    double worst = 0;
+    for (size_t i = 0; i < json_object_array_length(cases) && i < max_cases; i++)
+        worst = fmax(worst, check_greedy(session, json_object_array_get_idx(cases, i),
+                                         engine_info(engine)->n_vocab, &n_fair));
+    printf("%s against %s: largest logit difference %.5f, %d fair greedy choices equal\n",
+           engine_info(engine)->isa, kind, worst, n_fair);
+    assert_true(worst <= tolerance);
+    assert_true(n_fair > 0);
+    session_free(session);
+    engine_close(engine);
+}
+
+static void exact_arithmetic_gives_the_reference_logits(void **state)
+{
+    (void)state;
+    compare("exact", "strict_f32", EXACT_TOLERANCE, 3);
+}
+
+static void rounded_activations_stay_near_both_references(void **state)
+{
+    (void)state;
+    compare(NULL, "strict_f32", ROUNDED_TOLERANCE, SIZE_MAX);
+    compare(NULL, "as_quantised", BOTH_ROUNDED_TOLERANCE, SIZE_MAX);
+}
+
+static void every_instruction_set_agrees(void **state)
+{
+    (void)state;
+    compare("ref", "strict_f32", ROUNDED_TOLERANCE, 1);
+    compare("avx2", "strict_f32", ROUNDED_TOLERANCE, 2);
+}
+
+static void perplexity_is_the_references(void **state)
+{
+    (void)state;
+    Engine *engine = open_embedded(NULL);
+    Error err = {0};
+    Session *session = session_new(engine, 0, &err);
+    json_object *cases = get(get(golden, "strict_f32"), "perplexity");
+    json_object *texts = get(get(golden, "as_quantised"), "greedy");
+    (void)texts;
+    for (size_t i = 0; i < json_object_array_length(cases); i++) {
+        json_object *c = json_object_array_get_idx(cases, i);
+        int n = json_object_get_int(get(c, "n_tokens"));
+        double wanted = json_object_get_double(get(c, "nll_sum"));
+        // The scored text is that of the long plain case of the same language.
+        const char *name = json_object_get_string(get(c, "name"));
+        json_object *greedy = get(get(golden, "strict_f32"), "greedy");
+        for (size_t g = 0; g < json_object_array_length(greedy); g++) {
+            json_object *p = json_object_array_get_idx(greedy, g);
+            int n_ids;
+            int *ids = get_ids(get(p, "prompt_ids"), &n_ids);
+            bool same = strstr(json_object_get_string(get(p, "name")), name) && n_ids == n;
+            float *logprobs = calloc((size_t)n_ids, sizeof *logprobs);
+            int *best = calloc((size_t)n_ids, sizeof *best);
+            if (same) {
+                assert_ok(session_score(session, ids, n, logprobs, best, (EngineCancel){0}, &err),
+                          err);
+                double nll = 0;
+                for (int k = 1; k < n; k++)
+                    nll -= (double)logprobs[k];
+                printf("%s: %d tokens, nll %.4f, reference %.4f\n", name, n, nll, wanted);
+                assert_true(fabs(nll - wanted) <= 0.005 * wanted);
+            }
+            free(logprobs);
+            free(best);
+            free(ids);
+        }
+    }
+    session_free(session);
+    engine_close(engine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exact_arithmetic_gives_the_reference_logits),
+        cmocka_unit_test(rounded_activations_stay_near_both_references),
+        cmocka_unit_test(every_instruction_set_agrees),
+        cmocka_unit_test(perplexity_is_the_references),
+    };
+    return cmocka_run_group_tests(tests, load_golden, free_golden);
+}

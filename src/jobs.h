@@ -16,6 +16,10 @@
 struct uv_loop_s;
 
 typedef struct Jobs Jobs;
+
+// Jobs that wait at most; see jobs_submit.
+enum { JOBS_MAX_QUEUED = 64 };
+
 typedef enum JobKind { JOB_COMPLETE, JOB_BODY } JobKind;
 typedef enum JobEnd { JOB_DONE, JOB_FAILED, JOB_CANCELLED } JobEnd;
 
@@ -59,7 +63,8 @@ Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, int n_ctx, 
 // Cancels everything, ends the thread, closes the engine. Jobs still inside come back first as
 // CANCELLED. Then `closed` (may be NULL) is called on the loop when the async handle is gone.
 void jobs_close(Jobs *jobs, void (*closed)(void *user), void *user);
-// Hands a job over. When JOBS_MAX_QUEUED wait, the oldest interactive one is cancelled.
+// Hands a job over. When JOBS_MAX_QUEUED wait, the oldest interactive one is cancelled (the oldest
+// background one if there is none). After jobs_close the job comes back from within this call.
 void jobs_submit(Jobs *jobs, Job *job);
 EngineState jobs_engine_state(const Jobs *jobs);
 // Facts about the model; NULL until ready. Loop thread.

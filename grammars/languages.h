@@ -4,15 +4,16 @@
 // queries/. Everything is constant data; any thread.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <tree_sitter/api.h>
 
-// Query sources, embedded in the binary at build time; NULL where a language has none.
-// Captures: definitions: @definition.KIND around @name, plus @doc; references: @reference;
-// scopes: @scope, @local; bodies: @function around @signature-less @body and @name.
+// NULL-terminated lists of query sources that apply together, embedded at build time.
+// Captures: definitions: @definition.KIND around @name; references: @reference; scopes: @scope and
+// @local; bodies: @function around @name and @body.
 typedef struct LanguageQueries {
-    const char *definitions, *references, *scopes, *bodies;
+    const char *const *definitions, *const *references, *const *scopes, *const *bodies;
 } LanguageQueries;
 
 typedef struct Language {

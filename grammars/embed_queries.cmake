@@ -1,0 +1,13 @@
+# Writes queries/FOLDER/KIND.scm as the C string query_FOLDER_KIND into OUT.
+file(GLOB files ${FOLDER}/*/*.scm)
+list(SORT files)
+set(text "// Made from queries/*/*.scm by embed_queries.cmake; not edited by hand.\n#include \"queries.h\"\n")
+foreach(path ${files})
+  get_filename_component(kind ${path} NAME_WE)
+  get_filename_component(folder ${path} DIRECTORY)
+  get_filename_component(folder ${folder} NAME)
+  file(READ ${path} hex HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+  string(APPEND text "const char query_${folder}_${kind}[] = {${bytes}0};\n")
+endforeach()
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,159 @@
+// The table of languages. Query lists name the files that apply, in order: C++ reads C's too,
+// TypeScript JavaScript's.
+#include "languages.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "queries.h"
+
+const TSLanguage *tree_sitter_c(void), *tree_sitter_cpp(void), *tree_sitter_python(void),
+    *tree_sitter_javascript(void), *tree_sitter_typescript(void), *tree_sitter_tsx(void),
+    *tree_sitter_go(void), *tree_sitter_rust(void), *tree_sitter_java(void),
+    *tree_sitter_bash(void), *tree_sitter_json(void), *tree_sitter_yaml(void),
+    *tree_sitter_toml(void), *tree_sitter_lua(void), *tree_sitter_ruby(void),
+    *tree_sitter_php(void), *tree_sitter_c_sharp(void), *tree_sitter_html(void),
+    *tree_sitter_css(void), *tree_sitter_markdown(void), *tree_sitter_make(void);
+
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define NONE ((const char *const[]){NULL})
+
+static const Language table[] = {
+    {.id = "c", .title = "C", .extensions = LIST(".c", ".h"), .file_names = NONE, .aliases = NONE,
+     .line_comment = "//", .block_open = "/*", .block_close = "*/", .indent_width = 4,
+     .grammar = tree_sitter_c,
+     .queries = {LIST(query_c_definitions), LIST(query_c_references), LIST(query_c_scopes),
+                 LIST(query_c_bodies)}},
+    {.id = "cpp", .title = "C++",
+     .extensions = LIST(".cpp", ".cc", ".cxx", ".hpp", ".hh", ".hxx", ".ipp", ".inl"),
+     .file_names = NONE, .aliases = LIST("c++", "cuda-cpp"), .line_comment = "//",
+     .block_open = "/*", .block_close = "*/", .indent_width = 4, .grammar = tree_sitter_cpp,
+     .queries = {LIST(query_c_definitions, query_cpp_definitions), LIST(query_c_references),
+                 LIST(query_c_scopes, query_cpp_scopes), LIST(query_c_bodies, query_cpp_bodies)}},
+    {.id = "python", .title = "Python", .extensions = LIST(".py", ".pyi", ".pyw"),
+     .file_names = LIST("SConstruct", "SConscript", "wscript"), .aliases = NONE,
+     .line_comment = "#", .indent_width = 4, .grammar = tree_sitter_python,
+     .queries = {LIST(query_python_definitions), LIST(query_python_references),
+                 LIST(query_python_scopes), LIST(query_python_bodies)}},
+    {.id = "javascript", .title = "JavaScript", .extensions = LIST(".js", ".mjs", ".cjs", ".jsx"),
+     .file_names = NONE, .aliases = LIST("javascriptreact"), .line_comment = "//",
+     .block_open = "/*", .block_close = "*/", .indent_width = 4, .grammar = tree_sitter_javascript,
+     .queries = {LIST(query_javascript_definitions), LIST(query_javascript_references),
+                 LIST(query_javascript_scopes, query_ecma_params_scopes),
+                 LIST(query_javascript_bodies)}},
+    {.id = "typescript", .title = "TypeScript", .extensions = LIST(".ts", ".mts", ".cts"),
+     .file_names = NONE, .aliases = NONE, .line_comment = "//", .block_open = "/*",
+     .block_close = "*/", .indent_width = 4, .grammar = tree_sitter_typescript,
+     .queries = {LIST(query_javascript_definitions, query_typescript_definitions),
+                 LIST(query_javascript_references),
+                 LIST(query_javascript_scopes, query_typescript_scopes),
+                 LIST(query_javascript_bodies)}},
+    {.id = "typescriptreact", .title = "TSX", .extensions = LIST(".tsx"), .file_names = NONE,
+     .aliases = LIST("tsx"), .line_comment = "//", .block_open = "/*", .block_close = "*/",
+     .indent_width = 4, .grammar = tree_sitter_tsx,
+     .queries = {LIST(query_javascript_definitions, query_typescript_definitions),
+                 LIST(query_javascript_references),
+                 LIST(query_javascript_scopes, query_typescript_scopes),
+                 LIST(query_javascript_bodies)}},
+    {.id = "go", .title = "Go", .extensions = LIST(".go"), .file_names = NONE, .aliases = NONE,
+     .line_comment = "//", .block_open = "/*", .block_close = "*/", .indent_width = 4,
+     .indent_tabs = 1, .grammar = tree_sitter_go,
+     .queries = {LIST(query_go_definitions), LIST(query_go_references), LIST(query_go_scopes),
+                 LIST(query_go_bodies)}},
+    {.id = "rust", .title = "Rust", .extensions = LIST(".rs"), .file_names = NONE, .aliases = NONE,
+     .line_comment = "//", .block_open = "/*", .block_close = "*/", .indent_width = 4,
+     .grammar = tree_sitter_rust,
+     .queries = {LIST(query_rust_definitions), LIST(query_rust_references),
+                 LIST(query_rust_scopes), LIST(query_rust_bodies)}},
+    {.id = "java", .title = "Java", .extensions = LIST(".java"), .file_names = NONE,
+     .aliases = NONE, .line_comment = "//", .block_open = "/*", .block_close = "*/",
+     .indent_width = 4, .grammar = tree_sitter_java,
+     .queries = {LIST(query_java_definitions), LIST(query_java_references),
+                 LIST(query_java_scopes), LIST(query_java_bodies)}},
+    {.id = "shellscript", .title = "Bash", .extensions = LIST(".sh", ".bash"),
+     .file_names = LIST(".bashrc", ".profile"), .aliases = LIST("bash", "sh"),
+     .line_comment = "#", .indent_width = 4, .grammar = tree_sitter_bash,
+     .queries = {LIST(query_bash_definitions), NONE, NONE, LIST(query_bash_bodies)}},
+    {.id = "json", .title = "JSON", .extensions = LIST(".json", ".jsonc"), .file_names = NONE,
+     .aliases = LIST("jsonc"), .indent_width = 2, .grammar = tree_sitter_json,
+     .queries = {LIST(query_json_definitions), NONE, NONE, NONE}},
+    {.id = "yaml", .title = "YAML", .extensions = LIST(".yaml", ".yml"), .file_names = NONE,
+     .aliases = NONE, .line_comment = "#", .indent_width = 2, .grammar = tree_sitter_yaml,
+     .queries = {LIST(query_yaml_definitions), NONE, NONE, NONE}},
+    {.id = "toml", .title = "TOML", .extensions = LIST(".toml"), .file_names = NONE,
+     .aliases = NONE, .line_comment = "#", .indent_width = 2, .grammar = tree_sitter_toml,
+     .queries = {LIST(query_toml_definitions), NONE, NONE, NONE}},
+    {.id = "lua", .title = "Lua", .extensions = LIST(".lua"), .file_names = NONE, .aliases = NONE,
+     .line_comment = "--", .block_open = "--[[", .block_close = "]]", .indent_width = 2,
+     .grammar = tree_sitter_lua, .queries = {LIST(query_lua_definitions), NONE, NONE, NONE}},
+    {.id = "ruby", .title = "Ruby", .extensions = LIST(".rb", ".rake"),
+     .file_names = LIST("Gemfile", "Rakefile"), .aliases = NONE, .line_comment = "#",
+     .indent_width = 2, .grammar = tree_sitter_ruby,
+     .queries = {LIST(query_ruby_definitions), NONE, NONE, NONE}},
+    {.id = "php", .title = "PHP", .extensions = LIST(".php"), .file_names = NONE, .aliases = NONE,
+     .line_comment = "//", .block_open = "/*", .block_close = "*/", .indent_width = 4,
+     .grammar = tree_sitter_php,
+     .queries = {LIST(query_php_definitions), NONE, NONE, LIST(query_php_bodies)}},
+    {.id = "csharp", .title = "C#", .extensions = LIST(".cs"), .file_names = NONE,
+     .aliases = LIST("c#"), .line_comment = "//", .block_open = "/*", .block_close = "*/",
+     .indent_width = 4, .grammar = tree_sitter_c_sharp,
+     .queries = {LIST(query_csharp_definitions), NONE, NONE, LIST(query_csharp_bodies)}},
+    {.id = "html", .title = "HTML", .extensions = LIST(".html", ".htm"), .file_names = NONE,
+     .aliases = NONE, .block_open = "<!--", .block_close = "-->", .indent_width = 2,
+     .grammar = tree_sitter_html, .queries = {NONE, NONE, NONE, NONE}},
+    {.id = "css", .title = "CSS", .extensions = LIST(".css"), .file_names = NONE, .aliases = NONE,
+     .block_open = "/*", .block_close = "*/", .indent_width = 2, .grammar = tree_sitter_css,
+     .queries = {LIST(query_css_definitions), NONE, NONE, NONE}},
+    {.id = "markdown", .title = "Markdown", .extensions = LIST(".md", ".markdown"),
+     .file_names = NONE, .aliases = NONE, .block_open = "<!--", .block_close = "-->",
+     .indent_width = 2, .grammar = tree_sitter_markdown,
+     .queries = {LIST(query_markdown_definitions), NONE, NONE, NONE}},
+    {.id = "makefile", .title = "Make", .extensions = LIST(".mk", ".mak"),
+     .file_names = LIST("Makefile", "makefile", "GNUmakefile"), .aliases = LIST("make"),
+     .line_comment = "#", .indent_width = 8, .indent_tabs = 1, .grammar = tree_sitter_make,
+     .queries = {LIST(query_make_definitions), NONE, NONE, NONE}},
+};
+
+const Language *languages(size_t *n)
+{
+    *n = sizeof table / sizeof *table;
+    return table;
+}
+
+static bool contains(const char *const *list, const char *text)
+{
+    for (; *list; list++)
+        if (strcmp(*list, text) == 0) return true;
+    return false;
+}
+
+const Language *language_by_id(const char *id)
+{
+    size_t n;
+    const Language *all = languages(&n);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].id, id) == 0) return &all[i];
+    for (size_t i = 0; i < n; i++)
+        if (contains(all[i].aliases, id)) return &all[i];
+    return NULL;
+}
+
+static bool has_extension(const Language *lang, const char *extension)
+{
+    for (const char *const *e = lang->extensions; *e; e++)
+        if (strcasecmp(*e, extension) == 0) return true;
+    return false;
+}
+
+const Language *language_by_path(const char *path)
+{
+    size_t n;
+    const Language *all = languages(&n);
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *extension = strrchr(name, '.');
+    for (size_t i = 0; i < n; i++)
+        if (contains(all[i].file_names, name)) return &all[i];
+    for (size_t i = 0; extension && i < n; i++)
+        if (has_extension(&all[i], extension)) return &all[i];
+    return NULL;
+}

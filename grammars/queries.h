@@ -1,0 +1,16 @@
+// The query strings that embed_queries.cmake makes from queries/*/*.scm.
+#pragma once
+
+extern const char query_bash_bodies[], query_bash_definitions[], query_c_bodies[],
+    query_c_definitions[], query_c_references[], query_c_scopes[], query_cpp_bodies[],
+    query_cpp_definitions[], query_cpp_scopes[], query_csharp_bodies[], query_csharp_definitions[],
+    query_css_definitions[], query_ecma_params_scopes[], query_go_bodies[], query_go_definitions[],
+    query_go_references[], query_go_scopes[], query_java_bodies[], query_java_definitions[],
+    query_java_references[], query_java_scopes[], query_javascript_bodies[],
+    query_javascript_definitions[], query_javascript_references[], query_javascript_scopes[],
+    query_json_definitions[], query_lua_definitions[], query_make_definitions[],
+    query_markdown_definitions[], query_php_bodies[], query_php_definitions[],
+    query_python_bodies[], query_python_definitions[], query_python_references[],
+    query_python_scopes[], query_ruby_definitions[], query_rust_bodies[], query_rust_definitions[],
+    query_rust_references[], query_rust_scopes[], query_toml_definitions[],
+    query_typescript_definitions[], query_typescript_scopes[], query_yaml_definitions[];

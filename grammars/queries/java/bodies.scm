@@ -1,0 +1,2 @@
+(method_declaration name: (identifier) @name body: (block) @body) @function
+(constructor_declaration name: (identifier) @name body: (constructor_body) @body) @function

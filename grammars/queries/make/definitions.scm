@@ -1,0 +1,2 @@
+(rule (targets (word) @name)) @definition.function
+(variable_assignment name: (word) @name) @definition.variable

@@ -1,0 +1,1 @@
+(atx_heading heading_content: (_) @name) @definition.module

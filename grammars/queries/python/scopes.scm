@@ -1,0 +1,16 @@
+(function_definition) @scope
+(lambda) @scope
+(parameters (identifier) @local)
+(parameters (default_parameter name: (identifier) @local))
+(parameters (typed_parameter (identifier) @local))
+(parameters (typed_default_parameter name: (identifier) @local))
+(parameters (list_splat_pattern (identifier) @local))
+(parameters (dictionary_splat_pattern (identifier) @local))
+(assignment left: (identifier) @local)
+(assignment left: (pattern_list (identifier) @local))
+(for_statement left: (identifier) @local)
+(for_statement left: (pattern_list (identifier) @local))
+(as_pattern alias: (as_pattern_target (identifier) @local))
+(import_statement name: (dotted_name (identifier) @local))
+(import_from_statement name: (dotted_name (identifier) @local))
+(aliased_import alias: (identifier) @local)

@@ -1,0 +1,1 @@
+(function_item name: (identifier) @name body: (block) @body) @function

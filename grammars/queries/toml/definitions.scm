@@ -1,0 +1,2 @@
+(table (bare_key) @name) @definition.module
+(pair (bare_key) @name) @definition.key

@@ -1,141 +1,184 @@
-// The merge loop over a doubly linked list of symbols with a heap of candidate pairs. A pair in the
-// heap may be stale (one of its symbols has been merged since); it is recognised by its ids.
+// Merging with a priority queue of candidate pairs.
+//
+//   symbols:  [d] <-> [e] <-> [f]        a linked list, by index
+//   heap:     (rank of "de", 0) (rank of "ef", 1)
+//
+// A merge changes two neighbourhoods and leaves their old entries in the queue. An entry is stale
+// if the symbols at its place are no longer the pair of its rank, so nothing needs removing.
 #include "bpe.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
+#include "special_tokens.h"
 
-typedef struct BpeSymbol {
-    int id, prev, next; // next -1: last; id -1: merged into its left neighbour
-} BpeSymbol;
+enum { MAX_MERGES = 1 << 22 };
 
-typedef struct BpePair {
-    int rank, at; // of the left symbol
-    int left, right, whole;
-} BpePair;
-
-void bpe_init(Bpe *bpe, size_t n_merges)
+void idsink_put(IdSink *sink, int id)
 {
+    if (sink->n < sink->cap) sink->out[sink->n] = id;
+    sink->n++;
+}
+
+// --- the table
+// ------------------------------------------------------------------------------------
+
+static size_t find_slot(const Bpe *bpe, int left, int right)
+{
+    uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    size_t i = (size_t)(key * 0x9E3779B97F4A7C15ull >> 32) & (bpe->n_slots - 1);
+    for (; bpe->slots[i]; i = (i + 1) & (bpe->n_slots - 1)) {
+        const Merge *m = &bpe->merges[bpe->slots[i] - 1];
+        if (m->left == left && m->right == right) break;
+    }
+    return i;
+}
+
+static bool read_merge(const Vocab *vocab, Str text, int rank, Merge *out, Error *err)
+{
+    // A space separates the two; inside a token's text it is written as U+0120.
+    size_t space = str_find(text, STR(" "), 1);
+    Str left = str_slice(text, 0, space), right = str_slice(text, space + 1, text.len);
+    out->left = vocab_find(vocab, left);
+    out->right = vocab_find(vocab, right);
+    out->joined = vocab_find_joined(vocab, left, right);
+    const char *fault = NULL;
+    if (out->left < 0 || left.len == 0)
+        fault = "an unknown left side";
+    else if (out->right < 0 || right.len == 0)
+        fault = "an unknown right side";
+    else if (out->joined < 0)
+        fault = "an unknown result";
+    else if (special_is_control(vocab, out->joined))
+        fault = "a control token as its result";
+    if (!fault) return true;
+    return error_set(err, ERROR_DAMAGED,
+                     "tokenizer.ggml.merges: merge %d of %zu bytes has %s, wanted two known tokens "
+                     "that join to a third",
+                     rank, text.len, fault);
+}
+
+static bool read_merges(Bpe *bpe, const GgufValue *merges, const Vocab *vocab, Error *err)
+{
+    if (merges->type != GGUF_ARRAY || merges->elem_type != GGUF_STRING)
+        return error_set(err, ERROR_DAMAGED,
+                         "tokenizer.ggml.merges has another type, wanted an array of strings");
+    if (merges->count > MAX_MERGES)
+        return error_set(err, ERROR_DAMAGED, "tokenizer.ggml.merges has %llu, wanted at most %d",
+                         (unsigned long long)merges->count, MAX_MERGES);
     bpe->n_slots = 16;
-    while (bpe->n_slots < n_merges * 2)
+    while (bpe->n_slots < (size_t)merges->count * 2)
         bpe->n_slots *= 2;
-    bpe->slots = mem_alloc(bpe->n_slots * sizeof *bpe->slots);
-    for (size_t i = 0; i < bpe->n_slots; i++)
-        bpe->slots[i].left = -1;
+    bpe->merges = mem_alloc((size_t)merges->count * sizeof *bpe->merges);
+    bpe->slots = mem_zero(bpe->n_slots * sizeof *bpe->slots);
+    size_t cursor = 0;
+    for (Str text; gguf_next_string(merges, &cursor, &text); bpe->n_merges++) {
+        Merge *m = &bpe->merges[bpe->n_merges];
+        if (!read_merge(vocab, text, bpe->n_merges, m, err)) return false;
+        size_t slot = find_slot(bpe, m->left, m->right);
+        if (!bpe->slots[slot]) bpe->slots[slot] = (uint32_t)bpe->n_merges + 1;
+    }
+    return true;
+}
+
+bool bpe_init(Bpe *bpe, const Gguf *gguf, const Vocab *vocab, Error *err)
+{
+    *bpe = (Bpe){0};
+    for (int byte = 0; byte < 256; byte++) {
+        int id = vocab_find(vocab, (Str){vocab->map_text[byte], vocab->map_len[byte]});
+        bpe->byte_ids[byte] = id >= 0 && special_is_control(vocab, id) ? -1 : id;
+    }
+    const GgufValue *merges = gguf_find(gguf, "tokenizer.ggml.merges");
+    if (!merges)
+        return error_set(err, ERROR_DAMAGED,
+                         "tokenizer.ggml.merges is absent, wanted an array of strings");
+    if (read_merges(bpe, merges, vocab, err)) return true;
+    bpe_deinit(bpe);
+    return false;
 }
 
 void bpe_deinit(Bpe *bpe)
 {
+    free(bpe->merges);
     free(bpe->slots);
-    bpe->slots = NULL;
+    *bpe = (Bpe){0};
 }
 
-static BpeMerge *find_merge(const Bpe *bpe, int left, int right)
+// --- the queue
+// ------------------------------------------------------------------------------------
+
+static void heap_push(BpeScratch *s, uint64_t entry)
 {
-    uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    size_t i = (size_t)((key * 0x9e3779b97f4a7c15ull) >> 20) & (bpe->n_slots - 1);
-    while (bpe->slots[i].left >= 0 && (bpe->slots[i].left != left || bpe->slots[i].right != right))
-        i = (i + 1) & (bpe->n_slots - 1);
-    return &bpe->slots[i];
+    VEC_PUSH(&s->heap, entry);
+    size_t i = s->heap.n - 1;
+    for (; i > 0 && s->heap.items[(i - 1) / 2] > entry; i = (i - 1) / 2)
+        s->heap.items[i] = s->heap.items[(i - 1) / 2];
+    s->heap.items[i] = entry;
 }
 
-void bpe_add(Bpe *bpe, int left, int right, int rank, int whole)
+static uint64_t heap_pop(BpeScratch *s)
 {
-    BpeMerge *slot = find_merge(bpe, left, right);
-    if (slot->left < 0) *slot = (BpeMerge){left, right, rank, whole};
-}
-
-void bpe_emit(BpeOut *out, int id)
-{
-    if (out->n < out->cap) out->ids[out->n] = id;
-    out->n++;
-}
-
-static bool comes_first(const BpePair *a, const BpePair *b)
-{
-    return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
-}
-
-static void heap_push(BpeWork *work, BpePair pair)
-{
-    size_t i = work->n_heap++;
-    while (i > 0 && comes_first(&pair, &work->heap[(i - 1) / 2])) {
-        work->heap[i] = work->heap[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    work->heap[i] = pair;
-}
-
-static BpePair heap_pop(BpeWork *work)
-{
-    BpePair top = work->heap[0], last = work->heap[--work->n_heap];
-    size_t i = 0, n = work->n_heap;
-    while (2 * i + 1 < n) {
-        size_t child = 2 * i + 1;
-        if (child + 1 < n && comes_first(&work->heap[child + 1], &work->heap[child])) child++;
-        if (!comes_first(&work->heap[child], &last)) break;
-        work->heap[i] = work->heap[child];
+    uint64_t least = s->heap.items[0], entry = s->heap.items[--s->heap.n];
+    size_t n = s->heap.n, i = 0;
+    for (size_t child = 1; child < n; child = 2 * i + 1) {
+        if (child + 1 < n && s->heap.items[child + 1] < s->heap.items[child]) child++;
+        if (s->heap.items[child] >= entry) break;
+        s->heap.items[i] = s->heap.items[child];
         i = child;
     }
-    work->heap[i] = last;
-    return top;
+    s->heap.items[i] = entry;
+    return least;
 }
 
-// Puts the pair that starts at a symbol into the heap if it can be merged.
-static void consider(const Bpe *bpe, BpeWork *work, int at)
+static void push_pair(const Bpe *bpe, BpeScratch *s, int32_t left, int32_t right)
 {
-    if (at < 0 || work->symbols[at].next < 0) return;
-    int left = work->symbols[at].id, right = work->symbols[work->symbols[at].next].id;
-    const BpeMerge *m = find_merge(bpe, left, right);
-    if (m->left >= 0) heap_push(work, (BpePair){m->rank, at, left, right, m->whole});
+    if (left < 0 || right < 0) return;
+    int a = s->symbols.items[left].id, b = s->symbols.items[right].id;
+    if (a < 0 || b < 0) return;
+    uint32_t found = bpe->slots[find_slot(bpe, a, b)];
+    if (found) heap_push(s, (uint64_t)(found - 1) << 32 | (uint32_t)left);
 }
 
-// Each symbol enters the heap at most twice per merge next to it, so 3 n pairs are enough.
-static void reserve(BpeWork *work, size_t n)
+static void merge_pair(const Bpe *bpe, BpeScratch *s, uint64_t entry)
 {
-    if (n <= work->cap) return;
-    work->cap = n * 2;
-    work->symbols = mem_resize(work->symbols, work->cap * sizeof *work->symbols);
-    work->heap = mem_resize(work->heap, 3 * work->cap * sizeof *work->heap);
+    const Merge *m = &bpe->merges[entry >> 32];
+    int32_t left = (int32_t)(uint32_t)entry;
+    BpeSymbol *a = &s->symbols.items[left];
+    if (a->id != m->left || a->next < 0) return;
+    BpeSymbol *b = &s->symbols.items[a->next];
+    if (b->id != m->right) return;
+    a->id = m->joined;
+    a->next = b->next;
+    b->id = -1;
+    if (a->next >= 0) s->symbols.items[a->next].prev = left;
+    push_pair(bpe, s, a->prev, left);
+    push_pair(bpe, s, left, a->next);
 }
 
-static void merge_pair(const Bpe *bpe, BpeWork *work, const BpePair *pair)
+void bpe_encode(const Bpe *bpe, BpeScratch *scratch, Str piece, IdSink *sink)
 {
-    BpeSymbol *left = &work->symbols[pair->at];
-    if (left->id != pair->left || left->next < 0) return; // stale
-    BpeSymbol *right = &work->symbols[left->next];
-    if (right->id != pair->right) return; // stale
-    left->id = pair->whole;
-    right->id = -1;
-    left->next = right->next;
-    if (right->next >= 0) work->symbols[right->next].prev = pair->at;
-    consider(bpe, work, left->prev);
-    consider(bpe, work, pair->at);
-}
-
-void bpe_encode(const Bpe *bpe, BpeWork *work, Str piece, BpeOut *out)
-{
-    int n = (int)piece.len;
-    if (n == 0) return;
-    reserve(work, piece.len);
-    work->n_heap = 0;
-    for (int i = 0; i < n; i++)
-        work->symbols[i] =
+    assert(piece.len > 0 && piece.len <= BPE_MAX_PIECE);
+    int32_t n = (int32_t)piece.len;
+    scratch->symbols.n = scratch->heap.n = 0;
+    VEC_RESERVE(&scratch->symbols, piece.len);
+    scratch->symbols.n = piece.len;
+    for (int32_t i = 0; i < n; i++)
+        scratch->symbols.items[i] =
             (BpeSymbol){bpe->byte_ids[(unsigned char)piece.ptr[i]], i - 1, i + 1 < n ? i + 1 : -1};
-    for (int i = 0; i + 1 < n; i++)
-        consider(bpe, work, i);
-    while (work->n_heap) {
-        BpePair pair = heap_pop(work);
-        merge_pair(bpe, work, &pair);
+    for (int32_t i = 1; i < n; i++)
+        push_pair(bpe, scratch, i - 1, i);
+    while (scratch->heap.n)
+        merge_pair(bpe, scratch, heap_pop(scratch));
+    for (int32_t i = 0; i >= 0; i = scratch->symbols.items[i].next) {
+        int id = scratch->symbols.items[i].id;
+        if (id >= 0) idsink_put(sink, id);
     }
-    for (int i = 0; i >= 0; i = work->symbols[i].next)
-        bpe_emit(out, work->symbols[i].id);
 }
 
-void bpe_work_deinit(BpeWork *work)
+void bpescratch_deinit(BpeScratch *scratch)
 {
-    free(work->symbols);
-    free(work->heap);
-    *work = (BpeWork){0};
+    VEC_FREE(&scratch->symbols);
+    VEC_FREE(&scratch->heap);
 }

@@ -1,40 +1,57 @@
-// Byte pair encoding of one piece: the merge table and the merge loop (Sennrich et al. 2016).
+// Byte-pair merges: the bytes of one piece to token ids.
+//
+// Owns the merge table; the Vocab must outlive it. Immutable after bpe_init: any thread, each with
+// its own BpeScratch.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/str.h"
+#include "base/vec.h"
+#include "gguf.h"
+#include "vocab.h"
 
-typedef struct BpeMerge {
-    int left, right, rank, whole; // left -1: an empty slot
-} BpeMerge;
+// Two neighbouring tokens and the one that replaces them; the index in the table is the rank.
+typedef struct Merge {
+    int left, right, joined;
+} Merge;
 
 typedef struct Bpe {
-    BpeMerge *slots;
-    size_t n_slots; // a power of two
-    int byte_ids[256];
+    int byte_ids[256]; // the token of each single byte, -1 if there is none
+    Merge *merges;
+    int n_merges;
+    uint32_t *slots; // open addressing by (left, right): rank + 1; 0 empty
+    size_t n_slots;  // a power of two
 } Bpe;
 
-// Memory of one encoding, grown as needed and reused from piece to piece.
-typedef struct BpeWork {
-    struct BpeSymbol *symbols;
-    struct BpePair *heap;
-    size_t cap, n_heap;
-} BpeWork;
+// A token of the piece while it is merged, in a doubly linked list.
+typedef struct BpeSymbol {
+    int id; // -1: absorbed by its left neighbour, or a byte without a token
+    int32_t prev, next;
+} BpeSymbol;
 
-// Ids go to ids[0..cap); n counts them all.
-typedef struct BpeOut {
-    int *ids;
+typedef struct BpeScratch {
+    VEC(BpeSymbol) symbols;
+    VEC(uint64_t) heap; // rank << 32 | index of the left symbol
+} BpeScratch;
+
+// Where ids go: at most cap of them are written, all are counted.
+typedef struct IdSink {
+    int *out;
     size_t cap, n;
-} BpeOut;
+} IdSink;
 
-void bpe_init(Bpe *bpe, size_t n_merges);
+void idsink_put(IdSink *sink, int id);
+
+// Reads tokenizer.ggml.merges; every merge must join two known tokens to a known one.
+bool bpe_init(Bpe *bpe, const Gguf *gguf, const Vocab *vocab, Error *err);
 void bpe_deinit(Bpe *bpe);
-// The first of equal pairs counts.
-void bpe_add(Bpe *bpe, int left, int right, int rank, int whole);
-void bpe_emit(BpeOut *out, int id);
-// Merges the pair of lowest rank, leftmost first, until none is left: O(n log n).
-void bpe_encode(const Bpe *bpe, BpeWork *work, Str piece, BpeOut *out);
-void bpe_work_deinit(BpeWork *work);
+// Applies the merges in the order of their ranks, leftmost first, in O(n log n). Bytes without a
+// token are dropped: an unknown-token would be a control token. piece.len: 1 to BPE_MAX_PIECE.
+void bpe_encode(const Bpe *bpe, BpeScratch *scratch, Str piece, IdSink *sink);
+void bpescratch_deinit(BpeScratch *scratch);
+
+#define BPE_MAX_PIECE ((size_t)INT32_MAX)

@@ -1,0 +1,50 @@
+// The vocabulary of a byte-level BPE model: texts, kinds, and the byte map of GPT-2.
+//
+// In the file a token's text is printable: each of the 256 bytes stands as one code point (a space
+// as U+0120). Control and user-defined tokens are written literally. Owns its tables, borrows the
+// texts from the Gguf. Immutable after vocab_init: any thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "gguf.h"
+
+// As in tokenizer.ggml.token_type.
+typedef enum TokenKind {
+    TOKEN_KIND_NORMAL = 1,
+    TOKEN_KIND_UNKNOWN,
+    TOKEN_KIND_CONTROL,
+    TOKEN_KIND_USER,
+    TOKEN_KIND_UNUSED,
+    TOKEN_KIND_BYTE,
+} TokenKind;
+
+typedef struct Vocab {
+    int n_tokens;
+    bool has_kinds;             // false: the file has no token types, all count as normal
+    Str *texts;                 // [n_tokens] as in the file
+    unsigned char *kinds;       // [n_tokens] TokenKind
+    char *bytes;                // what the tokens decode to, one after the other
+    uint32_t *bytes_at;         // [n_tokens + 1] offsets into bytes
+    uint64_t *slots;            // open addressing: high half of the hash, id + 1; 0 empty
+    size_t n_slots;             // a power of two
+    unsigned char map_len[256]; // the byte map: 1 or 2 bytes of UTF-8
+    char map_text[256][2];
+} Vocab;
+
+// Reads tokenizer.ggml.tokens and .token_type. On failure nothing needs vocab_deinit, but it is
+// allowed.
+bool vocab_init(Vocab *vocab, const Gguf *gguf, Error *err);
+void vocab_deinit(Vocab *vocab);
+// The first token whose text in the file is a followed by b, or -1. O(1).
+int vocab_find_joined(const Vocab *vocab, Str a, Str b);
+// The first token whose text in the file is text, or -1. O(1).
+int vocab_find(const Vocab *vocab, Str text);
+// The printable form of bytes; out has room for 2 * bytes.len. Returns its length.
+size_t vocab_map_bytes(const Vocab *vocab, Str bytes, char *out);
+// What a token (0 <= id < n_tokens) decodes to.
+Str vocab_bytes(const Vocab *vocab, int id);

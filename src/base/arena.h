@@ -22,7 +22,7 @@ void *arena_array(Arena *arena, size_t n, size_t elem_bytes);
 Str arena_str(Arena *arena, Str s);
 
 // printf into the arena.
-Str arena_printf(Arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+Str arena_printf(Arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull));
 
 // Bytes handed out so far, for traces.
 size_t arena_used_bytes(const Arena *arena);

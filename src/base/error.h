@@ -33,7 +33,7 @@ typedef struct Error {
 
 // Records the first failure (printf form) and always returns false. Any thread that owns *err.
 bool error_set(Error *err, ErrorCode code, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4), nonnull));
 
 // The code's name from ERROR_CODES; never NULL.
 const char *error_code_text(ErrorCode code);

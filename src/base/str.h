@@ -46,6 +46,7 @@ void strbuf_clear(StrBuf *buf);
 void strbuf_reserve(StrBuf *buf, size_t extra);
 void strbuf_append(StrBuf *buf, Str s);
 void strbuf_append_char(StrBuf *buf, char c);
-void strbuf_printf(StrBuf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void strbuf_printf(StrBuf *buf, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3), nonnull));
 // The contents as a borrowed slice, valid until the next change.
 Str strbuf_str(const StrBuf *buf);

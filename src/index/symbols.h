@@ -36,6 +36,9 @@ typedef struct Symbol {
 // Definitions in document order, in the arena (strings copied).
 size_t symbols_collect(const Syntax *syntax, Arena *arena, Symbol **out);
 
+// Names of parameters and local variables that reach byte_off, nearest first, in the arena.
+size_t symbols_visible(const Syntax *syntax, size_t byte_off, Arena *arena, Str **out);
+
 typedef struct SymbolIndex SymbolIndex;
 
 SymbolIndex *symbol_index_new(void);

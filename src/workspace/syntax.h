@@ -28,6 +28,7 @@ void syntax_release(const Syntax *syntax);
 const Language *syntax_language(const Syntax *syntax);
 const TextSnap *syntax_text(const Syntax *syntax);
 TSNode syntax_root(const Syntax *syntax);
+ByteRange syntax_range(TSNode node);
 
 // One problem: a missing token or a part that does not fit the grammar.
 typedef struct SyntaxIssue {

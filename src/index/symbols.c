@@ -1,0 +1,271 @@
+// Definitions of one file by its query. A node that two patterns match (a method is a function
+// too) counts once, as the later pattern's kind: queries go from general to special.
+#include "index/symbols.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/vec.h"
+#include "workspace/queries.h"
+
+enum { MAX_SIGNATURE = 200, MAX_COMMENT = 1000, MAX_SIGNATURE_LINES = 6 };
+
+typedef VEC(Symbol) SymbolVec;
+typedef VEC(uint16_t) PatternVec;
+
+typedef struct Collector {
+    const Syntax *syntax;
+    Str text;
+    Arena *arena;
+    SymbolVec symbols;
+    PatternVec patterns; // that each symbol's kind comes from
+} Collector;
+
+static SymbolKind kind_of(const char *capture)
+{
+    static const struct {
+        const char *name;
+        SymbolKind kind;
+    } kinds[] = {{"function", SYMBOL_FUNCTION},
+                 {"method", SYMBOL_METHOD},
+                 {"class", SYMBOL_CLASS},
+                 {"struct", SYMBOL_STRUCT},
+                 {"enum", SYMBOL_ENUM},
+                 {"enumerator", SYMBOL_ENUMERATOR},
+                 {"interface", SYMBOL_INTERFACE},
+                 {"type", SYMBOL_TYPE},
+                 {"macro", SYMBOL_MACRO},
+                 {"variable", SYMBOL_VARIABLE},
+                 {"constant", SYMBOL_CONSTANT},
+                 {"field", SYMBOL_FIELD},
+                 {"module", SYMBOL_MODULE},
+                 {"property", SYMBOL_PROPERTY},
+                 {"key", SYMBOL_KEY}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(capture, kinds[i].name) == 0) return kinds[i].kind;
+    return SYMBOL_VARIABLE;
+}
+
+// Runs of blanks become one space.
+static Str fold_blanks(Arena *arena, Str s, size_t max)
+{
+    char *out = arena_alloc(arena, s.len + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s.len && n < max; i++) {
+        bool blank = strchr(" \t\r\n", s.ptr[i]) != NULL;
+        if (blank && (n == 0 || out[n - 1] == ' ')) continue;
+        out[n++] = blank ? ' ' : s.ptr[i];
+    }
+    while (n > 0 && (out[n - 1] == ' ' || (unsigned char)out[n - 1] >= 0xC0))
+        n--; // a cut through a character leaves its first byte
+    return (Str){out, n};
+}
+
+// Up to the body, or the first line.
+static Str signature_of(Collector *c, TSNode node)
+{
+    TSNode body = ts_node_child_by_field_name(node, "body", 4);
+    size_t start = ts_node_start_byte(node), end = ts_node_end_byte(node);
+    if (!ts_node_is_null(body)) {
+        end = ts_node_start_byte(body);
+    } else {
+        uint32_t row = ts_node_start_point(node).row;
+        size_t line_end = text_line_end(syntax_text(c->syntax), row);
+        if (line_end < end && line_end > start) end = line_end;
+    }
+    Str s = fold_blanks(c->arena, str_slice(c->text, start, end), MAX_SIGNATURE);
+    while (s.len && strchr("{:;= ", s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+static bool is_comment(TSNode node)
+{
+    return strstr(ts_node_type(node), "comment") != NULL;
+}
+
+// A comment's text without its markers, line by line.
+static void append_stripped(StrBuf *out, Str comment)
+{
+    while (comment.len) {
+        size_t n = str_find(comment, STR("\n"), 0);
+        Str line = str_trim(str_slice(comment, 0, n));
+        while (line.len && strchr("/*#!-<\"'", line.ptr[0]))
+            line = str_slice(line, 1, line.len);
+        while (line.len && strchr("*/\"'", line.ptr[line.len - 1]))
+            line.len--;
+        line = str_trim(line);
+        if (line.len && out->len) strbuf_append_char(out, '\n');
+        strbuf_append(out, line);
+        comment = str_slice(comment, n + 1, comment.len);
+    }
+}
+
+static Str comment_of(Collector *c, TSNode node)
+{
+    TSNode parent = ts_node_parent(node);
+    bool wrapped =
+        !ts_node_is_null(parent) && (strcmp(ts_node_type(parent), "decorated_definition") == 0 ||
+                                     strcmp(ts_node_type(parent), "template_declaration") == 0 ||
+                                     strcmp(ts_node_type(parent), "export_statement") == 0);
+    if (wrapped) node = parent;
+    uint32_t row = ts_node_start_point(node).row;
+    size_t start = SIZE_MAX, end = 0;
+    for (TSNode n = ts_node_prev_sibling(node); !ts_node_is_null(n) && is_comment(n);
+         n = ts_node_prev_sibling(n)) {
+        if (ts_node_end_point(n).row + 1 < row) break;
+        row = ts_node_start_point(n).row;
+        start = ts_node_start_byte(n);
+        if (end == 0) end = ts_node_end_byte(n);
+    }
+    TSNode body = ts_node_child_by_field_name(node, "body", 4);
+    if (end == 0 && !ts_node_is_null(body)) { // Python's docstring
+        TSNode first = ts_node_named_child(body, 0);
+        TSNode inner = ts_node_is_null(first) ? first : ts_node_named_child(first, 0);
+        if (!ts_node_is_null(inner) && strcmp(ts_node_type(inner), "string") == 0) {
+            start = ts_node_start_byte(inner);
+            end = ts_node_end_byte(inner);
+        }
+    }
+    if (end == 0) return (Str){NULL, 0};
+    StrBuf text = {0};
+    append_stripped(&text, str_slice(c->text, start, end));
+    Str out = arena_str(c->arena, str_slice(strbuf_str(&text), 0, MAX_COMMENT));
+    strbuf_deinit(&text);
+    return out;
+}
+
+static void add_symbol(Collector *c, TSNode definition, TSNode name, SymbolKind kind,
+                       uint16_t pattern)
+{
+    ByteRange r = syntax_range(name);
+    for (size_t i = c->symbols.n; i > 0; i--) { // matches come nearly in order
+        Symbol *s = &c->symbols.items[i - 1];
+        if (s->name_range.start == r.start) {
+            if (pattern > c->patterns.items[i - 1]) {
+                s->kind = kind;
+                c->patterns.items[i - 1] = pattern;
+            }
+            return;
+        }
+        if (c->symbols.n - i > 64) break;
+    }
+    Str text = str_slice(c->text, r.start, r.end);
+    if (text.len == 0 || text.len > 256) return;
+    VEC_PUSH(&c->patterns, pattern);
+    VEC_PUSH(&c->symbols, (Symbol){.name = arena_str(c->arena, text),
+                                   .kind = kind,
+                                   .range = syntax_range(definition),
+                                   .name_range = r,
+                                   .signature = signature_of(c, definition),
+                                   .comment = comment_of(c, definition)});
+}
+
+static void add_match(Collector *c, const TSQuery *query, const TSQueryMatch *m)
+{
+    TSNode definition = {0}, name = {0};
+    SymbolKind kind = SYMBOL_VARIABLE;
+    for (uint16_t i = 0; i < m->capture_count; i++) {
+        uint32_t n;
+        const char *capture = ts_query_capture_name_for_id(query, m->captures[i].index, &n);
+        if (strcmp(capture, "name") == 0) {
+            name = m->captures[i].node;
+        } else if (strncmp(capture, "definition.", 11) == 0) {
+            definition = m->captures[i].node;
+            kind = kind_of(capture + 11);
+        }
+    }
+    if (!ts_node_is_null(definition) && !ts_node_is_null(name))
+        add_symbol(c, definition, name, kind, m->pattern_index);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const Symbol *x = a, *y = b;
+    return (x->name_range.start > y->name_range.start) -
+           (x->name_range.start < y->name_range.start);
+}
+
+size_t symbols_collect(const Syntax *syntax, Arena *arena, Symbol **out)
+{
+    *out = NULL;
+    const TSQuery *query = queries_get(syntax_language(syntax), QUERY_DEFINITIONS);
+    if (!query) return 0;
+    Collector c = {.syntax = syntax, .text = text_str(syntax_text(syntax)), .arena = arena};
+    TSQueryCursor *cursor = ts_query_cursor_new();
+    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
+    TSQueryMatch m;
+    while (ts_query_cursor_next_match(cursor, &m))
+        add_match(&c, query, &m);
+    ts_query_cursor_delete(cursor);
+    size_t n = c.symbols.n;
+    if (n) qsort(c.symbols.items, n, sizeof *c.symbols.items, by_place);
+    *out = arena_array(arena, n, sizeof **out);
+    if (n) memcpy(*out, c.symbols.items, n * sizeof **out);
+    VEC_FREE(&c.symbols);
+    VEC_FREE(&c.patterns);
+    return n;
+}
+
+// --- names in reach
+// -------------------------------------------------------------------------------
+
+static bool is_scope(const TSQuery *query, uint32_t index)
+{
+    uint32_t n;
+    return strcmp(ts_query_capture_name_for_id(query, index, &n), "scope") == 0;
+}
+
+// True if every scope around the local also contains the offset.
+static bool reaches(TSNode local, const ByteRange *scopes, size_t n_scopes, size_t byte_off)
+{
+    size_t at = ts_node_start_byte(local);
+    for (size_t i = 0; i < n_scopes; i++) {
+        bool around_local = at >= scopes[i].start && at < scopes[i].end;
+        bool around_place = byte_off >= scopes[i].start && byte_off <= scopes[i].end;
+        if (around_local && !around_place) return false;
+    }
+    return true;
+}
+
+static bool is_known(const Str *names, size_t n, Str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_equal(names[i], name)) return true;
+    return false;
+}
+
+size_t symbols_visible(const Syntax *syntax, size_t byte_off, Arena *arena, Str **out)
+{
+    enum { MAX_NAMES = 500 };
+    *out = arena_array(arena, MAX_NAMES, sizeof **out);
+    const TSQuery *query = queries_get(syntax_language(syntax), QUERY_SCOPES);
+    if (!query) return 0;
+    VEC(ByteRange) scopes = {0};
+    VEC(TSNode) locals = {0};
+    Str text = text_str(syntax_text(syntax));
+    TSQueryCursor *cursor = ts_query_cursor_new();
+    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
+    TSQueryMatch m;
+    uint32_t which;
+    while (ts_query_cursor_next_capture(cursor, &m, &which)) {
+        TSNode node = m.captures[which].node;
+        if (!is_scope(query, m.captures[which].index))
+            VEC_PUSH(&locals, node);
+        else
+            VEC_PUSH(&scopes, syntax_range(node));
+    }
+    size_t n = 0;
+    for (size_t i = locals.n; i > 0 && n < MAX_NAMES; i--) { // nearest first
+        TSNode local = locals.items[i - 1];
+        ByteRange r = syntax_range(local);
+        Str name = str_slice(text, r.start, r.end);
+        bool before = r.end < byte_off; // the word at the cursor itself is no suggestion
+        if (before && reaches(local, scopes.items, scopes.n, byte_off) && !is_known(*out, n, name))
+            (*out)[n++] = arena_str(arena, name);
+    }
+    ts_query_cursor_delete(cursor);
+    VEC_FREE(&scopes);
+    VEC_FREE(&locals);
+    return n;
+}

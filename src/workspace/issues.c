@@ -1,0 +1,263 @@
+// Syntax issues: small, at the right place, and not on code that a compiler accepts.
+//
+// tree-sitter recovers from what it does not know by ERROR nodes, which may span half a file, and
+// by MISSING tokens. A C file full of macros is full of them and yet correct, so in C and C++ what
+// looks like a macro's doing is left out; a wrong squiggle costs more trust than a missing one.
+#include <string.h>
+
+#include "base/vec.h"
+#include "workspace/syntax.h"
+
+enum { MAX_SHOWN = 40 };
+
+typedef VEC(SyntaxIssue) IssueVec;
+
+typedef struct Finder {
+    const Syntax *syntax;
+    Str text;
+    bool macros; // the language has a preprocessor
+    size_t max;
+    Arena *arena;
+    IssueVec issues;
+} Finder;
+
+static Str node_text(const Finder *f, TSNode node)
+{
+    return str_slice(f->text, ts_node_start_byte(node), ts_node_end_byte(node));
+}
+
+static bool is_type(TSNode node, const char *type)
+{
+    return strcmp(ts_node_type(node), type) == 0;
+}
+
+// --- what a preprocessor may be behind
+// ------------------------------------------------------------
+
+static bool is_name(TSNode node)
+{
+    return is_type(node, "identifier") || is_type(node, "type_identifier") ||
+           is_type(node, "field_identifier") || is_type(node, "primitive_type");
+}
+
+static bool looks_like_macro(Str name)
+{
+    bool upper = false;
+    if (str_starts(name, STR("__"))) return true;
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] >= 'a' && name.ptr[i] <= 'z') return false;
+        upper = upper || (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z');
+    }
+    return upper;
+}
+
+// An attribute-like word or call that a macro explains: FOO, FOO(x), __attribute__((x)).
+static bool is_macro_error(const Finder *f, TSNode error)
+{
+    uint32_t n = ts_node_child_count(error);
+    if (n == 0) { // skipped text: a word by itself
+        Str text = str_trim(node_text(f, error));
+        return looks_like_macro(text);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        TSNode child = ts_node_child(error, i);
+        Str text = node_text(f, child);
+        if (is_name(child) && !looks_like_macro(text) && !str_starts(text, STR("__"))) return false;
+        if (!ts_node_is_named(child) && (str_equal(text, STR("{")) || str_equal(text, STR("}"))))
+            return false;
+    }
+    return true;
+}
+
+// The word before the node on its line: `static __always_inline int f(void)`.
+static bool follows_macro(const Finder *f, TSNode node)
+{
+    size_t end = ts_node_start_byte(node);
+    while (end > 0 && (f->text.ptr[end - 1] == ' ' || f->text.ptr[end - 1] == '\t'))
+        end--;
+    size_t start = end;
+    while (start > 0 && !strchr(" \t\r\n(){};,*", f->text.ptr[start - 1]))
+        start--;
+    return end - start > 2 && looks_like_macro(str_slice(f->text, start, end));
+}
+
+static bool near_macro(const Finder *f, TSNode node)
+{
+    if (follows_macro(f, node)) return true;
+    uint32_t row = ts_node_start_point(node).row;
+    const TextSnap *text = syntax_text(f->syntax);
+    for (uint32_t r = row ? row - 1 : 0; r <= row; r++) {
+        Str line = str_trim(text_line(text, r));
+        size_t n = 0;
+        while (n < line.len && ((line.ptr[n] >= 'A' && line.ptr[n] <= 'Z') || line.ptr[n] == '_' ||
+                                (line.ptr[n] >= '0' && line.ptr[n] <= '9')))
+            n++;
+        if (n >= 3 && (n == line.len || line.ptr[n] == '(' || line.ptr[n] == ' ')) return true;
+    }
+    return false;
+}
+
+// #if branches may open a brace twice and close it once; inside and around them all bets are off.
+static bool has_conditional(TSNode node)
+{
+    for (TSNode n = node; !ts_node_is_null(n); n = ts_node_parent(n)) {
+        const char *type = ts_node_type(n);
+        if (strncmp(type, "preproc_if", 10) == 0 || strncmp(type, "preproc_el", 10) == 0)
+            return true;
+    }
+    uint32_t n_children = ts_node_child_count(node);
+    for (uint32_t i = 0; i < n_children; i++)
+        if (strncmp(ts_node_type(ts_node_child(node, i)), "preproc_", 8) == 0 ||
+            strstr(ts_node_type(ts_node_child(node, i)), "#"))
+            return true;
+    return false;
+}
+
+static bool is_excused(const Finder *f, TSNode node)
+{
+    if (!f->macros) return false;
+    if (has_conditional(node)) return true;
+    return is_macro_error(f, node) || near_macro(f, node);
+}
+
+// --- reporting
+// ------------------------------------------------------------------------------------
+
+static ByteRange at_least_one(const Finder *f, ByteRange r)
+{
+    if (r.end > r.start) return r;
+    if (r.start < f->text.len && f->text.ptr[r.start] != '\n')
+        return (ByteRange){r.start, r.start + 1};
+    return (ByteRange){r.start ? r.start - 1 : 0, r.start};
+}
+
+static void report(Finder *f, ByteRange range, Str message)
+{
+    if (f->issues.n >= f->max) return;
+    VEC_PUSH(&f->issues, (SyntaxIssue){at_least_one(f, range), message});
+}
+
+// Where the last thing before a missing token ends: that is where a person would type it.
+static size_t before_blanks(const Finder *f, size_t at)
+{
+    while (at > 0 && strchr(" \t\r\n", f->text.ptr[at - 1]))
+        at--;
+    return at;
+}
+
+static void report_missing(Finder *f, TSNode node)
+{
+    size_t at = before_blanks(f, ts_node_start_byte(node));
+    const char *type = ts_node_type(node);
+    const char *form = ts_node_is_named(node) ? "missing %s" : "missing '%s'";
+    Str message = arena_printf(f->arena, form, type);
+    report(f, (ByteRange){at, at}, message);
+}
+
+// The first bracket among an error's tokens that nothing closes there.
+static bool find_unclosed(TSNode error, TSNode *out)
+{
+    TSNode open[64];
+    uint32_t depth = 0, n = ts_node_child_count(error);
+    for (uint32_t i = 0; i < n; i++) {
+        TSNode child = ts_node_child(error, i);
+        const char *type = ts_node_type(child);
+        if (strlen(type) != 1) continue;
+        if (strchr("([{", type[0]) && depth < 64) open[depth++] = child;
+        if (strchr(")]}", type[0]) && depth > 0) depth--;
+    }
+    if (depth == 0) return false;
+    *out = open[depth - 1];
+    return true;
+}
+
+static void report_error(Finder *f, TSNode node)
+{
+    TSNode bracket;
+    if (find_unclosed(node, &bracket)) {
+        Str text = node_text(f, bracket);
+        report(f, syntax_range(bracket),
+               arena_printf(f->arena, "this '%.*s' is never closed", STR_FMT(text)));
+        return;
+    }
+    ByteRange r = syntax_range(node);
+    size_t line_end = str_find(f->text, STR("\n"), r.start);
+    if (r.end > line_end) r.end = line_end;
+    Str text = str_trim(str_slice(f->text, r.start, r.end));
+    bool cut = text.len > MAX_SHOWN;
+    report(f, r,
+           arena_printf(f->arena, "unexpected '%.*s%s'", STR_FMT(str_slice(text, 0, MAX_SHOWN)),
+                        cut ? "…" : ""));
+}
+
+static bool has_nested(TSNode error)
+{
+    uint32_t n = ts_node_child_count(error);
+    for (uint32_t i = 0; i < n; i++)
+        if (ts_node_has_error(ts_node_child(error, i))) return true;
+    return false;
+}
+
+static void visit(Finder *f, TSNode node)
+{
+    if (ts_node_is_missing(node)) {
+        if (!is_excused(f, node)) report_missing(f, node);
+        return;
+    }
+    if (ts_node_is_error(node) && !has_nested(node) && !is_excused(f, node)) report_error(f, node);
+}
+
+// Depth first in document order, into subtrees with errors only; a cursor, so that a deep tree of a
+// hostile file cannot overflow the stack.
+static void walk(Finder *f, TSNode root)
+{
+    TSTreeCursor cursor = ts_tree_cursor_new(root);
+    bool down = true, more = true;
+    while (more && f->issues.n < f->max) {
+        TSNode node = ts_tree_cursor_current_node(&cursor);
+        if (down) visit(f, node);
+        if (down && ts_node_has_error(node) && ts_tree_cursor_goto_first_child(&cursor)) continue;
+        down = ts_tree_cursor_goto_next_sibling(&cursor);
+        if (!down) more = ts_tree_cursor_goto_parent(&cursor);
+    }
+    ts_tree_cursor_delete(&cursor);
+}
+
+static bool has_preprocessor(const Language *lang)
+{
+    return strcmp(lang->id, "c") == 0 || strcmp(lang->id, "cpp") == 0;
+}
+
+size_t syntax_issues(const Syntax *syntax, size_t max, Arena *arena, SyntaxIssue **out)
+{
+    Finder f = {.syntax = syntax,
+                .text = text_str(syntax_text(syntax)),
+                .macros = has_preprocessor(syntax_language(syntax)),
+                .max = max,
+                .arena = arena};
+    walk(&f, syntax_root(syntax));
+    size_t n = f.issues.n;
+    *out = arena_array(arena, n, sizeof **out);
+    if (n) memcpy(*out, f.issues.items, n * sizeof **out);
+    VEC_FREE(&f.issues);
+    return n;
+}
+
+size_t syntax_error_count(const Syntax *syntax, ByteRange range)
+{
+    TSTreeCursor cursor = ts_tree_cursor_new(syntax_root(syntax));
+    bool down = true, more = true;
+    size_t n = 0;
+    while (more) {
+        TSNode node = ts_tree_cursor_current_node(&cursor);
+        ByteRange r = syntax_range(node);
+        bool inside = r.start <= range.end && r.end >= range.start;
+        if (down && inside && (ts_node_is_missing(node) || ts_node_is_error(node))) n++;
+        if (down && inside && ts_node_has_error(node) && ts_tree_cursor_goto_first_child(&cursor))
+            continue;
+        down = ts_tree_cursor_goto_next_sibling(&cursor);
+        if (!down) more = ts_tree_cursor_goto_parent(&cursor);
+    }
+    ts_tree_cursor_delete(&cursor);
+    return n;
+}

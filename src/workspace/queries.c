@@ -1,0 +1,48 @@
+// Compiling takes milliseconds and the result never changes, so it is done at first use and kept:
+// the program's one cache behind a lock of its own, held only while compiling.
+#include "workspace/queries.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+
+enum { MAX_LANGUAGES = 64 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static TSQuery *cache[MAX_LANGUAGES][QUERY_KINDS];
+
+static TSQuery *compile(const Language *lang, const char *const *sources)
+{
+    StrBuf text = {0};
+    uint32_t at = 0;
+    TSQueryError kind = TSQueryErrorNone;
+    for (; *sources; sources++)
+        strbuf_append(&text, str_from(*sources));
+    if (text.len == 0) return NULL;
+    TSQuery *query = ts_query_new(lang->grammar(), text.ptr, (uint32_t)text.len, &at, &kind);
+    if (!query) {
+        fprintf(stderr, "r1ls: query of %s, error %d at: %.60s\n", lang->id, (int)kind,
+                text.ptr + at);
+        abort();
+    }
+    strbuf_deinit(&text);
+    return query;
+}
+
+const TSQuery *queries_get(const Language *lang, QueryKind kind)
+{
+    size_t n;
+    const Language *all = languages(&n);
+    size_t row = (size_t)(lang - all);
+    assert(row < n && n <= MAX_LANGUAGES);
+    const char *const *lists[QUERY_KINDS] = {lang->queries.definitions, lang->queries.references,
+                                             lang->queries.scopes, lang->queries.bodies};
+    pthread_mutex_lock(&lock);
+    if (!cache[row][kind]) cache[row][kind] = compile(lang, lists[kind]);
+    const TSQuery *query = cache[row][kind];
+    pthread_mutex_unlock(&lock);
+    return query;
+}

@@ -211,6 +211,8 @@ static TSNode captured(const TSQuery *query, const TSQueryMatch *m, const char *
     return (TSNode){0};
 }
 
+enum { MAX_HEAD_LINES = 8 }; // decorators and the like above the function's own first line
+
 bool syntax_function_at(const Syntax *syntax, size_t byte_off, SyntaxFunction *out)
 {
     const TSQuery *query = queries_get(syntax->lang, QUERY_BODIES);
@@ -218,7 +220,7 @@ bool syntax_function_at(const Syntax *syntax, size_t byte_off, SyntaxFunction *o
     uint32_t row = text_point(syntax->text, byte_off).row;
     TSQueryCursor *cursor = ts_query_cursor_new();
     ts_query_cursor_set_byte_range(cursor, (uint32_t)text_line_start(syntax->text, row),
-                                   (uint32_t)text_line_end(syntax->text, row) + 1);
+                                   (uint32_t)text_line_end(syntax->text, row + MAX_HEAD_LINES) + 1);
     ts_query_cursor_exec(cursor, query, syntax_root(syntax));
     TSQueryMatch m;
     bool found = false;

@@ -345,7 +345,7 @@ void dequantize_avx512(TensorType type, const void *row, int n, float *out)
         return;
     }
     for (int i = 0; i < n; i += 16) {
-        __mmask16 m = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : 0xFFFF;
+        __mmask16 m = (__mmask16)(n - i < 16 ? (1u << (n - i)) - 1 : 0xFFFFu);
         _mm512_mask_storeu_ps(out + i, m, load_floats(type, row, i, m));
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes engine/unicode_table.c: the general category of every code point, in seven classes.
 
-Needs the package unicodedata2 in version 15.1.0, so that the table does not depend on the Python
+Needs the package unicodedata2 in version 16.0.0, so that the table does not depend on the Python
 that runs this. Usage: make_unicode_table.py >engine/unicode_table.c
 """
 import unicodedata2

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Writes small seeds for the fuzz targets: make_corpus.py FOLDER makes FOLDER/fuzz_NAME/*."""
+import pathlib
+import struct
+import sys
+
+U32, STRING, ARRAY, I32, F32 = 4, 8, 9, 5, 6
+
+
+def text(s):
+    data = s.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def pair(key, kind, value):
+    return text(key) + struct.pack("<I", kind) + value
+
+
+def array(key, kind, items):
+    return pair(key, ARRAY, struct.pack("<IQ", kind, len(items)) + b"".join(items))
+
+
+def gguf(pairs, tensors=(), data=b"", version=3):
+    body = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(pairs)) + b"".join(pairs)
+    for name, dims, kind, offset in tensors:
+        body += text(name) + struct.pack("<I", len(dims)) + struct.pack(f"<{len(dims)}Q", *dims)
+        body += struct.pack("<IQ", kind, offset)
+    return body + b"\0" * (-len(body) % 32) + data
+
+
+def vocabulary(pre):
+    tokens = ["a", "b", "c", "ab", "abc", "<|endoftext|>", "\u0120", "<|im_end|>", "1"]
+    kinds = [1, 1, 1, 1, 1, 3, 1, 4, 1]
+    return [pair("tokenizer.ggml.model", STRING, text("gpt2")),
+            pair("tokenizer.ggml.pre", STRING, text(pre)),
+            array("tokenizer.ggml.tokens", STRING, [text(t) for t in tokens]),
+            array("tokenizer.ggml.token_type", I32, [struct.pack("<i", k) for k in kinds]),
+            array("tokenizer.ggml.merges", STRING, [text("a b"), text("ab c")]),
+            pair("tokenizer.ggml.eos_token_id", U32, struct.pack("<I", 5))]
+
+
+def frame(body):
+    return b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+SEEDS = {
+    "fuzz_gguf": [
+        gguf([]), gguf([pair("general.alignment", U32, struct.pack("<I", 64))], version=2),
+        gguf([array("x", F32, [b"\0\0\0\0"] * 3)], [("t", (8, 2), 0, 0)], b"\1" * 64),
+        gguf([], [("t", (32, 1), 8, 0), ("u", (256,), 12, 64)], b"\2" * 256),
+        gguf(vocabulary("qwen2")), gguf(vocabulary("llama-bpe")), gguf(vocabulary("smollm")),
+    ],
+    "fuzz_tokenizer": [bytes([pre]) + t.encode() for pre in (0, 1, 2, 3, 4, 5, 131) for t in (
+        "the int main(void) {\n\treturn 12121;\r\n}\n   ", "It's I'LL <x><xy> aaaaaaab 日本ー語 e\u0301 😀\u200d")],
+    "fuzz_frame": [bytes([n]) + b for n in (0, 3, 40) for b in (
+        frame(b"{}") * 3, b"Content-Type: x\r\n" + frame(b'{"a":1}'), b"junk\r\n\r\n" + frame(b"[]"),
+        b"Content-Length: 99999999999999999999\r\n\r\n" + frame(b"1"), b"Content-Length: -1\r\n\r\n")],
+}
+
+
+def main():
+    for name, seeds in SEEDS.items():
+        folder = pathlib.Path(sys.argv[1]) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for i, seed in enumerate(seeds):
+            (folder / f"seed{i:02d}").write_bytes(seed)
+
+
+main()

@@ -26,6 +26,11 @@ typedef enum WhyNothing {
 // A sentence for people and logs; never NULL.
 const char *why_nothing_text(WhyNothing why);
 
+// The gate threshold for a model, chosen on held-out code; and the prompt length that its speed
+// allows within a session of n_ctx tokens.
+double complete_default_gate(const EngineInfo *info);
+int complete_default_prompt_tokens(const EngineInfo *info, int n_ctx);
+
 typedef struct CompleteRequest {
     const TextSnap *text;
     const Syntax *syntax; // may be NULL or of an older text (then it is reparsed as needed)
@@ -34,8 +39,8 @@ typedef struct CompleteRequest {
     size_t byte_off;
     Str selected; // selectedCompletionInfo.text: the suggestion must start with it, else empty
     ByteRange selected_range;
-    int max_tokens; // of the answer
-    int max_prompt_tokens;
+    int max_tokens;        // of the answer
+    int max_prompt_tokens; // 0: complete_default_prompt_tokens
     bool multi_line;
     double gate;      // show only if the mean probability of the first tokens reaches this; 0: off
     double budget_ms; // stop generating after this long and use what there is; 0: none

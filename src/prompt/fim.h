@@ -12,13 +12,6 @@
 #include "base/text.h"
 #include "engine/engine.h"
 
-// Where the prompt's prefix ends on prefix-first models; what is typed after it stands after the
-// middle token. Kept by the document; moves when the cursor leaves the line.
-typedef struct FimCut {
-    size_t byte_off; // start of a line
-    bool valid;
-} FimCut;
-
 typedef struct FimPrompt {
     int *ids; // in the arena
     int n_ids;
@@ -30,7 +23,7 @@ typedef struct FimPrompt {
 
 typedef struct FimLimits {
     int max_tokens;       // whole prompt, at most the session's length less the answer
-    int suffix_share_pct; // of what the prefix leaves; default 25
+    int suffix_share_pct; // of max_tokens that the suffix may take at most
 } FimLimits;
 
 // Renders the prompt for the cursor at byte_off of text. path is relative to the project, with

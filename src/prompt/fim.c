@@ -1,0 +1,189 @@
+// Windows over the document and their rendering.
+//
+// Stability: the suffix window depends only on the text after the cursor, and the prefix window
+// starts at a line whose number is a multiple of GRID_LINES, so that it moves once in dozens of
+// lines and not with each. Both hold while the user types, and the cache then misses only the
+// last token or two.
+#include "prompt/fim.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { GRID_LINES = 32, GRID_BYTES = 1024, MAX_HEADER_TOKENS = 64, MARKERS = 6 };
+// A token of source code is seldom longer on average; the first guess at a window's size.
+enum { BYTES_PER_TOKEN = 4 };
+
+typedef struct Builder {
+    const Engine *engine;
+    Arena *arena;
+    int *ids;
+    int n, cap;
+} Builder;
+
+static void add_id(Builder *b, int id)
+{
+    if (id >= 0 && b->n < b->cap) b->ids[b->n++] = id;
+}
+
+static void add_ids(Builder *b, const int *ids, int n)
+{
+    for (int i = 0; i < n; i++)
+        add_id(b, ids[i]);
+}
+
+// Token ids of a slice, in the arena. Text of a document never becomes control tokens.
+static int *tokenize(const Builder *b, Str text, int *n)
+{
+    size_t cap = text.len + 1; // a token stands for at least a byte
+    int *ids = arena_array(b->arena, cap, sizeof *ids);
+    *n = (int)engine_tokenize(b->engine, text, false, ids, cap);
+    return ids;
+}
+
+// --- windows
+// --------------------------------------------------------------------------------------
+
+// The first byte of the prefix window that ends at `end` and is to have at most max tokens.
+static size_t guess_start(const TextSnap *text, size_t end, int max)
+{
+    size_t room = (size_t)max * BYTES_PER_TOKEN;
+    if (end <= room) return 0;
+    uint32_t row = text_point(text, end - room).row;
+    size_t start = text_line_start(text, (row / GRID_LINES + 1) * GRID_LINES);
+    if (start < end) return start;
+    return (end - room + GRID_BYTES) / GRID_BYTES * GRID_BYTES; // lines longer than the window
+}
+
+static size_t next_start(const TextSnap *text, size_t start, size_t end)
+{
+    uint32_t row = text_point(text, start).row;
+    size_t next = text_line_start(text, (row / GRID_LINES + 1) * GRID_LINES);
+    if (next < end) return next;
+    // The last grid cell alone is too much: go by halves of what is left, at line starts if any.
+    size_t middle = start + (end - start) / 2 + 1;
+    size_t line = text_line_start(text, text_point(text, middle).row);
+    return line > start && line < end ? line : middle;
+}
+
+static int *prefix_tokens(const Builder *b, const TextSnap *text, size_t end, int max, Str *window,
+                          int *n)
+{
+    size_t start = guess_start(text, end, max);
+    int *ids = NULL;
+    for (;;) {
+        *window = str_slice(text_str(text), start, end);
+        ids = tokenize(b, *window, n);
+        if (*n <= max || start >= end) return ids;
+        start = next_start(text, start, end);
+    }
+}
+
+// The longest run of whole lines after the cursor with at most max tokens (at least the rest of
+// the cursor's line, cut at max tokens).
+static int *suffix_tokens(const Builder *b, const TextSnap *text, size_t start, int max,
+                          Str *window, int *n)
+{
+    Str all = text_str(text);
+    size_t end = start + (size_t)max * BYTES_PER_TOKEN;
+    if (end < all.len) end = text_line_start(text, text_point(text, end).row);
+    if (end <= start) end = start + (size_t)max * BYTES_PER_TOKEN;
+    *window = str_slice(all, start, end);
+    int *ids = tokenize(b, *window, n);
+    if (*n > max) *n = max;
+    return ids;
+}
+
+// --- rendering
+// ------------------------------------------------------------------------------------
+
+static void add_header(Builder *b, const EngineInfo *info, Str path)
+{
+    if (info->add_bos) add_id(b, info->bos);
+    if (info->file_sep < 0 || path.len == 0) return;
+    int n;
+    Str line = arena_printf(b->arena, "%.*s\n", STR_FMT(path));
+    int *ids = tokenize(b, line, &n);
+    add_id(b, info->file_sep);
+    add_ids(b, ids, n < MAX_HEADER_TOKENS ? n : MAX_HEADER_TOKENS);
+}
+
+// Takes the last token before the cursor back into forced, unless nothing was typed since a line
+// break: a token may go on over the cursor, but seldom over the start of a line.
+static int heal(const Builder *b, const int *ids, int n, Str typed, Str *forced)
+{
+    *forced = (Str){NULL, 0};
+    if (n == 0 || typed.len == 0 || typed.ptr[typed.len - 1] == '\n') return n;
+    Str last = engine_token_bytes(b->engine, ids[n - 1]);
+    if (last.len == 0 || last.len > typed.len) return n;
+    *forced = str_slice(typed, typed.len - last.len, typed.len);
+    return n - 1;
+}
+
+static void render_suffix_first(Builder *b, const EngineInfo *info, const TextSnap *text,
+                                size_t byte_off, int n_suffix, FimPrompt *out)
+{
+    int *suffix = suffix_tokens(b, text, byte_off, n_suffix, &out->suffix, &out->n_suffix_tokens);
+    add_id(b, info->fim_prefix);
+    add_id(b, info->fim_suffix);
+    add_ids(b, suffix, out->n_suffix_tokens);
+    add_id(b, info->fim_middle);
+    int n;
+    int *prefix = prefix_tokens(b, text, byte_off, b->cap - b->n, &out->prefix, &n);
+    out->n_prefix_tokens = heal(b, prefix, n, out->prefix, &out->forced);
+    add_ids(b, prefix, out->n_prefix_tokens);
+}
+
+// The cut is frozen at the start of the cursor's line; what is typed since is the beginning of the
+// answer.
+static void render_prefix_first(Builder *b, const EngineInfo *info, const TextSnap *text,
+                                size_t byte_off, int n_suffix, FimPrompt *out)
+{
+    size_t cut = text_line_start(text, text_point(text, byte_off).row);
+    int n_typed, n_prefix;
+    Str typed = str_slice(text_str(text), cut, byte_off);
+    int *typed_ids = tokenize(b, typed, &n_typed);
+    int *suffix = suffix_tokens(b, text, byte_off, n_suffix, &out->suffix, &out->n_suffix_tokens);
+    int room = b->cap - b->n - MARKERS - out->n_suffix_tokens;
+    if (n_typed > room / 2) { // a line longer than half the prompt: its end counts
+        typed_ids += n_typed - room / 2;
+        n_typed = room / 2;
+    }
+    // The room for the prefix is in steps, so that typing does not move its window.
+    room -= (n_typed + GRID_LINES - 1) / GRID_LINES * GRID_LINES;
+    int *prefix = prefix_tokens(b, text, cut, room > 0 ? room : 0, &out->prefix, &n_prefix);
+    out->prefix = str_slice(text_str(text), cut - out->prefix.len, byte_off);
+    add_id(b, info->fim_prefix);
+    add_ids(b, prefix, n_prefix);
+    add_id(b, info->fim_suffix);
+    add_ids(b, suffix, out->n_suffix_tokens);
+    add_id(b, info->fim_middle);
+    n_typed = heal(b, typed_ids, n_typed, typed, &out->forced);
+    add_ids(b, typed_ids, n_typed);
+    out->n_prefix_tokens = n_prefix + n_typed;
+}
+
+bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str path,
+                FimLimits limits, Arena *arena, FimPrompt *out, Error *err)
+{
+    const EngineInfo *info = engine_info(engine);
+    *out = (FimPrompt){0};
+    if (info->fim_order == FIM_NONE)
+        return error_set(err, ERROR_UNSUPPORTED, "model %.*s has no fill-in-the-middle tokens",
+                         STR_FMT(info->name));
+    if (limits.max_tokens < 2 * MAX_HEADER_TOKENS || byte_off > text_n_bytes(text))
+        return error_set(err, ERROR_INVALID,
+                         "a prompt of %d tokens at byte %zu, wanted at least %d and at most %zu",
+                         limits.max_tokens, byte_off, 2 * MAX_HEADER_TOKENS, text_n_bytes(text));
+    Builder b = {.engine = engine, .arena = arena, .cap = limits.max_tokens};
+    b.ids = arena_array(arena, (size_t)b.cap, sizeof *b.ids);
+    add_header(&b, info, path);
+    int n_suffix = limits.max_tokens * limits.suffix_share_pct / 100;
+    if (info->fim_order == FIM_SUFFIX_FIRST)
+        render_suffix_first(&b, info, text, byte_off, n_suffix, out);
+    else
+        render_prefix_first(&b, info, text, byte_off, n_suffix, out);
+    out->ids = b.ids;
+    out->n_ids = b.n;
+    return true;
+}

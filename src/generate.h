@@ -11,8 +11,7 @@
 // prototype/`def` line under the cursor. False: not here (cheap, no model; used to list actions).
 typedef struct BodyTarget {
     SyntaxFunction function;
-    ByteRange replace; // what the body replaces
-    Str indent;        // of the body's lines, borrowed or static
+    ByteRange replace; // the body as it is
 } BodyTarget;
 bool body_find_target(const Syntax *syntax, size_t byte_off, BodyTarget *out);
 

@@ -1,0 +1,318 @@
+// compile_commands.json tells how a file is compiled; without it the compiler is asked with the
+// file's folder and the project's include folders.
+#include "verify/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "base/clock.h"
+#include "base/vec.h"
+
+enum { WALL_MS = 30000, CPU_SECONDS = 20, MAX_OUTPUT = 64 * 1024, MAX_DATABASE = 64 << 20 };
+
+typedef VEC(char *) Words;
+
+static char *copy(Arena *arena, Str s)
+{
+    return (char *)(uintptr_t)arena_str(arena, s).ptr;
+}
+
+static void add_word(Words *words, Arena *arena, const char *text)
+{
+    VEC_PUSH(words, copy(arena, str_from(text)));
+}
+
+// --- compile_commands.json
+// ------------------------------------------------------------------------
+
+// Splits a shell command as POSIX quoting does; no expansion, because nothing may be executed.
+static void split_command(Words *words, Arena *arena, const char *text)
+{
+    StrBuf word = {0};
+    bool any = false;
+    char quote = 0;
+    for (; *text; text++) {
+        char c = *text;
+        if (quote != '\'' && c == '\\' && text[1]) {
+            strbuf_append_char(&word, *++text);
+            any = true;
+        } else if (quote ? c == quote : (c == '"' || c == '\'')) {
+            quote = quote ? 0 : c;
+            any = true;
+        } else if (!quote && (c == ' ' || c == '\t' || c == '\n')) {
+            if (any) VEC_PUSH(words, copy(arena, strbuf_str(&word)));
+            strbuf_clear(&word);
+            any = false;
+        } else {
+            strbuf_append_char(&word, c);
+            any = true;
+        }
+    }
+    if (any) VEC_PUSH(words, copy(arena, strbuf_str(&word)));
+    strbuf_deinit(&word);
+}
+
+static const char *get_string(json_object *object, const char *key)
+{
+    json_object *value;
+    bool ok = json_object_object_get_ex(object, key, &value) &&
+              json_object_is_type(value, json_type_string);
+    return ok ? json_object_get_string(value) : NULL;
+}
+
+static bool same_file(const char *folder, const char *file, Str wanted, Arena *arena)
+{
+    Str path = file[0] == '/' ? str_from(file) : arena_printf(arena, "%s/%s", folder, file);
+    char *a = realpath(copy(arena, path), NULL), *b = realpath(copy(arena, wanted), NULL);
+    bool same = a && b && strcmp(a, b) == 0;
+    free(a);
+    free(b);
+    return same;
+}
+
+// Options that write files or name inputs and outputs; *skip: the next word belongs to it.
+static bool is_dropped(const char *word, bool *skip)
+{
+    static const char *const with_value[] = {"-o", "-MF", "-MT", "-MQ", "--output"};
+    *skip = false;
+    for (size_t i = 0; i < sizeof with_value / sizeof *with_value; i++)
+        if (strcmp(word, with_value[i]) == 0) return *skip = true;
+    return strcmp(word, "-c") == 0 || strcmp(word, "-S") == 0 || strncmp(word, "-M", 2) == 0 ||
+           strncmp(word, "-o", 2) == 0 || strncmp(word, "-save-temps", 11) == 0 ||
+           strncmp(word, "-fplugin", 8) == 0 || strcmp(word, "-wrapper") == 0;
+}
+
+// Only compilers: a database is data of the project and names any program it likes.
+static bool is_compiler(const char *word)
+{
+    const char *slash = strrchr(word, '/'), *name = slash ? slash + 1 : word;
+    static const char *const names[] = {"cc", "gcc", "clang", "c++", "g++", "clang++"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+        if (strncmp(name, names[i], n) == 0 && (!name[n] || name[n] == '-')) return true;
+    }
+    return false;
+}
+
+static char **adapt(const Words *words, const VerifyRequest *request, const char *folder,
+                    const char *scratch, Arena *arena)
+{
+    Words out = {0};
+    bool skip = false;
+    for (size_t i = 0; i < words->n; i++) {
+        const char *w = words->items[i];
+        if (is_dropped(w, &skip)) {
+            i += skip;
+            continue;
+        }
+        if (i > 0 && w[0] != '-' && same_file(folder, w, request->file_path, arena)) continue;
+        add_word(&out, arena, w);
+    }
+    Str dir = request->file_path;
+    while (dir.len && dir.ptr[dir.len - 1] != '/')
+        dir.len--;
+    add_word(&out, arena, "-fsyntax-only");
+    add_word(&out, arena, "-w");
+    add_word(&out, arena, "-iquote");
+    VEC_PUSH(&out, copy(arena, dir));
+    add_word(&out, arena, scratch);
+    VEC_PUSH(&out, NULL);
+    char **argv = arena_array(arena, out.n, sizeof *argv);
+    memcpy(argv, out.items, out.n * sizeof *argv);
+    VEC_FREE(&out);
+    return argv;
+}
+
+static char **from_entry(json_object *entry, const VerifyRequest *request, const char *scratch,
+                         Arena *arena, const char **folder)
+{
+    const char *file = get_string(entry, "file"), *dir = get_string(entry, "directory");
+    const char *command = get_string(entry, "command");
+    json_object *arguments = NULL;
+    if (!file || !dir || !same_file(dir, file, request->file_path, arena)) return NULL;
+    Words words = {0};
+    if (json_object_object_get_ex(entry, "arguments", &arguments) &&
+        json_object_is_type(arguments, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(arguments); i++)
+            add_word(&words, arena,
+                     json_object_get_string(json_object_array_get_idx(arguments, i)));
+    } else if (command) {
+        split_command(&words, arena, command);
+    }
+    *folder = copy(arena, str_from(dir));
+    bool ok = words.n > 0 && is_compiler(words.items[0]);
+    char **argv = ok ? adapt(&words, request, *folder, scratch, arena) : NULL;
+    VEC_FREE(&words);
+    return argv;
+}
+
+static char **from_database(const VerifyRequest *request, const char *scratch, Arena *arena,
+                            const char **folder)
+{
+    static const char *const places[] = {"", "build/", "build/release/", "build/debug/", "out/"};
+    char **argv = NULL;
+    for (size_t i = 0; !argv && i < sizeof places / sizeof *places; i++) {
+        Error ignored = {0};
+        Str path =
+            arena_printf(arena, "%.*s/%scompile_commands.json", STR_FMT(request->root), places[i]);
+        TextSnap *text = text_read_file(path.ptr, MAX_DATABASE, &ignored);
+        json_object *list = text ? json_tokener_parse(text_str(text).ptr) : NULL;
+        text_release(text);
+        size_t n =
+            list && json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+        for (size_t k = 0; !argv && k < n; k++) {
+            json_object *entry = json_object_array_get_idx(list, k);
+            if (json_object_is_type(entry, json_type_object))
+                argv = from_entry(entry, request, scratch, arena, folder);
+        }
+        json_object_put(list);
+    }
+    return argv;
+}
+
+// --- without a database
+// ---------------------------------------------------------------------------
+
+static char **default_compiler(const VerifyRequest *request, const char *scratch, bool cpp,
+                               Arena *arena)
+{
+    Str dir = request->file_path;
+    while (dir.len > 1 && dir.ptr[dir.len - 1] != '/')
+        dir.len--;
+    char **argv = arena_array(arena, 16, sizeof *argv);
+    int n = 0;
+    argv[n++] = copy(arena, cpp ? STR("c++") : STR("cc"));
+    argv[n++] = copy(arena, STR("-fsyntax-only"));
+    argv[n++] = copy(arena, STR("-w"));
+    argv[n++] = copy(arena, STR("-x"));
+    argv[n++] = copy(arena, cpp ? STR("c++") : STR("c"));
+    argv[n++] = copy(arena, arena_printf(arena, "-I%.*s", STR_FMT(dir)));
+    argv[n++] = copy(arena, arena_printf(arena, "-I%.*s", STR_FMT(request->root)));
+    argv[n++] = copy(arena, arena_printf(arena, "-I%.*s/include", STR_FMT(request->root)));
+    argv[n++] = copy(arena, arena_printf(arena, "-I%.*s/src", STR_FMT(request->root)));
+    argv[n++] = copy(arena, str_from(scratch));
+    return argv;
+}
+
+static char **python_compiler(const char *scratch, Arena *arena)
+{
+    char **argv = arena_array(arena, 8, sizeof *argv);
+    int n = 0;
+    argv[n++] = copy(arena, STR("python3"));
+    argv[n++] = copy(arena, STR("-I"));
+    argv[n++] = copy(arena, STR("-S"));
+    argv[n++] = copy(arena, STR("-c"));
+    argv[n++] =
+        copy(arena, STR("import sys\np = sys.argv[1]\ntry:\n"
+                        "    compile(open(p, 'rb').read(), p, 'exec')\n"
+                        "except (SyntaxError, ValueError) as e:\n"
+                        "    sys.exit('%s:%s: error: %s' % (p, getattr(e, 'lineno', 0), e))"));
+    argv[n++] = copy(arena, str_from(scratch));
+    return argv;
+}
+
+char **command_find(const VerifyRequest *request, const char *scratch_path, Arena *arena,
+                    const char **folder, Str *why)
+{
+    const char *id = request->lang ? request->lang->id : "";
+    bool c = strcmp(id, "c") == 0, cpp = strcmp(id, "cpp") == 0;
+    *folder = "/";
+    if (c || cpp) {
+        char **argv = from_database(request, scratch_path, arena, folder);
+        return argv ? argv : default_compiler(request, scratch_path, cpp, arena);
+    }
+    if (strcmp(id, "python") == 0) return python_compiler(scratch_path, arena);
+    *why = arena_printf(arena, "no compile check for %s",
+                        request->lang ? request->lang->title : "this language");
+    return NULL;
+}
+
+// --- children
+// -------------------------------------------------------------------------------------
+
+static void limit(int what, rlim_t value)
+{
+    struct rlimit l = {value, value};
+    setrlimit(what, &l);
+}
+
+// After fork in a threaded process: only calls that are safe in a signal handler.
+static _Noreturn void run_child(char *const *argv, const char *folder, int out)
+{
+    setpgid(0, 0);
+    int null = open("/dev/null", O_RDONLY);
+    dup2(null, 0);
+    dup2(out, 1);
+    dup2(out, 2);
+    for (int fd = 3; fd < 1024; fd++)
+        close(fd);
+    limit(RLIMIT_CPU, CPU_SECONDS);
+    limit(RLIMIT_AS, (rlim_t)4 << 30);
+    limit(RLIMIT_FSIZE, (rlim_t)16 << 20);
+    limit(RLIMIT_CORE, 0);
+    if (chdir(folder) != 0) _exit(126);
+    execvp(argv[0], argv);
+    _exit(127);
+}
+
+bool child_start(Child *child, char *const *argv, const char *folder)
+{
+    int fds[2];
+    *child = (Child){.out = -1, .start_ms = clock_ms()};
+    if (pipe2(fds, O_CLOEXEC) != 0) return false;
+    pid_t pid = fork();
+    if (pid == 0) run_child(argv, folder, fds[1]);
+    close(fds[1]);
+    if (pid < 0) {
+        close(fds[0]);
+        return false;
+    }
+    setpgid(pid, pid); // whoever of the two comes first
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    child->pid = pid;
+    child->out = fds[0];
+    return true;
+}
+
+static void read_output(Child *child)
+{
+    char chunk[4096];
+    ssize_t n;
+    while (child->out >= 0 && (n = read(child->out, chunk, sizeof chunk)) > 0)
+        if (child->output.len < MAX_OUTPUT) strbuf_append(&child->output, (Str){chunk, (size_t)n});
+}
+
+bool child_poll(Child *child)
+{
+    if (child->pid == 0) return true;
+    read_output(child);
+    if (clock_ms() - child->start_ms > WALL_MS) kill(-child->pid, SIGKILL);
+    pid_t done = waitpid(child->pid, &child->status, WNOHANG);
+    if (done == 0 || (done < 0 && errno == EINTR)) return false;
+    if (done < 0) child->status = -1;
+    kill(-child->pid, SIGKILL); // whatever it left behind
+    child->pid = 0;
+    read_output(child);
+    return true;
+}
+
+void child_free(Child *child)
+{
+    if (child->pid > 0) {
+        kill(-child->pid, SIGKILL);
+        waitpid(child->pid, &child->status, 0);
+    }
+    if (child->out >= 0) close(child->out);
+    strbuf_deinit(&child->output);
+    *child = (Child){.out = -1};
+}

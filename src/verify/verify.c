@@ -1,0 +1,261 @@
+// Parse at once, then up to two compiler runs: the candidate, and, only if that fails, the file as
+// it was, because an error that was there before is no fault of the candidate.
+#include "verify/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "verify/command.h"
+
+typedef enum Stage { STAGE_CANDIDATE, STAGE_ORIGINAL, STAGE_DONE } Stage;
+
+struct Verify {
+    VerifyRequest request; // lang, changed and paths; text and before are retained
+    Arena *arena;
+    Evidence evidence;
+    Stage stage;
+    char folder[64]; // the scratch folder, removed when done
+    char candidate[96], original[96];
+    Child child;
+    double start_ms;
+    size_t n_errors;
+    Str first_error;
+};
+
+// --- scratch files
+// --------------------------------------------------------------------------------
+
+static bool write_file(const char *path, Str text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return false;
+    size_t done = 0;
+    while (done < text.len) {
+        ssize_t n = write(fd, text.ptr + done, text.len - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        done += (size_t)n;
+    }
+    return close(fd) == 0 && done == text.len;
+}
+
+static bool make_scratch(Verify *v)
+{
+    snprintf(v->folder, sizeof v->folder, "%s/r1ls-XXXXXX", P_tmpdir);
+    if (!mkdtemp(v->folder)) {
+        v->folder[0] = '\0';
+        return false;
+    }
+    Str name = v->request.file_path;
+    size_t dot = name.len;
+    while (dot > 0 && name.ptr[dot - 1] != '.' && name.ptr[dot - 1] != '/')
+        dot--;
+    Str extension = dot && name.ptr[dot - 1] == '.' ? str_slice(name, dot - 1, name.len) : STR("");
+    if (extension.len > 8) extension = STR("");
+    snprintf(v->candidate, sizeof v->candidate, "%s/new%.*s", v->folder, STR_FMT(extension));
+    snprintf(v->original, sizeof v->original, "%s/old%.*s", v->folder, STR_FMT(extension));
+    return write_file(v->candidate, text_str(v->request.text));
+}
+
+static void remove_scratch(Verify *v)
+{
+    if (!v->folder[0]) return;
+    unlink(v->candidate);
+    unlink(v->original);
+    rmdir(v->folder);
+    v->folder[0] = '\0';
+}
+
+// --- parsing
+// --------------------------------------------------------------------------------------
+
+static void check_parse(Verify *v)
+{
+    double start = clock_ms();
+    Evidence *e = &v->evidence;
+    const VerifyRequest *r = &v->request;
+    Syntax *after = r->lang ? syntax_parse(r->lang, r->text, NULL) : NULL;
+    if (!after) {
+        e->parse = VERDICT_SKIPPED;
+        e->parse_note = STR("not parsed: unknown language or too large");
+        return;
+    }
+    ByteRange all = {0, SIZE_MAX};
+    size_t old = r->before ? syntax_error_count(r->before, all) : 0;
+    size_t new = syntax_error_count(after, all);
+    // What was broken before may be so still, but within the new text nothing may be.
+    size_t inside = syntax_error_count(after, r->changed);
+    e->parse = new <= old &&inside == 0 ? VERDICT_PASS : VERDICT_FAIL;
+    if (e->parse == VERDICT_PASS) {
+        e->parse_note = STR("parses: no new syntax error");
+    } else {
+        SyntaxIssue *issues;
+        size_t n = syntax_issues(after, 1, v->arena, &issues);
+        TextPoint p = text_point(r->text, n ? issues[0].range.start : r->changed.start);
+        e->parse_note = arena_printf(v->arena, "%zu new syntax errors, first at line %u: %.*s",
+                                     new > old ? new - old : inside, p.row + 1,
+                                     STR_FMT(n ? issues[0].message : STR("in the new text")));
+    }
+    e->parse_ms = clock_ms() - start;
+    syntax_release(after);
+}
+
+// --- compiling
+// ------------------------------------------------------------------------------------
+
+static Str join_command(Arena *arena, char *const *argv)
+{
+    StrBuf text = {0};
+    for (int i = 0; argv[i]; i++) {
+        Str word = str_from(argv[i]);
+        bool script = str_find(word, STR("\n"), 0) < word.len;
+        strbuf_printf(&text, "%s%.*s", i ? " " : "",
+                      STR_FMT(script ? STR("'compile(FILE)'") : word));
+    }
+    Str out = arena_str(arena, strbuf_str(&text));
+    strbuf_deinit(&text);
+    return out;
+}
+
+static bool start_compiler(Verify *v, const char *path)
+{
+    const char *folder;
+    Str why = STR("the compiler cannot be started");
+    char **argv = command_find(&v->request, path, v->arena, &folder, &why);
+    if (argv && child_start(&v->child, argv, folder)) {
+        if (v->stage == STAGE_CANDIDATE) v->evidence.command = join_command(v->arena, argv);
+        v->evidence.compile = VERDICT_PENDING;
+        return true;
+    }
+    v->evidence.compile = VERDICT_SKIPPED;
+    v->evidence.compile_note = why;
+    return false;
+}
+
+// The lines that report errors; the scratch path gives way to the document's name.
+static size_t count_errors(Verify *v, Str *first)
+{
+    Str output = strbuf_str(&v->child.output);
+    size_t n = 0;
+    *first = (Str){NULL, 0};
+    while (output.len) {
+        size_t end = str_find(output, STR("\n"), 0);
+        Str line = str_slice(output, 0, end);
+        if (str_find(line, STR("error:"), 0) < line.len && n++ == 0) {
+            Str path = str_from(v->stage == STAGE_CANDIDATE ? v->candidate : v->original);
+            if (str_starts(line, path)) line = str_slice(line, path.len + 1, line.len);
+            *first = arena_printf(v->arena, "line %.*s", STR_FMT(str_slice(line, 0, 200)));
+        }
+        output = str_slice(output, end + 1, output.len);
+    }
+    return n;
+}
+
+static void finish(Verify *v, Verdict verdict, Str note)
+{
+    v->evidence.compile = verdict;
+    v->evidence.compile_note = note;
+    v->evidence.compile_ms = clock_ms() - v->start_ms;
+    v->stage = STAGE_DONE;
+    remove_scratch(v);
+}
+
+static void compare_with_original(Verify *v)
+{
+    v->n_errors = count_errors(v, &v->first_error);
+    child_free(&v->child);
+    v->stage = STAGE_ORIGINAL;
+    bool known = v->request.before != NULL;
+    if (known && write_file(v->original, text_str(syntax_text(v->request.before))) &&
+        start_compiler(v, v->original))
+        return;
+    finish(v, VERDICT_FAIL, v->first_error);
+}
+
+static void judge_original(Verify *v, bool compiles)
+{
+    Str first;
+    size_t n = count_errors(v, &first);
+    if (compiles || v->n_errors > n || v->n_errors == 0)
+        finish(v, VERDICT_FAIL, v->first_error);
+    else
+        finish(v, VERDICT_SKIPPED,
+               arena_printf(v->arena,
+                            "not judged by the compiler: the file had %zu errors before and has "
+                            "%zu, first at %.*s",
+                            n, v->n_errors, STR_FMT(v->first_error)));
+}
+
+static void on_ended(Verify *v)
+{
+    int status = v->child.status;
+    bool missing = WIFEXITED(status) && WEXITSTATUS(status) >= 126;
+    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (v->stage == STAGE_ORIGINAL) {
+        judge_original(v, ok);
+    } else if (ok) {
+        finish(v, VERDICT_PASS, STR("compiles"));
+    } else if (missing) {
+        finish(v, VERDICT_SKIPPED, STR("the compiler is not installed"));
+    } else if (!WIFEXITED(status)) {
+        finish(v, VERDICT_FAIL, STR("the compiler ran over its limits"));
+    } else {
+        compare_with_original(v);
+    }
+}
+
+Verify *verify_start(const VerifyRequest *request, Arena *arena)
+{
+    Verify *v = mem_zero(sizeof *v);
+    v->request = *request;
+    v->arena = arena;
+    v->start_ms = clock_ms();
+    v->child.out = -1;
+    v->request.text = text_retain(request->text);
+    v->request.before = syntax_retain(request->before);
+    v->stage = STAGE_DONE;
+    check_parse(v);
+    v->evidence.compile = VERDICT_SKIPPED;
+    if (v->evidence.parse != VERDICT_PASS) {
+        v->evidence.compile_note = STR("not compiled: it does not parse");
+    } else if (!request->trusted) {
+        v->evidence.compile_note = STR("not compiled: the folder is not trusted");
+    } else if (!make_scratch(v)) {
+        v->evidence.compile_note = STR("not compiled: no scratch folder");
+    } else {
+        v->stage = STAGE_CANDIDATE;
+        if (!start_compiler(v, v->candidate)) finish(v, VERDICT_SKIPPED, v->evidence.compile_note);
+    }
+    return v;
+}
+
+Verdict verify_poll(Verify *verify)
+{
+    while (verify->stage != STAGE_DONE && child_poll(&verify->child))
+        on_ended(verify);
+    if (verify->stage != STAGE_DONE) return VERDICT_PENDING;
+    bool parse = verify->evidence.parse == VERDICT_PASS;
+    return parse && verify->evidence.compile != VERDICT_FAIL ? VERDICT_PASS : VERDICT_FAIL;
+}
+
+const Evidence *verify_evidence(const Verify *verify)
+{
+    return &verify->evidence;
+}
+
+void verify_free(Verify *verify)
+{
+    if (!verify) return;
+    child_free(&verify->child);
+    remove_scratch(verify);
+    text_release(verify->request.text);
+    syntax_release(verify->request.before);
+    free(verify);
+}

@@ -1,0 +1,143 @@
+// What the commands share: options, exit codes, models by name, places in files, JSON output.
+//
+// Commands own their process: they may print, and they read the environment through this file
+// only. Everything runs on the main thread.
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "config.h"
+#include "engine/engine.h"
+
+enum {
+    CLI_DONE = 0,
+    CLI_FINDINGS = 1, // or nothing to offer
+    CLI_USAGE = 2,    // or configuration
+    CLI_FAILED = 3,
+};
+
+// --- options (cli_options.c)
+// ----------------------------------------------------------------------
+
+// CLI_CONFIG sets the option `key` of a Config; CLI_SET takes KEY=VALUE.
+typedef enum CliType {
+    CLI_FLAG,   // bool
+    CLI_INT,    // int, min to max
+    CLI_NUM,    // double, min to max
+    CLI_SEED,   // uint64_t
+    CLI_TEXT,   // const char *
+    CLI_CONFIG, // Config
+    CLI_SET,    // Config
+} CliType;
+
+typedef struct CliOption {
+    const char *name;  // without dashes
+    const char *value; // its name in the help; NULL: the option stands alone
+    const char *text;  // one line for the help
+    CliType type;
+    void *target; // of the type above
+    const char *key;
+    double min, max;
+} CliOption;
+
+// Rows that several commands have.
+#define CLI_OPTION_JSON(flag)                                                                      \
+    {                                                                                              \
+        "json", NULL, "print JSON", CLI_FLAG, flag, NULL, 0, 0                                     \
+    }
+#define CLI_OPTION_MODEL(config)                                                                   \
+    {                                                                                              \
+        "model", "M", "model: a path, 'embedded', or a name in the cache folder", CLI_CONFIG,      \
+            config, "model", 0, 0                                                                  \
+    }
+#define CLI_OPTION_THREADS(config)                                                                 \
+    {                                                                                              \
+        "threads", "N", "engine threads; 0: one per core", CLI_CONFIG, config, "threads", 0, 0     \
+    }
+#define CLI_OPTION_SET(config)                                                                     \
+    {                                                                                              \
+        "set", "KEY=VALUE", "set any option by its settings key (may be repeated)", CLI_SET,       \
+            config, NULL, 0, 0                                                                     \
+    }
+
+typedef struct CliCommand {
+    const char *usage; // "r1ls check PATH..."
+    const char *about; // a paragraph for --help, ending in a newline
+    const CliOption *options;
+    size_t n_options;
+    int min_args, max_args; // of what is not an option; max -1: any number
+} CliCommand;
+
+// Reads argv[1] onward; what is not an option is moved to the front: argv[1..*n_args]. One-letter
+// names are written -n 5 or -n5, others --name VALUE or --name=VALUE; -- ends the options.
+// False: *code is the exit code (help was printed, or the error was).
+bool cli_parse(const CliCommand *command, int argc, char **argv, int *n_args, int *code);
+
+// --- helpers (cli_common.c)
+// -----------------------------------------------------------------------
+
+// Prints "r1ls: text" on stderr and returns code.
+int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+// The folder of downloaded models: $XDG_CACHE_HOME or ~/.cache, then r1ls/models.
+Str cli_model_folder(Arena *arena);
+// The path of a model by path or name; empty for the embedded one. ERROR_NOT_FOUND names both
+// places that were looked at.
+bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err);
+// Finds and opens. NULL: it was printed and *code says which exit code.
+Engine *cli_open_model(const char *name, int n_threads, const char *isa, Arena *arena, int *code);
+
+// FILE:LINE:COL or FILE:LINE (n_numbers 2 or 1), split from the right, so that FILE may have
+// colons. Numbers count from 1.
+bool cli_split_place(const char *place, int n_numbers, Arena *arena, Str *file, int numbers[2],
+                     Error *err);
+// A file of a project: text, absolute path, root (given, or the nearest parent with .git, or the
+// file's folder) and the path relative to it. `text` is the caller's to release.
+typedef struct CliFile {
+    TextSnap *text;
+    Str path, root, relative;
+} CliFile;
+bool cli_read_file(Str path, const char *root, Arena *arena, CliFile *out, Error *err);
+// Everything from stdin. False: it was too large or could not be read.
+bool cli_read_stdin(Arena *arena, Str *out, Error *err);
+
+// A JSON string; bytes that are not UTF-8 become U+FFFD.
+struct json_object *cli_json_str(Str s);
+// A JSON number with that many decimals; null for what JSON cannot say.
+struct json_object *cli_json_num(double number, int decimals);
+// {"line", "column"}, both from 1, columns in bytes; and a range of two of them.
+struct json_object *cli_json_range(const TextSnap *text, ByteRange range);
+// Prints the object on one line and releases it.
+void cli_json_print(struct json_object *object);
+
+// --- edits (cli_edit.c)
+// ---------------------------------------------------------------------------
+
+// A unified diff of replacing range by insert, with three lines of context.
+Str cli_diff(const TextSnap *text, ByteRange range, Str insert, Str path, Arena *arena);
+// Replaces a file's contents at once (temporary file beside it, then rename), keeping its mode.
+bool cli_write_file(const char *path, Str bytes, Error *err);
+
+// --- speed (cli_engine.c)
+// -------------------------------------------------------------------------
+
+typedef struct CliSpeed {
+    double prefill_tps, decode_tps;
+    size_t rss_bytes; // of the process, afterwards
+} CliSpeed;
+// Reads n_prefill tokens of code and decodes n_decode (both >= 1), after a warm-up.
+bool cli_measure(Engine *engine, int n_prefill, int n_decode, CliSpeed *out, Error *err);
+
+// --- commands: argv[0] is the command's name
+// ------------------------------------------------------
+
+int cli_complete(int argc, char **argv);
+int cli_check(int argc, char **argv);
+int cli_generate(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
+int cli_model(int argc, char **argv);
+int cli_engine(int argc, char **argv);

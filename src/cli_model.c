@@ -1,0 +1,105 @@
+// `r1ls model info`: what a model file says about itself.
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const char *fim_text(FimOrder order)
+{
+    switch (order) {
+    case FIM_NONE:
+        return "none";
+    case FIM_PREFIX_FIRST:
+        return "prefix first";
+    case FIM_SUFFIX_FIRST:
+        return "suffix first";
+    }
+    return "none";
+}
+
+// One list for both outputs: a row is a text or a number.
+typedef struct Fact {
+    const char *key;
+    Str text;
+    double number; // where text.ptr is NULL
+} Fact;
+
+enum { N_FACTS = 24 };
+
+static size_t list_facts(const EngineInfo *info, Fact facts[N_FACTS])
+{
+    const Fact all[] = {
+        {"name", info->name.ptr ? info->name : STR(""), 0},
+        {"arch", info->arch, 0},
+        {"license", info->license.ptr ? info->license : STR(""), 0},
+        {"quantisation", info->quantisation, 0},
+        {"n_params", {0}, (double)info->n_params},
+        {"n_active_params", {0}, (double)info->n_active_params},
+        {"n_layers", {0}, info->n_layers},
+        {"n_mtp_layers", {0}, info->n_mtp_layers},
+        {"n_embd", {0}, info->n_embd},
+        {"n_vocab", {0}, info->n_vocab},
+        {"n_ctx_train", {0}, info->n_ctx_train},
+        {"cache_bytes_per_token", {0}, (double)info->cache_bytes_per_token},
+        {"file_bytes", {0}, (double)info->file_bytes},
+        {"fim_order", str_from(fim_text(info->fim_order)), 0},
+        {"fim_prefix", {0}, info->fim_prefix},
+        {"fim_suffix", {0}, info->fim_suffix},
+        {"fim_middle", {0}, info->fim_middle},
+        {"file_sep", {0}, info->file_sep},
+        {"bos", {0}, info->bos},
+        {"eos", {0}, info->eos},
+        {"add_bos", info->add_bos ? STR("yes") : STR("no"), 0},
+        {"chat_template", info->chat ? STR("yes") : STR("no"), 0},
+        {"isa", str_from(info->isa), 0},
+        {"threads", {0}, info->n_threads},
+    };
+    _Static_assert(sizeof all / sizeof *all == N_FACTS, "N_FACTS counts the rows");
+    memcpy(facts, all, sizeof all);
+    return N_FACTS;
+}
+
+static void print_info(const EngineInfo *info, bool json)
+{
+    Fact facts[N_FACTS];
+    size_t n = list_facts(info, facts);
+    struct json_object *object = json ? json_object_new_object() : NULL;
+    for (size_t i = 0; i < n; i++) {
+        const Fact *f = &facts[i];
+        if (json)
+            json_object_object_add(object, f->key,
+                                   f->text.ptr ? cli_json_str(f->text)
+                                               : json_object_new_int64((int64_t)f->number));
+        else if (f->text.ptr)
+            printf("%-22s %.*s\n", f->key, STR_FMT(f->text));
+        else
+            printf("%-22s %.0f\n", f->key, f->number);
+    }
+    if (json) cli_json_print(object);
+}
+
+int cli_model(int argc, char **argv)
+{
+    bool json = false;
+    const CliOption options[] = {CLI_OPTION_JSON(&json)};
+    const CliCommand command = {"r1ls model info M [options]",
+                                "Opens and checks a model and prints what it is. M is a path,\n"
+                                "'embedded', or a name in the cache folder.\n",
+                                options,
+                                sizeof options / sizeof *options,
+                                2,
+                                2};
+    int n_args, code;
+    if (!cli_parse(&command, argc, argv, &n_args, &code)) return code;
+    if (strcmp(argv[1], "info") != 0)
+        return cli_fail(CLI_USAGE, "unknown action '%.60s', wanted info", argv[1]);
+    Arena *arena = arena_new();
+    Engine *engine = cli_open_model(argv[2], 0, NULL, arena, &code);
+    if (engine) {
+        print_info(engine_info(engine), json);
+        code = CLI_DONE;
+    }
+    engine_close(engine);
+    arena_free(arena);
+    return code;
+}

@@ -20,8 +20,7 @@ enum {
     CLI_FAILED = 3,
 };
 
-// --- options (cli_options.c)
-// ----------------------------------------------------------------------
+// --- options (cli_options.c) ---------------------------------------------------------------------
 
 // CLI_CONFIG sets the option `key` of a Config; CLI_SET takes KEY=VALUE.
 typedef enum CliType {
@@ -77,8 +76,7 @@ typedef struct CliCommand {
 // False: *code is the exit code (help was printed, or the error was).
 bool cli_parse(const CliCommand *command, int argc, char **argv, int *n_args, int *code);
 
-// --- helpers (cli_common.c)
-// -----------------------------------------------------------------------
+// --- helpers (cli_common.c) ----------------------------------------------------------------------
 
 // Prints "r1ls: text" on stderr and returns code.
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -114,16 +112,14 @@ struct json_object *cli_json_range(const TextSnap *text, ByteRange range);
 // Prints the object on one line and releases it.
 void cli_json_print(struct json_object *object);
 
-// --- edits (cli_edit.c)
-// ---------------------------------------------------------------------------
+// --- edits (cli_edit.c) --------------------------------------------------------------------------
 
 // A unified diff of replacing range by insert, with three lines of context.
 Str cli_diff(const TextSnap *text, ByteRange range, Str insert, Str path, Arena *arena);
 // Replaces a file's contents at once (temporary file beside it, then rename), keeping its mode.
 bool cli_write_file(const char *path, Str bytes, Error *err);
 
-// --- speed (cli_engine.c)
-// -------------------------------------------------------------------------
+// --- speed (cli_engine.c) ------------------------------------------------------------------------
 
 typedef struct CliSpeed {
     double prefill_tps, decode_tps;
@@ -132,8 +128,7 @@ typedef struct CliSpeed {
 // Reads n_prefill tokens of code and decodes n_decode (both >= 1), after a warm-up.
 bool cli_measure(Engine *engine, int n_prefill, int n_decode, CliSpeed *out, Error *err);
 
-// --- commands: argv[0] is the command's name
-// ------------------------------------------------------
+// --- commands: argv[0] is the command's name -----------------------------------------------------
 
 int cli_complete(int argc, char **argv);
 int cli_check(int argc, char **argv);

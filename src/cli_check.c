@@ -90,8 +90,7 @@ static void check_file(Check *check, const char *path, const Language *lang)
     text_release(text);
 }
 
-// --- folders
-// --------------------------------------------------------------------------------------
+// --- folders -------------------------------------------------------------------------------------
 
 // Hidden entries, dependencies and build output are nobody's source.
 static int is_wanted(const struct dirent *entry)

@@ -32,8 +32,7 @@ static void add_text(struct json_object *section, const char *key, Str text)
     json_object_object_add(section, key, cli_json_str(text));
 }
 
-// --- machine
-// --------------------------------------------------------------------------------------
+// --- machine -------------------------------------------------------------------------------------
 
 // The value of the first "KEY : value" line of a /proc file; empty if there is none.
 static Str read_proc(const char *path, const char *key, Arena *arena)
@@ -65,8 +64,7 @@ static void examine_machine(Doctor *d)
     add_text(section, "memory_available", read_proc("/proc/meminfo", "MemAvailable", d->arena));
 }
 
-// --- model
-// ----------------------------------------------------------------------------------------
+// --- model ---------------------------------------------------------------------------------------
 
 static void describe_engine(struct json_object *section, const EngineInfo *info)
 {
@@ -131,8 +129,7 @@ static void list_models(Doctor *d)
     json_object_object_add(d->report, "models", list);
 }
 
-// --- tools, grammars, settings
-// --------------------------------------------------------------------
+// --- tools, grammars, settings -------------------------------------------------------------------
 
 static Str find_program(const char *name, Arena *arena)
 {
@@ -182,8 +179,7 @@ static void examine_settings(Doctor *d)
         if (!row.is_default) add_text(section, row.key, str_from(row.value));
 }
 
-// --- output
-// ---------------------------------------------------------------------------------------
+// --- output --------------------------------------------------------------------------------------
 
 static void print_value(const char *key, struct json_object *value, const char *indent)
 {

@@ -11,8 +11,7 @@
 
 enum { N_CONTEXT = 3 };
 
-// --- diff
-// -----------------------------------------------------------------------------------------
+// --- diff ----------------------------------------------------------------------------------------
 
 // Lines end at LF only, as patch(1) sees them; the break belongs to its line.
 static size_t next_line(Str s, size_t from)
@@ -119,8 +118,7 @@ Str cli_diff(const TextSnap *text, ByteRange range, Str insert, Str path, Arena 
     return diff;
 }
 
-// --- file
-// -----------------------------------------------------------------------------------------
+// --- file ----------------------------------------------------------------------------------------
 
 static bool write_all(int fd, Str bytes)
 {

@@ -24,8 +24,7 @@ typedef struct Flags {
 
 typedef int (*Action)(Engine *engine, const Flags *flags, Arena *arena);
 
-// --- ids
-// ------------------------------------------------------------------------------------------
+// --- ids -----------------------------------------------------------------------------------------
 
 static void tokenize(const Engine *engine, Str text, bool special, Ids *ids)
 {
@@ -72,8 +71,7 @@ static bool read_prompt(const Engine *engine, const Flags *flags, Arena *arena, 
     return true;
 }
 
-// --- tokenize
-// -------------------------------------------------------------------------------------
+// --- tokenize ------------------------------------------------------------------------------------
 
 static int run_tokenize(Engine *engine, const Flags *flags, Arena *arena)
 {
@@ -94,8 +92,7 @@ static int run_tokenize(Engine *engine, const Flags *flags, Arena *arena)
     return CLI_DONE;
 }
 
-// --- generate
-// -------------------------------------------------------------------------------------
+// --- generate ------------------------------------------------------------------------------------
 
 typedef struct Output {
     Ids ids;
@@ -186,8 +183,7 @@ static int run_generate(Engine *engine, const Flags *flags, Arena *arena)
     return ok ? CLI_DONE : cli_fail(CLI_FAILED, "%s", err.text);
 }
 
-// --- score
-// ----------------------------------------------------------------------------------------
+// --- score ---------------------------------------------------------------------------------------
 
 static void print_scores(const Ids *ids, const float *logprobs, const int *argmax, bool json)
 {
@@ -238,8 +234,7 @@ static int run_score(Engine *engine, const Flags *flags, Arena *arena)
     return ok ? CLI_DONE : cli_fail(CLI_FAILED, "%s", err.text);
 }
 
-// --- bench
-// ----------------------------------------------------------------------------------------
+// --- bench ---------------------------------------------------------------------------------------
 
 // Code, because the experts that are chosen, and so the memory that is read, depend on the text.
 static const char SAMPLE[] =
@@ -336,8 +331,7 @@ static int run_bench(Engine *engine, const Flags *flags, Arena *arena)
     return CLI_DONE;
 }
 
-// --- command lines
-// --------------------------------------------------------------------------------
+// --- command lines -------------------------------------------------------------------------------
 
 static int run_action(const CliCommand *command, Flags *flags, Action action, int argc, char **argv)
 {

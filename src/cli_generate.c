@@ -29,8 +29,7 @@ static const char *verdict_text(Verdict verdict)
     return "unknown";
 }
 
-// --- output
-// ---------------------------------------------------------------------------------------
+// --- output --------------------------------------------------------------------------------------
 
 static struct json_object *json_candidate(const BodyCandidate *c)
 {
@@ -110,8 +109,12 @@ static void show_progress(void *user, int pct, Str text)
     fflush(stderr);
 }
 
-// --- run
-// ------------------------------------------------------------------------------------------
+static void ignore_progress(void *user, int pct, Str text)
+{
+    (void)user, (void)pct, (void)text;
+}
+
+// --- run -----------------------------------------------------------------------------------------
 
 static bool apply(const CliFile *file, const BodyResult *r, Error *err)
 {

@@ -161,8 +161,7 @@ static bool set_value(Config *config, const Row *row, bool readable, Value value
     return true;
 }
 
-// --- from text
-// ------------------------------------------------------------------------------------
+// --- from text -----------------------------------------------------------------------------------
 
 static bool parse_bool(const char *text, double *number)
 {
@@ -196,8 +195,7 @@ bool config_set(Config *config, const char *key, const char *value, Error *err)
     return set_value(config, row, readable, parsed, value, err);
 }
 
-// --- from JSON
-// ------------------------------------------------------------------------------------
+// --- from JSON -----------------------------------------------------------------------------------
 
 static bool read_json(const Row *row, struct json_object *object, Value *value)
 {
@@ -248,8 +246,7 @@ void config_apply_json(Config *config, void *object, void (*warn)(void *user, co
     }
 }
 
-// --- whole configs
-// --------------------------------------------------------------------------------
+// --- whole configs -------------------------------------------------------------------------------
 
 void config_init(Config *config)
 {

@@ -84,8 +84,7 @@ typedef struct Run {
     Job *job;
 } Run;
 
-// --- jobs and queues
-// ------------------------------------------------------------------------------
+// --- jobs and queues -----------------------------------------------------------------------------
 
 Job *job_new(JobKind kind, void *owner)
 {
@@ -144,8 +143,7 @@ static void queue_sweep(Queue *queue, Queue *out)
     }
 }
 
-// --- engine thread: telling
-// -----------------------------------------------------------------------
+// --- engine thread: telling ----------------------------------------------------------------------
 
 static void end_job(Jobs *jobs, Job *job, JobEnd end)
 {
@@ -187,8 +185,7 @@ static void tell_progress(void *user, int pct, Str text)
     uv_async_send(&jobs->async);
 }
 
-// --- engine thread: running
-// -----------------------------------------------------------------------
+// --- engine thread: running ----------------------------------------------------------------------
 
 static bool must_stop(const Run *run)
 {
@@ -332,8 +329,7 @@ static void *engine_thread(void *user)
     return NULL;
 }
 
-// --- loop thread
-// ----------------------------------------------------------------------------------
+// --- loop thread ---------------------------------------------------------------------------------
 
 static void free_jobs(Jobs *jobs)
 {

@@ -10,8 +10,7 @@
 #include "base/clock.h"
 #include "jobs.h"
 
-// --- the scripted engine
-// --------------------------------------------------------------------------
+// --- the scripted engine -------------------------------------------------------------------------
 
 struct Engine {
     EngineInfo info;
@@ -99,8 +98,7 @@ bool body_run(Engine *engine, Session *session, const BodyRequest *request, Engi
     return play(request->path, cancel, err);
 }
 
-// --- the loop side
-// --------------------------------------------------------------------------------
+// --- the loop side -------------------------------------------------------------------------------
 
 enum { MAX_ENDED = 200 };
 
@@ -209,8 +207,7 @@ static Job *submit(Watch *w, JobKind kind, const char *path)
     return job;
 }
 
-// --- tests
-// ----------------------------------------------------------------------------------------
+// --- tests ---------------------------------------------------------------------------------------
 
 static void jobs_come_back_once_in_order(void **state)
 {

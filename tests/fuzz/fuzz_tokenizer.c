@@ -60,9 +60,11 @@ static Gguf *make_model(const char *pre)
 
 static const Tokenizer *get_tokenizer(int i)
 {
+    static Gguf *models[N_PRES];
     static Tokenizer *open[N_PRES];
     Error err = {0};
-    if (!open[i]) open[i] = tokenizer_open(make_model(pres[i]), &err);
+    if (!models[i]) models[i] = make_model(pres[i]);
+    if (!open[i]) open[i] = tokenizer_open(models[i], &err);
     if (!open[i]) fprintf(stderr, "%s\n", err.text);
     assert(open[i]);
     return open[i];

@@ -26,6 +26,7 @@ typedef struct Language {
     const char *block_open, *block_close; // "/*", "*/"; NULL where there is none
     int indent_width;                     // of a new file; an existing file's own indentation wins
     int indent_tabs;                      // 1: new files indent with tabs
+    bool no_issues; // the grammar finds errors in correct files too often to be shown
     const TSLanguage *(*grammar)(void);
     LanguageQueries queries;
 } Language;
@@ -37,3 +38,5 @@ const Language *language_by_id(const char *id);
 // By file name or path (special names first, then extension, without regard to case);
 // NULL if unknown.
 const Language *language_by_path(const char *path);
+// Like language_by_path, but a .h file whose first n bytes look like C++ is C++.
+const Language *language_by_content(const char *path, const char *text, size_t n);

@@ -59,14 +59,17 @@ static bool is_macro_error(const Finder *f, TSNode error)
         Str text = str_trim(node_text(f, error));
         return looks_like_macro(text);
     }
+    bool any = false;
     for (uint32_t i = 0; i < n; i++) {
         TSNode child = ts_node_child(error, i);
         Str text = node_text(f, child);
-        if (is_name(child) && !looks_like_macro(text) && !str_starts(text, STR("__"))) return false;
+        bool macro = is_name(child) && looks_like_macro(text);
+        if (is_name(child) && !macro) return false;
         if (!ts_node_is_named(child) && (str_equal(text, STR("{")) || str_equal(text, STR("}"))))
             return false;
+        any = any || macro;
     }
-    return true;
+    return any;
 }
 
 // The word before the node on its line: `static __always_inline int f(void)`.
@@ -81,20 +84,56 @@ static bool follows_macro(const Finder *f, TSNode node)
     return end - start > 2 && looks_like_macro(str_slice(f->text, start, end));
 }
 
+// Where the last thing before a missing token ends: that is where a person would type it.
+static size_t before_blanks(const Finder *f, size_t at)
+{
+    while (at > 0 && strchr(" \t\r\n", f->text.ptr[at - 1]))
+        at--;
+    return at;
+}
+
+static bool is_word_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// A word in capitals that begins the line or, with `anywhere`, is called or stands alone in it.
+static bool has_macro_word(Str line, bool anywhere)
+{
+    line = str_trim(line);
+    for (size_t at = 0; at < line.len;) {
+        size_t end = at;
+        while (end < line.len && is_word_byte(line.ptr[end]))
+            end++;
+        bool calls = end == line.len || strchr("( ", line.ptr[end]);
+        if (end - at >= 3 && calls && looks_like_macro(str_slice(line, at, end))) return true;
+        if (!anywhere) return false;
+        at = end + 1;
+    }
+    return false;
+}
+
 static bool near_macro(const Finder *f, TSNode node)
 {
     if (follows_macro(f, node)) return true;
-    uint32_t row = ts_node_start_point(node).row;
     const TextSnap *text = syntax_text(f->syntax);
-    for (uint32_t r = row ? row - 1 : 0; r <= row; r++) {
-        Str line = str_trim(text_line(text, r));
-        size_t n = 0;
-        while (n < line.len && ((line.ptr[n] >= 'A' && line.ptr[n] <= 'Z') || line.ptr[n] == '_' ||
-                                (line.ptr[n] >= '0' && line.ptr[n] <= '9')))
-            n++;
-        if (n >= 3 && (n == line.len || line.ptr[n] == '(' || line.ptr[n] == ' ')) return true;
-    }
+    size_t at = ts_node_start_byte(node);
+    if (ts_node_is_missing(node)) at = before_blanks(f, at);
+    uint32_t row = text_point(text, at).row;
+    for (uint32_t r = row ? row - 1 : 0; r <= row; r++)
+        if (has_macro_word(text_line(text, r), r == row)) return true;
     return false;
+}
+
+// va_arg(ap, char *): a type where C's grammar has expressions.
+static bool is_type_argument(const Finder *f, TSNode error)
+{
+    TSNode parent = ts_node_parent(error);
+    if (ts_node_is_null(parent) || !is_type(parent, "argument_list")) return false;
+    Str text = node_text(f, error);
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_word_byte(text.ptr[i]) && !strchr(" *\t", text.ptr[i])) return false;
+    return true;
 }
 
 // #if branches may open a brace twice and close it once; inside and around them all bets are off.
@@ -113,11 +152,46 @@ static bool has_conditional(TSNode node)
     return false;
 }
 
+static bool is_directive(Str line)
+{
+    line = str_trim(line);
+    return line.len && line.ptr[0] == '#';
+}
+
+// Lines of a directive that backslashes continue are tokens, not code.
+static bool in_directive(const Finder *f, TSNode node)
+{
+    const TextSnap *text = syntax_text(f->syntax);
+    uint32_t row = ts_node_start_point(node).row;
+    while (row > 0 && str_ends(text_line(text, row - 1), STR("\\")))
+        row--;
+    return is_directive(text_line(text, row));
+}
+
+// A directive within the declaration around the node: its lines may expand to anything.
+static bool has_directive_before(const Finder *f, TSNode node)
+{
+    const TextSnap *text = syntax_text(f->syntax);
+    TSNode top = node;
+    for (TSNode n = node; !ts_node_is_null(n) && !ts_node_eq(n, syntax_root(f->syntax));
+         n = ts_node_parent(n))
+        top = n;
+    uint32_t row = ts_node_start_point(top).row, last = ts_node_start_point(node).row;
+    for (uint32_t r = row; r <= last; r++)
+        if (is_directive(text_line(text, r))) return true;
+    // An error at the top level: the directive may stand before it, in what was cut off.
+    bool alone = ts_node_eq(top, node);
+    for (uint32_t r = last; alone && r > 0 && last - r < 12; r--)
+        if (is_directive(text_line(text, r - 1))) return true;
+    return false;
+}
+
 static bool is_excused(const Finder *f, TSNode node)
 {
     if (!f->macros) return false;
-    if (has_conditional(node)) return true;
-    return is_macro_error(f, node) || near_macro(f, node);
+    if (has_conditional(node) || in_directive(f, node) || has_directive_before(f, node))
+        return true;
+    return is_macro_error(f, node) || is_type_argument(f, node) || near_macro(f, node);
 }
 
 // --- reporting
@@ -137,17 +211,29 @@ static void report(Finder *f, ByteRange range, Str message)
     VEC_PUSH(&f->issues, (SyntaxIssue){at_least_one(f, range), message});
 }
 
-// Where the last thing before a missing token ends: that is where a person would type it.
-static size_t before_blanks(const Finder *f, size_t at)
+static bool in_function(TSNode node)
 {
-    while (at > 0 && strchr(" \t\r\n", f->text.ptr[at - 1]))
-        at--;
-    return at;
+    for (TSNode n = node; !ts_node_is_null(n); n = ts_node_parent(n))
+        if (is_type(n, "compound_statement")) return true;
+    return false;
+}
+
+// A macro's call that needs no semicolon: at the top level, name(...) can be nothing else; within a
+// function, name(...) { } stands for a loop or a condition.
+static bool is_call_without_semicolon(const Finder *f, TSNode missing, size_t at)
+{
+    if (!f->macros || at == 0 || f->text.ptr[at - 1] != ')') return false;
+    size_t next = at;
+    while (next < f->text.len && strchr(" \t\r\n", f->text.ptr[next]))
+        next++;
+    bool block = next < f->text.len && f->text.ptr[next] == '{';
+    return block || !in_function(missing);
 }
 
 static void report_missing(Finder *f, TSNode node)
 {
     size_t at = before_blanks(f, ts_node_start_byte(node));
+    if (is_call_without_semicolon(f, node, at)) return;
     const char *type = ts_node_type(node);
     const char *form = ts_node_is_named(node) ? "missing %s" : "missing '%s'";
     Str message = arena_printf(f->arena, form, type);
@@ -235,7 +321,7 @@ size_t syntax_issues(const Syntax *syntax, size_t max, Arena *arena, SyntaxIssue
                 .macros = has_preprocessor(syntax_language(syntax)),
                 .max = max,
                 .arena = arena};
-    walk(&f, syntax_root(syntax));
+    if (!syntax_language(syntax)->no_issues) walk(&f, syntax_root(syntax));
     size_t n = f.issues.n;
     *out = arena_array(arena, n, sizeof **out);
     if (n) memcpy(*out, f.issues.items, n * sizeof **out);

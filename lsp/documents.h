@@ -1,0 +1,70 @@
+// Documents: the open texts of one connection, as the client last described them.
+//
+// Every change makes a new immutable snapshot, so workers go on with theirs. The syntax tree lags
+// behind by what `changes` lists; parsing.c brings it up to date. Loop thread only.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "position.h"
+#include "types.h"
+#include "workspace/syntax.h"
+
+struct ParseWork;
+
+typedef VEC(TextChange) TextChanges;
+
+// What the last inline completion did, for r1ls/explain.
+typedef struct LastSuggestion {
+    bool valid;
+    char why[160];
+    int64_t version;
+    int prompt_tokens, reused_tokens, evaluated_tokens, generated_tokens;
+    double confidence, wait_ms, prefill_ms, decode_ms, first_token_ms, total_ms;
+} LastSuggestion;
+
+typedef struct Document {
+    // Read-only outside documents.c.
+    char *uri, *path;     // path: absolute, "" if the document has no file
+    char *name;           // relative to the root where it lies within, else the base name
+    const Language *lang; // NULL: none that we parse
+    int64_t version;
+    uint64_t revision; // counts every change; unlike version it is ours
+    TextSnap *text;
+    struct Document *next;
+
+    // parsing.c's.
+    Syntax *syntax;      // of an older text when parsed_revision < revision; may be NULL
+    TextChanges changes; // from syntax's text to text
+    uint64_t parsed_revision;
+    struct ParseWork *parsing; // running now, or NULL
+    bool parse_is_stale;       // no list of changes leads from what `parsing` reads to text
+    Arena *issues_arena;       // of issues
+    SyntaxIssue *issues;       // of the text of parsed_revision
+    size_t n_issues;
+
+    // features/'s.
+    double push_due_ms; // 0: nothing to publish
+    LastSuggestion last_suggestion;
+} Document;
+
+typedef struct Documents {
+    Document *first;
+} Documents;
+
+// uri need not be NUL-terminated. NULL if it is not open.
+Document *documents_find(const Documents *documents, Str uri);
+// The open document of a file path, or NULL.
+Document *documents_find_path(const Documents *documents, Str path);
+// Opens, replacing one that is open already with the same URI (*replaced is then true and the
+// document keeps its address; the caller has stopped its parse). root may be "". NULL with
+// ERROR_TOO_LARGE.
+Document *documents_open(Documents *documents, Str uri, Str language_id, int64_t version, Str text,
+                         const char *root, bool *replaced, Error *err);
+// Forgets and frees; the caller has cancelled what runs for it.
+void documents_close(Documents *documents, Document *document);
+// Applies one element of contentChanges. ERROR_INVALID if it has no text or a bad range.
+bool documents_apply(Document *document, Json *change, PositionEncoding encoding, Error *err);
+// True when the syntax and the issues are those of the current text.
+bool documents_is_parsed(const Document *document);

@@ -1,0 +1,56 @@
+// Settings: flags, then initializationOptions, then what the client says later; each laid over the
+// one before.
+#include "base/log.h"
+#include "features/features.h"
+
+static void warn(void *user, const char *line)
+{
+    connection_log(user, 2, "settings: %s", line);
+}
+
+void configuration_init(Connection *conn, Json *options)
+{
+    config_apply_json(&conn->config_base, options, warn, conn);
+    config_copy(&conn->config, &conn->config_base);
+}
+
+static void apply(Connection *conn, Json *settings)
+{
+    bool had_diagnostics = conn->config.diagnostics;
+    config_copy(&conn->config, &conn->config_base);
+    config_apply_json(&conn->config, settings, warn, conn);
+    if (had_diagnostics != conn->config.diagnostics) diagnostics_setting_changed(conn);
+    if (!str_equal(str_from(conn->config.model), str_from(conn->config_base.model)) ||
+        conn->config.threads != conn->config_base.threads)
+        connection_log(conn, 3, "model and threads take effect when the server starts anew");
+}
+
+static void on_settings(Connection *conn, uint64_t serial, Json *result, Json *failure)
+{
+    (void)serial;
+    if (failure || !json_object_is_type(result, json_type_array)) return;
+    apply(conn, json_object_array_get_idx(result, 0));
+}
+
+void configuration_pull(Connection *conn)
+{
+    if (!conn->caps.configuration) return;
+    Json *params = json_object_new_object(), *item = json_object_new_object();
+    types_put_text(item, "section", "r1ls");
+    json_object_array_add(types_put_array(params, "items"), item);
+    connection_call(conn, "workspace/configuration", params, on_settings, 0);
+}
+
+bool configuration_changed(Call *call, Error *err)
+{
+    (void)err;
+    Json *settings = types_get(call->params, "settings");
+    Json *section = types_get(settings, "r1ls");
+    if (section)
+        apply(call->conn, section);
+    else if (call->conn->caps.configuration)
+        configuration_pull(call->conn);
+    else if (settings)
+        apply(call->conn, settings);
+    return true;
+}

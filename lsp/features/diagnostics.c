@@ -1,0 +1,151 @@
+// Syntax diagnostics: pushed when the typing rests, or pulled where the client can, never both.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "features/features.h"
+#include "parsing.h"
+
+// --- values
+
+static Json *new_item(const Connection *conn, const Document *doc, const SyntaxIssue *issue)
+{
+    Json *item = json_object_new_object();
+    types_put(item, "range",
+              types_new_range(position_from_range(doc->text, issue->range, conn->encoding)));
+    types_put_int(item, "severity", 1);
+    types_put_text(item, "source", "r1ls");
+    types_put_text(item, "code", "syntax");
+    types_put_str(item, "message", issue->message);
+    return item;
+}
+
+// The text must be the parsed one.
+static Json *new_items(const Connection *conn, const Document *doc)
+{
+    Json *items = json_object_new_array();
+    for (size_t i = 0; conn->config.diagnostics && i < doc->n_issues; i++)
+        json_object_array_add(items, new_item(conn, doc, &doc->issues[i]));
+    return items;
+}
+
+// --- push
+
+static void publish(Connection *conn, const char *uri, const int64_t *version, Json *items)
+{
+    Json *params = json_object_new_object();
+    types_put_text(params, "uri", uri);
+    if (version) types_put_int(params, "version", *version);
+    types_put(params, "diagnostics", items);
+    connection_notify(conn, "textDocument/publishDiagnostics", params);
+}
+
+static void publish_if_due(Connection *conn, Document *doc)
+{
+    bool due = doc->push_due_ms > 0 && doc->push_due_ms <= clock_ms();
+    if (!due || !documents_is_parsed(doc)) return;
+    doc->push_due_ms = 0;
+    if (doc->lang) publish(conn, doc->uri, &doc->version, new_items(conn, doc));
+}
+
+static void on_push_timer(uv_timer_t *timer);
+
+// One timer for the nearest due document.
+static void arm_timer(Connection *conn)
+{
+    double now = clock_ms(), nearest = 0;
+    for (Document *doc = conn->documents.first; doc; doc = doc->next) {
+        // A document that is due already waits for its parse, not for the timer.
+        if (doc->push_due_ms > now && (nearest <= 0 || doc->push_due_ms < nearest))
+            nearest = doc->push_due_ms;
+    }
+    if (nearest > 0)
+        uv_timer_start(&conn->push_timer, on_push_timer, (uint64_t)(nearest - now) + 1, 0);
+}
+
+static void on_push_timer(uv_timer_t *timer)
+{
+    Connection *conn = timer->data;
+    for (Document *doc = conn->documents.first; doc; doc = doc->next)
+        publish_if_due(conn, doc);
+    arm_timer(conn);
+}
+
+void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms)
+{
+    if (conn->caps.pull_diagnostics || !conn->config.diagnostics) return;
+    doc->push_due_ms = clock_ms() + delay_ms;
+    arm_timer(conn);
+}
+
+void diagnostics_document_parsed(Connection *conn, Document *doc)
+{
+    publish_if_due(conn, doc);
+}
+
+void diagnostics_clear(Connection *conn, const Document *doc)
+{
+    if (conn->caps.pull_diagnostics || !doc->lang || !conn->config.diagnostics) return;
+    publish(conn, doc->uri, NULL, json_object_new_array());
+}
+
+void diagnostics_setting_changed(Connection *conn)
+{
+    if (conn->caps.pull_diagnostics) {
+        if (conn->caps.diagnostic_refresh)
+            connection_call(conn, "workspace/diagnostic/refresh", NULL, NULL, 0);
+        return;
+    }
+    for (Document *doc = conn->documents.first; doc; doc = doc->next) {
+        if (conn->config.diagnostics)
+            diagnostics_schedule(conn, doc, 1);
+        else if (doc->lang)
+            publish(conn, doc->uri, NULL, json_object_new_array());
+    }
+}
+
+// --- pull
+
+static Json *new_report(const Connection *conn, const Document *doc, Str previous_id)
+{
+    Json *items = new_items(conn, doc), *report = json_object_new_object();
+    char id[24];
+    // The hash of what is answered: equal answers have equal ids, across restarts too.
+    Str content = str_from(json_object_to_json_string_ext(items, JSON_C_TO_STRING_PLAIN));
+    snprintf(id, sizeof id, "%016llx", str_hash(content, 0));
+    bool unchanged = str_equal(previous_id, str_from(id));
+    types_put_text(report, "kind", unchanged ? "unchanged" : "full");
+    types_put_text(report, "resultId", id);
+    if (unchanged)
+        json_object_put(items);
+    else
+        types_put(report, "items", items);
+    return report;
+}
+
+static void answer_pull(Request *request)
+{
+    Str *previous_id = request->data;
+    request_reply(request, new_report(request->conn, request->doc, *previous_id));
+}
+
+bool diagnostics_pull(Call *call, Error *err)
+{
+    Document *doc;
+    if (!sync_find_document(call, &doc, err)) return false;
+    if (!doc) {
+        call->result = json_object_new_object();
+        types_put_text(call->result, "kind", "full");
+        types_put_array(call->result, "items");
+        return true;
+    }
+    Request *request = call->request;
+    Str *previous_id = arena_alloc(request->arena, sizeof *previous_id);
+    *previous_id = arena_str(request->arena, types_str(call->params, "previousResultId"));
+    request->data = previous_id;
+    request->doc = doc;
+    request->version = doc->version;
+    call->later = true;
+    parsing_wait(request, answer_pull);
+    return true;
+}

@@ -1,0 +1,47 @@
+// The handlers of all methods, one file per family, and what the families tell each other.
+#pragma once
+
+#include "dispatch.h"
+
+bool lifecycle_initialize(Call *call, Error *err);
+bool lifecycle_initialized(Call *call, Error *err);
+bool lifecycle_shutdown(Call *call, Error *err);
+bool lifecycle_exit(Call *call, Error *err);
+bool lifecycle_cancel_request(Call *call, Error *err);
+bool lifecycle_cancel_progress(Call *call, Error *err);
+bool lifecycle_ignore(Call *call, Error *err);
+
+bool configuration_changed(Call *call, Error *err);
+// Lays initializationOptions over the flags; warnings are kept back until the client may be told.
+void configuration_init(Connection *conn, Json *options);
+// Asks the client for its settings, where it answers such questions.
+void configuration_pull(Connection *conn);
+
+bool sync_did_open(Call *call, Error *err);
+bool sync_did_change(Call *call, Error *err);
+bool sync_did_save(Call *call, Error *err);
+bool sync_did_close(Call *call, Error *err);
+// The open document of params.textDocument.uri, or NULL. ERROR_INVALID if params names none.
+bool sync_find_document(Call *call, Document **doc, Error *err);
+
+bool inline_completion_request(Call *call, Error *err);
+
+bool completion_request(Call *call, Error *err);
+bool completion_resolve(Call *call, Error *err);
+
+bool diagnostics_pull(Call *call, Error *err);
+// A new text of doc: to be published when it has rested (delay_ms).
+void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms);
+void diagnostics_document_parsed(Connection *conn, Document *doc);
+// Nothing is known of the document any more: what was published is taken back.
+void diagnostics_clear(Connection *conn, const Document *doc);
+// The setting changed: publish, take back or ask the client to ask again.
+void diagnostics_setting_changed(Connection *conn);
+
+bool code_action_list(Call *call, Error *err);
+bool code_action_resolve(Call *call, Error *err);
+bool code_action_execute(Call *call, Error *err);
+
+bool inspect_document_text(Call *call, Error *err);
+bool inspect_status(Call *call, Error *err);
+bool inspect_explain(Call *call, Error *err);

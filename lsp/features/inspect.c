@@ -1,0 +1,89 @@
+// r1ls/documentText, r1ls/status and r1ls/explain: what the server sees and why it did what it did.
+#include <stdio.h>
+#include <unistd.h>
+
+#include "features/features.h"
+#include "server_private.h"
+
+bool inspect_document_text(Call *call, Error *err)
+{
+    Document *doc;
+    if (!sync_find_document(call, &doc, err)) return false;
+    if (!doc) return error_set(err, ERROR_INVALID, "the document is not open");
+    call->result = json_object_new_object();
+    types_put_str(call->result, "text", text_str(doc->text));
+    types_put_int(call->result, "version", doc->version);
+    return true;
+}
+
+static Json *new_suggestion(const LastSuggestion *last)
+{
+    Json *value = json_object_new_object();
+    types_put_text(value, "why", last->why);
+    types_put_int(value, "version", last->version);
+    types_put_int(value, "promptTokens", last->prompt_tokens);
+    types_put_int(value, "reusedTokens", last->reused_tokens);
+    types_put_int(value, "evaluatedTokens", last->evaluated_tokens);
+    types_put_int(value, "generatedTokens", last->generated_tokens);
+    types_put_num(value, "confidence", last->confidence);
+    Json *ms = types_put_object(value, "ms");
+    types_put_num(ms, "wait", last->wait_ms);
+    types_put_num(ms, "prefill", last->prefill_ms);
+    types_put_num(ms, "decode", last->decode_ms);
+    types_put_num(ms, "firstToken", last->first_token_ms);
+    types_put_num(ms, "total", last->total_ms);
+    return value;
+}
+
+bool inspect_explain(Call *call, Error *err)
+{
+    Document *doc;
+    if (!sync_find_document(call, &doc, err)) return false;
+    if (doc && doc->last_suggestion.valid) call->result = new_suggestion(&doc->last_suggestion);
+    return true;
+}
+
+static int64_t get_resident_bytes(void)
+{
+    long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file) return 0;
+    if (fscanf(file, "%ld %ld", &pages, &resident) != 2) resident = 0;
+    fclose(file);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+static void put_model(Json *value, const EngineInfo *info)
+{
+    Json *model = types_put_object(value, "model");
+    types_put_str(model, "name", info->name);
+    types_put_str(model, "architecture", info->arch);
+    types_put_str(model, "quantisation", info->quantisation);
+    types_put_text(model, "isa", info->isa);
+    types_put_int(model, "fileBytes", (int64_t)info->file_bytes);
+    types_put_int(model, "threads", info->n_threads);
+    types_put_num(model, "openMs", info->open_ms);
+}
+
+bool inspect_status(Call *call, Error *err)
+{
+    static const char *const names[] = {"loading", "ready", "failed"};
+    (void)err;
+    Server *server = call->conn->server;
+    Jobs *jobs = server_jobs(server);
+    EngineState state = jobs ? jobs_engine_state(jobs) : ENGINE_FAILED;
+    Json *value = call->result = json_object_new_object();
+    types_put_text(value, "engine", names[state]);
+    if (state == ENGINE_FAILED) types_put_text(value, "error", server_engine_error(server)->text);
+    const EngineInfo *info = jobs ? jobs_engine_info(jobs) : NULL;
+    if (info) put_model(value, info);
+    types_put_int(value, "residentBytes", get_resident_bytes());
+    types_put_text(value, "positionEncoding", position_encoding_name(call->conn->encoding));
+    types_put_bool(value, "trusted", call->conn->config.trusted);
+    types_put_bool(value, "scanning", call->conn->scan != NULL);
+    Json *last = types_put_object(value, "lastSuggestions");
+    for (Document *doc = call->conn->documents.first; doc; doc = doc->next) {
+        if (doc->last_suggestion.valid) types_put_text(last, doc->uri, doc->last_suggestion.why);
+    }
+    return true;
+}

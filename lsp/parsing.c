@@ -1,0 +1,152 @@
+// One ParseWork travels to a worker and back. It owns references to immutable things only, so the
+// document may change, or vanish, while it is away.
+#include "parsing.h"
+
+#include <stdatomic.h>
+
+#include "features/features.h"
+
+enum { MAX_ISSUES = 200 };
+
+typedef struct ParseWork {
+    uv_work_t work;
+    Connection *conn; // both NULL once the document is gone
+    Document *doc;
+    atomic_bool cancelled;
+    const Language *lang;
+    TextSnap *text;
+    uint64_t revision;
+    Syntax *old; // NULL: parse afresh
+    TextChanges changes;
+    // Results.
+    Syntax *syntax;
+    Arena *arena;
+    SyntaxIssue *issues;
+    size_t n_issues;
+    Symbol *symbols;
+    size_t n_symbols;
+} ParseWork;
+
+// --- worker
+
+static void parse(uv_work_t *request)
+{
+    ParseWork *work = request->data;
+    work->syntax = work->old ? syntax_reparse(work->old, work->text, work->changes.items,
+                                              work->changes.n, &work->cancelled)
+                             : syntax_parse(work->lang, work->text, &work->cancelled);
+    if (!work->syntax || atomic_load(&work->cancelled)) return;
+    work->n_issues = syntax_issues(work->syntax, MAX_ISSUES, work->arena, &work->issues);
+    work->n_symbols = symbols_collect(work->syntax, work->arena, &work->symbols);
+}
+
+// --- loop thread
+
+static void free_work(ParseWork *work)
+{
+    text_release(work->text);
+    if (work->old) syntax_release(work->old);
+    if (work->syntax) syntax_release(work->syntax);
+    VEC_FREE(&work->changes);
+    arena_free(work->arena);
+    free(work);
+}
+
+static void tell_waiting(Connection *conn, Document *doc)
+{
+    Request *next;
+    for (Request *request = conn->requests; request; request = next) {
+        next = request->next;
+        if (request->doc != doc || !request->parsed) continue;
+        void (*parsed)(Request *) = request->parsed;
+        request->parsed = NULL;
+        parsed(request);
+    }
+}
+
+static void install(ParseWork *work)
+{
+    Document *doc = work->doc;
+    if (doc->syntax) syntax_release(doc->syntax);
+    doc->syntax = work->syntax;
+    arena_free(doc->issues_arena);
+    doc->issues_arena = work->arena;
+    doc->issues = work->issues;
+    doc->n_issues = work->n_issues;
+    doc->parsed_revision = work->revision;
+    const char *path = doc->path[0] ? doc->path : doc->uri;
+    symbol_index_put(work->conn->symbols, str_from(path), work->symbols, work->n_symbols);
+    work->syntax = NULL;
+    work->arena = NULL;
+}
+
+static void finish(Connection *conn, Document *doc)
+{
+    diagnostics_document_parsed(conn, doc);
+    tell_waiting(conn, doc);
+}
+
+static void on_parsed(uv_work_t *request, int status)
+{
+    (void)status; // a work item that never ran has the same results as a cancelled one
+    ParseWork *work = request->data;
+    Document *doc = work->doc;
+    Connection *conn = work->conn;
+    if (doc) {
+        doc->parsing = NULL;
+        if (!doc->parse_is_stale) install(work);
+        doc->parse_is_stale = false;
+    }
+    free_work(work);
+    if (!doc) return;
+    if (documents_is_parsed(doc))
+        finish(conn, doc);
+    else
+        parsing_start(conn, doc);
+}
+
+static void start_work(Connection *conn, Document *doc)
+{
+    ParseWork *work = mem_zero(sizeof *work);
+    work->work.data = work;
+    work->conn = conn;
+    work->doc = doc;
+    atomic_init(&work->cancelled, false);
+    work->lang = doc->lang;
+    work->text = text_retain(doc->text);
+    work->revision = doc->revision;
+    work->old = doc->syntax ? syntax_retain(doc->syntax) : NULL;
+    work->changes = doc->changes;
+    work->arena = arena_new();
+    doc->changes = (TextChanges){0};
+    doc->parsing = work;
+    uv_queue_work(conn->push_timer.loop, &work->work, parse, on_parsed);
+}
+
+void parsing_start(Connection *conn, Document *doc)
+{
+    if (doc->parsing) return;
+    if (doc->lang && !documents_is_parsed(doc)) {
+        start_work(conn, doc);
+        return;
+    }
+    doc->parsed_revision = doc->revision;
+    finish(conn, doc);
+}
+
+void parsing_stop(Document *doc)
+{
+    if (!doc->parsing) return;
+    atomic_store(&doc->parsing->cancelled, true);
+    doc->parsing->conn = NULL;
+    doc->parsing->doc = NULL;
+    doc->parsing = NULL;
+}
+
+void parsing_wait(Request *request, void (*parsed)(Request *request))
+{
+    request->parsed = parsed;
+    if (!documents_is_parsed(request->doc)) return;
+    request->parsed = NULL;
+    parsed(request);
+}

@@ -1,0 +1,219 @@
+// The loop: opens connections, owns the one engine that they share, and ends when the last of them
+// has, or when a signal says so.
+#include "server.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "progress.h"
+#include "server_private.h"
+
+struct Server {
+    const ServerOptions *options;
+    uv_loop_t loop;
+    uv_signal_t interrupt, terminate;
+    uv_pipe_t listener;
+    bool listening, closing, engine_started, jobs_closing;
+    Connection *connections;
+    Jobs *jobs;
+    Error engine_err;
+    int exit_code;
+};
+
+// --- the engine
+
+static void on_job_ended(void *user, Job *job)
+{
+    (void)user;
+    Request *request = job->owner;
+    if (request) {
+        assert(request->job == job);
+        request->job = NULL;
+        request->job_ended(request, job);
+    }
+    job_free(job);
+}
+
+static void on_job_progress(void *user, Job *job, int pct, Str text)
+{
+    (void)user;
+    if (job->owner) progress_report(job->owner, pct, text);
+}
+
+static void on_engine_state(void *user, EngineState state, const Error *err)
+{
+    Server *server = user;
+    if (state == ENGINE_READY) {
+        const EngineInfo *info = jobs_engine_info(server->jobs);
+        log_info("the model '%.*s' is ready after %.0f ms", STR_FMT(info->name), info->open_ms);
+    }
+    if (state != ENGINE_FAILED) return;
+    server->engine_err = *err;
+    for (Connection *conn = server->connections; conn; conn = conn->next) {
+        if (conn->state == CONNECTION_READY) connection_show(conn, 1, server->engine_err.text);
+    }
+}
+
+bool server_start_engine(Server *server, const Config *config, Error *err)
+{
+    if (server->engine_started) return true;
+    server->engine_started = true;
+    EngineOptions options = server->options->engine;
+    // Where the flags name the model, main has found its file already.
+    if (strcmp(config->model, server->options->config.model) != 0)
+        options.path = config->model[0] ? config->model : NULL;
+    if (config->threads > 0) options.n_threads = config->threads;
+    JobsEvents events = {on_job_ended, on_job_progress, on_engine_state, server};
+    server->jobs = jobs_new(&server->loop, &options, config->context, events, &server->engine_err);
+    if (!server->jobs) *err = server->engine_err;
+    return server->jobs != NULL;
+}
+
+Jobs *server_jobs(Server *server)
+{
+    return server->jobs;
+}
+
+const Error *server_engine_error(const Server *server)
+{
+    return &server->engine_err;
+}
+
+// --- ending
+
+static void close_engine(Server *server)
+{
+    if (!server->jobs || server->jobs_closing) return;
+    server->jobs_closing = true;
+    jobs_close(server->jobs, NULL, NULL);
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+static void close_server(Server *server)
+{
+    server->closing = true;
+    close_handle((uv_handle_t *)&server->interrupt);
+    close_handle((uv_handle_t *)&server->terminate);
+    if (server->listening) close_handle((uv_handle_t *)&server->listener);
+    for (Connection *conn = server->connections; conn; conn = conn->next)
+        connection_close(conn);
+    if (!server->connections) close_engine(server);
+}
+
+void server_connection_closed(Server *server, Connection *conn)
+{
+    Connection **link = &server->connections;
+    while (*link != conn)
+        link = &(*link)->next;
+    *link = conn->next;
+    if (!server->listening) server->exit_code = conn->state == CONNECTION_SHUTDOWN ? 0 : 1;
+    free(conn);
+    if (!server->listening) close_server(server);
+    if (server->closing && !server->connections) close_engine(server);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    Server *server = handle->data;
+    log_info("signal %d ends the server", number);
+    close_server(server);
+}
+
+// --- starting
+
+static bool add_connection(Server *server, Error *err)
+{
+    uv_stream_t *listener = server->listening ? (uv_stream_t *)&server->listener : NULL;
+    Connection *conn = connection_open(server, &server->loop, listener, &server->options->config,
+                                       server->options->root, err);
+    if (!conn) return false;
+    conn->next = server->connections;
+    server->connections = conn;
+    return true;
+}
+
+static void on_connect(uv_stream_t *listener, int status)
+{
+    Error err = {0};
+    Server *server = listener->data;
+    if (status < 0 || server->closing) return;
+    if (!add_connection(server, &err)) log_error("%s", err.text);
+}
+
+// A socket that a server has left behind refuses connections and is replaced; one that answers, or
+// a file that is no socket, stays.
+static bool remove_stale_socket(const char *path, Error *err)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0) return true;
+    if (!S_ISSOCK(info.st_mode))
+        return error_set(err, ERROR_INVALID, "%s exists and is no socket", path);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) return true; // uv_pipe_bind says so
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool answers = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0) close(fd);
+    if (answers) return error_set(err, ERROR_BUSY, "another server listens on %s", path);
+    unlink(path);
+    return true;
+}
+
+static bool listen_on(Server *server, const char *path, Error *err)
+{
+    if (!remove_stale_socket(path, err)) return false;
+    struct sockaddr_un limits;
+    if (strlen(path) >= sizeof limits.sun_path)
+        return error_set(err, ERROR_INVALID, "a socket path of %zu bytes, the limit is %zu",
+                         strlen(path), sizeof limits.sun_path - 1);
+    uv_pipe_init(&server->loop, &server->listener, 0);
+    server->listener.data = server;
+    server->listening = true;
+    // Other users of the machine must not reach the engine, nor see texts.
+    mode_t mask = umask(0177);
+    int rc = uv_pipe_bind(&server->listener, path);
+    umask(mask);
+    if (rc == 0) rc = uv_listen((uv_stream_t *)&server->listener, 16, on_connect);
+    if (rc != 0) return error_set(err, ERROR_IO, "cannot listen on %s: %s", path, uv_strerror(rc));
+    log_info("listening on %s", path);
+    return true;
+}
+
+static bool start(Server *server, Error *err)
+{
+    uv_signal_init(&server->loop, &server->interrupt);
+    uv_signal_init(&server->loop, &server->terminate);
+    server->interrupt.data = server;
+    server->terminate.data = server;
+    uv_signal_start(&server->interrupt, on_signal, SIGINT);
+    uv_signal_start(&server->terminate, on_signal, SIGTERM);
+    if (server->options->socket_path) return listen_on(server, server->options->socket_path, err);
+    return add_connection(server, err);
+}
+
+int server_run(const ServerOptions *options, Error *err)
+{
+    Server server = {.options = options};
+    int rc = uv_loop_init(&server.loop);
+    if (rc != 0) {
+        error_set(err, ERROR_INTERNAL, "cannot start the event loop: %s", uv_strerror(rc));
+        return 3;
+    }
+    signal(SIGPIPE, SIG_IGN); // a client that went away shows as a failed write
+    bool started = start(&server, err);
+    if (!started) close_server(&server);
+    uv_run(&server.loop, UV_RUN_DEFAULT);
+    rc = uv_loop_close(&server.loop);
+    assert(rc == 0);
+    return started ? server.exit_code : 3;
+}

@@ -1,0 +1,16 @@
+// What the server's own modules share: not for main.
+#pragma once
+
+#include "connection.h"
+#include "server.h"
+
+typedef struct Server Server;
+
+// Starts the engine with this configuration unless it was started. False with err set.
+bool server_start_engine(Server *server, const Config *config, Error *err);
+// NULL before server_start_engine and after it failed.
+Jobs *server_jobs(Server *server);
+// The error of an engine that could not start; text "" without one.
+const Error *server_engine_error(const Server *server);
+// connection.c: the connection has closed; how it ended. The server frees it.
+void server_connection_closed(Server *server, Connection *conn);

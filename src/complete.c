@@ -52,7 +52,8 @@ static bool on_token(void *user, const GeneratedToken *token)
     size_t skip = run->n_forced < token->bytes.len ? run->n_forced : token->bytes.len;
     run->n_forced -= skip;
     strbuf_append(&run->raw, str_slice(token->bytes, skip, token->bytes.len));
-    if (run->request->budget_ms > 0 && clock_ms() - run->start_ms > run->request->budget_ms)
+    // A cold prompt is no reason to stop after a token: the budget is that of the answer.
+    if (run->request->budget_ms > 0 && clock_ms() - run->first_ms > run->request->budget_ms)
         return false;
     return run->n_forced > 0 || !ending_reached(run->context, strbuf_str(&run->raw));
 }

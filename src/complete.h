@@ -44,7 +44,7 @@ typedef struct CompleteRequest {
     bool multi_line;
     double gate;      // show only if the mean probability of the first tokens reaches this; 0: off;
                       // < 0 in a Job: complete_default_gate
-    double budget_ms; // stop generating after this long and use what there is; 0: none
+    double budget_ms; // stop so long after the first token and use what there is; 0: none
 } CompleteRequest;
 
 typedef struct CompleteResult {

@@ -104,6 +104,12 @@ static bool is_compiler(const char *word)
     return false;
 }
 
+// Warnings that mean a bug in nearly every case count as errors; where the file had them before,
+// the comparison with the original leaves them out.
+static const char *const strict_options[] = {
+    "-fsyntax-only", "-Werror=implicit", "-Werror=int-conversion",
+    "-Werror=incompatible-pointer-types", "-Werror=return-type"};
+
 static char **adapt(const Words *words, const VerifyRequest *request, const char *folder,
                     const char *scratch, Arena *arena)
 {
@@ -121,8 +127,8 @@ static char **adapt(const Words *words, const VerifyRequest *request, const char
     Str dir = request->file_path;
     while (dir.len && dir.ptr[dir.len - 1] != '/')
         dir.len--;
-    add_word(&out, arena, "-fsyntax-only");
-    add_word(&out, arena, "-w");
+    for (size_t i = 0; i < sizeof strict_options / sizeof *strict_options; i++)
+        add_word(&out, arena, strict_options[i]);
     add_word(&out, arena, "-iquote");
     VEC_PUSH(&out, copy(arena, dir));
     add_word(&out, arena, scratch);
@@ -189,11 +195,12 @@ static char **default_compiler(const VerifyRequest *request, const char *scratch
     Str dir = request->file_path;
     while (dir.len > 1 && dir.ptr[dir.len - 1] != '/')
         dir.len--;
-    char **argv = arena_array(arena, 16, sizeof *argv);
+    char **argv = arena_array(arena, 24, sizeof *argv);
     int n = 0;
     argv[n++] = copy(arena, cpp ? STR("c++") : STR("cc"));
-    argv[n++] = copy(arena, STR("-fsyntax-only"));
-    argv[n++] = copy(arena, STR("-w"));
+    size_t n_options = cpp ? 1 : sizeof strict_options / sizeof *strict_options; // C's own
+    for (size_t i = 0; i < n_options; i++)
+        argv[n++] = copy(arena, str_from(strict_options[i]));
     argv[n++] = copy(arena, STR("-x"));
     argv[n++] = copy(arena, cpp ? STR("c++") : STR("c"));
     argv[n++] = copy(arena, arena_printf(arena, "-I%.*s", STR_FMT(dir)));

@@ -20,7 +20,7 @@ const char *why_nothing_text(WhyNothing why)
 double complete_default_gate(const EngineInfo *info)
 {
     // Measured on held-out code (docs/performance.md, "The gate").
-    if (info->fim_order == FIM_SUFFIX_FIRST) return 0.55;
+    if (info->fim_order == FIM_SUFFIX_FIRST) return 0.7;
     return info->n_active_params > 300u * 1000 * 1000 ? 0.5 : 0.55;
 }
 
@@ -188,7 +188,9 @@ bool complete_run(Engine *engine, Session *session, const CompleteRequest *reque
     if (request->byte_off > text_n_bytes(request->text) || request->max_tokens < 1)
         return error_set(err, ERROR_INVALID, "completion at byte %zu of %zu with %d tokens",
                          request->byte_off, text_n_bytes(request->text), request->max_tokens);
-    if (request->selected.len)
-        return run_after_selected(engine, session, request, cancel, arena, result, err);
-    return run_at(engine, session, request, cancel, arena, result, err);
+    CompleteRequest filled = *request;
+    if (filled.gate < 0) filled.gate = complete_default_gate(engine_info(engine));
+    if (filled.selected.len)
+        return run_after_selected(engine, session, &filled, cancel, arena, result, err);
+    return run_at(engine, session, &filled, cancel, arena, result, err);
 }

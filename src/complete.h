@@ -42,8 +42,8 @@ typedef struct CompleteRequest {
     int max_tokens;        // of the answer
     int max_prompt_tokens; // 0: complete_default_prompt_tokens
     bool multi_line;
-    double gate;      // show only if the mean probability of the first tokens reaches this; 0: off;
-                      // < 0 in a Job: complete_default_gate
+    double gate; // show only if the first tokens' mean probability reaches this; 0: off; below 0:
+                 // complete_default_gate
     double budget_ms; // stop so long after the first token and use what there is; 0: none
 } CompleteRequest;
 

@@ -134,12 +134,14 @@ static void render_suffix_first(Builder *b, const EngineInfo *info, const TextSn
     add_ids(b, prefix, out->n_prefix_tokens);
 }
 
-// The cut is frozen at the start of the cursor's line; what is typed since is the beginning of the
-// answer.
+// The cut is frozen after the indentation of the cursor's line; what is typed since is the beginning
+// of the answer. (Indentation after the middle token reads as a finished hole to these models.)
 static void render_prefix_first(Builder *b, const EngineInfo *info, const TextSnap *text,
                                 size_t byte_off, int n_suffix, FimPrompt *out)
 {
     size_t cut = text_line_start(text, text_point(text, byte_off).row);
+    while (cut < byte_off && strchr(" \t", text_str(text).ptr[cut]))
+        cut++;
     int n_typed, n_prefix;
     Str typed = str_slice(text_str(text), cut, byte_off);
     int *typed_ids = tokenize(b, typed, &n_typed);

@@ -98,7 +98,6 @@ static int offer(Engine *engine, const Flags *flags, const CliFile *file, size_t
     Session *session = session_new(engine, flags->config.context, &err);
     if (!session) return cli_fail(CLI_FAILED, "%s", err.text);
     CompleteRequest request = make_request(&flags->config, file, byte_off);
-    if (request.gate < 0) request.gate = complete_default_gate(engine_info(engine));
     CompleteResult result = {0};
     bool ok = complete_run(engine, session, &request, (EngineCancel){0}, arena, &result, &err);
     session_free(session);

@@ -230,8 +230,6 @@ static bool run_kind(Run *run, Error *err)
     if (!session) return false;
     if (job->kind == JOB_COMPLETE) {
         EngineCancel cancel = {poll_interactive, run};
-        if (job->complete.gate < 0)
-            job->complete.gate = complete_default_gate(engine_info(jobs->engine));
         return complete_run(jobs->engine, session, &job->complete, cancel, job->arena,
                             &job->complete_result, err);
     }

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-BINARY = sys.argv.pop(1) if len(sys.argv) > 1 else "r1ls"
+BINARY = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "r1ls"
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = json.loads((SOURCE / "tests/golden/r1ls-mini.json").read_text())
 MODEL = SOURCE / "engine/models/r1ls-mini.gguf"

@@ -61,8 +61,11 @@ static Json *parse_json(Str body, Error *err)
 {
     struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
     Json *root = json_tokener_parse_ex(tokener, body.ptr, (int)body.len);
-    enum json_tokener_error status = json_tokener_get_error(tokener);
     size_t end = json_tokener_get_parse_end(tokener);
+    // A bare number or word ends only with what follows it.
+    if (json_tokener_get_error(tokener) == json_tokener_continue)
+        root = json_tokener_parse_ex(tokener, "", 1);
+    enum json_tokener_error status = json_tokener_get_error(tokener);
     Str rest = str_trim(str_slice(body, end, body.len));
     if (status != json_tokener_success || rest.len > 0) {
         error_set(err, ERROR_DAMAGED, "the message is not JSON: %s at byte %zu of %zu",

@@ -77,6 +77,7 @@ bool inspect_status(Call *call, Error *err)
     if (state == ENGINE_FAILED) types_put_text(value, "error", server_engine_error(server)->text);
     const EngineInfo *info = jobs ? jobs_engine_info(jobs) : NULL;
     if (info) put_model(value, info);
+    types_put_bool(value, "busy", jobs && jobs_are_running(jobs));
     types_put_int(value, "residentBytes", get_resident_bytes());
     types_put_text(value, "positionEncoding", position_encoding_name(call->conn->encoding));
     types_put_bool(value, "trusted", call->conn->config.trusted);

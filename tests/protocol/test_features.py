@@ -1,0 +1,243 @@
+"""Diagnostics by push and pull, symbol completion, and the code action in all its forms."""
+
+import copy
+import time
+
+from driver import Client, FOLDER, FULL_CAPS, at, run_tests, write_file
+
+URI = "file:///tmp/work/a.c"
+DOC = {"textDocument": {"uri": URI}}
+BAD, GOOD = "int f(void)\n{\n    return 1\n}\n", "int f(void)\n{\n    return 1;\n}\n"
+
+
+# --- diagnostics
+
+def test_push():
+    client = Client()
+    published = lambda: [n["params"] for n in client.notes
+                         if n["method"] == "textDocument/publishDiagnostics"]
+    assert "diagnosticProvider" not in client.initialized["capabilities"]
+    client.open(URI, BAD)
+    first = client.until(published)[0]
+    assert first["version"] == 1 and len(first["diagnostics"]) == 1, first
+    assert first["diagnostics"][0]["range"]["start"]["line"] in (2, 3)
+    for version in range(2, 8):
+        client.change(URI, version, {"text": BAD if version < 7 else GOOD})
+    last = client.until(lambda: len(published()) > 1 and published()[-1])
+    assert last["version"] == 7 and last["diagnostics"] == []
+    assert len(published()) == 2, "the edits in between were not debounced"
+    client.change(URI, 8, {"text": BAD})
+    client.note("textDocument/publishDiagnostics", lambda p: p.get("version") == 8)
+    client.notify("textDocument/didClose", DOC)
+    client.until(lambda: published()[-1]["diagnostics"] == [] and len(published()) == 4)
+    client.close()
+
+
+def test_pull():
+    caps = copy.deepcopy(FULL_CAPS)
+    caps["textDocument"]["diagnostic"] = {}
+    client = Client(caps=caps)
+    assert client.initialized["capabilities"]["diagnosticProvider"]["workspaceDiagnostics"] is False
+    client.open(URI, BAD)
+    report = client.ask("textDocument/diagnostic", DOC)
+    assert report["kind"] == "full" and len(report["items"]) == 1
+    again = client.ask("textDocument/diagnostic", dict(DOC, previousResultId=report["resultId"]))
+    assert again == {"kind": "unchanged", "resultId": report["resultId"]}
+    client.change(URI, 2, {"text": GOOD})
+    after = client.ask("textDocument/diagnostic", dict(DOC, previousResultId=report["resultId"]))
+    assert after["kind"] == "full" and after["items"] == []
+    assert client.ask("textDocument/diagnostic", {"textDocument": {"uri": "untitled:x"}})["items"] == []
+    time.sleep(0.4)
+    assert not [n for n in client.notes if n["method"].endswith("publishDiagnostics")]
+    client.close()
+
+
+def test_diagnostics_follow_the_setting():
+    client = Client()
+    client.open(URI, BAD)
+    client.note("textDocument/publishDiagnostics", lambda p: p["diagnostics"])
+    client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"diagnostics": False}}})
+    client.until(lambda: client.notes[-1]["params"].get("diagnostics") == [])
+    client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {}}})
+    client.until(lambda: client.notes[-1]["params"].get("diagnostics"))
+    client.close()
+
+
+# --- completion
+
+def complete(client, uri, line, character):
+    return client.ask("textDocument/completion", {
+        "textDocument": {"uri": uri}, "position": {"line": line, "character": character}})
+
+
+def test_completion_and_resolve():
+    write_file("root/lib/shapes.c", "// Area of a square.\nint square_area(int side)\n{\n    return side * side;\n}\n")
+    write_file("root/node_modules/x/y.c", "int square_ignored(void) { return 0; }\n")
+    write_file("root/.hidden/z.c", "int square_hidden(void) { return 0; }\n")
+    client = Client(rootUri="file://" + FOLDER + "/root")
+    other = "file://" + FOLDER + "/root/other.c"
+    client.open(other, "int square_open(int a)\n{\n    return a;\n}\n")
+    client.open(URI, "int main(void)\n{\n    return squ\n}\n")
+    def labels():
+        return {item["label"]: item for item in complete(client, URI, 2, 14)["items"]}
+    client.until(lambda: not client.ask("r1ls/status", {})["scanning"])
+    client.until(lambda: "square_open" in labels())
+    items = labels()
+    assert set(items) == {"square_area", "square_open"}, items.keys()
+    item = items["square_area"]
+    assert item["kind"] == 3 and "square_area(int side)" in item["detail"]
+    assert item["textEdit"] == {"range": at(2, 11, 14), "newText": "square_area"}
+    assert item["sortText"] > "zzzz"
+    resolved = client.ask("completionItem/resolve", item)
+    assert resolved["documentation"]["value"] == "Area of a square.", resolved
+    assert client.ask("completionItem/resolve", {"label": "x"}) == {"label": "x"}
+    client.close()
+
+
+# --- the code action
+
+HOLE = "// The sum of both.\nint add(int a, int b)\n{\n}\n"
+BODY = "answer {\\n =>     return a + b;\\n}\\n\nanswer { => \\n    return a + b;\\n}\\n\n"
+
+
+def list_actions(client, line=1, **context):
+    return client.ask("textDocument/codeAction", {
+        "textDocument": {"uri": URI}, "range": at(line, 4), "context": {"diagnostics": [], **context}})
+
+
+def test_actions_are_listed_without_the_model():
+    client = Client("open_ms 1500\n" + BODY)
+    client.open(URI, HOLE + GOOD)
+    start = time.monotonic()
+    actions = list_actions(client)
+    assert time.monotonic() - start < 1
+    assert len(actions) == 1 and actions[0]["kind"] == "refactor.rewrite.r1ls", actions
+    assert actions[0]["tags"] == [1] and "edit" not in actions[0] and "command" not in actions[0]
+    assert list_actions(client, line=6) == []
+    assert list_actions(client, only=["quickfix"]) == []
+    assert list_actions(client, only=["refactor.rewriteX"]) == []
+    assert len(list_actions(client, only=["quickfix", "refactor"])) == 1
+    client.close()
+
+
+def apply_edits(text, edits):
+    assert len(edits) == 1
+    lines, place = text.split("\n"), edits[0]["range"]
+    def offset(position):
+        return sum(len(l) + 1 for l in lines[:position["line"]]) + position["character"]
+    return text[:offset(place["start"])] + edits[0]["newText"] + text[offset(place["end"]):]
+
+
+def test_resolve_writes_the_body():
+    client = Client(BODY)
+    client.open(URI, HOLE, version=3)
+    action = client.ask("codeAction/resolve", list_actions(client)[0])
+    change = action["edit"]["documentChanges"][0]
+    assert change["textDocument"] == {"uri": URI, "version": 3}
+    annotation = action["edit"]["changeAnnotations"][change["edits"][0]["annotationId"]]
+    # Untrusted: parsed only, so the user is asked.
+    assert annotation["needsConfirmation"] is True and "generated" in annotation["label"]
+    assert "    return a + b;" in apply_edits(HOLE, change["edits"]).split("\n")
+    client.close()
+
+
+def test_resolve_for_a_simple_client():
+    caps = {"textDocument": {"codeAction": FULL_CAPS["textDocument"]["codeAction"]}}
+    client = Client(BODY, caps=caps)
+    client.open(URI, HOLE)
+    edit = client.ask("codeAction/resolve", list_actions(client)[0])["edit"]
+    assert list(edit) == ["changes"] and "return a + b;" in edit["changes"][URI][0]["newText"]
+    client.close()
+
+
+def test_trusted_bodies_are_compiled():
+    path = write_file("trusted/add.c", HOLE)
+    uri = "file://" + path
+    client = Client(BODY, options={"trusted": True}, rootUri="file://" + FOLDER + "/trusted")
+    client.open(uri, HOLE)
+    action = client.ask("textDocument/codeAction", {
+        "textDocument": {"uri": uri}, "range": at(1, 4), "context": {"diagnostics": []}})[0]
+    edit = client.ask("codeAction/resolve", action)["edit"]
+    annotation = edit["changeAnnotations"]["r1ls"]
+    assert annotation["needsConfirmation"] is False, annotation
+    client.close()
+
+
+def test_nothing_passes():
+    client = Client("answer { => \\n    return (((;\\n}\\n\nanswer {\\n =>     return (((;\\n}\\n\n")
+    client.open(URI, HOLE)
+    action = list_actions(client)[0]
+    resolved = client.ask("codeAction/resolve", action)
+    assert resolved == action
+    assert "changed nothing" in client.note("window/showMessage")["message"]
+    client.close()
+
+
+def test_an_edit_makes_the_action_void():
+    client = Client(BODY)
+    client.open(URI, HOLE)
+    action = list_actions(client)[0]
+    client.change(URI, 2, {"range": at(0, 0), "text": "\n"})
+    assert client.fail("codeAction/resolve", action) == -32801
+    assert client.fail("codeAction/resolve", {"title": "x"}) == -32602
+    client.close()
+
+
+def command_client(script, applied=True):
+    caps = copy.deepcopy(FULL_CAPS)
+    del caps["textDocument"]["codeAction"]["resolveSupport"]
+    client = Client(script, caps=caps)
+    client.replies["workspace/applyEdit"] = {"applied": applied}
+    client.open(URI, HOLE)
+    return client, list_actions(client)[0]["command"]
+
+
+def test_the_command_applies_the_edit():
+    client, command = command_client("token_ms 10\n" + BODY)
+    assert client.ask("workspace/executeCommand", dict(command, title="x")) is None
+    methods = [call["method"] for call in client.calls]
+    assert methods == ["window/workDoneProgress/create", "workspace/applyEdit"], methods
+    edits = client.calls[1]["params"]["edit"]["documentChanges"][0]["edits"]
+    assert "return a + b;" in apply_edits(HOLE, edits)
+    kinds = [n["params"]["value"]["kind"] for n in client.notes if n["method"] == "$/progress"]
+    assert kinds[0] == "begin" and kinds[-1] == "end" and kinds.count("end") == 1, kinds
+    client.close()
+
+
+def test_a_refused_edit_is_told():
+    client, command = command_client(BODY, applied=False)
+    client.ask("workspace/executeCommand", command)
+    assert "did not apply" in client.note("window/showMessage")["message"]
+    client.close()
+
+
+def test_progress_can_be_cancelled():
+    client, command = command_client("token_ms 100\n" + BODY)
+    id = client.request("workspace/executeCommand", dict(command, workDoneToken="mine"))
+    client.note("$/progress")
+    client.notify("window/workDoneProgress/cancel", {"token": "mine"})
+    assert client.answer(id)["error"]["code"] == -32800
+    assert client.note("$/progress")["value"]["kind"] == "end"
+    client.close()
+
+
+def test_ghost_text_goes_before_a_body():
+    client, command = command_client("token_ms 30\nanswer x = => 1;\n" + BODY)
+    other = "file:///tmp/work/b.c"
+    client.open(other, "int x =\n")
+    id = client.request("workspace/executeCommand", command)
+    time.sleep(0.1)
+    assert client.items(client.inline(other, 0, 7))
+    assert id not in client.answers
+    client.answer(id)
+    client.close()
+
+
+def test_unknown_commands():
+    client = Client()
+    assert client.fail("workspace/executeCommand", {"command": "rm"}) == -32602
+    assert client.fail("workspace/executeCommand", {"command": "r1ls.writeBody", "arguments": [5]}) == -32602
+    client.close()
+
+
+run_tests(globals())

@@ -56,6 +56,7 @@ struct Jobs {
     int n_ctx;
     JobsEvents events;
     atomic_bool closing;
+    atomic_int n_unended; // jobs handed over and not yet ended
 
     pthread_mutex_t in_lock;
     pthread_cond_t in_wake;
@@ -147,6 +148,7 @@ static void queue_sweep(Queue *queue, Queue *out)
 
 static void end_job(Jobs *jobs, Job *job, JobEnd end)
 {
+    atomic_fetch_sub(&jobs->n_unended, 1);
     job->end = end;
     pthread_mutex_lock(&jobs->out_lock);
     queue_push(&jobs->news.ended, job);
@@ -454,6 +456,7 @@ static Job *enqueue(Jobs *jobs, Job *job)
 
 void jobs_submit(Jobs *jobs, Job *job)
 {
+    atomic_fetch_add(&jobs->n_unended, 1);
     job->queued_ms = clock_ms();
     if (atomic_load(&jobs->closing)) {
         job->end = JOB_CANCELLED;
@@ -474,4 +477,9 @@ EngineState jobs_engine_state(const Jobs *jobs)
 const EngineInfo *jobs_engine_info(const Jobs *jobs)
 {
     return jobs->info;
+}
+
+bool jobs_are_running(const Jobs *jobs)
+{
+    return atomic_load(&jobs->n_unended) > 0;
 }

@@ -69,3 +69,5 @@ void jobs_submit(Jobs *jobs, Job *job);
 EngineState jobs_engine_state(const Jobs *jobs);
 // Facts about the model; NULL until ready. Loop thread.
 const EngineInfo *jobs_engine_info(const Jobs *jobs);
+// True while a job waits or runs: false soon after the last was cancelled. Any thread.
+bool jobs_are_running(const Jobs *jobs);

@@ -88,7 +88,7 @@ def session(args, model):
     idle_ms = None
     while time.monotonic() - cancelled_at < 30:
         status = client.call("r1ls/status", {})["result"]
-        if not status.get("busy", False):
+        if not status["busy"]:
             idle_ms = (time.monotonic() - cancelled_at) * 1e3
             break
         time.sleep(0.002)

@@ -456,13 +456,13 @@ static Job *enqueue(Jobs *jobs, Job *job)
 
 void jobs_submit(Jobs *jobs, Job *job)
 {
-    atomic_fetch_add(&jobs->n_unended, 1);
     job->queued_ms = clock_ms();
     if (atomic_load(&jobs->closing)) {
         job->end = JOB_CANCELLED;
         jobs->events.ended(jobs->events.user, job);
         return;
     }
+    atomic_fetch_add(&jobs->n_unended, 1);
     Job *dropped = enqueue(jobs, job);
     if (!dropped) return;
     job_cancel(dropped);

@@ -1,0 +1,360 @@
+// Every kernel table against the plain C one, and the plain C one against worked examples
+// (docs/engine.md, "Formats").
+#include "unit/unit.h"
+
+#include <math.h>
+
+#include "kernels/blocks.h"
+#include "kernels/kernels.h"
+
+static const TensorType all_types[] = {
+#define X(name, id, block, bytes) TENSOR_##name,
+    GGUF_TENSOR_TYPES(X)
+#undef X
+};
+enum { N_TYPES = sizeof all_types / sizeof *all_types };
+
+static uint64_t seed = 42;
+
+static uint32_t random_bits(void)
+{
+    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+    return (uint32_t)(seed >> 33);
+}
+
+static float random_float(void)
+{
+    return (float)((double)random_bits() / 1073741824.0 - 1);
+}
+
+// Random bytes make valid blocks of every format once the scales are plain numbers.
+static void fill_row(TensorType type, unsigned char *row, int n)
+{
+    const TensorTypeInfo *info = tensor_type_info(type);
+    size_t n_bytes = (size_t)(n / info->block_elements) * (size_t)info->block_bytes;
+    for (size_t i = 0; i < n_bytes; i++)
+        row[i] = (unsigned char)random_bits();
+    for (int b = 0; b < n / info->block_elements; b++) {
+        unsigned char *block = row + (size_t)b * (size_t)info->block_bytes;
+        uint16_t d = float_to_half(0.01f + 0.01f * fabsf(random_float()));
+        if (type == TENSOR_F32) {
+            float f = random_float();
+            memcpy(block, &f, sizeof f);
+        } else if (type == TENSOR_F16) {
+            d = float_to_half(random_float());
+            memcpy(block, &d, sizeof d);
+        } else if (type == TENSOR_BF16) {
+            float f = random_float();
+            memcpy(block, (const char *)&f + 2, 2);
+        } else if (type == TENSOR_Q6_K) {
+            memcpy(block + offsetof(BlockQ6K, d), &d, sizeof d);
+        } else {
+            memcpy(block, &d, sizeof d);
+            bool minimum = type != TENSOR_Q8_0 && type != TENSOR_Q4_0 && type != TENSOR_Q5_0;
+            if (minimum) memcpy(block + 2, &d, sizeof d);
+        }
+    }
+}
+
+// Activations with their 8-bit form.
+typedef struct Vector {
+    float *x, *scale;
+    int8_t *q;
+    int16_t *sums;
+    ActRow row;
+} Vector;
+
+static Vector new_vector(const Kernels *k, int n)
+{
+    Vector v = {.x = malloc((size_t)n * sizeof(float)),
+                .scale = malloc((size_t)(n / 32 + 1) * sizeof(float)),
+                .q = malloc((size_t)n + 1),
+                .sums = malloc((size_t)(n / 16 + 1) * sizeof(int16_t))};
+    for (int i = 0; i < n; i++)
+        v.x[i] = random_float() * 3;
+    v.row = (ActRow){.x = v.x};
+    if (n % 32 == 0) {
+        k->quantize(v.x, n, v.q, v.scale, v.sums);
+        v.row = (ActRow){v.x, v.q, v.scale, v.sums};
+    }
+    return v;
+}
+
+static void free_vector(Vector *v)
+{
+    free(v->x);
+    free(v->scale);
+    free(v->q);
+    free(v->sums);
+}
+
+static void assert_near(float got, float wanted, float scale, const char *what)
+{
+    float error = fabsf(got - wanted);
+    if (!(error <= 2e-4f * scale + 1e-5f))
+        fail_msg("%s: %g, wanted %g (scale %g)", what, (double)got, (double)wanted, (double)scale);
+}
+
+static const Kernels *find_or_skip(const char *name)
+{
+    const Kernels *k = kernels_find(name);
+    if (!k) printf("skipped: this CPU has no %s\n", name);
+    return k;
+}
+
+static void check_products(const Kernels *k, TensorType type, int n_in, int n_rows, int n_acts)
+{
+    const TensorTypeInfo *info = tensor_type_info(type);
+    size_t row_bytes = (size_t)(n_in / info->block_elements) * (size_t)info->block_bytes;
+    unsigned char *w = malloc(row_bytes * (size_t)n_rows);
+    Vector *vectors = malloc((size_t)n_acts * sizeof *vectors);
+    ActRow *acts = malloc((size_t)n_acts * sizeof *acts);
+    for (int r = 0; r < n_rows; r++)
+        fill_row(type, w + (size_t)r * row_bytes, n_in);
+    for (int t = 0; t < n_acts; t++) {
+        vectors[t] = new_vector(&kernels_ref, n_in);
+        acts[t] = vectors[t].row;
+    }
+    size_t stride = (size_t)n_rows + 3;
+    float *wanted = calloc(stride * (size_t)n_acts, sizeof *wanted);
+    float *got = calloc(stride * (size_t)n_acts, sizeof *got), *one = calloc(stride, sizeof *one);
+    void *scratch = aligned_alloc(64, (gemm_scratch_bytes(n_in) + 63) / 64 * 64);
+    kernels_ref.gemm(type, w, row_bytes, n_in, n_rows, acts, n_acts, wanted, stride, scratch);
+    k->gemm(type, w, row_bytes, n_in, n_rows, acts, n_acts, got, stride, scratch);
+    char what[96];
+    for (int t = 0; t < n_acts; t++) {
+        k->gemv(type, w, row_bytes, n_in, n_rows, &acts[t], one);
+        for (int r = 0; r < n_rows; r++) {
+            size_t at = (size_t)t * stride + (size_t)r;
+            float scale = sqrtf((float)n_in) * 3;
+            snprintf(what, sizeof what, "%s %s %dx%d row %d act %d", k->name, info->name, n_in,
+                     n_rows, r, t);
+            assert_near(got[at], wanted[at], scale, what);
+            assert_near(one[r], wanted[at], scale, what);
+        }
+        assert_true(got[(size_t)t * stride + (size_t)n_rows] == 0); // nothing past the rows
+    }
+    for (int t = 0; t < n_acts; t++)
+        free_vector(&vectors[t]);
+    free(vectors);
+    free(acts);
+    free(w);
+    free(wanted);
+    free(got);
+    free(one);
+    free(scratch);
+}
+
+static void check_all_products(const char *name)
+{
+    static const int widths[] = {256, 512, 1536}, narrow[] = {32, 64, 96, 896, 1408};
+    const Kernels *k = find_or_skip(name);
+    if (!k) skip();
+    for (int t = 0; t < N_TYPES; t++) {
+        bool super = tensor_type_info(all_types[t])->block_elements == 256;
+        for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+            check_products(k, all_types[t], widths[i], 37, 13);
+        for (size_t i = 0; !super && i < sizeof narrow / sizeof *narrow; i++)
+            check_products(k, all_types[t], narrow[i], 16, 5);
+        check_products(k, all_types[t], 256, 1, 1);
+    }
+    check_products(k, TENSOR_F32, 1337, 19, 9); // attention's widths are anything
+    check_products(k, TENSOR_F32, 7, 3, 33);
+}
+
+static void avx2_products_equal_the_plain_ones(void **state)
+{
+    (void)state;
+    check_all_products("avx2");
+}
+
+static void avx512_products_equal_the_plain_ones(void **state)
+{
+    (void)state;
+    check_all_products("avx512");
+}
+
+static void rounding_activations_costs_little(void **state)
+{
+    (void)state;
+    for (int t = 0; t < N_TYPES; t++) {
+        enum { N = 512 };
+        unsigned char row[N * 4];
+        float exact[N];
+        fill_row(all_types[t], row, N);
+        kernels_ref.dequantize(all_types[t], row, N, exact);
+        Vector v = new_vector(&kernels_ref, N);
+        float rounded, wanted = kernels_ref.dot(exact, v.x, N), size = 0;
+        for (int i = 0; i < N; i++)
+            size += exact[i] * exact[i];
+        kernels_ref.gemv(all_types[t], row, 0, N, 1, &v.row, &rounded);
+        // Each element is off by at most half a step of its block: 3/127/2.
+        assert_true(fabsf(rounded - wanted) <= 3.0f / 254 * sqrtf(size) * 4);
+        kernels_exact()->gemv(all_types[t], row, 0, N, 1, &v.row, &rounded);
+        assert_near(rounded, wanted, sqrtf(size) + 1, "exact");
+        free_vector(&v);
+    }
+}
+
+static void check_vectors(const char *name)
+{
+    const Kernels *k = find_or_skip(name);
+    if (!k) skip();
+    for (int n = 1; n < 200; n += n < 40 ? 1 : 37) {
+        Vector a = new_vector(k, n), b = new_vector(k, n);
+        float y[256], z[256];
+        uint16_t h[256], g[256];
+        float scale = sqrtf((float)n) * 9;
+        assert_near(k->dot(a.x, b.x, n), kernels_ref.dot(a.x, b.x, n), scale, "dot");
+        memcpy(y, b.x, (size_t)n * 4), memcpy(z, b.x, (size_t)n * 4);
+        k->axpy(0.3f, a.x, y, n), kernels_ref.axpy(0.3f, a.x, z, n);
+        for (int i = 0; i < n; i++)
+            assert_near(y[i], z[i], 3, "axpy");
+        k->rms_norm(a.x, b.x, 1e-6f, n, y), kernels_ref.rms_norm(a.x, b.x, 1e-6f, n, z);
+        for (int i = 0; i < n; i++)
+            assert_near(y[i], z[i], 9, "rms_norm");
+        k->silu_mul(a.x, b.x, n, y), kernels_ref.silu_mul(a.x, b.x, n, z);
+        for (int i = 0; i < n; i++)
+            assert_near(y[i], z[i], 3, "silu_mul");
+        memcpy(y, a.x, (size_t)n * 4), memcpy(z, a.x, (size_t)n * 4);
+        k->softmax(y, n), kernels_ref.softmax(z, n);
+        for (int i = 0; i < n; i++)
+            assert_near(y[i], z[i], 0.1f, "softmax");
+        k->to_f16(a.x, n, h), kernels_ref.to_f16(a.x, n, g);
+        assert_memory_equal(h, g, (size_t)n * 2);
+        assert_near(k->dot_f16(b.x, h, n), kernels_ref.dot_f16(b.x, h, n), scale, "dot_f16");
+        memcpy(y, b.x, (size_t)n * 4), memcpy(z, b.x, (size_t)n * 4);
+        k->axpy_f16(-0.7f, h, y, n), kernels_ref.axpy_f16(-0.7f, h, z, n);
+        for (int i = 0; i < n; i++)
+            assert_near(y[i], z[i], 3, "axpy_f16");
+        free_vector(&a);
+        free_vector(&b);
+    }
+}
+
+static void avx2_vectors_equal_the_plain_ones(void **state)
+{
+    (void)state;
+    check_vectors("avx2");
+}
+
+static void avx512_vectors_equal_the_plain_ones(void **state)
+{
+    (void)state;
+    check_vectors("avx512");
+}
+
+static void extremes_of_exp_stay_finite(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ref", "avx2", "avx512"};
+    for (int i = 0; i < 3; i++) {
+        const Kernels *k = find_or_skip(names[i]);
+        if (!k) continue;
+        float x[17] = {-1e30f, 1e30f, -200, 200, 0, -0.0f, 88, -88, 1, 2, 3, 4, 5, 6, 7, 8, -1e4f};
+        float y[17], ones[17];
+        for (int j = 0; j < 17; j++)
+            ones[j] = 1;
+        k->silu_mul(x, ones, 17, y);
+        for (int j = 0; j < 17; j++)
+            assert_true(isfinite(y[j]));
+        assert_true(y[1] == 1e30f && fabsf(y[0]) < 1e-3f);
+        float s[16] = {-INFINITY, 0, -INFINITY, 0};
+        k->softmax(s, 4);
+        assert_near(s[1], 0.5f, 1, "softmax with masked entries");
+        assert_true(s[0] == 0);
+    }
+}
+
+static void nan_in_gives_nan_out_and_no_crash(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ref", "avx2", "avx512"};
+    for (int i = 0; i < 3; i++) {
+        const Kernels *k = find_or_skip(names[i]);
+        if (!k) continue;
+        float x[64] = {0}, scale[2];
+        int8_t q[64];
+        int16_t sums[4];
+        x[3] = NAN;
+        x[40] = INFINITY;
+        k->quantize(x, 64, q, scale, sums);
+        assert_true(isnan(scale[0]) && isnan(scale[1]));
+        BlockQ8_0 w[2] = {{.d = 0x7E00}, {.d = 0x3C00}}; // NaN, 1
+        ActRow a = {x, q, scale, sums};
+        float y;
+        k->gemv(TENSOR_Q8_0, w, sizeof w, 64, 1, &a, &y);
+        assert_true(isnan(y));
+        float v[20];
+        for (int j = 0; j < 20; j++)
+            v[j] = j == 2 ? NAN : 1;
+        k->silu_mul(v, v, 20, v);
+        assert_true(isnan(v[2]) && !isnan(v[3]));
+    }
+}
+
+static void halves_round_to_nearest_even(void **state)
+{
+    (void)state;
+    assert_true(half_to_float(0x3C00) == 1.0f && half_to_float(0x3555) == 0.333251953125f);
+    assert_true(half_to_float(0x0001) == 0x1p-24f && half_to_float(0x7BFF) == 65504.0f);
+    assert_true(isinf(half_to_float(0x7C00)) && isnan(half_to_float(0x7E01)));
+    for (uint32_t h = 0; h < 0x10000; h++) {
+        float f = half_to_float((uint16_t)h);
+        if (!isnan(f)) assert_int_equal(float_to_half(f), h);
+    }
+    assert_int_equal(float_to_half(65520.0f), 0x7C00);
+    assert_int_equal(float_to_half(1.0f + 0x1p-11f), 0x3C00); // a tie goes to even
+}
+
+static float one_value(TensorType type, const void *block, int i)
+{
+    float out[256];
+    kernels_ref.dequantize(type, block, tensor_type_info(type)->block_elements, out);
+    return out[i];
+}
+
+static void worked_examples_of_every_format(void **state)
+{
+    (void)state;
+    BlockQ8_0 q8 = {.d = 0x3800, .q = {2, -3}};
+    assert_true(one_value(TENSOR_Q8_0, &q8, 0) == 1.0f && one_value(TENSOR_Q8_0, &q8, 1) == -1.5f);
+    BlockQ4_0 q40 = {.d = 0x3800, .qs = {0xF1}};
+    assert_true(one_value(TENSOR_Q4_0, &q40, 0) == -3.5f &&
+                one_value(TENSOR_Q4_0, &q40, 16) == 3.5f);
+    BlockQ4_1 q41 = {.d = 0x3800, .m = 0xBC00, .qs = {0xF1}};
+    assert_true(one_value(TENSOR_Q4_1, &q41, 0) == -0.5f &&
+                one_value(TENSOR_Q4_1, &q41, 16) == 6.5f);
+    BlockQ5_0 q50 = {.d = 0x3800, .qh = {1}, .qs = {0xF1}};
+    assert_true(one_value(TENSOR_Q5_0, &q50, 0) == 0.5f &&
+                one_value(TENSOR_Q5_0, &q50, 16) == -0.5f);
+    BlockQ5_1 q51 = {.d = 0x3800, .m = 0xBC00, .qh = {1}, .qs = {0xF1}};
+    assert_true(one_value(TENSOR_Q5_1, &q51, 0) == 7.5f &&
+                one_value(TENSOR_Q5_1, &q51, 16) == 6.5f);
+    BlockQ4K q4k = {.d = 0x3400, .dmin = 0x3800};
+    q4k.scales[9] = 0x2D, q4k.scales[1] = 0x80, q4k.scales[5] = 0x40, q4k.qs[64] = 0x70;
+    assert_true(one_value(TENSOR_Q4_K, &q4k, 160) == 69.75f);
+    BlockQ5K q5k = {.d = 0x3400, .dmin = 0x3800, .qh = {0x20}};
+    q5k.scales[9] = 0x2D, q5k.scales[1] = 0x80, q5k.scales[5] = 0x40, q5k.qs[64] = 0x70;
+    assert_true(one_value(TENSOR_Q5_K, &q5k, 160) == 249.75f);
+    BlockQ6K q6k = {.d = 0x3800, .ql = {0x9C}, .qh = {0xE4}};
+    q6k.scales[0] = 2, q6k.scales[4] = 3;
+    assert_true(one_value(TENSOR_Q6_K, &q6k, 0) == -20.0f &&
+                one_value(TENSOR_Q6_K, &q6k, 64) == 13.5f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(worked_examples_of_every_format),
+        cmocka_unit_test(halves_round_to_nearest_even),
+        cmocka_unit_test(avx2_products_equal_the_plain_ones),
+        cmocka_unit_test(avx512_products_equal_the_plain_ones),
+        cmocka_unit_test(rounding_activations_costs_little),
+        cmocka_unit_test(avx2_vectors_equal_the_plain_ones),
+        cmocka_unit_test(avx512_vectors_equal_the_plain_ones),
+        cmocka_unit_test(extremes_of_exp_stay_finite),
+        cmocka_unit_test(nan_in_gives_nan_out_and_no_crash),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -20,8 +20,7 @@ bool body_find_target(const Syntax *syntax, size_t byte_off, BodyTarget *out)
     return out->function.body_is_empty && out->function.body.end > out->function.body.start;
 }
 
-// --- one run
-// --------------------------------------------------------------------------------------
+// --- one run -----------------------------------------------------------------------------------
 
 typedef struct Run {
     const BodyRequest *request;

@@ -3,38 +3,7 @@
 
 #include <string.h>
 
-static Str leading_blanks(Str line)
-{
-    size_t n = 0;
-    while (n < line.len && (line.ptr[n] == ' ' || line.ptr[n] == '\t'))
-        n++;
-    return str_slice(line, 0, n);
-}
-
-// One level more than `base`, in the file's own way: tabs where its lines start with them.
-static Str deeper(const Syntax *syntax, Str base, Arena *arena)
-{
-    const TextSnap *text = syntax_text(syntax);
-    const Language *lang = syntax_language(syntax);
-    int tabs = 0, widths[9] = {0}, lines = 0;
-    for (uint32_t r = 0; r < text_n_lines(text) && r < 2000; r++) {
-        Str blanks = leading_blanks(text_line(text, r));
-        if (blanks.len == 0 || blanks.len == text_line(text, r).len) continue;
-        lines++;
-        tabs += blanks.ptr[0] == '\t';
-        if (blanks.ptr[0] == ' ' && blanks.len <= 8) widths[blanks.len]++;
-    }
-    bool use_tabs = lines ? tabs * 2 > lines : lang->indent_tabs;
-    int width = lang->indent_width;
-    if (widths[2] > widths[4] / 4 && widths[2] > 2)
-        width = 2;
-    else if (widths[4] > 2)
-        width = 4;
-    else if (widths[8] > 2)
-        width = 8;
-    if (use_tabs) return arena_printf(arena, "%.*s\t", STR_FMT(base));
-    return arena_printf(arena, "%.*s%*s", STR_FMT(base), width, "");
-}
+#include "prompt/indent.h"
 
 static bool make_host(const Syntax *syntax, BodyHole *out, Arena *arena, Error *err)
 {
@@ -51,22 +20,23 @@ bool body_hole_make(const Syntax *syntax, const SyntaxFunction *function, Arena 
     Str all = text_str(text);
     ByteRange body = function->body;
     uint32_t row = text_point(text, function->signature.start).row;
-    Str base = leading_blanks(text_line(text, row));
+    Str base = indent_blanks(text_line(text, row));
+    IndentStyle style = indent_detect(text, syntax_language(syntax));
     *out = (BodyHole){.braces = body.end > body.start && all.ptr[body.start] == '{'};
     if (out->braces) {
         bool closed = body.end > body.start + 1 && all.ptr[body.end - 1] == '}';
         out->replace = (ByteRange){body.start + 1, body.end - (closed ? 1 : 0)};
-        out->indent = deeper(syntax, base, arena);
+        out->indent = indent_deeper(&style, base, arena);
         out->lead = arena_printf(arena, "\n%.*s", STR_FMT(out->indent));
         out->trail = arena_printf(arena, "\n%.*s", STR_FMT(base));
         return make_host(syntax, out, arena, err);
     }
     // Python: after a docstring, else in place of what stands for the body.
     TextPoint first = text_point(text, body.start);
-    out->indent = arena_str(arena, leading_blanks(text_line(text, first.row)));
+    out->indent = arena_str(arena, indent_blanks(text_line(text, first.row)));
     bool own_line =
         first.row != text_point(text, function->signature.start).row && out->indent.len > base.len;
-    if (!own_line) out->indent = deeper(syntax, base, arena);
+    if (!own_line) out->indent = indent_deeper(&style, base, arena);
     bool docstring = function->comment.start >= body.start && function->comment.end > body.start;
     out->replace = docstring ? (ByteRange){function->comment.end, body.end} : body;
     out->lead =
@@ -75,8 +45,7 @@ bool body_hole_make(const Syntax *syntax, const SyntaxFunction *function, Arena 
     return make_host(syntax, out, arena, err);
 }
 
-// --- the end
-// --------------------------------------------------------------------------------------
+// --- the end -----------------------------------------------------------------------------------
 
 // Skips a string, character or comment that starts at s.ptr[at]; returns the offset after it.
 static size_t skip_quoted(Str s, size_t at)
@@ -121,7 +90,7 @@ static size_t measure_indent(Str s, Str indent, bool *ended)
 {
     for (size_t at = str_find(s, STR("\n"), 0); at < s.len; at = str_find(s, STR("\n"), at + 1)) {
         Str line = str_slice(s, at + 1, str_find(s, STR("\n"), at + 1));
-        Str blanks = leading_blanks(line);
+        Str blanks = indent_blanks(line);
         bool has_text = blanks.len < line.len;
         if (has_text && blanks.len < indent.len) {
             *ended = true;

@@ -41,8 +41,7 @@ static int *tokenize(const Builder *b, Str text, int *n)
     return ids;
 }
 
-// --- windows
-// --------------------------------------------------------------------------------------
+// --- windows -----------------------------------------------------------------------------------
 
 // The first byte of the prefix window that ends at `end` and is to have at most max tokens.
 static size_t guess_start(const TextSnap *text, size_t end, int max)
@@ -94,8 +93,7 @@ static int *suffix_tokens(const Builder *b, const TextSnap *text, size_t start, 
     return ids;
 }
 
-// --- rendering
-// ------------------------------------------------------------------------------------
+// --- rendering ---------------------------------------------------------------------------------
 
 static void add_header(Builder *b, const EngineInfo *info, Str path)
 {
@@ -134,8 +132,9 @@ static void render_suffix_first(Builder *b, const EngineInfo *info, const TextSn
     add_ids(b, prefix, out->n_prefix_tokens);
 }
 
-// The cut is frozen after the indentation of the cursor's line; what is typed since is the beginning
-// of the answer. (Indentation after the middle token reads as a finished hole to these models.)
+// The cut is frozen after the indentation of the cursor's line; what is typed since is the
+// beginning of the answer. (Indentation after the middle token reads as a finished hole to these
+// models.)
 static void render_prefix_first(Builder *b, const EngineInfo *info, const TextSnap *text,
                                 size_t byte_off, int n_suffix, FimPrompt *out)
 {

@@ -13,8 +13,8 @@ typedef struct Scan {
     char quote; // the string that is open at the end, or 0
     char open[MAX_DEPTH];
     size_t depth;
-    char closers[MAX_CLOSERS];       // that nothing in the text opened, quotes included
-    size_t closer_at[MAX_CLOSERS];   // their offsets
+    char closers[MAX_CLOSERS];     // that nothing in the text opened, quotes included
+    size_t closer_at[MAX_CLOSERS]; // their offsets
     size_t n_closers;
 } Scan;
 
@@ -51,12 +51,20 @@ static void take_bracket(Scan *scan, char c, size_t at)
         note_closer(scan, c, at);
 }
 
-// quote: the string that is open where s begins, or 0.
-static Scan scan_text(Str s, char quote)
+// Does the quote at s.ptr[at] open a string? An apostrophe that nothing closes is one of a comment
+// or of a Rust lifetime.
+static bool opens_string(Str s, size_t at)
+{
+    if (!is_one_of(s.ptr[at], "\"'`")) return false;
+    return s.ptr[at] != '\'' || str_find(s, STR("'"), at + 1) < s.len;
+}
+
+// Scans the first n bytes of s. quote: the string that is open where s begins, or 0.
+static Scan scan_text(Str s, size_t n, char quote)
 {
     Scan scan = {.quote = quote};
     bool outer = quote != 0; // the open string is not of s
-    for (size_t i = 0; i < s.len; i++) {
+    for (size_t i = 0; i < n; i++) {
         char c = s.ptr[i];
         if (scan.quote && c == '\\') {
             i++;
@@ -64,7 +72,7 @@ static Scan scan_text(Str s, char quote)
             if (outer) note_closer(&scan, c, i);
             outer = false;
             scan.quote = 0;
-        } else if (!scan.quote && is_one_of(c, "\"'`")) {
+        } else if (!scan.quote && opens_string(s, i)) {
             scan.quote = c;
         } else if (!scan.quote) {
             take_bracket(&scan, c, i);
@@ -77,7 +85,8 @@ static Scan scan_text(Str s, char quote)
 // none; it is told by the rest, which does not close it.
 static char quote_at_cursor(CutLine cut)
 {
-    char quote = scan_text(cut.before, 0).quote;
+    Str line = {cut.before.ptr, cut.before.len + cut.rest.len};
+    char quote = scan_text(line, cut.before.len, 0).quote;
     char needle[1] = {quote};
     bool closed = quote && str_find(cut.rest, (Str){needle, 1}, 0) < cut.rest.len;
     return closed ? quote : 0;
@@ -111,7 +120,7 @@ static size_t match_closers(const Scan *scan, Str rest)
 
 size_t fit_doubled(CutLine cut, Str generated)
 {
-    Scan scan = scan_text(generated, quote_at_cursor(cut));
+    Scan scan = scan_text(generated, generated.len, quote_at_cursor(cut));
     size_t end = match_closers(&scan, cut.rest);
     if (end == 0 || !fit_only_closers(cut.rest)) return 0;
     // What the text has after its last closer the rest may have too: ");" before ");".
@@ -127,7 +136,7 @@ size_t fit_doubled(CutLine cut, Str generated)
 static bool may_cut(Str line, size_t n, char quote)
 {
     if (n > 0 && is_word_char(line.ptr[n - 1]) && is_word_char(line.ptr[n])) return false;
-    Scan kept = scan_text(str_slice(line, 0, n), quote);
+    Scan kept = scan_text(line, n, quote);
     return kept.depth == 0 && kept.quote == quote && kept.n_closers == 0;
 }
 
@@ -173,7 +182,7 @@ Fit fit_line(CutLine cut, Str line)
         fit.met_rest = overlap == tail.len;
         return fit;
     }
-    Scan scan = scan_text(line, quote);
+    Scan scan = scan_text(line, line.len, quote);
     size_t end = match_closers(&scan, cut.rest);
     if (end == 0) {
         fit.insert = drop_separator(line, tail);

@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 
-// A line without its break, cut at the cursor.
+// A line without its break, cut at the cursor: rest begins where before ends.
 typedef struct CutLine {
     Str before, rest;
 } CutLine;

@@ -32,8 +32,7 @@ static void add_word(Words *words, Arena *arena, const char *text)
     VEC_PUSH(words, copy(arena, str_from(text)));
 }
 
-// --- compile_commands.json
-// ------------------------------------------------------------------------
+// --- compile_commands.json ---------------------------------------------------------------------
 
 // Splits a shell command as POSIX quoting does; no expansion, because nothing may be executed.
 static void split_command(Words *words, Arena *arena, const char *text)
@@ -186,8 +185,7 @@ static char **from_database(const VerifyRequest *request, const char *scratch, A
     return argv;
 }
 
-// --- without a database
-// ---------------------------------------------------------------------------
+// --- without a database ------------------------------------------------------------------------
 
 static char **default_compiler(const VerifyRequest *request, const char *scratch, bool cpp,
                                Arena *arena)
@@ -244,8 +242,7 @@ char **command_find(const VerifyRequest *request, const char *scratch_path, Aren
     return NULL;
 }
 
-// --- children
-// -------------------------------------------------------------------------------------
+// --- children ----------------------------------------------------------------------------------
 
 static void limit(int what, rlim_t value)
 {

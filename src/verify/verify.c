@@ -29,8 +29,7 @@ struct Verify {
     Str first_error;
 };
 
-// --- scratch files
-// --------------------------------------------------------------------------------
+// --- scratch files -----------------------------------------------------------------------------
 
 static bool write_file(const char *path, Str text)
 {
@@ -73,8 +72,7 @@ static void remove_scratch(Verify *v)
     v->folder[0] = '\0';
 }
 
-// --- parsing
-// --------------------------------------------------------------------------------------
+// --- parsing -----------------------------------------------------------------------------------
 
 static void check_parse(Verify *v)
 {
@@ -107,8 +105,7 @@ static void check_parse(Verify *v)
     syntax_release(after);
 }
 
-// --- compiling
-// ------------------------------------------------------------------------------------
+// --- compiling ---------------------------------------------------------------------------------
 
 static Str join_command(Arena *arena, char *const *argv)
 {

@@ -41,6 +41,13 @@ typedef struct Run {
     int n_tokens, n_judged;
 } Run;
 
+// Too unsure to be shown whatever follows: the rest need not be written.
+static bool is_hopeless(const Run *run)
+{
+    double gate = run->request->gate;
+    return gate > 0 && run->n_judged == GATE_TOKENS && run->prob_sum < gate * GATE_TOKENS;
+}
+
 static bool on_token(void *user, const GeneratedToken *token)
 {
     Run *run = user;
@@ -52,6 +59,7 @@ static bool on_token(void *user, const GeneratedToken *token)
     size_t skip = run->n_forced < token->bytes.len ? run->n_forced : token->bytes.len;
     run->n_forced -= skip;
     strbuf_append(&run->raw, str_slice(token->bytes, skip, token->bytes.len));
+    if (is_hopeless(run)) return false;
     // A cold prompt is no reason to stop after a token: the budget is that of the answer.
     if (run->request->budget_ms > 0 && clock_ms() - run->first_ms > run->request->budget_ms)
         return false;
@@ -105,7 +113,8 @@ static void judge(const CompleteRequest *request, const EndingContext *context, 
 
 static bool is_word_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
 }
 
 // Several lines only where a block begins or the line is still blank.
@@ -117,8 +126,8 @@ static bool wants_lines(const CompleteRequest *request)
     Str before = str_trim(str_slice(all, text_line_start(request->text, row), request->byte_off));
     Str rest = str_trim(str_slice(all, request->byte_off, text_line_end(request->text, row)));
     if (before.len == 0) return rest.len == 0;
-    return strchr("{:([", before.ptr[before.len - 1]) &&
-           (rest.len == 0 || strchr(")]}", rest.ptr[0]));
+    return memchr("{:([", before.ptr[before.len - 1], 4) &&
+           (rest.len == 0 || memchr(")]}", rest.ptr[0], 3));
 }
 
 static bool run_at(Engine *engine, Session *session, const CompleteRequest *request,

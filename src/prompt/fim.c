@@ -98,7 +98,9 @@ static int *suffix_tokens(const Builder *b, const TextSnap *text, size_t start, 
 static void add_header(Builder *b, const EngineInfo *info, Str path)
 {
     if (info->add_bos) add_id(b, info->bos);
-    if (info->file_sep < 0 || path.len == 0) return;
+    if (info->file_sep < 0) return;
+    // Models that were trained with a path degenerate without one.
+    if (path.len == 0) path = STR("untitled");
     int n;
     Str line = arena_printf(b->arena, "%.*s\n", STR_FMT(path));
     int *ids = tokenize(b, line, &n);

@@ -185,79 +185,68 @@ static void quantize_avx512(const float *x, int n, int8_t *q, float *scale, int1
 // --- decode
 // ---------------------------------------------------------------------------------------
 
-static inline __m512 two_lanes(float low, float high)
-{
-    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_set1_ps(low)), _mm256_set1_ps(high), 1);
-}
-
-// Scale and, for *_1, minimum of a 32-element block.
-static inline __attribute__((always_inline)) float block_d(TensorType type, const void *row, int g,
-                                                           float *m)
-{
-    *m = 0;
-    switch (type) {
-    case TENSOR_Q8_0:
-        return half_at(&((const BlockQ8_0 *)row)[g].d);
-    case TENSOR_Q4_0:
-        return half_at(&((const BlockQ4_0 *)row)[g].d);
-    case TENSOR_Q4_1:
-        *m = half_at(&((const BlockQ4_1 *)row)[g].m);
-        return half_at(&((const BlockQ4_1 *)row)[g].d);
-    case TENSOR_Q5_0:
-        return half_at(&((const BlockQ5_0 *)row)[g].d);
-    default:
-        *m = half_at(&((const BlockQ5_1 *)row)[g].m);
-        return half_at(&((const BlockQ5_1 *)row)[g].d);
-    }
-}
-
-// What is subtracted from u before the scale.
-static inline __attribute__((always_inline)) char constant_offset(TensorType type)
-{
-    return (char)(type == TENSOR_Q8_0   ? 0x80
-                  : type == TENSOR_Q4_0 ? 8
-                  : type == TENSOR_Q5_0 ? 16
-                                        : 0);
-}
-
-static inline __attribute__((always_inline)) float dot_row_32(TensorType type, const void *row,
-                                                              int n_in, const ActRow *a)
-{
-    const bool has_min = type == TENSOR_Q4_1 || type == TENSOR_Q5_1;
-    const __m512i zero = _mm512_setzero_si512(), ones = _mm512_set1_epi8(1);
-    const __m512i offset = _mm512_set1_epi8(constant_offset(type));
-    __m512 sum = _mm512_setzero_ps();
-    int n_groups = n_in / 32;
-    for (int g = 0; g < n_groups; g += 2) {
-        bool two = g + 1 < n_groups;
-        float m0, m1 = 0, d1 = 0;
-        float d0 = block_d(type, row, g, &m0) * a->scale[g];
-        __m512i u = _mm512_castsi256_si512(group_bytes(type, row, g)), q;
-        if (two) {
-            d1 = block_d(type, row, g + 1, &m1) * a->scale[g + 1];
-            u = _mm512_inserti64x4(u, group_bytes(type, row, g + 1), 1);
-            q = _mm512_loadu_si512(a->q + 32 * g);
-            m1 *= a->scale[g + 1];
-        } else {
-            u = _mm512_inserti64x4(u, _mm256_setzero_si256(), 1);
-            q = _mm512_zextsi256_si512(_mm256_loadu_si256((const __m256i *)(a->q + 32 * g)));
-        }
-        __m512i products = _mm512_dpbusd_epi32(zero, u, q);
-        if (!has_min) products = _mm512_sub_epi32(products, _mm512_dpbusd_epi32(zero, offset, q));
-        sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), two_lanes(d0, d1), sum);
-        if (has_min) {
-            __m512 totals = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(zero, ones, q));
-            sum = _mm512_fmadd_ps(totals, two_lanes(m0 * a->scale[g], m1), sum);
-        }
-    }
-    return _mm512_reduce_add_ps(sum);
-}
-
 static inline float reduce_256(__m256 x)
 {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+// What is subtracted from u before the scale; 0 for formats with minima.
+static inline __attribute__((always_inline)) float constant_offset(TensorType type)
+{
+    return type == TENSOR_Q8_0 ? 128 : type == TENSOR_Q4_0 ? 8 : type == TENSOR_Q5_0 ? 16 : 0;
+}
+
+// Scales of up to eight blocks, times the activations' (in *sc); returns what the offsets add. The
+// blocks' first four bytes are gathered: d and, in *_1, m after it.
+static inline __attribute__((always_inline)) __m256
+eight_scales(TensorType type, const char *block, int n, const ActRow *a, int g, __m256 *sc)
+{
+    const bool has_min = type == TENSOR_Q4_1 || type == TENSOR_Q5_1;
+    const int block_bytes = type == TENSOR_Q8_0   ? (int)sizeof(BlockQ8_0)
+                            : type == TENSOR_Q4_0 ? (int)sizeof(BlockQ4_0)
+                            : type == TENSOR_Q4_1 ? (int)sizeof(BlockQ4_1)
+                            : type == TENSOR_Q5_0 ? (int)sizeof(BlockQ5_0)
+                                                  : (int)sizeof(BlockQ5_1);
+    __mmask8 blocks = (__mmask8)((1u << n) - 1);
+    __m256i at = _mm256_mullo_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0),
+                                    _mm256_set1_epi32(block_bytes));
+    __m256i heads = _mm256_mmask_i32gather_epi32(_mm256_setzero_si256(), blocks, at, block, 1);
+    __m256 act = _mm256_maskz_loadu_ps(blocks, a->scale + g);
+    __m256i sums = _mm256_maskz_loadu_epi16((__mmask16)((1u << 2 * n) - 1), a->sums + 2 * g);
+    __m256 totals = _mm256_cvtepi32_ps(_mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
+    *sc = _mm256_mul_ps(_mm256_cvtph_ps(_mm256_cvtepi32_epi16(heads)), act);
+    if (!has_min)
+        return _mm256_mul_ps(_mm256_mul_ps(*sc, totals), _mm256_set1_ps(-constant_offset(type)));
+    __m256 m = _mm256_cvtph_ps(_mm256_cvtepi32_epi16(_mm256_srli_epi32(heads, 16)));
+    return _mm256_mul_ps(_mm256_mul_ps(m, act), totals);
+}
+
+static inline __attribute__((always_inline)) float
+dot_row_32(TensorType type, size_t block_bytes, const void *row, int n_in, const ActRow *a)
+{
+    __m512 sum = _mm512_setzero_ps();
+    __m256 offsets = _mm256_setzero_ps(), sc;
+    int n_groups = n_in / 32;
+    for (int g0 = 0; g0 < n_groups; g0 += 8) {
+        int n = n_groups - g0 < 8 ? n_groups - g0 : 8;
+        offsets =
+            _mm256_add_ps(offsets, eight_scales(type, (const char *)row + (size_t)g0 * block_bytes,
+                                                n, a, g0, &sc));
+        __m512i lanes = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+        for (int g = g0; g < g0 + n; g += 2) {
+            bool two = g + 1 < g0 + n;
+            __m512i u = _mm512_zextsi256_si512(group_bytes(type, row, g));
+            __m512i q = _mm512_maskz_loadu_epi64(two ? 0xFF : 0x0F, a->q + 32 * g);
+            if (two) u = _mm512_inserti64x4(u, group_bytes(type, row, g + 1), 1);
+            __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, q);
+            __m512 scale = _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(sc));
+            sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scale, sum);
+            lanes = _mm512_add_epi32(lanes, _mm512_set1_epi32(2));
+        }
+    }
+    return _mm512_reduce_add_ps(sum) + reduce_256(offsets);
 }
 
 // Q4_K and Q5_K: BlockQ5K is BlockQ4K with qh in between; qh NULL tells them apart.
@@ -374,15 +363,15 @@ static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a
     case TENSOR_BF16:
         return dot_bf16(a->x, row, n_in);
     case TENSOR_Q8_0:
-        return dot_row_32(TENSOR_Q8_0, row, n_in, a);
+        return dot_row_32(TENSOR_Q8_0, sizeof(BlockQ8_0), row, n_in, a);
     case TENSOR_Q4_0:
-        return dot_row_32(TENSOR_Q4_0, row, n_in, a);
+        return dot_row_32(TENSOR_Q4_0, sizeof(BlockQ4_0), row, n_in, a);
     case TENSOR_Q4_1:
-        return dot_row_32(TENSOR_Q4_1, row, n_in, a);
+        return dot_row_32(TENSOR_Q4_1, sizeof(BlockQ4_1), row, n_in, a);
     case TENSOR_Q5_0:
-        return dot_row_32(TENSOR_Q5_0, row, n_in, a);
+        return dot_row_32(TENSOR_Q5_0, sizeof(BlockQ5_0), row, n_in, a);
     case TENSOR_Q5_1:
-        return dot_row_32(TENSOR_Q5_1, row, n_in, a);
+        return dot_row_32(TENSOR_Q5_1, sizeof(BlockQ5_1), row, n_in, a);
     case TENSOR_Q4_K:
         return dot_row_q4k(row, n_in, a);
     case TENSOR_Q5_K:

@@ -33,6 +33,7 @@ typedef struct Run {
     BodyResult *result;
     BodyHole hole;
     FimPrompt prompt;
+    VerifyBase base;
     Verify **verifies; // one a candidate, NULL where there is none
     double start_ms;
 
@@ -153,16 +154,14 @@ static const char *twin_of(const Run *run, Str body)
     return NULL;
 }
 
-// Does the function at the hole now do something, and is it still the only thing written?
-static bool does_something(const Run *run, const TextSnap *text)
+// What does not parse is left to the verification, which says where.
+static const char *find_flaw(const Run *run, const TextSnap *text, ByteRange changed, Str body)
 {
-    const Language *lang = syntax_language(run->request->syntax);
-    Syntax *after = syntax_parse(lang, text, NULL);
-    SyntaxFunction f;
-    size_t at = run->hole.byte_off;
-    bool ok = after && syntax_function_at(after, at, &f) && !f.body_is_empty;
+    Syntax *after = syntax_parse(syntax_language(run->request->syntax), text, NULL);
+    bool parsed = after && syntax_error_count(after, changed) == 0;
+    const char *flaw = parsed ? body_flaw(&run->hole, after, body) : NULL;
     syntax_release(after);
-    return ok;
+    return flaw;
 }
 
 // Judges what can be judged at once and starts the compiler for the rest.
@@ -181,19 +180,24 @@ static void examine(Run *run, int i, BodyCandidate *c)
         reject(c, arena_printf(run->arena, "%s", err.text));
         return;
     }
-    VerifyRequest request = {
-        .text = text,
-        .before = run->request->syntax,
-        .lang = syntax_language(run->request->syntax),
-        .file_path = run->request->file_path,
-        .root = run->request->root,
-        .changed = {run->hole.replace.start, run->hole.replace.start + insert.len},
-        .trusted = run->request->trusted};
+    ByteRange changed = {run->hole.replace.start, run->hole.replace.start + insert.len};
+    const char *flaw = find_flaw(run, text, changed, c->body);
+    if (flaw) {
+        reject(c, str_from(flaw));
+        text_release(text);
+        return;
+    }
+    VerifyRequest request = {.text = text,
+                             .before = run->request->syntax,
+                             .lang = syntax_language(run->request->syntax),
+                             .file_path = run->request->file_path,
+                             .root = run->request->root,
+                             .changed = changed,
+                             .base = &run->base,
+                             .trusted = run->request->trusted};
     run->verifies[i] = verify_start(&request, run->arena);
     c->verdict = verify_poll(run->verifies[i]);
     c->evidence = *verify_evidence(run->verifies[i]);
-    if (c->evidence.parse == VERDICT_PASS && !does_something(run, text))
-        reject(c, STR("it does nothing"));
     text_release(text);
 }
 
@@ -223,6 +227,7 @@ static bool run_candidates(Run *run, Error *err)
     }
     while (!result->found && any_pending(run)) {
         if (is_cancelled(run, err)) return false;
+        if (out_of_time(run)) break;
         if (!collect(run)) usleep(POLL_US);
     }
     return true;
@@ -237,7 +242,8 @@ static void summarise(Run *run)
             const Evidence *e = &r->candidates[i].evidence;
             note = e->compile == VERDICT_FAIL ? &e->compile_note : &e->parse_note;
         }
-        r->summary = arena_printf(run->arena, "none of %d candidates passed%s%.*s", r->n_candidates,
+        r->summary = arena_printf(run->arena, "none of %d candidates passed%s%s%.*s",
+                                  r->n_candidates, out_of_time(run) ? " in the time allowed" : "",
                                   note ? "; the first: " : "", STR_FMT(note ? *note : STR("")));
         return;
     }

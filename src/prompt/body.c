@@ -37,12 +37,67 @@ bool body_hole_make(const Syntax *syntax, const SyntaxFunction *function, Arena 
     bool own_line =
         first.row != text_point(text, function->signature.start).row && out->indent.len > base.len;
     if (!own_line) out->indent = indent_deeper(&style, base, arena);
-    bool docstring = function->comment.start >= body.start && function->comment.end > body.start;
+    // "..." stands where a docstring may stand, and is none.
+    ByteRange comment = function->comment;
+    Str said = str_slice(all, comment.start, comment.end);
+    bool docstring = comment.start >= body.start && comment.end > body.start &&
+                     !str_equal(str_trim(said), STR("..."));
     out->replace = docstring ? (ByteRange){function->comment.end, body.end} : body;
+    while (!docstring && !own_line && strchr(" \t", all.ptr[out->replace.start - 1]))
+        out->replace.start--;
     out->lead =
         docstring || !own_line ? arena_printf(arena, "\n%.*s", STR_FMT(out->indent)) : (Str){"", 0};
     out->trail = (Str){"", 0};
     return make_host(syntax, out, arena, err);
+}
+
+// --- flaws -------------------------------------------------------------------------------------
+
+static bool has_node(TSNode node, const char *const *types)
+{
+    for (size_t i = 0; types[i]; i++)
+        if (strcmp(ts_node_type(node), types[i]) == 0) return true;
+    for (uint32_t i = 0; i < ts_node_named_child_count(node); i++)
+        if (has_node(ts_node_named_child(node, i), types)) return true;
+    return false;
+}
+
+// In C and C++: does what stands before the name promise a value? Constructors have nothing there.
+static bool promises_value(Str signature, Str name)
+{
+    Str before = {signature.ptr, (size_t)(name.ptr - signature.ptr)};
+    bool special = str_equal(name, STR("main")) || str_find(name, STR("~"), 0) < name.len ||
+                   str_find(before, STR("noreturn"), 0) < before.len ||
+                   str_find(before, STR("_Noreturn"), 0) < before.len;
+    before = str_trim(before);
+    bool typed = before.len && !str_ends(before, STR("inline")) &&
+                 !str_ends(before, STR("explicit")) && !str_ends(before, STR("virtual"));
+    return typed && !special && !str_ends(before, STR("void"));
+}
+
+static bool lacks_return(const Syntax *after, const SyntaxFunction *f)
+{
+    static const char *const exits[] = {
+        "return_statement", "throw_statement",    "goto_statement",      "while_statement",
+        "for_statement",    "gnu_asm_expression", "co_return_statement", NULL};
+    const char *id = syntax_language(after)->id;
+    if (strcmp(id, "c") != 0 && strcmp(id, "cpp") != 0) return false;
+    Str signature = str_slice(text_str(syntax_text(after)), f->signature.start, f->signature.end);
+    if (!promises_value(signature, f->name)) return false;
+    TSNode body = ts_node_descendant_for_byte_range(syntax_root(after), (uint32_t)f->body.start,
+                                                    (uint32_t)f->body.end - 1);
+    return !has_node(body, exits);
+}
+
+const char *body_flaw(const BodyHole *hole, const Syntax *after, Str body)
+{
+    SyntaxFunction f;
+    if (!syntax_function_at(after, hole->byte_off, &f) || f.body_is_empty) return "it does nothing";
+    Str signature = str_slice(text_str(syntax_text(after)), f.signature.start, f.signature.end);
+    Str head = str_trim(str_slice(signature, 0, str_find(signature, STR("\n"), 0)));
+    Str first = str_trim(str_slice(body, 0, str_find(body, STR("\n"), 0)));
+    if (head.len && str_starts(first, head)) return "it repeats the signature";
+    return lacks_return(after, &f) ? "it returns no value" : NULL;
 }
 
 // --- the end -----------------------------------------------------------------------------------

@@ -25,10 +25,9 @@ int indent_columns(Str line)
 // two and three levels too.
 static int pick_width(const int *counts, int fallback)
 {
-    if (counts[2] > counts[4] / 4 && counts[2] > 1) return 2;
-    if (counts[4] > 1) return 4;
-    if (counts[8] > 1) return 8;
-    return fallback;
+    if (counts[2] && counts[2] > counts[4] / 4) return 2;
+    if (counts[4] && counts[4] > counts[8] / 4) return 4;
+    return counts[8] ? 8 : fallback;
 }
 
 IndentStyle indent_detect(const TextSnap *text, const Language *lang)

@@ -71,6 +71,9 @@ static const char *get_string(json_object *object, const char *key)
 
 static bool same_file(const char *folder, const char *file, Str wanted, Arena *arena)
 {
+    // A database has thousands of entries: resolve only paths that can be the one.
+    const char *name = strrchr(file, '/');
+    if (!str_ends(wanted, str_from(name ? name + 1 : file))) return false;
     Str path = file[0] == '/' ? str_from(file) : arena_printf(arena, "%s/%s", folder, file);
     char *a = realpath(copy(arena, path), NULL), *b = realpath(copy(arena, wanted), NULL);
     bool same = a && b && strcmp(a, b) == 0;
@@ -258,8 +261,11 @@ static _Noreturn void run_child(char *const *argv, const char *folder, int out)
     dup2(null, 0);
     dup2(out, 1);
     dup2(out, 2);
-    for (int fd = 3; fd < 1024; fd++)
-        close(fd);
+    close_range(3, ~0u, 0);
+    sigset_t none; // the engine's threads may block signals, which a child would inherit
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
     limit(RLIMIT_CPU, CPU_SECONDS);
     limit(RLIMIT_AS, (rlim_t)4 << 30);
     limit(RLIMIT_FSIZE, (rlim_t)16 << 20);

@@ -14,6 +14,12 @@
 #include "base/mem.h"
 #include "verify/command.h"
 
+// The error lines of a compiler's output.
+typedef struct Errors {
+    size_t n, n_changed; // all, and those on lines that the candidate wrote
+    Str first;           // "line 3:5: error: ..."; empty if there is none
+} Errors;
+
 typedef enum Stage { STAGE_CANDIDATE, STAGE_ORIGINAL, STAGE_DONE } Stage;
 
 struct Verify {
@@ -25,8 +31,7 @@ struct Verify {
     char candidate[96], original[96];
     Child child;
     double start_ms;
-    size_t n_errors;
-    Str first_error;
+    Errors errors; // of the candidate
 };
 
 // --- scratch files -----------------------------------------------------------------------------
@@ -136,23 +141,36 @@ static bool start_compiler(Verify *v, const char *path)
     return false;
 }
 
-// The lines that report errors; the scratch path gives way to the document's name.
-static size_t count_errors(Verify *v, Str *first)
+// Is the place that line begins with ("12:5: error: ...") within the changed lines?
+static bool is_changed_line(const Verify *v, Str line)
 {
+    uint64_t number = 0;
+    for (size_t i = 0; i < line.len && i < 9 && line.ptr[i] >= '0' && line.ptr[i] <= '9'; i++)
+        number = number * 10 + (uint64_t)(line.ptr[i] - '0');
+    const VerifyRequest *r = &v->request;
+    return number > text_point(r->text, r->changed.start).row &&
+           number <= (uint64_t)text_point(r->text, r->changed.end).row + 1;
+}
+
+// The scratch path gives way to the line number.
+static Errors read_errors(Verify *v)
+{
+    Errors errors = {0};
     Str output = strbuf_str(&v->child.output);
-    size_t n = 0;
-    *first = (Str){NULL, 0};
+    Str path = str_from(v->stage == STAGE_CANDIDATE ? v->candidate : v->original);
     while (output.len) {
         size_t end = str_find(output, STR("\n"), 0);
         Str line = str_slice(output, 0, end);
-        if (str_find(line, STR("error:"), 0) < line.len && n++ == 0) {
-            Str path = str_from(v->stage == STAGE_CANDIDATE ? v->candidate : v->original);
-            if (str_starts(line, path)) line = str_slice(line, path.len + 1, line.len);
-            *first = arena_printf(v->arena, "line %.*s", STR_FMT(str_slice(line, 0, 200)));
-        }
         output = str_slice(output, end + 1, output.len);
+        if (str_find(line, STR("error:"), 0) == line.len) continue;
+        bool own = str_starts(line, path);
+        if (own) line = str_slice(line, path.len + 1, line.len);
+        errors.n_changed += own && is_changed_line(v, line);
+        if (errors.n++) continue;
+        errors.first =
+            arena_printf(v->arena, "%s%.*s", own ? "line " : "", STR_FMT(str_slice(line, 0, 200)));
     }
-    return n;
+    return errors;
 }
 
 static void finish(Verify *v, Verdict verdict, Str note)
@@ -164,30 +182,48 @@ static void finish(Verify *v, Verdict verdict, Str note)
     remove_scratch(v);
 }
 
+static void fail(Verify *v)
+{
+    Str first = v->errors.first;
+    finish(v, VERDICT_FAIL, first.len ? first : STR("the compiler failed without a message"));
+}
+
+// An error on a line of the candidate is its own. Others may have been there before: a header that
+// is missing, say. Where there are no more than before, the compiler has not judged the candidate
+// to be good either, and the note says so.
+static void judge_against(Verify *v, const VerifyBase *base)
+{
+    if (base->compiles || v->errors.n == 0 || v->errors.n > base->n_errors) {
+        fail(v);
+        return;
+    }
+    finish(v, VERDICT_SKIPPED,
+           arena_printf(v->arena,
+                        "not judged by the compiler: the file did not compile before either (%zu "
+                        "errors); no new ones, the first is %.*s",
+                        base->n_errors, STR_FMT(v->errors.first)));
+}
+
 static void compare_with_original(Verify *v)
 {
-    v->n_errors = count_errors(v, &v->first_error);
+    const VerifyBase *base = v->request.base;
+    v->errors = read_errors(v);
     child_free(&v->child);
     v->stage = STAGE_ORIGINAL;
-    bool known = v->request.before != NULL;
-    if (known && write_file(v->original, text_str(syntax_text(v->request.before))) &&
-        start_compiler(v, v->original))
-        return;
-    finish(v, VERDICT_FAIL, v->first_error);
+    if (v->errors.n_changed || !v->request.before)
+        fail(v);
+    else if (base && base->known)
+        judge_against(v, base);
+    else if (!write_file(v->original, text_str(syntax_text(v->request.before))) ||
+             !start_compiler(v, v->original))
+        fail(v);
 }
 
 static void judge_original(Verify *v, bool compiles)
 {
-    Str first;
-    size_t n = count_errors(v, &first);
-    if (compiles || v->n_errors > n || v->n_errors == 0)
-        finish(v, VERDICT_FAIL, v->first_error);
-    else
-        finish(v, VERDICT_SKIPPED,
-               arena_printf(v->arena,
-                            "not judged by the compiler: the file had %zu errors before and has "
-                            "%zu, first at %.*s",
-                            n, v->n_errors, STR_FMT(v->first_error)));
+    VerifyBase base = {true, compiles, read_errors(v).n};
+    if (v->request.base) *v->request.base = base;
+    judge_against(v, &base);
 }
 
 static void on_ended(Verify *v)

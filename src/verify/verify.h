@@ -20,6 +20,12 @@ typedef struct Evidence {
     double parse_ms, compile_ms;
 } Evidence;
 
+// What the compiler says of the document without a candidate: the same for all candidates.
+typedef struct VerifyBase {
+    bool known, compiles;
+    size_t n_errors;
+} VerifyBase;
+
 typedef struct VerifyRequest {
     const TextSnap *text; // with the candidate applied
     const Syntax *before; // of the text without it, for the comparison; may be NULL
@@ -27,6 +33,7 @@ typedef struct VerifyRequest {
     Str file_path;     // absolute path of the document
     Str root;          // project root (compile_commands.json is looked for there and in build*/)
     ByteRange changed; // in text
+    VerifyBase *base;  // filled once and used again; lives until verify_free; may be NULL
     bool trusted;      // false: parse only
 } VerifyRequest;
 

@@ -233,6 +233,17 @@ static bool run_candidates(Run *run, Error *err)
     return true;
 }
 
+// What is left when one has passed, or time is over.
+static void end_pending(Run *run)
+{
+    for (int i = 0; i < run->result->n_candidates; i++) {
+        BodyCandidate *c = &run->result->candidates[i];
+        if (c->verdict != VERDICT_PENDING) continue;
+        c->verdict = c->evidence.compile = VERDICT_SKIPPED;
+        c->evidence.compile_note = STR("its compiler was not waited for");
+    }
+}
+
 static void summarise(Run *run)
 {
     BodyResult *r = run->result;
@@ -278,7 +289,10 @@ static bool run_all(Run *run, const BodyTarget *target, Error *err)
     run->result->candidates = arena_array(run->arena, (size_t)n, sizeof *run->result->candidates);
     run->verifies = arena_array(run->arena, (size_t)n, sizeof *run->verifies);
     bool ok = run_candidates(run, err);
-    if (ok) summarise(run);
+    if (ok) {
+        end_pending(run);
+        summarise(run);
+    }
     for (int i = 0; i < n; i++)
         verify_free(run->verifies[i]);
     return ok;

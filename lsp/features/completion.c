@@ -1,5 +1,5 @@
-// Completion of symbol names: those of the open documents and of the scanned workspace. No model;
-// answered at once.
+// Completion of symbol names: parameters and local variables in reach, then the definitions of the
+// open documents and of the scanned workspace. No model; answered at once.
 #include <stdio.h>
 
 #include "features/features.h"
@@ -57,19 +57,25 @@ static int kind_number(SymbolKind kind)
 }
 
 // sortText begins late in ASCII, so that a language server's own items stay above ours.
-static Json *new_item(const SymbolHit *hit, LspRange range, size_t rank)
+static Json *new_plain_item(Str name, SymbolKind kind, Str detail, LspRange range, size_t rank)
 {
-    const Symbol *symbol = hit->symbol;
     char sort_text[40];
     snprintf(sort_text, sizeof sort_text, "~r1ls%04zu", rank);
     Json *item = json_object_new_object();
-    types_put_str(item, "label", symbol->name);
-    types_put_int(item, "kind", kind_number(symbol->kind));
-    types_put_str(item, "detail", symbol->signature);
+    types_put_str(item, "label", name);
+    types_put_int(item, "kind", kind_number(kind));
+    types_put_str(item, "detail", detail);
     types_put_text(item, "sortText", sort_text);
     Json *edit = types_put_object(item, "textEdit");
     types_put(edit, "range", types_new_range(range));
-    types_put_str(edit, "newText", symbol->name);
+    types_put_str(edit, "newText", name);
+    return item;
+}
+
+static Json *new_item(const SymbolHit *hit, LspRange range, size_t rank)
+{
+    const Symbol *symbol = hit->symbol;
+    Json *item = new_plain_item(symbol->name, symbol->kind, symbol->signature, range, rank);
     Json *data = types_put_object(item, "data");
     types_put_str(data, "name", symbol->name);
     types_put_str(data, "path", hit->path);
@@ -81,6 +87,30 @@ static bool is_itself(const SymbolHit *hit, Str path, ByteRange word)
 {
     return hit->symbol->name_range.start == word.start &&
            hit->symbol->name.len == word.end - word.start && str_equal(hit->path, path);
+}
+
+static bool is_hit(const SymbolHit *hits, size_t n, Str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_equal(hits[i].symbol->name, name)) return true;
+    return false;
+}
+
+// Names of the function around the cursor. The tree may be a keystroke behind the text: then the
+// names are those of a moment ago, which is as good.
+static size_t add_locals(Json *items, const Document *doc, ByteRange word, LspRange range,
+                         const SymbolHit *hits, size_t n_hits, Arena *arena)
+{
+    if (!doc->syntax) return 0;
+    Str prefix = str_slice(text_str(doc->text), word.start, word.end), *names;
+    size_t n = symbols_visible(doc->syntax, word.start, arena, &names), rank = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool fits = str_starts(names[i], prefix) && !str_equal(names[i], prefix);
+        if (fits && !is_hit(hits, n_hits, names[i]))
+            json_object_array_add(
+                items, new_plain_item(names[i], SYMBOL_VARIABLE, STR("in reach"), range, rank++));
+    }
+    return rank;
 }
 
 static Json *new_list(const Connection *conn, const Document *doc, size_t byte_off, Arena *arena)
@@ -95,9 +125,10 @@ static Json *new_list(const Connection *conn, const Document *doc, size_t byte_o
     // A scan that still runs may find more.
     types_put_bool(list, "isIncomplete", n == MAX_ITEMS || conn->scan != NULL);
     Json *items = types_put_array(list, "items");
+    size_t n_locals = add_locals(items, doc, word, range, hits, n, arena);
     for (size_t i = 0; i < n; i++) {
         if (!is_itself(&hits[i], path, word))
-            json_object_array_add(items, new_item(&hits[i], range, i));
+            json_object_array_add(items, new_item(&hits[i], range, n_locals + i));
     }
     return list;
 }

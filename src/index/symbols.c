@@ -237,7 +237,7 @@ static bool is_known(const Str *names, size_t n, Str name)
 
 size_t symbols_visible(const Syntax *syntax, size_t byte_off, Arena *arena, Str **out)
 {
-    enum { MAX_NAMES = 500 };
+    enum { MAX_NAMES = 500, MAX_BACK = 64 * 1024 }; // a keystroke must not scan a huge file
     *out = arena_array(arena, MAX_NAMES, sizeof **out);
     const TSQuery *query = queries_get(syntax_language(syntax), QUERY_SCOPES);
     if (!query) return 0;
@@ -245,6 +245,8 @@ size_t symbols_visible(const Syntax *syntax, size_t byte_off, Arena *arena, Str 
     VEC(TSNode) locals = {0};
     Str text = text_str(syntax_text(syntax));
     TSQueryCursor *cursor = ts_query_cursor_new();
+    size_t from = byte_off > MAX_BACK ? byte_off - MAX_BACK : 0;
+    ts_query_cursor_set_byte_range(cursor, (uint32_t)from, (uint32_t)byte_off + 1);
     ts_query_cursor_exec(cursor, query, syntax_root(syntax));
     TSQueryMatch m;
     uint32_t which;

@@ -179,7 +179,9 @@ Fit fit_line(CutLine cut, Str line)
     if (overlap) {
         fit.insert = str_slice(line, 0, line.len - overlap);
         if (spaced) fit.insert = trim_right(fit.insert);
-        fit.met_rest = overlap == tail.len;
+        // After a closer that an editor put there the line may go on: ") {", "); // why".
+        fit.met_rest =
+            overlap == tail.len && (!fit_only_closers(tail) || tail.ptr[tail.len - 1] == ';');
         return fit;
     }
     Scan scan = scan_text(line, line.len, quote);

@@ -3,6 +3,7 @@
 
 Usage: quality.py R1LS_BINARY [--model NAME] [--holes N] [--kind rest|closed|line] [--corpus DIR]
        [--prompt-tokens N] [--seed S] [--show N] [--languages c,cc,py]
+       [--threads N] [--multi-line]
 
 Punches holes in real files, asks `r1ls complete` and compares the cursor's line with the original:
   rest    the rest of a line from a random place on
@@ -98,7 +99,7 @@ def ask(args, folder, name, text, row, before):
     place = f"{path}:{row + 1}:{len(before.encode()) + 1}"
     command = [args.binary, "complete", place, "--json", "--root", str(folder), "--set",
                "gate=0.001", "--set", "budgetMs=0", "--set", f"promptTokens={args.prompt_tokens}",
-               "--set", "multiLine=" + ("true" if args.multi_line else "false")]
+               "--threads", str(args.threads), "--set", "multiLine=" + ("true" if args.multi_line else "false")]
     if args.model:
         command += ["--model", args.model]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -171,6 +172,7 @@ def main():
     parser.add_argument("--corpus", type=pathlib.Path)
     parser.add_argument("--prompt-tokens", type=int, default=512)
     parser.add_argument("--languages", default="c,cc,py")
+    parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--multi-line", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0)

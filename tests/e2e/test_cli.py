@@ -271,17 +271,15 @@ class Engine(Case):
         self.assertEqual((rc, [int(i) for i in out.split()]), (0, ids))
 
     def test_score_agrees_with_the_reference(self):
-        for case in GOLDEN["strict_f32"]["perplexity"]:
-            ids = case.get("ids")
-            if not ids and not case.get("text"):
-                continue
-            args, stdin = ["--ids", self.write("ids.json", json.dumps(ids))] if ids else [], b""
-            if not ids:
-                stdin = case["text"].encode()
-            score = self.run_json("engine", "score", "embedded", *args, stdin=stdin)
-            self.assertEqual(score["n_tokens"], case["n_tokens"])
-            self.assertEqual(len(score["tokens"]), case["n_tokens"] - 1)
-            self.assertLess(abs(score["nll_sum"] / case["nll_sum"] - 1), 0.01, case["name"])
+        for case in GOLDEN["strict_f32"]["greedy"]:
+            ids = case["prompt_ids"] + case["ids"]
+            score = self.run_json("engine", "score", "embedded", "--ids", self.write("ids.json", json.dumps(ids)))
+            self.assertEqual((score["n_tokens"], len(score["tokens"])), (len(ids), len(ids) - 1))
+            self.assertEqual([t["id"] for t in score["tokens"]], ids[1:])
+            first = len(case["prompt_ids"])
+            for i, margin in enumerate(case["margins"]):
+                if margin > 0.5:
+                    self.assertEqual(score["tokens"][first + i - 1]["argmax"], case["ids"][i], case["name"])
             total = -sum(t["logprob"] for t in score["tokens"])
             self.assertAlmostEqual(total, score["nll_sum"], delta=1e-3)
 

@@ -148,45 +148,80 @@ static void every_instruction_set_agrees(void **state)
     compare("avx2", "strict_f32", ROUNDED_TOLERANCE, 2);
 }
 
-static void perplexity_is_the_references(void **state)
+// --- log-probabilities of real texts (tests/golden/scores.json, made by make_scores.py) ----------
+
+typedef struct Sum {
+    double ours, theirs;
+    int n, n_fair;
+} Sum;
+
+static void add_text(Session *session, json_object *text, Sum *sum)
 {
-    (void)state;
-    Engine *engine = open_embedded(NULL);
     Error err = {0};
-    Session *session = session_new(engine, 0, &err);
-    json_object *cases = get(get(golden, "strict_f32"), "perplexity");
-    json_object *texts = get(get(golden, "as_quantised"), "greedy");
-    (void)texts;
-    for (size_t i = 0; i < json_object_array_length(cases); i++) {
-        json_object *c = json_object_array_get_idx(cases, i);
-        int n = json_object_get_int(get(c, "n_tokens"));
-        double wanted = json_object_get_double(get(c, "nll_sum"));
-        // The scored text is that of the long plain case of the same language.
-        const char *name = json_object_get_string(get(c, "name"));
-        json_object *greedy = get(get(golden, "strict_f32"), "greedy");
-        for (size_t g = 0; g < json_object_array_length(greedy); g++) {
-            json_object *p = json_object_array_get_idx(greedy, g);
-            int n_ids;
-            int *ids = get_ids(get(p, "prompt_ids"), &n_ids);
-            bool same = strstr(json_object_get_string(get(p, "name")), name) && n_ids == n;
-            float *logprobs = calloc((size_t)n_ids, sizeof *logprobs);
-            int *best = calloc((size_t)n_ids, sizeof *best);
-            if (same) {
-                assert_ok(session_score(session, ids, n, logprobs, best, (EngineCancel){0}, &err),
-                          err);
-                double nll = 0;
-                for (int k = 1; k < n; k++)
-                    nll -= (double)logprobs[k];
-                printf("%s: %d tokens, nll %.4f, reference %.4f\n", name, n, nll, wanted);
-                assert_true(fabs(nll - wanted) <= 0.005 * wanted);
-            }
-            free(logprobs);
-            free(best);
-            free(ids);
+    int n, first = json_object_get_int(get(text, "first"));
+    int *ids = get_ids(get(text, "ids"), &n);
+    float *logprobs = calloc((size_t)n, sizeof *logprobs);
+    int *best = calloc((size_t)n, sizeof *best);
+    assert_ok(session_score(session, ids, n, logprobs, best, (EngineCancel){0}, &err), err);
+    for (int i = first; i < n; i++) {
+        size_t at = (size_t)(i - first);
+        json_object *theirs = json_object_array_get_idx(get(text, "logprobs"), at);
+        int choice = json_object_get_int(json_object_array_get_idx(get(text, "best"), at));
+        double margin = json_object_get_double(json_object_array_get_idx(get(text, "margins"), at));
+        if (margin > FAIR_MARGIN) {
+            assert_int_equal(best[i], choice);
+            sum->n_fair++;
         }
+        if (!theirs) continue; // not among their best 3,000
+        sum->ours -= (double)logprobs[i];
+        sum->theirs -= json_object_get_double(theirs);
+        sum->n++;
     }
+    free(ids);
+    free(logprobs);
+    free(best);
+}
+
+// Returns false if the model is not there.
+static bool compare_scores(json_object *scores, const char *name, const char *path)
+{
+    Error err = {0};
+    Engine *engine = engine_open(&(EngineOptions){.path = path, .n_threads = 2}, &err);
+    if (!engine && err.code == ERROR_NOT_FOUND) return false;
+    assert_ok(engine, err);
+    Session *session = session_new(engine, 1024, &err);
+    json_object *texts = get(scores, name);
+    Sum sum = {0};
+    for (size_t i = 0; i < json_object_array_length(texts); i++)
+        add_text(session, json_object_array_get_idx(texts, i), &sum);
+    printf("%s: mean negative log-likelihood %.4f, llama.cpp %.4f over %d tokens; %d fair choices "
+           "equal\n",
+           name, sum.ours / sum.n, sum.theirs / sum.n, sum.n, sum.n_fair);
+    assert_true(sum.n > 300);
+    assert_true(fabs(sum.ours - sum.theirs) <= 0.005 * sum.theirs);
     session_free(session);
     engine_close(engine);
+    return true;
+}
+
+static void scores_are_the_references(void **state)
+{
+    (void)state;
+    static const char *const real[] = {"smollm2", "coder-0.5b"};
+    json_object *scores = json_object_from_file(SOURCE_DIR "/tests/golden/scores.json");
+    assert_non_null(scores);
+    for (size_t i = 0; i < sizeof real / sizeof *real; i++) {
+        char path[512];
+        const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+        snprintf(path, sizeof path, "%s%s/r1ls/models/%s.gguf",
+                 cache  ? cache
+                 : home ? home
+                        : "",
+                 cache ? "" : "/.cache", real[i]);
+        if (!compare_scores(scores, real[i], path))
+            printf("skipped: %s is not in the cache (./dev model %s)\n", real[i], real[i]);
+    }
+    json_object_put(scores);
 }
 
 int main(void)
@@ -195,7 +230,7 @@ int main(void)
         cmocka_unit_test(exact_arithmetic_gives_the_reference_logits),
         cmocka_unit_test(rounded_activations_stay_near_both_references),
         cmocka_unit_test(every_instruction_set_agrees),
-        cmocka_unit_test(perplexity_is_the_references),
+        cmocka_unit_test(scores_are_the_references),
     };
     return cmocka_run_group_tests(tests, load_golden, free_golden);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "prompt/fit.h"
 
 enum { GRID_LINES = 32, GRID_BYTES = 1024, MAX_HEADER_TOKENS = 64, MARKERS = 6 };
 // A token of source code is seldom longer on average; the first guess at a window's size.
@@ -78,12 +79,23 @@ static int *prefix_tokens(const Builder *b, const TextSnap *text, size_t end, in
     }
 }
 
+// Where the suffix begins. Closers after the cursor are left out: an editor puts them there while
+// one types, and the whole suffix would have to be read again for each. The model writes them
+// itself, as well as before, and fit.c joins the two.
+static size_t suffix_start(const TextSnap *text, size_t byte_off)
+{
+    size_t line_end = text_line_end(text, text_point(text, byte_off).row);
+    Str rest = str_slice(text_str(text), byte_off, line_end);
+    return fit_only_closers(rest) ? line_end : byte_off;
+}
+
 // The longest run of whole lines after the cursor with at most max tokens (at least the rest of
 // the cursor's line, cut at max tokens).
-static int *suffix_tokens(const Builder *b, const TextSnap *text, size_t start, int max,
+static int *suffix_tokens(const Builder *b, const TextSnap *text, size_t byte_off, int max,
                           Str *window, int *n)
 {
     Str all = text_str(text);
+    size_t start = suffix_start(text, byte_off);
     size_t end = start + (size_t)max * BYTES_PER_TOKEN;
     if (end < all.len) end = text_line_start(text, text_point(text, end).row);
     if (end <= start) end = start + (size_t)max * BYTES_PER_TOKEN;

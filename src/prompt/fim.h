@@ -17,7 +17,7 @@ typedef struct FimPrompt {
     int n_ids;
     Str forced; // bytes taken back from the prompt's end; the answer must start with them
     Str prefix; // document text before the cursor that the model sees (slice of the snapshot)
-    Str suffix; // likewise after the cursor (of the cut: from the line's end on where frozen)
+    Str suffix; // likewise after the cursor; after its line where only closing brackets are left
     int n_prefix_tokens, n_suffix_tokens;
 } FimPrompt;
 

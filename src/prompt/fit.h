@@ -1,4 +1,4 @@
-// Fits a generated line to what stands after the cursor on its line: for ending.c only.
+// Fits a generated line to what stands after the cursor on its line: for ending.c and fim.c.
 #pragma once
 
 #include <stdbool.h>

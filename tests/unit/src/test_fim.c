@@ -2,6 +2,7 @@
 #include "unit/unit.h"
 
 #include "prompt/fim.h"
+#include "prompt/fit.h"
 #include "unit/word_engine.h"
 
 enum { MAX_TOKENS = 1024 };
@@ -126,7 +127,10 @@ static void prompts_hold_the_text_around_the_cursor(void **state)
             int suf = find_id(&p, WORD_SUF), mid = find_id(&p, WORD_MID);
             int suf_end = orders[k] == FIM_SUFFIX_FIRST ? mid : suf + 1 + p.n_suffix_tokens;
             Str suffix = text_of(engine, &p, suf + 1, suf_end, arena);
-            assert_str(suffix, str_slice(all, at, at + suffix.len));
+            size_t line_end = text_line_end(text, text_point(text, at).row);
+            bool closers = fit_only_closers(str_slice(all, at, line_end));
+            size_t start = closers ? line_end : at;
+            assert_str(suffix, str_slice(all, start, start + suffix.len));
             assert_true(suffix.len > 0 || at == all.len);
             assert_str(p.prefix, str_slice(all, at - p.prefix.len, at));
             Str after = text_of(engine, &p, mid + 1, p.n_ids, arena);
@@ -194,6 +198,25 @@ static void typing_keeps_a_prefix_first_prompt(void **state)
     typing_keeps_the_prompt(FIM_PREFIX_FIRST);
 }
 
+// An editor closes brackets after the cursor: that changes nothing of what stands before them in
+// the prompt.
+static void closers_after_the_cursor_do_not_move_the_suffix(void **state)
+{
+    (void)state;
+    Engine *engine = word_engine_new(FIM_SUFFIX_FIRST);
+    Arena *arena = arena_new();
+    TextSnap *open = make_text(STR("int a;\nf\nint b;\n"));
+    TextSnap *closed = make_text(STR("int a;\nf(\"\");\nint b;\n"));
+    FimPrompt before = render(engine, open, 8, arena), after = render(engine, closed, 10, arena);
+    assert_str(before.suffix, STR("\nint b;\n"));
+    assert_str(after.suffix, STR("\nint b;\n"));
+    assert_in_range(after.n_ids - shared_ids(&before, &after), 0, 2);
+    text_release(open);
+    text_release(closed);
+    arena_free(arena);
+    free(engine);
+}
+
 static void nothing_typed_heals_nothing(void **state)
 {
     (void)state;
@@ -219,7 +242,7 @@ static void long_lines_and_odd_bytes_stay_within_the_limit(void **state)
 {
     (void)state;
     static const FimOrder orders[] = {FIM_SUFFIX_FIRST, FIM_PREFIX_FIRST};
-    static const char *const pieces[] = {"+", "\n", "\xff", "\r\n", "\t"};
+    static const char *const pieces[] = {"+", "\n", "\xff", "\r\n", "\tx"};
     for (size_t k = 0; k < 2 * (sizeof pieces / sizeof *pieces); k++) {
         Engine *engine = word_engine_new(orders[k % 2]);
         StrBuf buf = {0};
@@ -269,6 +292,7 @@ int main(void)
         cmocka_unit_test(prompts_hold_the_text_around_the_cursor),
         cmocka_unit_test(typing_keeps_a_suffix_first_prompt),
         cmocka_unit_test(typing_keeps_a_prefix_first_prompt),
+        cmocka_unit_test(closers_after_the_cursor_do_not_move_the_suffix),
         cmocka_unit_test(nothing_typed_heals_nothing),
         cmocka_unit_test(long_lines_and_odd_bytes_stay_within_the_limit),
         cmocka_unit_test(wrong_requests_are_refused),

@@ -7,7 +7,8 @@ if [ -x "$prefix/nvim" ] && "$prefix/nvim" --version >/dev/null 2>&1; then echo 
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 
 # The mirror is the one that this machine's apt uses; only the suite differs.
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -1)
+# Of its repositories the main one counts: its code name is a plain word (not bookworm-security).
+mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' | awk '$1 ~ /^[a-z]+$/ { print $2; exit }')
 [ -n "$mirror" ] || { echo "get_neovim: apt knows no mirror" >&2; exit 1; }
 mkdir -p "$work/lists/partial" "$work/archives/partial" "$prefix/root"
 touch "$work/status"
@@ -16,7 +17,8 @@ fetch() { # SUITE: downloads neovim with everything it needs, and nothing that i
   local o=(-o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
     -o Dir::State="$work" -o Dir::State::lists="$work/lists" -o Dir::State::status="$work/status"
     -o Dir::Cache="$work" -o Dir::Cache::archives="$work/archives" -o APT::Sandbox::User=root
-    -o APT::Install-Recommends=false -o Debug::NoLocking=true)
+    -o APT::Install-Recommends=false -o Debug::NoLocking=true
+    -o Acquire::Check-Valid-Until=false) # an old mirror serves a test tool as well
   apt-get "${o[@]}" update -qq >&2 && apt-get "${o[@]}" install -y -qq --download-only neovim >&2
 }
 fetch forky || fetch sid

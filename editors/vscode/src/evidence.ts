@@ -1,0 +1,24 @@
+// What the server says about an edit travels in its change annotations. VS Code shows them only in
+// the refactor preview, which it opens by itself for an edit that needs confirmation (an unverified
+// one). For verified edits the evidence is shown in the status bar and kept in the log.
+import { window } from 'vscode'
+import type { ChangeAnnotation, WorkspaceEdit } from 'vscode-languageclient'
+
+const SHOWN_MS = 10_000
+
+// One line for each annotation; the details (a command, an output) only where there is room.
+export function evidenceLines(edit: WorkspaceEdit | undefined, withDetails = false): string[] {
+  const annotations: Record<string, ChangeAnnotation> = edit?.changeAnnotations ?? {}
+  return Object.values(annotations).map((one) => {
+    const verdict = one.needsConfirmation ? 'not verified' : 'verified'
+    return [verdict, one.label, withDetails ? one.description : ''].filter(Boolean).join(' · ')
+  })
+}
+
+export function logEvidence(edit: WorkspaceEdit | undefined, log: (line: string) => void): void {
+  for (const line of evidenceLines(edit, true)) log(line)
+}
+
+export function showEvidence(edit: WorkspaceEdit | undefined): void {
+  for (const line of evidenceLines(edit)) window.setStatusBarMessage(`$(beaker) ${line}`, SHOWN_MS)
+}

@@ -1,0 +1,269 @@
+// VS Code as its user sees it: the .vsix is installed, a C project opened, keys are typed, and what
+// stands on the screen is read back. usage: node screen.mjs VSIX PROJECT
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { codeServer, makeProfile, newRunner, OUT, sleep, startBrowser, startServer, until } from './workbench.mjs'
+
+const [vsix, source] = process.argv.slice(2)
+const work = mkdtempSync(join(tmpdir(), 'r1ls-screen-'))
+const { user, project, extensions } = makeProfile(work, source, {
+  // The folder is not trusted at first, and no dialog stands in the way.
+  'security.workspace.trust.startupPrompt': 'never',
+  'security.workspace.trust.banner': 'never',
+})
+const common = ['--user-data-dir', user, '--extensions-dir', extensions]
+const env = { XDG_STATE_HOME: join(work, 'state'), XDG_CACHE_HOME: join(work, 'cache') }
+const assert = (truth, text) => {
+  if (!truth) throw new Error(text)
+}
+const onDisk = (name) => readFileSync(join(project, name), 'utf8')
+
+const started = Date.now()
+execFileSync(process.execPath, [codeServer, ...common, '--install-extension', vsix], { stdio: 'pipe', env: { ...process.env, ...env } })
+console.log(`ok: the .vsix is installed (${((Date.now() - started) / 1000).toFixed(1)} s)`)
+const server = await startServer(
+  codeServer,
+  (port) => ['--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, ...common, '--disable-telemetry', '--disable-update-check', project],
+  'code-server.log',
+  env,
+)
+const { browser, page } = await startBrowser()
+const step = newRunner(page, 'screen')
+const keys = page.keyboard
+const press = async (...names) => {
+  for (const name of names) await keys.press(name)
+}
+
+async function command(title) {
+  await press('F1')
+  await page.locator('.quick-input-widget input').first().waitFor({ state: 'visible' })
+  await keys.insertText(title)
+  await page.locator('.quick-input-list .monaco-list-row').first().waitFor()
+  await sleep(200)
+  await press('Enter')
+}
+
+async function open(name) {
+  await press('Control+p')
+  await page.locator('.quick-input-widget input').first().waitFor({ state: 'visible' })
+  await keys.insertText(name)
+  await page.locator('.quick-input-list .monaco-list-row', { hasText: name.split('/').pop() }).first().waitFor()
+  await sleep(200)
+  await press('Enter')
+  await page.locator('.tab.active', { hasText: name.split('/').pop() }).waitFor()
+  await page.locator('.monaco-editor .view-lines').first().waitFor()
+}
+
+async function goTo(line, column = 1) {
+  await press('Control+g')
+  await page.locator('.quick-input-widget input').first().waitFor({ state: 'visible' })
+  await keys.insertText(`${line}:${column}`)
+  await sleep(150)
+  await press('Enter')
+  await sleep(150)
+}
+
+const lineOf = (name, pattern) => onDisk(name).split('\n').findIndex((line) => line.includes(pattern)) + 1
+const save = async (name, wanted) => {
+  await press('Control+s')
+  return until(`${name} is saved as expected`, () => {
+    const text = onDisk(name)
+    return wanted(text) && (text || ' ')
+  }, 15_000)
+}
+
+const ghostText = () =>
+  page.evaluate(() => {
+    const spans = [...document.querySelectorAll('.view-lines [class*="ghost-text"], .ghost-text')]
+    return [...new Set(spans)].map((span) => span.textContent.replaceAll('\u00a0', ' ')).join('')
+  })
+
+// The r1ls process below the workbench: the one that runs the installed extension's executable.
+function serverPid() {
+  const found = readdirSync('/proc').filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/exe`).startsWith(extensions)
+    } catch {
+      return false
+    }
+  })
+  return found.length ? Number(found[0]) : 0
+}
+
+const BODY = /body/i
+const SLOW_HEADER = '#if __INCLUDE_LEVEL__ < 24\n#include "slow.h"\n#include "slow.h"\n#endif\n'
+
+async function chooseAction(pattern) {
+  await press('Control+.')
+  const list = page.locator('.action-widget:has(.monaco-list-row)').first()
+  await list.waitFor()
+  const row = list.locator('.monaco-list-row', { hasText: pattern })
+  await row.first().waitFor()
+  const titles = await list.locator('.monaco-list-row').allInnerTexts()
+  return { row: row.first(), titles: titles.map((title) => title.trim()).filter(Boolean) }
+}
+
+let failed = false
+try {
+  await step('workbench', async () => {
+    await page.goto(`http://127.0.0.1:${server.port}/?folder=${project}`)
+    await page.locator('.monaco-workbench').waitFor()
+    await page.locator('.explorer-folders-view .monaco-list-row').first().waitFor()
+  })
+  await step('status item tells the model', async () => {
+    await open('src/table.c')
+    const item = page.locator('.statusbar-item', { hasText: 'r1ls:' })
+    await until('the model is ready', async () => !/starting|failed/.test((await item.innerText()) || 'starting'))
+    return (await item.innerText()).trim()
+  })
+  await step('squiggle', async () => {
+    await open('src/broken.c')
+    await page.locator('.squiggly-error').first().waitFor()
+    return `${await page.locator('.squiggly-error').count()} marked places`
+  })
+  await step('completion list', async () => {
+    await open('src/table.c')
+    await goTo(lineOf('src/table.c', 'table_find(t, key)'), 1)
+    await press('End', 'Enter')
+    await keys.type('table_fi', { delay: 30 })
+    await press('Escape', 'Control+Space')
+    const row = page.locator('.suggest-widget .monaco-list-row', { hasText: 'table_find' })
+    await row.first().waitFor()
+    return (await row.first().innerText()).trim()
+  })
+  await step('completion accepted', async () => {
+    await press('Enter')
+    await save('src/table.c', (text) => text.includes("\n    table_find\n"))
+    await press('Control+Shift+k')
+    await save('src/table.c', (text) => !text.includes("\n    table_find\n"))
+  })
+  let shown = ''
+  await step('ghost text', async () => {
+    await goTo(lineOf('src/table.c', 'struct entry *next = e->next;'), 1)
+    await press('End', 'Control+Shift+ArrowLeft')
+    await press('Home', 'Shift+End', 'Delete')
+    await keys.type('struct entry *next =', { delay: 40 })
+    await keys.type(' ')
+    shown = await until('grey text', async () => (await ghostText()).trim() && ghostText())
+    return JSON.stringify(shown)
+  })
+  await step('typed through', async () => {
+    await keys.type(shown[0])
+    await until('the rest stays', async () => (await ghostText()) === shown.slice(1))
+    return JSON.stringify(shown.slice(1))
+  })
+  await step('accepted with Tab', async () => {
+    await press('Tab')
+    await until('no grey text of it is left', async () => (await ghostText()) !== shown.slice(1), 10_000)
+    await press('Escape')
+    await save('src/table.c', (text) => text.includes(`struct entry *next = ${shown}`))
+    // The file goes on as it was: the next steps compile it.
+    await press('Home', 'Shift+End')
+    await keys.insertText('struct entry *next = e->next;')
+    await press('Escape')
+    await save('src/table.c', (text) => text.includes('struct entry *next = e->next;\n'))
+  })
+  const before = onDisk('src/table.c')
+  await step('code action list', async () => {
+    await goTo(lineOf('src/table.c', 'size_t table_longest_chain('), 10)
+    const { titles } = await chooseAction(BODY)
+    return titles.join(' | ')
+  })
+  const isChanged = async () => (await page.locator('.tab.dirty', { hasText: 'table.c' }).count()) > 0
+  const undoOnce = async () => {
+    await press('Control+1', 'Control+z')
+    await save('src/table.c', (text) => text === before)
+  }
+  await step('an unverified edit is shown as a diff first', async () => {
+    await page.locator('.action-widget .monaco-list-row', { hasText: BODY }).first().click()
+    await page.locator('.tab.active', { hasText: 'not verified' }).waitFor({ timeout: 120_000 })
+    await page.locator('.notification-toast', { hasText: 'not verified' }).waitFor()
+    await page.locator('.monaco-diff-editor .line-insert').first().waitFor()
+    assert(onDisk('src/table.c') === before && !(await isChanged()), 'the text changed before it was confirmed')
+    return (await page.locator('.notification-toast-container').first().innerText()).replace(/\s+/g, ' ')
+  })
+  await step('and applied when confirmed', async () => {
+    await page.locator('.notification-toast .monaco-button', { hasText: 'Apply' }).click()
+    await until('the edit', isChanged)
+    await page.locator('.tab.active', { hasText: 'table.c' }).waitFor()
+    await save('src/table.c', (text) => text !== before)
+  })
+  await step('undone in one step', undoOnce)
+  await step('trust is passed to the server', async () => {
+    await command('r1ls: Trust This Folder')
+    await page.locator('.workspace-trust-editor .monaco-button', { hasText: /^Trust$/ }).first().click()
+    await page.locator('.workspace-trust-editor', { hasText: 'trusted' }).first().waitFor()
+    await press('Control+w')
+    await open('src/table.c')
+    const item = page.locator('.statusbar-item', { hasText: 'r1ls:' })
+    await until('the server says so', async () => {
+      await page.mouse.move(600, 400)
+      await item.hover()
+      await sleep(1500)
+      return (await page.locator('.workbench-hover', { hasText: 'Folder trusted' }).count()) > 0
+    })
+    await page.mouse.move(600, 400)
+  })
+  await step('a verified edit is applied at once', async () => {
+    await goTo(lineOf('src/table.c', 'size_t table_longest_chain('), 10)
+    const { row } = await chooseAction(BODY)
+    await row.click()
+    await until('an edit', isChanged, 120_000)
+    await save('src/table.c', (text) => text !== before)
+    const evidence = page.locator('.statusbar-item', { hasText: 'verified' })
+    const said = (await evidence.count()) ? (await evidence.first().innerText()).trim() : ''
+    assert(said.includes('verified'), 'the status bar does not show the evidence')
+    return said
+  })
+  await step('undone in one step again', undoOnce)
+  await step('prepare a long action', async () => {
+    // A header that includes itself over and over keeps the compiler busy until it is stopped.
+    writeFileSync(join(project, 'include/slow.h'), SLOW_HEADER)
+    await goTo(1, 1)
+    await keys.insertText('#include "slow.h"\n')
+    await press('Escape')
+    await save('src/table.c', (text) => text.startsWith('#include "slow.h"\n'))
+  })
+  await step('long action shows its progress', async () => {
+    await goTo(lineOf('src/table.c', 'size_t table_longest_chain('), 10)
+    const { row } = await chooseAction(BODY)
+    await row.click()
+    const toast = page.locator('.notification-toast', { hasText: 'r1ls' })
+    await toast.locator('.monaco-button', { hasText: /cancel/i }).waitFor()
+    return (await toast.first().innerText()).replace(/\s+/g, ' ')
+  })
+  await step('and can be cancelled', async () => {
+    const text = onDisk('src/table.c')
+    const cancel = page.locator('.notification-toast .monaco-button', { hasText: /cancel/i })
+    await cancel.first().click()
+    await until('the notification goes', async () => (await cancel.count()) === 0, 20_000)
+    await sleep(1500)
+    assert(!(await isChanged()) && onDisk('src/table.c') === text, 'the text changed although the action was cancelled')
+    assert((await page.locator('.tab', { hasText: 'not verified' }).count()) === 0, 'an edit was offered although the action was cancelled')
+  })
+  await step('a crash loses no text', async () => {
+    await goTo(1, 1)
+    await press('Shift+End', 'Delete')
+    await keys.type('// typed before the crash', { delay: 10 })
+    const old = serverPid()
+    assert(old, 'the installed server does not run')
+    process.kill(old, 'SIGKILL')
+    await keys.type(' and after it', { delay: 10 })
+    const fresh = await until('another server', () => serverPid() !== old && serverPid())
+    await press('Escape')
+    await save('src/table.c', (text) => text.startsWith('// typed before the crash and after it\n'))
+    await open('src/broken.c')
+    await page.locator('.squiggly-error').first().waitFor()
+    return `process ${old}, then ${fresh}`
+  })
+} catch {
+  failed = true
+} finally {
+  await browser.close().catch(() => {})
+  await server.stop().catch(() => {})
+  rmSync(work, { recursive: true, force: true, maxRetries: 3 })
+}
+console.log(`${failed ? 'FAILED' : 'ok'}: VS Code on the screen, ${((Date.now() - started) / 1000).toFixed(0)} s`)
+process.exit(failed ? 1 : 0)

@@ -57,6 +57,7 @@ struct Request {
     void *data;
     ProgressState progress;
     RpcId progress_token;
+    const char *progress_title; // constant text
     int progress_pct;
     char note[160]; // for the log line
 };

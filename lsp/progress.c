@@ -16,7 +16,7 @@ static void send_begin(Request *request)
 {
     Json *value = json_object_new_object();
     types_put_text(value, "kind", "begin");
-    types_put_text(value, "title", "r1ls: writing the body");
+    types_put_text(value, "title", request->progress_title);
     types_put_bool(value, "cancellable", true);
     types_put_int(value, "percentage", 0);
     send_value(request, value);
@@ -34,9 +34,10 @@ static void on_created(Connection *conn, uint64_t serial, Json *result, Json *fa
         send_begin(request);
 }
 
-void progress_begin(Request *request, Json *params)
+void progress_begin(Request *request, Json *params, const char *title)
 {
     Connection *conn = request->conn;
+    request->progress_title = title;
     if (rpc_id_read(types_get(params, "workDoneToken"), &request->progress_token)) {
         send_begin(request);
         return;

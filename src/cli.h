@@ -133,6 +133,7 @@ bool cli_measure(Engine *engine, int n_prefill, int n_decode, CliSpeed *out, Err
 int cli_complete(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_generate(int argc, char **argv);
+int cli_debug(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_model(int argc, char **argv);
 int cli_engine(int argc, char **argv);

@@ -23,8 +23,13 @@
     X(multi_line, BOOL, "multiLine", 1, 0, 1, "suggestions may have several lines")                \
     X(gate, NUM, "gate", -1, -1, 1, "show only above this mean probability; -1: the model's own")  \
     X(budget_ms, NUM, "budgetMs", 2500, 0, 600000, "time limit of one suggestion; 0: none")        \
-    X(candidates, INT, "candidates", 8, 1, 64, "candidates of one generate action")                \
-    X(generate_budget_ms, NUM, "generateBudgetMs", 60000, 0, 3600000, "time limit of an action")   \
+    X(candidates, INT, "candidates", 8, 1, 64, "samples of one round of an action")                \
+    X(rounds, INT, "rounds", 3, 1, 32, "rounds of an action; later ones know what failed")         \
+    X(answer_tokens, INT, "answerTokens", 512, 16, 32768, "tokens of one answer of an action")     \
+    X(thinking_tokens, INT, "thinkingTokens", 2048, 0, 131072, "tokens of thought of an answer")   \
+    X(proposers, TEXT, "proposers", "all", 0, 0, "of an action: sample, mutant, refill or all")    \
+    X(test_command, TEXT, "testCommand", "", 0, 0, "runs the tests, in a copy of a trusted root")  \
+    X(generate_budget_ms, NUM, "generateBudgetMs", 120000, 0, 3600000, "time limit of an action")  \
     X(position_encoding, TEXT, "positionEncoding", "", 0, 0, "force utf-8, utf-16 or utf-32")      \
     X(index_files, INT, "indexFiles", 5000, 0, 1000000, "workspace files scanned for symbols")     \
     X(log_level, TEXT, "logLevel", "warn", 0, 0, "error, warn, info or debug")

@@ -5,7 +5,7 @@
 //   loop thread --jobs_submit--> interactive, background --engine thread--> ended --uv_async-->
 //   loop
 //
-// A running body polls `poll_background` between two tokens, and that runs waiting completions on
+// A running loop polls `poll_background` between two tokens, and that runs waiting completions on
 // their own sessions: so interactive work never waits for a background job.
 #include "jobs.h"
 
@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { N_INTERACTIVE_SLOTS = 2, BODY_SLOT = N_INTERACTIVE_SLOTS, N_SLOTS };
+enum { N_INTERACTIVE_SLOTS = 2, LOOP_SLOT = N_INTERACTIVE_SLOTS, N_SLOTS };
 static const size_t STACK_BYTES = (size_t)8 << 20;
 
 typedef struct Queue {
@@ -101,9 +101,9 @@ void job_free(Job *job)
 {
     if (!job) return;
     text_release(job->complete.text);
-    text_release(job->body.text);
+    text_release(job->loop.text);
     if (job->complete.syntax) syntax_release(job->complete.syntax);
-    if (job->body.syntax) syntax_release(job->body.syntax);
+    if (job->loop.syntax) syntax_release(job->loop.syntax);
     arena_free(job->arena);
     free(job);
 }
@@ -202,7 +202,7 @@ static bool poll_interactive(void *user)
 // The slot that served this path last, else the one that rested longest.
 static Slot *choose_slot(Jobs *jobs, const Job *job)
 {
-    if (job->kind == JOB_BODY) return &jobs->slots[BODY_SLOT];
+    if (job->kind == JOB_LOOP) return &jobs->slots[LOOP_SLOT];
     unsigned long long hash = str_hash(job->complete.path, 0);
     Slot *oldest = &jobs->slots[0];
     for (int i = 0; i < N_INTERACTIVE_SLOTS; i++) {
@@ -236,8 +236,8 @@ static bool run_kind(Run *run, Error *err)
                             &job->complete_result, err);
     }
     EngineCancel cancel = {poll_background, run};
-    return body_run(jobs->engine, session, &job->body, cancel, tell_progress, run, job->arena,
-                    &job->body_result, err);
+    return loop_run(jobs->engine, session, &job->loop, cancel, tell_progress, run, job->arena,
+                    &job->loop_result, err);
 }
 
 static void run_job(Jobs *jobs, Job *job)

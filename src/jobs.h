@@ -2,7 +2,7 @@
 //
 // The loop thread makes a Job, hands it over with its arena, and gets it back exactly once, ended
 // in DONE, FAILED or CANCELLED, by the callback on the loop thread. Interactive jobs (completions)
-// run before background ones (bodies), and interrupt them between two tokens.
+// run before background ones (the loop), and interrupt them between two tokens.
 #pragma once
 
 #include <stdatomic.h>
@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "complete.h"
-#include "generate.h"
+#include "loop/loop.h"
 
 struct uv_loop_s;
 
@@ -20,7 +20,7 @@ typedef struct Jobs Jobs;
 // Jobs that wait at most; see jobs_submit.
 enum { JOBS_MAX_QUEUED = 64 };
 
-typedef enum JobKind { JOB_COMPLETE, JOB_BODY } JobKind;
+typedef enum JobKind { JOB_COMPLETE, JOB_LOOP } JobKind;
 typedef enum JobEnd { JOB_DONE, JOB_FAILED, JOB_CANCELLED } JobEnd;
 
 // Owned by whoever has it: the maker, then Jobs, then the callback. text and syntax references in
@@ -29,9 +29,9 @@ typedef struct Job {
     JobKind kind;
     Arena *arena; // the request's strings and the result
     CompleteRequest complete;
-    BodyRequest body;
+    LoopRequest loop;
     CompleteResult complete_result;
-    BodyResult body_result;
+    LoopResult loop_result;
     JobEnd end;
     Error err;             // of FAILED
     atomic_bool cancelled; // set by job_cancel

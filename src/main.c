@@ -21,7 +21,8 @@ typedef struct Command {
 static const Command commands[] = {
     {"complete", cli_complete, "complete the text at FILE:LINE:COL"},
     {"check", cli_check, "report syntax errors of files and folders"},
-    {"generate", cli_generate, "write the body of the function at FILE:LINE"},
+    {"generate", cli_generate, "write the body of the function at FILE:LINE, or other code there"},
+    {"debug", cli_debug, "repair the function at FILE:LINE"},
     {"doctor", cli_doctor, "tell what this machine can do and what is configured"},
     {"model", cli_model, "info M: what a model file is"},
     {"engine", cli_engine, "tokenize, generate, score, bench: the engine alone"},

@@ -1,80 +1,196 @@
 // Code actions: listed from the syntax tree alone; the model works only when one is chosen, by
 // codeAction/resolve or, for clients without it, by a command.
+#include <stdio.h>
 #include <string.h>
 
+#include "features/act.h"
 #include "features/features.h"
-#include "features/write_body.h"
 #include "parsing.h"
+#include "server_private.h"
 
-static const char KIND[] = "refactor.rewrite.r1ls";
-static const char TITLE[] = "Write this function's body";
-static const char COMMAND[] = "r1ls.writeBody";
-enum { TAG_LLM_GENERATED = 1 };
+static const char REWRITE[] = "refactor.rewrite.r1ls", QUICK_FIX[] = "quickfix";
+static const char COMMAND[] = "r1ls.runTask";
+enum { TAG_LLM_GENERATED = 1, TITLE_BYTES = 60, MAX_DIAGNOSTICS = 5 };
 
 // --- listing
 
+// What the listing needs, in the request's arena. The client's context is kept as JSON text,
+// because the parsed message ends with the handler.
+typedef struct Listing {
+    LspRange range;
+    const char *context;
+} Listing;
+
+typedef struct List {
+    Request *request;
+    Json *only, *actions; // only is borrowed
+    ByteRange selection;
+    bool chat, tests;
+} List;
+
 // A wanted kind stands for itself and for all below it.
-static bool is_wanted_kind(Json *only)
+static bool is_wanted_kind(Json *only, const char *kind)
 {
     if (!json_object_is_type(only, json_type_array) || json_object_array_length(only) == 0)
         return true;
     for (size_t i = 0; i < json_object_array_length(only); i++) {
-        Str kind = types_str(json_object_array_get_idx(only, i), "");
-        if (str_starts(str_from(KIND), kind) &&
-            (kind.len == 0 || KIND[kind.len] == '\0' || KIND[kind.len] == '.'))
+        Str wanted = types_str(json_object_array_get_idx(only, i), "");
+        if (str_starts(str_from(kind), wanted) &&
+            (wanted.len == 0 || kind[wanted.len] == '\0' || kind[wanted.len] == '.'))
             return true;
     }
     return false;
 }
 
-// Where the body is to be written: what comes back by resolve or as the command's argument.
-static Json *new_target(const Request *request, LspPosition position)
+// What comes back by resolve or as the command's argument.
+static Json *new_target(const List *list, TaskKind kind, Str message)
 {
+    const Request *request = list->request;
     Json *target = json_object_new_object();
     types_put_text(target, "uri", request->doc->uri);
     types_put_int(target, "version", request->version);
-    types_put(target, "position", types_new_position(position));
+    types_put_text(target, "task", task_word(kind));
+    types_put(target, "range",
+              types_new_range(position_from_range(request->doc->text, list->selection,
+                                                  request->conn->encoding)));
+    if (message.len)
+        types_put_str(target, kind == TASK_CONVERT ? "instruction" : "message", message);
     return target;
 }
 
-static Json *new_command(Json *target)
+static Json *new_command(Str title, Json *target)
 {
     Json *command = json_object_new_object();
-    types_put_text(command, "title", TITLE);
+    types_put_str(command, "title", title);
     types_put_text(command, "command", COMMAND);
     json_object_array_add(types_put_array(command, "arguments"), target);
     return command;
 }
 
-static Json *new_action(const ClientCaps *caps, Json *target)
+static void put_action(List *list, TaskKind kind, Str title, Str message, Json *diagnostic)
 {
-    if (!caps->code_action_literals) return new_command(target);
+    const ClientCaps *caps = &list->request->conn->caps;
+    const char *code_kind = diagnostic ? QUICK_FIX : REWRITE;
+    if (!is_wanted_kind(list->only, code_kind)) return;
+    Json *target = new_target(list, kind, message);
+    if (!caps->code_action_literals) {
+        json_object_array_add(list->actions, new_command(title, target));
+        return;
+    }
     Json *action = json_object_new_object();
-    types_put_text(action, "title", TITLE);
-    types_put_text(action, "kind", KIND);
+    types_put_str(action, "title", title);
+    types_put_text(action, "kind", code_kind);
+    if (diagnostic)
+        json_object_array_add(types_put_array(action, "diagnostics"), json_object_get(diagnostic));
     if (caps->llm_tag)
         json_object_array_add(types_put_array(action, "tags"),
                               json_object_new_int(TAG_LLM_GENERATED));
-    if (caps->code_action_resolve)
+    // An explanation has no edit that resolve could give back.
+    if (caps->code_action_resolve && kind != TASK_EXPLAIN)
         types_put(action, "data", target);
     else
-        types_put(action, "command", new_command(target));
-    return action;
+        types_put(action, "command", new_command(title, target));
+    json_object_array_add(list->actions, action);
+}
+
+static bool is_found(const List *list, TaskKind kind, Task *task)
+{
+    return task_find(list->request->doc->syntax, kind, list->selection, task);
+}
+
+static Str shorten(const List *list, const char *lead, Str text)
+{
+    text = str_trim(str_slice(text, 0, str_find(text, STR("\n"), 0)));
+    size_t n = text.len;
+    for (n = n < TITLE_BYTES ? n : TITLE_BYTES;
+         n < text.len && ((unsigned char)text.ptr[n] & 0xC0) == 0x80;)
+        n--; // no character is cut in two
+    return arena_printf(list->request->arena, "%s%.*s%s", lead, (int)n, text.ptr ? text.ptr : "",
+                        n < text.len ? "..." : "");
+}
+
+static void put_diagnostics(List *list, Json *diagnostics)
+{
+    const Request *request = list->request;
+    Task task;
+    size_t n = json_object_is_type(diagnostics, json_type_array)
+                   ? json_object_array_length(diagnostics)
+                   : 0;
+    for (size_t i = 0; i < n && i < MAX_DIAGNOSTICS; i++) {
+        Json *diagnostic = json_object_array_get_idx(diagnostics, i);
+        Str said = types_str(diagnostic, "message");
+        LspRange range;
+        if (said.len == 0 || !types_read_range(types_get(diagnostic, "range"), &range)) continue;
+        Str message =
+            arena_printf(request->arena, "line %u: %.*s", range.start.line + 1, STR_FMT(said));
+        if (is_found(list, TASK_FIX, &task))
+            put_action(list, TASK_FIX, shorten(list, "Fix: ", said), message, diagnostic);
+        if (list->chat && is_found(list, TASK_EXPLAIN, &task))
+            put_action(list, TASK_EXPLAIN, shorten(list, "Explain: ", said), message, diagnostic);
+    }
+}
+
+// The first line of a selection tells what to do with it where it is a comment.
+static Str find_instruction(const List *list)
+{
+    const Document *doc = list->request->doc;
+    const char *mark = syntax_language(doc->syntax)->line_comment;
+    Str line = str_trim(str_slice(text_str(doc->text), list->selection.start, list->selection.end));
+    line = str_trim(str_slice(line, 0, str_find(line, STR("\n"), 0)));
+    if (!mark || !str_starts(line, str_from(mark))) return STR("");
+    return str_trim(str_slice(line, strlen(mark), line.len));
+}
+
+// Cheapest to check first; what needs a model that answers questions only where there is one.
+static void put_tasks(List *list)
+{
+    static const TaskKind asked[] = {TASK_CODE, TASK_COMMENT};
+    Request *request = list->request;
+    const Str none = STR("");
+    Task task;
+    if (is_found(list, TASK_BODY, &task))
+        put_action(list, TASK_BODY, str_from(task_title(TASK_BODY)), none, NULL);
+    if (list->tests && is_found(list, TASK_FIX, &task))
+        put_action(list, TASK_FIX, STR("Fix this function so that the tests pass"), none, NULL);
+    for (size_t i = 0; list->chat && i < sizeof asked / sizeof *asked; i++)
+        if (is_found(list, asked[i], &task))
+            put_action(list, asked[i], str_from(task_title(asked[i])), none, NULL);
+    if (list->chat && is_found(list, TASK_FUNCTION, &task) &&
+        !symbol_index_find(request->conn->symbols, task.name, none))
+        put_action(list, TASK_FUNCTION, shorten(list, "Write the missing function ", task.name),
+                   none, NULL);
+    Str instruction = list->chat ? find_instruction(list) : none;
+    if (instruction.len && is_found(list, TASK_CONVERT, &task))
+        put_action(list, TASK_CONVERT, shorten(list, "Rewrite: ", instruction), instruction, NULL);
 }
 
 static void answer_list(Request *request)
 {
     const Connection *conn = request->conn;
-    const LspPosition *position = request->data;
+    const Listing *listing = request->data;
     const Document *doc = request->doc;
-    BodyTarget target;
-    Json *list = json_object_new_array();
-    size_t byte_off = position_to_offset(doc->text, *position, conn->encoding);
-    if (doc->syntax && body_find_target(doc->syntax, byte_off, &target)) {
-        LspPosition place = position_from_offset(doc->text, byte_off, conn->encoding);
-        json_object_array_add(list, new_action(&conn->caps, new_target(request, place)));
+    Jobs *jobs = server_jobs(conn->server);
+    const EngineInfo *info = jobs ? jobs_engine_info(jobs) : NULL;
+    Json *context = json_tokener_parse(listing->context);
+    List list = {.request = request,
+                 .only = types_get(context, "only"),
+                 .actions = json_object_new_array(),
+                 .selection = {position_to_offset(doc->text, listing->range.start, conn->encoding),
+                               position_to_offset(doc->text, listing->range.end, conn->encoding)},
+                 .chat = info && info->chat,
+                 .tests = conn->config.trusted && conn->config.test_command[0]};
+    if (doc->syntax && list.selection.start <= list.selection.end) {
+        put_diagnostics(&list, types_get(context, "diagnostics"));
+        put_tasks(&list);
     }
-    request_reply(request, list);
+    json_object_put(context);
+    request_reply(request, list.actions);
+}
+
+static char *keep_json(Request *request, Json *value)
+{
+    const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+    return (char *)arena_str(request->arena, str_from(text)).ptr;
 }
 
 bool code_action_list(Call *call, Error *err)
@@ -84,15 +200,14 @@ bool code_action_list(Call *call, Error *err)
     if (!sync_find_document(call, &doc, err)) return false;
     if (!types_read_range(types_get(call->params, "range"), &range))
         return error_set(err, ERROR_INVALID, "params without a range");
-    if (!doc || !call->conn->config.code_actions ||
-        !is_wanted_kind(types_get(call->params, "context.only"))) {
+    if (!doc || !call->conn->config.code_actions) {
         call->result = json_object_new_array();
         return true;
     }
     Request *request = call->request;
-    LspPosition *position = arena_alloc(request->arena, sizeof *position);
-    *position = range.start;
-    request->data = position;
+    Listing *listing = arena_alloc(request->arena, sizeof *listing);
+    *listing = (Listing){range, keep_json(request, types_get(call->params, "context"))};
+    request->data = listing;
     request->doc = doc;
     request->version = doc->version;
     call->later = true;
@@ -103,12 +218,17 @@ bool code_action_list(Call *call, Error *err)
 // --- doing
 
 // Starts the work on the target that came back; a document that has changed is told at once.
-static bool start(Call *call, Json *target, OnBody on_body, Error *err)
+static bool start(Call *call, Json *target, OnLoop on_loop, Error *err)
 {
     Request *request = call->request;
-    LspPosition position;
-    if (!types_read_position(types_get(target, "position"), &position))
-        return error_set(err, ERROR_INVALID, "no position to write a body at");
+    Str task = types_str(target, "task");
+    Act act = {.message = arena_str(request->arena, types_str(target, "message")),
+               .instruction = arena_str(request->arena, types_str(target, "instruction"))};
+    if (!types_read_range(types_get(target, "range"), &act.range))
+        return error_set(err, ERROR_INVALID, "no range to work on");
+    if (!task_by_word(task, &act.kind))
+        return error_set(err, ERROR_INVALID, "unknown task '%.*s'",
+                         (int)(task.len < 60 ? task.len : 60), task.ptr ? task.ptr : "");
     request->doc = documents_find(&call->conn->documents, types_str(target, "uri"));
     if (!request->doc) return error_set(err, ERROR_NOT_FOUND, "the document is not open");
     call->later = true;
@@ -118,7 +238,7 @@ static bool start(Call *call, Json *target, OnBody on_body, Error *err)
                      "the document changed since the action was listed");
         return true;
     }
-    write_body_start(request, call->params, position, on_body);
+    act_start(request, call->params, &act, on_loop);
     return true;
 }
 
@@ -128,14 +248,14 @@ static Json *read_action(const Request *request)
     return json_tokener_parse(request->data);
 }
 
-static void answer_resolve(Request *request, const BodyResult *body)
+static void answer_resolve(Request *request, const LoopResult *result)
 {
     Json *action = read_action(request);
-    if (body->found) {
-        types_put(action, "edit", write_body_new_edit(request, body));
+    if (result->found) {
+        types_put(action, "edit", act_new_edit(request, result));
     } else {
         // The action without an edit does nothing in every client; an error would be shown twice.
-        connection_show(request->conn, 2, write_body_message(request, body));
+        connection_show(request->conn, 2, act_message(request, result));
     }
     request_reply(request, action);
 }
@@ -144,8 +264,7 @@ bool code_action_resolve(Call *call, Error *err)
 {
     if (!json_object_is_type(call->params, json_type_object))
         return error_set(err, ERROR_INVALID, "resolve without an action");
-    Str text = str_from(json_object_to_json_string_ext(call->params, JSON_C_TO_STRING_PLAIN));
-    call->request->data = (char *)arena_str(call->request->arena, text).ptr;
+    call->request->data = keep_json(call->request, call->params);
     Json *target = types_get(call->params, "data");
     return start(call, target, answer_resolve, err);
 }
@@ -154,21 +273,26 @@ static void on_applied(Connection *conn, uint64_t serial, Json *result, Json *fa
 {
     Request *request = request_find(conn, serial);
     if (failure || !types_bool(result, "applied"))
-        connection_show(conn, 2, "The editor did not apply the body; the text may have changed.");
+        connection_show(conn, 2, "The editor did not apply the edit; the text may have changed.");
     if (request) request_reply(request, NULL);
 }
 
-static void answer_command(Request *request, const BodyResult *body)
+static void answer_command(Request *request, const LoopResult *result)
 {
     Connection *conn = request->conn;
-    if (!body->found) {
-        connection_show(conn, 2, write_body_message(request, body));
+    if (result->explanation.len) {
+        connection_show(conn, 3, arena_str(request->arena, result->explanation).ptr);
+        request_reply(request, NULL);
+        return;
+    }
+    if (!result->found) {
+        connection_show(conn, 2, act_message(request, result));
         request_reply(request, NULL);
         return;
     }
     Json *params = json_object_new_object();
-    types_put_text(params, "label", TITLE);
-    types_put(params, "edit", write_body_new_edit(request, body));
+    types_put_text(params, "label", "r1ls");
+    types_put(params, "edit", act_new_edit(request, result));
     connection_call(conn, "workspace/applyEdit", params, on_applied, request->serial);
 }
 

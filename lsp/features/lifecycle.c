@@ -86,8 +86,7 @@ static Json *new_capabilities(const Connection *conn)
                           types_new_str(STR("refactor.rewrite.r1ls")));
     types_put_bool(action, "resolveProvider", conn->caps.code_action_resolve);
     Json *command = types_put_object(caps, "executeCommandProvider");
-    json_object_array_add(types_put_array(command, "commands"),
-                          types_new_str(STR("r1ls.writeBody")));
+    json_object_array_add(types_put_array(command, "commands"), types_new_str(STR("r1ls.runTask")));
     types_put_bool(command, "workDoneProgress", true);
     if (!conn->caps.pull_diagnostics) return caps;
     Json *diagnostics = types_put_object(caps, "diagnosticProvider");

@@ -12,13 +12,13 @@ RULES = {
     "src/base": (("base/",), ()),
     "engine": (("base/", "engine/", "kernels/"), ("omp.h",)),
     "grammars": (("grammars/",), ("tree_sitter/",)),
-    "src": (("base/", "engine/engine.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/"),
+    "src": (("base/", "engine/engine.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "loop/"),
             ("tree_sitter/",)),
-    "lsp": (("base/", "workspace/", "index/", "features/", "grammars/languages.h"),
+    "lsp": (("base/", "workspace/", "index/", "loop/", "features/", "grammars/languages.h"),
             ("json-c/", "uv.h", "tree_sitter/")),
 }
 # Headers of another folder that are included by name alone.
-PUBLIC = {"src": {"engine.h"}, "lsp": {"config.h", "jobs.h", "complete.h", "generate.h"}}
+PUBLIC = {"src": {"engine.h"}, "lsp": {"config.h", "jobs.h", "complete.h"}}
 # Files that may see a library more than their folder.
 MORE_LIBRARIES = {
     "src/config.c": ("json-c/",),

@@ -236,7 +236,7 @@ def test_ghost_text_goes_before_a_body():
 def test_unknown_commands():
     client = Client()
     assert client.fail("workspace/executeCommand", {"command": "rm"}) == -32602
-    assert client.fail("workspace/executeCommand", {"command": "r1ls.writeBody", "arguments": [5]}) == -32602
+    assert client.fail("workspace/executeCommand", {"command": "r1ls.runTask", "arguments": [5]}) == -32602
     client.close()
 
 

@@ -88,8 +88,8 @@ bool complete_run(Engine *engine, Session *session, const CompleteRequest *reque
     return play(request->path, cancel, err);
 }
 
-bool body_run(Engine *engine, Session *session, const BodyRequest *request, EngineCancel cancel,
-              BodyProgress progress, void *user, Arena *arena, BodyResult *result, Error *err)
+bool loop_run(Engine *engine, Session *session, const LoopRequest *request, EngineCancel cancel,
+              LoopProgress progress, void *user, Arena *arena, LoopResult *result, Error *err)
 {
     (void)engine, (void)arena;
     for (int pct = 0; pct <= 100; pct += 10)
@@ -202,7 +202,7 @@ static Job *submit(Watch *w, JobKind kind, const char *path)
     if (kind == JOB_COMPLETE)
         job->complete = (CompleteRequest){.text = text, .path = copy};
     else
-        job->body = (BodyRequest){.text = text, .path = copy};
+        job->loop = (LoopRequest){.text = text, .path = copy};
     jobs_submit(w->jobs, job);
     return job;
 }
@@ -237,7 +237,7 @@ static void jobs_wait_while_the_model_loads(void **state)
     Watch w;
     atomic_store(&open_waits, true);
     watch_open(&w);
-    Job *body = submit(&w, JOB_BODY, "b.c");
+    Job *body = submit(&w, JOB_LOOP, "b.c");
     Job *complete = submit(&w, JOB_COMPLETE, "a.c");
     Job *cancelled = submit(&w, JOB_COMPLETE, "c.c");
     job_cancel(cancelled);
@@ -262,7 +262,7 @@ static void jobs_fail_when_the_model_fails(void **state)
     atomic_store(&open_fails, true);
     watch_open(&w);
     submit(&w, JOB_COMPLETE, "a.c");
-    submit(&w, JOB_BODY, "b.c");
+    submit(&w, JOB_LOOP, "b.c");
     wait_ended(&w, 2);
     wait_state(&w, ENGINE_FAILED);
     submit(&w, JOB_COMPLETE, "later.c");
@@ -293,7 +293,7 @@ static void completions_interrupt_a_body(void **state)
     (void)state;
     Watch w;
     watch_open(&w);
-    Job *body = submit(&w, JOB_BODY, "wait.c");
+    Job *body = submit(&w, JOB_LOOP, "wait.c");
     wait_running(1);
     Job *first = submit(&w, JOB_COMPLETE, "a.c");
     Job *second = submit(&w, JOB_COMPLETE, "a.c");
@@ -305,7 +305,7 @@ static void completions_interrupt_a_body(void **state)
     atomic_store(&n_release, 1);
     wait_ended(&w, 3);
     assert_int_equal(body->end, JOB_DONE);
-    assert_int_not_equal(body->body_result.prompt_tokens, first->complete_result.prompt_tokens);
+    assert_int_not_equal(body->loop_result.prompt_tokens, first->complete_result.prompt_tokens);
     assert_int_equal(w.last_pct, 100);
     assert_true(w.n_progress >= 1);
     watch_close(&w);
@@ -316,9 +316,9 @@ static void cancel_ends_running_and_waiting_jobs(void **state)
     (void)state;
     Watch w;
     watch_open(&w);
-    Job *running = submit(&w, JOB_BODY, "wait.c");
+    Job *running = submit(&w, JOB_LOOP, "wait.c");
     wait_running(1);
-    Job *waiting = submit(&w, JOB_BODY, "wait2.c");
+    Job *waiting = submit(&w, JOB_LOOP, "wait2.c");
     job_cancel(waiting);
     wait_ended(&w, 1); // while the other one still runs
     assert_ptr_equal(w.ended[0], waiting);
@@ -341,7 +341,7 @@ static void a_full_queue_drops_its_oldest_completion(void **state)
     watch_open(&w);
     Job *running = submit(&w, JOB_COMPLETE, "wait.c");
     wait_running(1);
-    Job *body = submit(&w, JOB_BODY, "b.c");
+    Job *body = submit(&w, JOB_LOOP, "b.c");
     Job *oldest = submit(&w, JOB_COMPLETE, "1.c");
     for (int i = 2; i < JOBS_MAX_QUEUED; i++)
         submit(&w, JOB_COMPLETE, "n.c");
@@ -381,10 +381,10 @@ static void close_returns_what_is_inside_first(void **state)
     (void)state;
     Watch w;
     watch_open(&w);
-    submit(&w, JOB_BODY, "wait.c");
+    submit(&w, JOB_LOOP, "wait.c");
     wait_running(1);
-    submit(&w, JOB_BODY, "b.c");
-    submit(&w, JOB_BODY, "c.c");
+    submit(&w, JOB_LOOP, "b.c");
+    submit(&w, JOB_LOOP, "c.c");
     watch_close(&w);
     assert_int_equal(w.n_ended, 3);
     assert_int_equal(atomic_load(&n_opened), atomic_load(&n_closed));
@@ -418,7 +418,7 @@ static void many_jobs_and_cancels_end_exactly_once(void **state)
     Watch w;
     watch_open(&w);
     for (int i = 0; i < 150; i++) {
-        Job *job = submit(&w, i % 5 ? JOB_COMPLETE : JOB_BODY, i % 3 ? "a.c" : "wait.c");
+        Job *job = submit(&w, i % 5 ? JOB_COMPLETE : JOB_LOOP, i % 3 ? "a.c" : "wait.c");
         if (i % 3 == 0 || i % 4 == 0) job_cancel(job);
         if (i % 7 == 0) uv_run(&w.loop, UV_RUN_NOWAIT);
     }

@@ -1,6 +1,6 @@
 // One job per request. The edit is computed against the text that the job read, so a document that
 // changed meanwhile gets none.
-#include "features/write_body.h"
+#include "features/act.h"
 
 #include <stdio.h>
 
@@ -9,16 +9,16 @@
 #include "server_private.h"
 
 // What a request needs between its stages; kept beside its data, which is the caller's.
-typedef struct Writing {
-    LspPosition position;
-    OnBody on_body;
+typedef struct Acting {
+    Act act;
+    OnLoop on_loop;
     void *data;
-} Writing;
+} Acting;
 
 static void on_job_ended(Request *request, Job *job)
 {
-    const Writing *writing = request->data;
-    const BodyResult *body = &job->body_result;
+    const Acting *acting = request->data;
+    const LoopResult *result = &job->loop_result;
     if (job->end == JOB_CANCELLED) {
         request_cancel(request, "the engine was asked to stop");
         return;
@@ -32,32 +32,36 @@ static void on_job_ended(Request *request, Job *job)
         return;
     }
     snprintf(request->note, sizeof request->note, "%.120s, %.0f ms",
-             body->summary.ptr ? body->summary.ptr : "", body->ms_total);
-    connection_log(request->conn, 3, "body: %.*s", STR_FMT(body->summary));
+             result->summary.ptr ? result->summary.ptr : "", result->ms_total);
+    connection_log(request->conn, 3, "%s: %.*s", task_word(acting->act.kind),
+                   STR_FMT(result->summary));
     progress_end(request, NULL);
-    request->data = writing->data;
-    writing->on_body(request, body);
+    request->data = acting->data;
+    acting->on_loop(request, result);
 }
 
-static Job *new_job(Request *request)
+static Job *new_job(Request *request, Error *err)
 {
-    const Writing *writing = request->data;
+    const Acting *acting = request->data;
     const Connection *conn = request->conn;
     const Document *doc = request->doc;
-    Job *job = job_new(JOB_BODY, request);
-    job->body = (BodyRequest){
+    Job *job = job_new(JOB_LOOP, request);
+    LspRange range = acting->act.range;
+    job->loop = (LoopRequest){
         .text = text_retain(doc->text),
         .syntax = syntax_retain(doc->syntax),
         .path = arena_str(job->arena, str_from(doc->name)),
         .file_path = arena_str(job->arena, str_from(doc->path)),
         .root = arena_str(job->arena, str_from(conn->root)),
-        .byte_off = position_to_offset(doc->text, writing->position, conn->encoding),
-        .trusted = conn->config.trusted,
-        .n_candidates = conn->config.candidates,
-        .max_prompt_tokens = conn->config.prompt_tokens,
-        .budget_ms = conn->config.generate_budget_ms,
+        .kind = acting->act.kind,
+        .selection = {position_to_offset(doc->text, range.start, conn->encoding),
+                      position_to_offset(doc->text, range.end, conn->encoding)},
+        .message = arena_str(job->arena, acting->act.message),
+        .instruction = arena_str(job->arena, acting->act.instruction),
     };
-    return job;
+    if (loop_configure(&conn->config, job->arena, &job->loop, err)) return job;
+    job_free(job);
+    return NULL;
 }
 
 static void submit(Request *request)
@@ -67,50 +71,56 @@ static void submit(Request *request)
                      "the document is in no language that r1ls parses");
         return;
     }
+    Error err = {0};
+    Job *job = new_job(request, &err);
+    if (!job) {
+        request_fail(request, RPC_REQUEST_FAILED, err.text);
+        return;
+    }
     request->revision = request->doc->revision;
-    request_start_job(request, new_job(request), on_job_ended);
+    request_start_job(request, job, on_job_ended);
 }
 
-void write_body_start(Request *request, Json *params, LspPosition position, OnBody on_body)
+void act_start(Request *request, Json *params, const Act *act, OnLoop on_loop)
 {
     Server *server = request->conn->server;
     if (!server_jobs(server)) {
         request_fail(request, RPC_REQUEST_FAILED, server_engine_error(server)->text);
         return;
     }
-    Writing *writing = arena_alloc(request->arena, sizeof *writing);
-    *writing = (Writing){position, on_body, request->data};
-    request->data = writing;
-    progress_begin(request, params);
+    Acting *acting = arena_alloc(request->arena, sizeof *acting);
+    *acting = (Acting){*act, on_loop, request->data};
+    request->data = acting;
+    progress_begin(request, params, task_title(act->kind));
     parsing_wait(request, submit);
 }
 
-static void put_annotation(Json *edit, const BodyResult *body)
+static void put_annotation(Json *edit, const LoopResult *result)
 {
-    const Evidence *evidence = &body->candidates[body->chosen].evidence;
+    const Candidate *c = &result->candidates[result->chosen];
     Json *annotation = types_put_object(types_put_object(edit, "changeAnnotations"), "r1ls");
     char label[200];
-    snprintf(label, sizeof label, "generated: %.*s", STR_FMT(body->summary));
+    snprintf(label, sizeof label, "generated: %.*s", STR_FMT(result->summary));
     types_put_text(annotation, "label", label);
-    types_put_bool(annotation, "needsConfirmation", !body->compiled);
-    Str note = evidence->command.len ? evidence->command : evidence->compile_note;
+    types_put_bool(annotation, "needsConfirmation", !result->verified);
+    Str note = c->evidence.command.len ? c->evidence.command : c->evidence.compile_note;
     if (note.len) types_put_str(annotation, "description", note);
 }
 
-static Json *new_text_edit(const Request *request, const BodyResult *body)
+static Json *new_text_edit(const Request *request, const LoopResult *result)
 {
     Json *edit = json_object_new_object();
     LspRange range =
-        position_from_range(request->doc->text, body->replace, request->conn->encoding);
+        position_from_range(request->doc->text, result->replace, request->conn->encoding);
     types_put(edit, "range", types_new_range(range));
-    types_put_str(edit, "newText", body->insert);
+    types_put_str(edit, "newText", result->insert);
     return edit;
 }
 
-Json *write_body_new_edit(const Request *request, const BodyResult *body)
+Json *act_new_edit(const Request *request, const LoopResult *result)
 {
     const ClientCaps *caps = &request->conn->caps;
-    Json *edit = json_object_new_object(), *text_edit = new_text_edit(request, body);
+    Json *edit = json_object_new_object(), *text_edit = new_text_edit(request, result);
     if (!caps->document_changes) {
         Json *changes = types_put_object(edit, "changes");
         json_object_array_add(types_put_array(changes, request->doc->uri), text_edit);
@@ -124,12 +134,12 @@ Json *write_body_new_edit(const Request *request, const BodyResult *body)
     json_object_array_add(types_put_array(edit, "documentChanges"), change);
     if (caps->change_annotations) {
         types_put_text(text_edit, "annotationId", "r1ls");
-        put_annotation(edit, body);
+        put_annotation(edit, result);
     }
     return edit;
 }
 
-const char *write_body_message(Request *request, const BodyResult *body)
+const char *act_message(Request *request, const LoopResult *result)
 {
-    return arena_printf(request->arena, "r1ls changed nothing: %.*s", STR_FMT(body->summary)).ptr;
+    return arena_printf(request->arena, "r1ls changed nothing: %.*s", STR_FMT(result->summary)).ptr;
 }

@@ -1,0 +1,357 @@
+// `r1ls generate` and `r1ls debug`: the closed loop as the editor runs it, with its evidence in
+// plain lines or JSON.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "loop/loop.h"
+
+static const size_t MESSAGE_MAX_BYTES = (size_t)4 << 20;
+
+typedef struct Flags {
+    Config config;
+    const char *root, *kind, *message_file, *instruction;
+    bool json, apply, diff;
+    uint64_t seed;
+} Flags;
+
+static const char *verdict_text(Verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_PENDING:
+        return "pending";
+    case VERDICT_PASS:
+        return "pass";
+    case VERDICT_FAIL:
+        return "fail";
+    case VERDICT_SKIPPED:
+        return "skipped";
+    }
+    return "unknown";
+}
+
+// --- output --------------------------------------------------------------------------------------
+
+static void put_verdict(struct json_object *o, const char *key, Verdict verdict)
+{
+    json_object_object_add(o, key, json_object_new_string(verdict_text(verdict)));
+}
+
+static struct json_object *json_candidate(const Candidate *c)
+{
+    struct json_object *o = json_object_new_object();
+    const Evidence *e = &c->evidence;
+    json_object_object_add(o, "proposer", json_object_new_string(c->proposer));
+    json_object_object_add(o, "round", json_object_new_int(c->round));
+    json_object_object_add(o, "body", cli_json_str(c->insert));
+    put_verdict(o, "verdict", c->verdict);
+    put_verdict(o, "parse", e->parse);
+    json_object_object_add(o, "parse_note", cli_json_str(e->parse_note));
+    put_verdict(o, "compile", e->compile);
+    json_object_object_add(o, "compile_note", cli_json_str(e->compile_note));
+    json_object_object_add(o, "command", cli_json_str(e->command));
+    put_verdict(o, "tests", c->tests);
+    json_object_object_add(o, "test_note", cli_json_str(c->test_note));
+    json_object_object_add(o, "n_tokens", json_object_new_int(c->n_tokens));
+    json_object_object_add(o, "confidence", cli_json_num(c->confidence, 4));
+    json_object_object_add(o, "decode_ms", cli_json_num(c->ms_decode, 3));
+    json_object_object_add(o, "parse_ms", cli_json_num(e->parse_ms, 3));
+    json_object_object_add(o, "compile_ms", cli_json_num(e->compile_ms, 3));
+    json_object_object_add(o, "test_ms", cli_json_num(c->test_ms, 3));
+    return o;
+}
+
+static void put_chosen(struct json_object *o, const CliFile *file, const LoopResult *r, Str diff)
+{
+    const Candidate *c = &r->candidates[r->chosen];
+    json_object_object_add(o, "chosen", json_object_new_int(r->chosen));
+    json_object_object_add(o, "compiled",
+                           json_object_new_boolean(c->evidence.compile == VERDICT_PASS));
+    json_object_object_add(o, "insertText", cli_json_str(r->insert));
+    json_object_object_add(o, "range", cli_json_range(file->text, r->replace));
+    json_object_object_add(o, "diff", cli_json_str(diff));
+}
+
+static void print_json(const CliFile *file, const LoopResult *r, Str diff, bool applied)
+{
+    struct json_object *o = json_object_new_object(), *all = json_object_new_array();
+    for (int i = 0; i < r->n_candidates; i++)
+        json_object_array_add(all, json_candidate(&r->candidates[i]));
+    json_object_object_add(o, "found", json_object_new_boolean(r->found));
+    json_object_object_add(o, "verified", json_object_new_boolean(r->verified));
+    json_object_object_add(o, "summary", cli_json_str(r->summary));
+    if (r->found) put_chosen(o, file, r, diff);
+    if (r->explanation.len) json_object_object_add(o, "explanation", cli_json_str(r->explanation));
+    json_object_object_add(o, "baseline", cli_json_str(r->baseline));
+    json_object_object_add(o, "applied", json_object_new_boolean(applied));
+    json_object_object_add(o, "candidates", all);
+    json_object_object_add(o, "rounds", json_object_new_int(r->n_rounds));
+    json_object_object_add(o, "prompt_tokens", json_object_new_int(r->prompt_tokens));
+    json_object_object_add(o, "generated_tokens", json_object_new_int(r->generated_tokens));
+    json_object_object_add(o, "ms", cli_json_num(r->ms_total, 3));
+    cli_json_print(o);
+}
+
+// Failed mutants are many and say little: they are counted.
+static void tell_candidates(const LoopResult *r)
+{
+    int n_mutants = 0;
+    for (int i = 0; i < r->n_candidates; i++) {
+        const Candidate *c = &r->candidates[i];
+        const Evidence *e = &c->evidence;
+        if (strcmp(c->proposer, "mutant") == 0 && c->verdict != VERDICT_PASS) {
+            n_mutants++;
+            continue;
+        }
+        fprintf(stderr, "candidate %d: %s, %s, %d tokens in %.0f ms, confidence %.2f\n", i + 1,
+                c->proposer, verdict_text(c->verdict), c->n_tokens, c->ms_decode, c->confidence);
+        fprintf(stderr, "  parse   %s: %.*s (%.1f ms)\n", verdict_text(e->parse),
+                STR_FMT(e->parse_note), e->parse_ms);
+        fprintf(stderr, "  compile %s: %.*s (%.0f ms)\n", verdict_text(e->compile),
+                STR_FMT(e->compile_note), e->compile_ms);
+        if (c->test_note.len)
+            fprintf(stderr, "  tests   %s: %.*s (%.0f ms)\n", verdict_text(c->tests),
+                    STR_FMT(c->test_note), c->test_ms);
+        if (e->command.len) fprintf(stderr, "  command %.*s\n", STR_FMT(e->command));
+    }
+    if (n_mutants) fprintf(stderr, "and %d small changes that failed\n", n_mutants);
+    fprintf(stderr, "%.*s; %d prompt tokens, %.0f ms\n", STR_FMT(r->summary), r->prompt_tokens,
+            r->ms_total);
+}
+
+// The story goes to stderr, so that stdout is the edit or the diff alone.
+static void print_text(const Flags *flags, const CliFile *file, const LoopResult *r, Str diff,
+                       bool applied)
+{
+    tell_candidates(r);
+    if (r->explanation.len) printf("%.*s\n", STR_FMT(r->explanation));
+    if (!r->found) return;
+    if (flags->diff)
+        printf("%.*s", STR_FMT(diff));
+    else if (!applied)
+        printf("%.*s\n", STR_FMT(r->insert));
+    if (applied) fprintf(stderr, "written: %.*s\n", STR_FMT(file->path));
+}
+
+static void show_progress(void *user, int pct, Str text)
+{
+    (void)user;
+    fprintf(stderr, "\r\033[K%3d%% %.*s", pct, STR_FMT(text));
+    if (pct >= 100) fputs("\r\033[K", stderr);
+    fflush(stderr);
+}
+
+// --- run -----------------------------------------------------------------------------------------
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static bool poll_interrupted(void *user)
+{
+    (void)user;
+    return interrupted != 0;
+}
+
+static bool apply(const CliFile *file, const LoopResult *r, Error *err)
+{
+    TextSnap *changed = text_edit(file->text, r->replace, r->insert, NULL, err);
+    bool ok = changed && cli_write_file(file->path.ptr, text_str(changed), err);
+    text_release(changed);
+    return ok;
+}
+
+static bool make_request(const Flags *flags, const CliFile *file, TaskKind kind, Arena *arena,
+                         LoopRequest *out, Error *err)
+{
+    *out = (LoopRequest){.text = file->text,
+                         .path = file->relative,
+                         .file_path = file->path,
+                         .root = file->root,
+                         .kind = kind,
+                         .instruction = str_from(flags->instruction),
+                         .seed = flags->seed};
+    if (!loop_configure(&flags->config, arena, out, err)) return false;
+    if (!flags->message_file) return true;
+    TextSnap *message = text_read_file(flags->message_file, MESSAGE_MAX_BYTES, err);
+    if (message) out->message = loop_message(text_str(message), STR(""), arena);
+    text_release(message);
+    return message != NULL;
+}
+
+static int run_loop(Engine *engine, Session *session, const Flags *flags, const CliFile *file,
+                    const LoopRequest *request, Arena *arena)
+{
+    Error err = {0};
+    LoopResult result = {0};
+    LoopProgress progress = !flags->json && isatty(STDERR_FILENO) ? show_progress : NULL;
+    EngineCancel cancel = {poll_interrupted, NULL};
+    if (!loop_run(engine, session, request, cancel, progress, NULL, arena, &result, &err))
+        return cli_fail(err.code == ERROR_UNSUPPORTED ? CLI_USAGE : CLI_FAILED, "%s", err.text);
+    bool applied = false;
+    if (flags->apply && result.found) {
+        if (!apply(file, &result, &err)) return cli_fail(CLI_FAILED, "%s", err.text);
+        applied = true;
+    }
+    Str diff = {0};
+    if (result.found)
+        diff = cli_diff(file->text, result.replace, result.insert, file->relative, arena);
+    if (flags->json)
+        print_json(file, &result, diff, applied);
+    else
+        print_text(flags, file, &result, diff, applied);
+    return result.found || result.explanation.len ? CLI_DONE : CLI_FINDINGS;
+}
+
+// A signal ends the run as a cancel does, so that no process and no scratch file is left.
+static int run_model(const Flags *flags, const CliFile *file, const LoopRequest *request,
+                     Arena *arena)
+{
+    Error err = {0};
+    int code = CLI_FAILED;
+    const Config *config = &flags->config;
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    Engine *engine = cli_open_model(config->model, config->threads, NULL, arena, &code);
+    if (!engine) return code;
+    Session *session = session_new(engine, config->context, &err);
+    if (session)
+        code = run_loop(engine, session, flags, file, request, arena);
+    else
+        code = cli_fail(CLI_FAILED, "%s", err.text);
+    session_free(session);
+    engine_close(engine);
+    return code;
+}
+
+// The cursor stands on the line's first character that is not blank.
+static size_t find_offset(const TextSnap *text, uint32_t row)
+{
+    Str line = text_line(text, row);
+    size_t col = 0;
+    while (col < line.len && (line.ptr[col] == ' ' || line.ptr[col] == '\t'))
+        col++;
+    return text_line_start(text, row) + col;
+}
+
+static int run_file(const Flags *flags, const CliFile *file, int line, TaskKind kind, Arena *arena)
+{
+    Error err = {0};
+    uint32_t n_lines = text_n_lines(file->text), row = (uint32_t)line - 1;
+    const Language *lang = language_by_path(file->path.ptr);
+    if (row >= n_lines) return cli_fail(CLI_USAGE, "line %d, wanted 1 to %u", line, n_lines);
+    if (!lang)
+        return cli_fail(CLI_USAGE, "%s: no grammar knows a file of this name", file->path.ptr);
+    LoopRequest request;
+    if (!make_request(flags, file, kind, arena, &request, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    Syntax *syntax = syntax_parse(lang, file->text, NULL);
+    if (!syntax) return cli_fail(CLI_FAILED, "%s is too large to be parsed", file->path.ptr);
+    size_t byte_off = find_offset(file->text, row);
+    Task task;
+    int code;
+    request.syntax = syntax;
+    request.selection = (ByteRange){byte_off, text_line_end(file->text, row)};
+    if (task_find(syntax, kind, request.selection, &task))
+        code = run_model(flags, file, &request, arena);
+    else
+        code = cli_fail(CLI_FINDINGS, "nothing to do: line %d has %s", line, task_lack(kind));
+    syntax_release(syntax);
+    return code;
+}
+
+static int run(const Flags *flags, const char *place, TaskKind kind, Arena *arena)
+{
+    Error err = {0};
+    Str path;
+    CliFile file;
+    int numbers[2] = {0};
+    if (flags->kind && !task_by_word(str_from(flags->kind), &kind))
+        return cli_fail(CLI_USAGE,
+                        "task '%.60s', wanted body, code, function, comment, convert, "
+                        "fix or explain",
+                        flags->kind);
+    if (!cli_split_place(place, 1, arena, &path, numbers, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    if (!cli_read_file(path, flags->root, arena, &file, &err))
+        return cli_fail(err.code == ERROR_INVALID ? CLI_USAGE : CLI_FAILED, "%s", err.text);
+    int code = run_file(flags, &file, numbers[0], kind, arena);
+    text_release(file.text);
+    return code;
+}
+
+static int run_command(int argc, char **argv, const char *usage, const char *about, TaskKind kind)
+{
+    Flags flags = {0};
+    config_init(&flags.config);
+    Config *config = &flags.config;
+    const CliOption options[] = {
+        {"apply", NULL, "write the result into the file", CLI_FLAG, &flags.apply, NULL, 0, 0},
+        {"diff", NULL, "print a unified diff", CLI_FLAG, &flags.diff, NULL, 0, 0},
+        {"trust", NULL, "candidates may be compiled and tested", CLI_CONFIG, config, "trusted", 0,
+         0},
+        {"cmd", "COMMAND", "the tests: run by a shell in a copy of the root", CLI_CONFIG, config,
+         "testCommand", 0, 0},
+        {"task", "WORD", "what to do; see below for the default", CLI_TEXT, &flags.kind, NULL, 0,
+         0},
+        {"message", "FILE", "output of a compiler or a test that tells what fails", CLI_TEXT,
+         &flags.message_file, NULL, 0, 0},
+        {"instruction", "TEXT", "of --task convert", CLI_TEXT, &flags.instruction, NULL, 0, 0},
+        {"candidates", "N", "samples of one round", CLI_CONFIG, config, "candidates", 0, 0},
+        {"rounds", "N", "rounds with feedback", CLI_CONFIG, config, "rounds", 0, 0},
+        {"budget", "MS", "time limit in milliseconds; 0: none", CLI_CONFIG, config,
+         "generateBudgetMs", 0, 0},
+        {"seed", "N", "of the draws (default 0)", CLI_SEED, &flags.seed, NULL, 0, 0},
+        {"root", "DIR", "project folder; default: the nearest one with .git", CLI_TEXT, &flags.root,
+         NULL, 0, 0},
+        CLI_OPTION_MODEL(config),
+        CLI_OPTION_THREADS(config),
+        CLI_OPTION_SET(config),
+        CLI_OPTION_JSON(&flags.json),
+    };
+    const CliCommand command = {usage, about, options, sizeof options / sizeof *options, 1, 1};
+    int n_args, code;
+    if (cli_parse(&command, argc, argv, &n_args, &code)) {
+        Arena *arena = arena_new();
+        code = run(&flags, argv[1], kind, arena);
+        arena_free(arena);
+    }
+    config_deinit(config);
+    return code;
+}
+
+int cli_generate(int argc, char **argv)
+{
+    return run_command(
+        argc, argv, "r1ls generate FILE:LINE [options]",
+        "Writes the body of the function at a line from its signature and comment, or, with "
+        "--task\n"
+        "code, function, comment or convert, something else there. Candidates are parsed and, "
+        "with\n"
+        "--trust, compiled and tested by --cmd; the first that passes is printed, its evidence on\n"
+        "stderr. Exit codes: 0 written, 1 no candidate passed, 2 usage, 3 failure.\n",
+        TASK_BODY);
+}
+
+int cli_debug(int argc, char **argv)
+{
+    return run_command(
+        argc, argv, "r1ls debug FILE:LINE [options]",
+        "Repairs the function at a line. What fails is told by --cmd, which is run in a copy of "
+        "the\n"
+        "project (with --trust), or by --message. Candidates are small changes of the function "
+        "and\n"
+        "what the model writes; the first that passes is printed, its evidence on stderr. --task\n"
+        "explain says why it fails instead. Exit codes: 0 repaired, 1 no candidate passed, 2 "
+        "usage,\n"
+        "3 failure.\n",
+        TASK_FIX);
+}

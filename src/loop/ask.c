@@ -1,0 +1,156 @@
+// Short questions: small models lose the thread of long ones, and every token costs a hundredth of
+// a second on two cores.
+#include "loop/ask.h"
+
+#include <string.h>
+
+enum { CONTEXT_BYTES = 1600, MESSAGE_BYTES = 800 };
+
+static Str clip(Str s, size_t max)
+{
+    return str_trim(str_slice(s, 0, max));
+}
+
+// The document before `end`, from a line's start on, as much as is allowed.
+static Str context_before(const LoopRun *run, size_t end)
+{
+    Str all = text_str(run->request->text);
+    size_t start = end > CONTEXT_BYTES ? end - CONTEXT_BYTES : 0;
+    if (start > 0) start = str_find(all, STR("\n"), start) + 1;
+    return start < end ? str_trim(str_slice(all, start, end)) : STR("");
+}
+
+static Str fence(const LoopRun *run)
+{
+    return arena_printf(run->arena, "```%s\n", syntax_language(run->request->syntax)->id);
+}
+
+static void put_block(const LoopRun *run, StrBuf *out, Str code)
+{
+    strbuf_printf(out, "%.*s%.*s\n```\n", STR_FMT(fence(run)), STR_FMT(code));
+}
+
+static void put_context(const LoopRun *run, StrBuf *out, size_t end)
+{
+    Str before = context_before(run, end);
+    if (before.len == 0) return;
+    strbuf_printf(out, "The file %.*s begins with\n", STR_FMT(run->request->path));
+    put_block(run, out, before);
+}
+
+static Str function_text(const LoopRun *run)
+{
+    const SyntaxFunction *f = &run->task.function;
+    size_t start = f->whole.start;
+    bool above = f->comment.end > f->comment.start && f->comment.start < start;
+    if (above) start = f->comment.start;
+    return str_slice(text_str(run->request->text), start, f->whole.end);
+}
+
+static size_t function_start(const LoopRun *run)
+{
+    const SyntaxFunction *f = &run->task.function;
+    bool above = f->comment.end > f->comment.start && f->comment.start < f->whole.start;
+    return above ? f->comment.start : f->whole.start;
+}
+
+static void put_fix(const LoopRun *run, StrBuf *out)
+{
+    Str said = run->request->message.len ? run->request->message : run->result->baseline;
+    put_context(run, out, function_start(run));
+    strbuf_printf(out, "The function `%.*s` has a bug:\n", STR_FMT(run->task.name));
+    put_block(run, out, function_text(run));
+    if (said.len)
+        strbuf_printf(out, "What fails:\n```\n%.*s\n```\n", STR_FMT(clip(said, MESSAGE_BYTES)));
+    strbuf_printf(out,
+                  "Find the bug and write the whole corrected function `%.*s` in one code block. "
+                  "Change only what is wrong; the corrected function must differ from the one "
+                  "above.",
+                  STR_FMT(run->task.name));
+}
+
+static void put_body(const LoopRun *run, StrBuf *out)
+{
+    put_context(run, out, function_start(run));
+    strbuf_printf(out, "Write the function `%.*s` as its comment says, in one code block:\n",
+                  STR_FMT(run->task.name));
+    put_block(run, out, function_text(run));
+}
+
+static void put_missing(const LoopRun *run, StrBuf *out)
+{
+    put_context(run, out, run->task.replace.start);
+    strbuf_printf(out, "This function calls `%.*s`, which does not exist yet:\n",
+                  STR_FMT(run->task.name));
+    put_block(run, out, function_text(run));
+    strbuf_printf(out, "Write the function `%.*s`, and nothing else, in one code block.",
+                  STR_FMT(run->task.name));
+}
+
+static void put_lines(const LoopRun *run, StrBuf *out)
+{
+    const LoopRequest *r = run->request;
+    Str all = text_str(r->text);
+    ByteRange lines = run->task.replace;
+    if (run->task.kind == TASK_CODE) {
+        put_context(run, out, lines.end);
+        strbuf_append(out, STR("Write the code that belongs after the last comment, as that "
+                               "comment asks. Answer with this code alone, in one code block."));
+        return;
+    }
+    put_context(run, out, lines.start);
+    strbuf_append(out, STR("Here are some lines of it:\n"));
+    put_block(run, out, str_slice(all, lines.start, lines.end));
+    strbuf_printf(out, "Rewrite these lines: %.*s\nAnswer with the new lines in one code block.",
+                  STR_FMT(clip(r->instruction, MESSAGE_BYTES)));
+}
+
+static void put_explain(const LoopRun *run, StrBuf *out)
+{
+    Str said = run->request->message.len ? run->request->message : run->result->baseline;
+    put_block(run, out, function_text(run));
+    strbuf_printf(out,
+                  "This fails:\n```\n%.*s\n```\nExplain in at most four short sentences why "
+                  "it fails and what to change. Write no code block.",
+                  STR_FMT(clip(said, MESSAGE_BYTES)));
+}
+
+static void put_failure(const LoopRun *run, StrBuf *out, const Candidate *failure)
+{
+    strbuf_append(out, STR("\n\nThis attempt was wrong:\n"));
+    put_block(run, out, str_trim(failure->insert));
+    strbuf_printf(out, "It gives:\n```\n%.*s\n```\nWrite it differently, so that this is right.",
+                  STR_FMT(clip(loop_failure_message(failure), MESSAGE_BYTES)));
+}
+
+Ask ask_make(const LoopRun *run, const Candidate *failure)
+{
+    StrBuf user = {0};
+    switch (run->task.kind) {
+    case TASK_FIX:
+        put_fix(run, &user);
+        break;
+    case TASK_BODY:
+        put_body(run, &user);
+        break;
+    case TASK_FUNCTION:
+        put_missing(run, &user);
+        break;
+    case TASK_COMMENT:
+        put_block(run, &user, function_text(run));
+        strbuf_append(&user, STR("Write the documentation comment that belongs above this "
+                                 "function, and nothing else, in one code block."));
+        break;
+    case TASK_EXPLAIN:
+        put_explain(run, &user);
+        break;
+    default:
+        put_lines(run, &user);
+    }
+    if (failure) put_failure(run, &user, failure);
+    Ask ask = {.system = STR("You are a careful programmer."),
+               .user = arena_str(run->arena, strbuf_str(&user)),
+               .opening = run->task.kind == TASK_EXPLAIN ? STR("") : fence(run)};
+    strbuf_deinit(&user);
+    return ask;
+}

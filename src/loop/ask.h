@@ -1,0 +1,14 @@
+// What the chat model is asked: the task in words, with the code it is about and what failed
+// before. Pure functions; the ids are the caller's to render.
+#pragma once
+
+#include "loop/run.h"
+
+// One conversation: the question, and what the answer has to begin with so that it is code.
+typedef struct Ask {
+    Str system, user;
+    Str opening; // "```c\n": the answer continues it; empty where the model thinks first
+} Ask;
+
+// In the run's arena. `failure` (may be NULL) is an earlier attempt, shown with its message.
+Ask ask_make(const LoopRun *run, const Candidate *failure);

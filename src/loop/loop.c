@@ -1,0 +1,427 @@
+// Rounds of proposing and verifying. The order within a run is by cost: the greedy sample first
+// (most often right when the tests agree), then small changes of the text, then more samples, then
+// rounds with what failed as feedback.
+#include "loop/loop.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "loop/run.h"
+#include "loop/trial.h"
+
+enum { POLL_US = 2000, DEFAULT_ROUNDS = 3, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
+static const double TEST_LIMIT_MS = 2000, TEST_FACTOR = 4;
+// Of the time that is left, what the search of small changes may take, and refills.
+static const double MUTANT_SHARE = 0.4, REFILL_SHARE = 0.5;
+
+bool loop_read_proposers(Str words, unsigned *out, Error *err)
+{
+    static const struct {
+        unsigned bit;
+        Str word;
+    } rows[] = {
+#define X(bit, name, word) {1u << (bit), STR(word)},
+        PROPOSERS(X)
+#undef X
+    };
+    *out = 0;
+    while (words.len) {
+        size_t comma = str_find(words, STR(","), 0), i = 0;
+        Str word = str_trim(str_slice(words, 0, comma));
+        while (i < sizeof rows / sizeof *rows && !str_equal(rows[i].word, word))
+            i++;
+        if (str_equal(word, STR("all")))
+            *out |= PROPOSE_ALL;
+        else if (i == sizeof rows / sizeof *rows)
+            return error_set(err, ERROR_INVALID,
+                             "proposer '%.*s', wanted sample, mutant, refill or all",
+                             (int)(word.len < 60 ? word.len : 60), word.ptr);
+        else
+            *out |= rows[i].bit;
+        words = str_slice(words, comma + 1, words.len);
+    }
+    if (*out == 0) *out = PROPOSE_ALL;
+    return true;
+}
+
+bool loop_configure(const Config *config, Arena *arena, LoopRequest *out, Error *err)
+{
+    out->test_command = arena_str(arena, str_from(config->test_command));
+    out->trusted = config->trusted;
+    out->budget = (LoopBudget){.rounds = config->rounds,
+                               .candidates = config->candidates,
+                               .tokens = config->answer_tokens,
+                               .thinking_tokens = config->thinking_tokens,
+                               .prompt_tokens = config->prompt_tokens,
+                               .ms = config->generate_budget_ms};
+    return loop_read_proposers(str_from(config->proposers), &out->proposers, err);
+}
+
+// --- for proposers -------------------------------------------------------------------------------
+
+bool loop_is_out_of_time(const LoopRun *run)
+{
+    double now = clock_ms(), budget = run->request->budget.ms;
+    return (budget > 0 && now - run->start_ms > budget) ||
+           (run->deadline_ms > 0 && now > run->deadline_ms);
+}
+
+bool loop_is_cancelled(LoopRun *run)
+{
+    if (run->err.code == ERROR_CANCELLED) return true;
+    if (!run->cancel.poll || !run->cancel.poll(run->cancel.user)) return false;
+    error_set(&run->err, ERROR_CANCELLED, "cancelled");
+    return true;
+}
+
+void loop_tell(LoopRun *run, const char *fmt, ...)
+{
+    char text[160];
+    va_list args;
+    if (!run->progress) return;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    double share =
+        run->request->budget.ms > 0 ? (clock_ms() - run->start_ms) / run->request->budget.ms : 0;
+    size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    run->progress(run->user, share < 1 ? (int)(100 * share) : 100, (Str){text, len});
+}
+
+TextSnap *loop_apply(const LoopRun *run, const Candidate *candidate)
+{
+    Error err = {0};
+    return text_edit(run->request->text, candidate->replace, candidate->insert, NULL, &err);
+}
+
+Str loop_failure_message(const Candidate *c)
+{
+    if (c->tests == VERDICT_FAIL) return c->test_note;
+    return c->evidence.compile == VERDICT_FAIL ? c->evidence.compile_note : c->evidence.parse_note;
+}
+
+static int progress_of(const Candidate *c)
+{
+    if (c->verdict != VERDICT_FAIL) return -1;
+    return c->tests == VERDICT_FAIL ? 2 : c->evidence.compile == VERDICT_FAIL ? 1 : 0;
+}
+
+const Candidate *loop_best_failure(const LoopRun *run)
+{
+    const Candidate *best = NULL;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        bool written = strcmp(c->proposer, "sample") == 0;
+        if (written && progress_of(c) >= (best ? progress_of(best) : 0)) best = c;
+    }
+    return best;
+}
+
+// --- trials --------------------------------------------------------------------------------------
+
+// Copies what a trial has found so far.
+static void note_trial(LoopRun *run, const Trial *trial, Verdict verdict)
+{
+    Candidate *c = &run->candidates.items[trial->candidate];
+    c->verdict = verdict;
+    c->evidence = *verify_evidence(trial->verify);
+    c->tests = trial->tests;
+    c->test_note = trial->test_note;
+    c->test_ms = trial->test_ms;
+    if (verdict == VERDICT_PASS && (run->passed < 0 || trial->candidate < run->passed))
+        run->passed = trial->candidate;
+}
+
+static void poll_trials(LoopRun *run)
+{
+    for (Trial **link = &run->trials; *link;) {
+        Trial *trial = *link;
+        Verdict verdict = trial_poll(run, trial);
+        note_trial(run, trial, verdict);
+        if (verdict == VERDICT_PENDING) {
+            link = &trial->next;
+            continue;
+        }
+        *link = trial->next;
+        run->n_trials--;
+        trial_free(run, trial);
+    }
+}
+
+// What is left when one has passed, or time is over.
+static void end_trials(LoopRun *run)
+{
+    Trial *trial;
+    while ((trial = run->trials)) {
+        Candidate *c = &run->candidates.items[trial->candidate];
+        run->trials = trial->next;
+        c->verdict = VERDICT_SKIPPED;
+        if (c->evidence.compile == VERDICT_PENDING) c->evidence.compile = VERDICT_SKIPPED;
+        c->tests = VERDICT_SKIPPED;
+        c->test_note = STR("its verification was not waited for");
+        trial_free(run, trial);
+    }
+    run->n_trials = 0;
+}
+
+bool loop_wants_more(LoopRun *run)
+{
+    poll_trials(run);
+    return (run->passed < 0 || run->keep_going) && !loop_is_cancelled(run) &&
+           !loop_is_out_of_time(run);
+}
+
+static bool wait_for_place(LoopRun *run, int n_left)
+{
+    while (run->n_trials > n_left) {
+        if (!loop_wants_more(run)) return false;
+        if (run->n_trials > n_left) usleep(POLL_US);
+    }
+    return true;
+}
+
+bool loop_drain(LoopRun *run)
+{
+    wait_for_place(run, 0);
+    return !loop_is_cancelled(run);
+}
+
+// --- offering ------------------------------------------------------------------------------------
+
+static bool has_same_words(Str a, Str b)
+{
+    size_t i = 0, j = 0;
+    while (true) {
+        while (i < a.len && strchr(" \t\r\n", a.ptr[i]))
+            i++;
+        while (j < b.len && strchr(" \t\r\n", b.ptr[j]))
+            j++;
+        if (i == a.len || j == b.len) return i == a.len && j == b.len;
+        if (a.ptr[i++] != b.ptr[j++]) return false;
+    }
+}
+
+static void put_failed(LoopRun *run, Candidate *c, const char *why)
+{
+    c->verdict = VERDICT_FAIL;
+    c->evidence.parse = c->evidence.compile = c->tests = VERDICT_SKIPPED;
+    c->evidence.parse_note = str_from(why);
+    VEC_PUSH(&run->candidates, *c);
+}
+
+// Equal texts are verified once. Blanks do not count but where the language reads them.
+static bool is_same(const LoopRun *run, Str a, Str b)
+{
+    bool blanks_matter = strcmp(syntax_language(run->request->syntax)->id, "python") == 0;
+    return str_equal(a, b) || (!blanks_matter && has_same_words(a, b));
+}
+
+static const char *find_flaw(const LoopRun *run, const Candidate *c, const char *known)
+{
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *o = &run->candidates.items[i];
+        if (o->replace.start == c->replace.start && o->replace.end == c->replace.end &&
+            is_same(run, o->insert, c->insert))
+            return "the same as an earlier one";
+    }
+    if (known) return known;
+    Str old = str_slice(text_str(run->request->text), c->replace.start, c->replace.end);
+    return is_same(run, old, c->insert) ? "it changes nothing" : NULL;
+}
+
+bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw)
+{
+    Candidate c = *candidate;
+    c.round = run->round;
+    flaw = find_flaw(run, &c, flaw);
+    TextSnap *text = flaw ? NULL : loop_apply(run, &c);
+    if (!text) {
+        put_failed(run, &c, flaw ? flaw : "it is too large");
+        return loop_wants_more(run);
+    }
+    if (!wait_for_place(run, LOOP_MAX_TRIALS - 1)) {
+        text_release(text);
+        return false;
+    }
+    VEC_PUSH(&run->candidates, c);
+    ByteRange changed = {c.replace.start, c.replace.start + c.insert.len};
+    Trial *trial = trial_start(run, (int)run->candidates.n - 1, text, changed);
+    text_release(text);
+    trial->next = run->trials;
+    run->trials = trial;
+    run->n_trials++;
+    return loop_wants_more(run);
+}
+
+// --- the run -------------------------------------------------------------------------------------
+
+static unsigned allowed(const LoopRun *run, unsigned bits)
+{
+    unsigned given = run->request->proposers ? run->request->proposers : PROPOSE_ALL;
+    return given & bits;
+}
+
+static void set_deadline(LoopRun *run, double share)
+{
+    double now = clock_ms(), left = run->request->budget.ms - (now - run->start_ms);
+    run->deadline_ms = share > 0 && run->request->budget.ms > 0 ? now + share * left : 0;
+}
+
+// The first message of the tests as they are: what a fix has to change.
+static bool find_baseline(LoopRun *run)
+{
+    ByteRange all = {0, text_n_bytes(run->request->text)};
+    Candidate same = {.proposer = "baseline"};
+    if (!run->has_tests) return true;
+    loop_tell(run, "testing the text as it is");
+    VEC_PUSH(&run->candidates, same);
+    run->trials = trial_start(run, 0, run->request->text, all);
+    run->n_trials = 1;
+    bool ok = loop_drain(run);
+    const Candidate *c = &run->candidates.items[0];
+    bool failed = c->verdict == VERDICT_FAIL;
+    if (failed) run->result->baseline = loop_failure_message(c);
+    // A bug may itself be that the tests do not end: then the limit is the child's own.
+    if (c->tests != VERDICT_SKIPPED) run->test_limit_ms = TEST_LIMIT_MS + TEST_FACTOR * c->test_ms;
+    end_trials(run);
+    run->candidates.n = 0;
+    run->passed = -1;
+    return ok;
+}
+
+// One stage: proposing, then waiting for what is still verified.
+static bool run_stage(LoopRun *run, bool ok, Error *err)
+{
+    if (ok && loop_drain(run)) return true;
+    if (run->err.code == ERROR_NONE) return false; // the engine's own error is in err
+    return error_set(err, run->err.code, "%s", run->err.text);
+}
+
+static bool run_search(LoopRun *run, Error *err)
+{
+    if (!run->has_tests || run->task.kind != TASK_FIX || run->passed >= 0) return true;
+    if (allowed(run, PROPOSE_MUTANT)) {
+        set_deadline(run, MUTANT_SHARE);
+        if (!run_stage(run, propose_mutants(run, err), err)) return false;
+    }
+    if (allowed(run, PROPOSE_REFILL) && run->passed < 0) {
+        set_deadline(run, run->chat ? REFILL_SHARE / 2 : REFILL_SHARE);
+        if (!run_stage(run, propose_refills(run, err), err)) return false;
+    }
+    set_deadline(run, 0);
+    return true;
+}
+
+// A fix needs something that fails: a message that came with the request, or the tests.
+static bool has_work(const LoopRun *run)
+{
+    bool fix = run->task.kind == TASK_FIX && run->has_tests;
+    return !fix || run->request->message.len || run->result->baseline.len;
+}
+
+static bool run_rounds(LoopRun *run, Error *err)
+{
+    const LoopBudget *budget = &run->request->budget;
+    bool samples = allowed(run, PROPOSE_SAMPLE);
+    for (int i = 0; i < budget->rounds && loop_wants_more(run); i++) {
+        run->round = i + 1;
+        run->result->n_rounds = run->round;
+        if (samples && !run_stage(run, propose_samples(run, 0, 1, err), err)) return false;
+        if (i == 0 && !run_search(run, err)) return false;
+        int n = budget->candidates;
+        if (samples && n > 1 && loop_wants_more(run) &&
+            !run_stage(run, propose_samples(run, 1, n - 1, err), err))
+            return false;
+    }
+    return run_stage(run, true, err);
+}
+
+// --- the result ----------------------------------------------------------------------------------
+
+static void summarise_failure(LoopRun *run)
+{
+    LoopResult *r = run->result;
+    const Candidate *best = loop_best_failure(run);
+    if (!has_work(run)) {
+        r->summary = STR("there is nothing to fix: the tests pass");
+        return;
+    }
+    if (!best && r->n_candidates) best = &r->candidates[0];
+    Str note = best ? loop_failure_message(best) : STR("");
+    note = str_slice(note, 0, str_find(note, STR("\n"), 0));
+    r->summary = arena_printf(run->arena, "none of %d candidates passed%s%s%.*s", r->n_candidates,
+                              loop_is_out_of_time(run) ? " in the time allowed" : "",
+                              note.len ? "; the best: " : "", STR_FMT(note));
+}
+
+static void summarise(LoopRun *run)
+{
+    LoopResult *r = run->result;
+    r->n_candidates = (int)run->candidates.n;
+    r->candidates =
+        arena_array(run->arena, run->candidates.n ? run->candidates.n : 1, sizeof *r->candidates);
+    if (run->candidates.n)
+        memcpy(r->candidates, run->candidates.items, run->candidates.n * sizeof *r->candidates);
+    r->found = run->passed >= 0;
+    if (!r->found) {
+        summarise_failure(run);
+        return;
+    }
+    r->chosen = run->passed;
+    const Candidate *c = &r->candidates[r->chosen];
+    r->replace = c->replace;
+    r->insert = c->insert;
+    r->verified = run->has_tests ? c->tests == VERDICT_PASS : c->evidence.compile == VERDICT_PASS;
+    r->summary = arena_printf(run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s",
+                              r->chosen + 1, r->n_candidates, c->proposer,
+                              STR_FMT(c->evidence.parse_note), STR_FMT(c->evidence.compile_note),
+                              c->test_note.len ? "; " : "", STR_FMT(c->test_note));
+}
+
+static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
+{
+    const LoopRequest *r = run->request;
+    LoopBudget *budget = &filled->budget;
+    if (budget->rounds <= 0) budget->rounds = DEFAULT_ROUNDS;
+    if (budget->candidates <= 0) budget->candidates = DEFAULT_CANDIDATES;
+    if (budget->tokens <= 0) budget->tokens = DEFAULT_TOKENS;
+    filled->test_command = arena_str(run->arena, r->test_command); // NUL-terminated
+    if (!r->syntax || !task_find(r->syntax, r->kind, r->selection, &run->task))
+        return error_set(err, ERROR_INVALID, "nothing to do for '%s' at byte %zu of %.*s",
+                         task_word(r->kind), r->selection.start, STR_FMT(r->path));
+    run->has_tests = r->trusted && r->test_command.len > 0;
+    run->chat = engine_info(run->engine)->chat;
+    return true;
+}
+
+bool loop_run(Engine *engine, Session *session, const LoopRequest *request, EngineCancel cancel,
+              LoopProgress progress, void *user, Arena *arena, LoopResult *result, Error *err)
+{
+    LoopRequest filled = *request;
+    *result = (LoopResult){0};
+    LoopRun run = {.request = &filled,
+                   .engine = engine,
+                   .session = session,
+                   .cancel = cancel,
+                   .progress = progress,
+                   .user = user,
+                   .arena = arena,
+                   .result = result,
+                   .passed = -1,
+                   .start_ms = clock_ms()};
+    bool ok = prepare(&run, &filled, err);
+    if (ok && !find_baseline(&run)) ok = error_set(err, ERROR_CANCELLED, "cancelled");
+    ok = ok && (!has_work(&run) || run_rounds(&run, err));
+    end_trials(&run);
+    if (ok) summarise(&run);
+    VEC_FREE(&run.candidates);
+    for (int i = 0; i < run.n_scratches; i++)
+        scratch_free(run.scratches[i]);
+    result->ms_total = clock_ms() - run.start_ms;
+    return ok;
+}

@@ -1,0 +1,104 @@
+// The closed loop: proposers make candidates, verification judges them, what fails feeds the next
+// round, until one is verified or the budget is spent. The one way for editor, command line and CI.
+//
+//   task ─> proposers ─> candidates ─> parse, compile, test ─> evidence
+//               ^                             │
+//               └──── first failing message ──┘
+//
+// The result is an edit of the request's text with its evidence, or an honest nothing. Nothing is
+// written here: applying is the caller's.
+#pragma once
+
+#include "base/arena.h"
+#include "config.h"
+#include "engine/engine.h"
+#include "loop/task.h"
+#include "verify/verify.h"
+
+// Which proposers may work, as bits. X(bit, name, word)
+#define PROPOSERS(X)                                                                               \
+    X(0, PROPOSE_SAMPLE, "sample") /* the model writes: chat where it can, else in the middle */   \
+    X(1, PROPOSE_MUTANT, "mutant") /* small changes of the function; where tests decide */         \
+    X(2, PROPOSE_REFILL, "refill") /* the model rewrites one line of the function in the middle */
+
+enum {
+#define X(bit, name, word) name = 1 << (bit),
+    PROPOSERS(X)
+#undef X
+        PROPOSE_ALL = (1 << 3) - 1
+};
+
+// "sample,mutant" to bits; "" and "all" are all. ERROR_INVALID names the unknown word.
+bool loop_read_proposers(Str words, unsigned *out, Error *err);
+
+// What may be spent. Zeros take the defaults that config.h states.
+typedef struct LoopBudget {
+    int rounds;          // of samples; the first has no feedback
+    int candidates;      // samples of one round, the greedy one included
+    int tokens;          // of one answer, thoughts not counted
+    int thinking_tokens; // of one answer; then the thought is ended by force
+    int prompt_tokens;   // 0: what the session holds
+    double ms;           // whole run
+} LoopBudget;
+
+typedef struct LoopRequest {
+    const TextSnap *text;
+    const Syntax *syntax; // of text
+    Str path, file_path, root;
+    TaskKind kind;
+    ByteRange selection; // of text
+    Str message;         // of the diagnostic that is to be fixed, or what failed; may be empty
+    Str instruction;     // of TASK_CONVERT
+    Str test_command;    // run by a shell in the root; empty: no tests
+    bool trusted;        // false: candidates are only parsed
+    unsigned proposers;  // bits; 0: all
+    LoopBudget budget;
+    uint64_t seed;
+} LoopRequest;
+
+typedef struct Candidate {
+    const char *proposer; // a word of PROPOSERS
+    int round;            // from 1
+    ByteRange replace;    // of the request's text
+    Str insert;
+    int n_tokens; // that the model wrote for it, thoughts included
+    double ms_decode;
+    double confidence; // mean probability of the tokens; 0 where no model wrote it
+    Verdict verdict;   // SKIPPED: its verification was not waited for
+    Evidence evidence; // of parser and compiler
+    Verdict tests;
+    Str test_note; // "tests pass", or what failed
+    double test_ms;
+} Candidate;
+
+typedef struct LoopResult {
+    bool found;    // candidates[chosen] passed all that could be run
+    bool verified; // and that was a compiler or the tests, not the parser alone
+    int chosen;
+    Candidate *candidates;
+    int n_candidates;
+    ByteRange replace; // of the chosen
+    Str insert;
+    Str explanation; // of TASK_EXPLAIN
+    Str baseline;    // first message of the tests before any change; empty: they pass or are none
+    Str summary;     // "candidate 3, a mutant: compiles, tests pass", or why nothing
+    int n_rounds, prompt_tokens, generated_tokens;
+    double ms_total;
+} LoopResult;
+
+// Fills in what the user's settings say: budget, proposers, test command, trust. Texts are copied
+// into the arena. ERROR_INVALID names the setting.
+bool loop_configure(const Config *config, Arena *arena, LoopRequest *out, Error *err);
+// The lines of a compiler's or a test's output that say what failed: the first line with an error
+// or a failure and a few after it. `folder` (may be empty) is cut from paths.
+Str loop_message(Str output, Str folder, Arena *arena);
+
+// Told after every stage, for progress; text is valid during the call only.
+typedef void (*LoopProgress)(void *user, int pct, Str text);
+
+// Runs on the thread that owns the engine; cancel is polled per token and every few ms while
+// commands run. engine may do nothing but FIM. False only with ERROR_CANCELLED, or when the request
+// itself is wrong (no such task at the selection) or the model cannot do it. After any end, no
+// process and no file of the run is left.
+bool loop_run(Engine *engine, Session *session, const LoopRequest *request, EngineCancel cancel,
+              LoopProgress progress, void *user, Arena *arena, LoopResult *result, Error *err);

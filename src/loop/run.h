@@ -1,0 +1,70 @@
+// What the loop and its proposers share: the state of one run. Private to src/loop.
+#pragma once
+
+#include "base/vec.h"
+#include "loop/loop.h"
+#include "loop/scratch.h"
+
+typedef VEC(Candidate) CandidateVec;
+
+// One candidate that is being verified. The loop polls them while the model decodes the next.
+typedef struct Trial Trial;
+
+// Trials at once: each may keep a core busy.
+enum { LOOP_MAX_TRIALS = 2 };
+
+typedef struct LoopRun {
+    const LoopRequest *request;
+    Engine *engine;
+    Session *session;
+    EngineCancel cancel;
+    LoopProgress progress;
+    void *user;
+    Arena *arena;
+    LoopResult *result;
+
+    Task task;
+    CandidateVec candidates;
+    Trial *trials; // those that run, newest first
+    int n_trials;
+    VerifyBase base;
+    Scratch *scratches[LOOP_MAX_TRIALS];
+    bool scratch_taken[LOOP_MAX_TRIALS];
+    int n_scratches;
+    double test_limit_ms; // of one run of the tests, from the baseline; 0: the child's own
+    bool has_tests;       // a command is given and may be run
+    bool chat;            // the model answers questions
+    int round;
+    int passed;                   // index of the candidate that passed, -1: none
+    bool keep_going;              // a pass does not end the round: the best of several is wanted
+    double start_ms, deadline_ms; // deadline of the stage; 0: none
+    Error err;                    // CANCELLED, once the caller said so
+} LoopRun;
+
+// --- loop.c, for proposers -----------------------------------------------------------------------
+
+// Takes a candidate (proposer, replace, insert, n_tokens...) and starts its verification; waits for
+// a free place while too many run. A candidate that was offered before, changes nothing or has a
+// flaw (NULL: none is known) is recorded as failed at once. False: stop proposing (one passed, out
+// of time, or cancelled).
+bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw);
+// Polls what runs; false as loop_offer.
+bool loop_wants_more(LoopRun *run);
+// Waits until nothing runs any more. False if cancelled.
+bool loop_drain(LoopRun *run);
+bool loop_is_out_of_time(const LoopRun *run);
+bool loop_is_cancelled(LoopRun *run);
+void loop_tell(LoopRun *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// The text with a candidate applied. The caller releases; NULL if it would be too large.
+TextSnap *loop_apply(const LoopRun *run, const Candidate *candidate);
+// The failed candidate that came furthest, the last of equals; NULL if none was verified at all.
+const Candidate *loop_best_failure(const LoopRun *run);
+// What made it fail, in a few lines.
+Str loop_failure_message(const Candidate *candidate);
+
+// --- proposers -----------------------------------------------------------------------------------
+
+// Each offers candidates until loop_offer says stop. False only with an error of the engine.
+bool propose_samples(LoopRun *run, int first, int n, Error *err);
+bool propose_mutants(LoopRun *run, Error *err);
+bool propose_refills(LoopRun *run, Error *err);

@@ -1,0 +1,268 @@
+// Samples of the model. A function body is written in the middle of the document where the model
+// can do that, which is what code models do best; everything else is asked for in chat, and of
+// bodies half the samples are, because the two fail differently.
+#include <string.h>
+
+#include "complete.h"
+#include "loop/answer.h"
+#include "loop/ask.h"
+#include "loop/run.h"
+#include "prompt/body.h"
+#include "prompt/fim.h"
+#include "prompt/indent.h"
+
+enum { SUFFIX_SHARE_PCT = 20, TELL_EVERY = 8 };
+
+// What one way of asking needs: a prompt, and how the answer becomes an edit.
+typedef struct Way {
+    bool chat;
+    int *ids;
+    int n_ids;
+    Str forced, opening; // healing of FIM; what the chat answer begins with
+    BodyHole hole;       // of FIM
+} Way;
+
+typedef struct Writer {
+    LoopRun *run;
+    const Way *way;
+    StrBuf raw;
+    size_t n_forced;
+    double prob_sum;
+    int number, n_all, n_tokens;
+} Writer;
+
+// --- prompts -------------------------------------------------------------------------------------
+
+static int prompt_limit(const LoopRun *run)
+{
+    const LoopBudget *budget = &run->request->budget;
+    int n_ctx = session_n_ctx(run->session);
+    int limit = budget->prompt_tokens;
+    if (limit <= 0) limit = complete_default_prompt_tokens(engine_info(run->engine), n_ctx);
+    int room = n_ctx - budget->tokens - 1;
+    return limit < room ? limit : room;
+}
+
+static bool make_fim(LoopRun *run, Way *way, Error *err)
+{
+    FimPrompt prompt;
+    FimLimits limits = {.max_tokens = prompt_limit(run), .suffix_share_pct = SUFFIX_SHARE_PCT};
+    *way = (Way){0};
+    if (!body_hole_make(run->request->syntax, &run->task.function, run->arena, &way->hole, err) ||
+        !fim_render(run->engine, way->hole.host, way->hole.byte_off, run->request->path, limits,
+                    run->arena, &prompt, err))
+        return false;
+    way->ids = prompt.ids;
+    way->n_ids = prompt.n_ids;
+    way->forced = prompt.forced;
+    return true;
+}
+
+// ChatML. The user's text is tokenized without control tokens, whatever it contains.
+static void put_text(const LoopRun *run, Way *way, Str text, bool special)
+{
+    size_t n = engine_tokenize(run->engine, text, special, NULL, 0);
+    int *ids = arena_array(run->arena, (size_t)way->n_ids + n, sizeof *ids);
+    if (way->n_ids) memcpy(ids, way->ids, (size_t)way->n_ids * sizeof *ids);
+    engine_tokenize(run->engine, text, special, ids + way->n_ids, n);
+    way->ids = ids;
+    way->n_ids += (int)n;
+}
+
+static bool make_chat(LoopRun *run, Way *way, const Candidate *failure, Error *err)
+{
+    Ask ask = ask_make(run, failure);
+    *way = (Way){.chat = true, .opening = ask.opening};
+    put_text(run, way, STR("<|im_start|>system\n"), true);
+    put_text(run, way, ask.system, false);
+    put_text(run, way, STR("<|im_end|>\n<|im_start|>user\n"), true);
+    put_text(run, way, ask.user, false);
+    put_text(run, way, STR("<|im_end|>\n<|im_start|>assistant\n"), true);
+    put_text(run, way, ask.opening, false);
+    int limit = session_n_ctx(run->session) - run->request->budget.tokens - 1;
+    if (way->n_ids <= limit) return true;
+    return error_set(err, ERROR_TOO_LARGE, "the question has %d tokens, wanted at most %d",
+                     way->n_ids, limit);
+}
+
+// --- decoding ------------------------------------------------------------------------------------
+
+static bool has_ended(const Writer *w)
+{
+    Str raw = strbuf_str(&w->raw);
+    if (w->way->chat) {
+        Str fence = str_find(raw, STR("\n```"), 0) < raw.len ? STR("\n```") : STR("");
+        return fence.len && w->way->opening.len;
+    }
+    bool cut;
+    body_measure(&w->way->hole, raw, &cut);
+    return cut;
+}
+
+static bool on_token(void *user, const GeneratedToken *token)
+{
+    Writer *w = user;
+    LoopRun *run = w->run;
+    size_t skip = w->n_forced < token->bytes.len ? w->n_forced : token->bytes.len;
+    w->n_forced -= skip;
+    w->prob_sum += (double)token->prob;
+    w->n_tokens++;
+    run->result->generated_tokens++;
+    strbuf_append(&w->raw, str_slice(token->bytes, skip, token->bytes.len));
+    if (w->n_tokens % TELL_EVERY == 0)
+        loop_tell(run, "writing %d of %d: %d tokens", w->number, w->n_all, w->n_tokens);
+    return !has_ended(w) && loop_wants_more(run);
+}
+
+// The first is the model's best guess, the others spread around it.
+static SamplerOptions sampler_for(const LoopRun *run, int i)
+{
+    if (i == 0) return (SamplerOptions){0};
+    return (SamplerOptions){.temperature = 0.5f + 0.1f * (float)(i % 5),
+                            .top_p = 0.95f,
+                            .top_k = 40,
+                            .seed = run->request->seed + 1000 * (uint64_t)run->round + (uint64_t)i};
+}
+
+// --- from answers to candidates ------------------------------------------------------------------
+
+static Str trim_end(Str s)
+{
+    while (s.len && strchr(" \t\r\n", s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+static const char *find_body_flaw(const LoopRun *run, const BodyHole *hole, const Candidate *c,
+                                  Str body)
+{
+    if (str_trim(body).len == 0) return "it is empty";
+    TextSnap *text = loop_apply(run, c);
+    Syntax *after = text ? syntax_parse(syntax_language(run->request->syntax), text, NULL) : NULL;
+    ByteRange changed = {c->replace.start, c->replace.start + c->insert.len};
+    bool parsed = after && syntax_error_count(after, changed) == 0;
+    const char *flaw = parsed ? body_flaw(hole, after, body) : NULL;
+    syntax_release(after);
+    text_release(text);
+    return flaw;
+}
+
+// The document has the first line's blanks already; a model that writes them again may mean the
+// lines below to stand as deep, which shows in the second.
+static Str fit_blanks(const BodyHole *hole, Str body, Arena *arena)
+{
+    size_t extra = indent_blanks(body).len, deep = hole->indent.len + extra;
+    body = str_slice(body, extra, body.len);
+    size_t end = str_find(body, STR("\n"), 0);
+    if (extra == 0 || hole->braces || end == body.len) return body;
+    bool opens = str_ends(str_trim(str_slice(body, 0, end)), STR(":"));
+    size_t second = indent_blanks(str_slice(body, end + 1, body.len)).len;
+    if (opens ? second <= deep : second != deep) return body;
+    StrBuf out = {0};
+    for (size_t at = 0; at < body.len; at = str_find(body, STR("\n"), at) + 1) {
+        Str line = str_slice(body, at, str_find(body, STR("\n"), at));
+        size_t blanks = indent_blanks(line).len, drop = at == 0 || blanks < extra ? 0 : extra;
+        strbuf_printf(&out, "%s%.*s", at ? "\n" : "", STR_FMT(str_slice(line, drop, line.len)));
+    }
+    Str fitted = arena_str(arena, strbuf_str(&out));
+    strbuf_deinit(&out);
+    return fitted;
+}
+
+static const char *read_body(Writer *w, Candidate *c)
+{
+    const BodyHole *hole = &w->way->hole;
+    bool ended;
+    Str raw = strbuf_str(&w->raw);
+    Str body = trim_end(str_slice(raw, 0, body_measure(hole, raw, &ended)));
+    body = fit_blanks(hole, body, w->run->arena);
+    c->replace = hole->replace;
+    c->insert = arena_printf(w->run->arena, "%.*s%.*s%.*s", STR_FMT(hole->lead), STR_FMT(body),
+                             STR_FMT(hole->trail));
+    return find_body_flaw(w->run, hole, c, body);
+}
+
+static const char *read_answer(Writer *w, Candidate *c)
+{
+    LoopRun *run = w->run;
+    bool closed;
+    Str answer = arena_printf(run->arena, "%.*s%.*s", STR_FMT(w->way->opening),
+                              STR_FMT(strbuf_str(&w->raw)));
+    AnswerEdit edit =
+        answer_edit(run->request->syntax, &run->task, answer_code(answer, &closed), run->arena);
+    c->replace = edit.flaw ? run->task.replace : edit.replace;
+    c->insert = edit.flaw ? str_trim(answer) : edit.insert;
+    return edit.flaw;
+}
+
+static bool write_one(LoopRun *run, const Way *way, int i, int n_all, Error *err)
+{
+    Writer w = {
+        .run = run, .way = way, .n_forced = way->forced.len, .number = i + 1, .n_all = n_all};
+    SyncStats sync;
+    loop_tell(run, "reading the question");
+    bool ok = session_sync(run->session, way->ids, way->n_ids, run->cancel, &sync, err);
+    if (ok && run->result->prompt_tokens == 0) run->result->prompt_tokens = sync.n_tokens;
+    GenerateOptions options = {.sampler = sampler_for(run, i),
+                               .max_tokens = run->request->budget.tokens,
+                               .forced = way->forced,
+                               .on_token = on_token,
+                               .user = &w,
+                               .cancel = run->cancel};
+    GenerateResult generated = {0};
+    ok = ok && session_generate(run->session, &options, &generated, err);
+    if (!ok) {
+        strbuf_deinit(&w.raw);
+        return false;
+    }
+    Candidate c = {.proposer = "sample",
+                   .n_tokens = w.n_tokens,
+                   .ms_decode = generated.ms,
+                   .confidence = w.n_tokens ? w.prob_sum / w.n_tokens : 0};
+    if (run->task.kind == TASK_EXPLAIN) {
+        run->result->explanation = arena_str(run->arena, str_trim(strbuf_str(&w.raw)));
+    } else if (loop_wants_more(run)) { // else it was cut off, and means nothing
+        const char *flaw = way->chat ? read_answer(&w, &c) : read_body(&w, &c);
+        loop_offer(run, &c, flaw);
+    }
+    strbuf_deinit(&w.raw);
+    return true;
+}
+
+// --- the proposer --------------------------------------------------------------------------------
+
+static bool writes_bodies(const LoopRun *run)
+{
+    bool body = run->task.kind == TASK_BODY || (run->task.kind == TASK_FIX && !run->chat);
+    return body && engine_info(run->engine)->fim_order != FIM_NONE;
+}
+
+// Samples of one way stand together, so that they share the prompt that the session holds.
+static bool write_some(LoopRun *run, bool chat, int first, int n, int n_all, Error *err)
+{
+    Way way;
+    const Candidate *failure = run->round > 1 ? loop_best_failure(run) : NULL;
+    if (n <= 0 || !loop_wants_more(run)) return true;
+    bool ok = chat ? make_chat(run, &way, failure, err) : make_fim(run, &way, err);
+    // Only after a failure is the best guess worth a second look, and only with other words.
+    for (int i = first; ok && i < first + n && loop_wants_more(run); i++)
+        ok = write_one(run, &way, i, n_all, err);
+    text_release(way.hole.host);
+    return ok;
+}
+
+bool propose_samples(LoopRun *run, int first, int n, Error *err)
+{
+    bool fim = writes_bodies(run);
+    int n_all = run->request->budget.candidates;
+    if (!fim && !run->chat)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the model %.*s answers no questions, wanted one with a chat template",
+                         STR_FMT(engine_info(run->engine)->name));
+    if (!fim || !run->chat) return write_some(run, !fim, first, n, n_all, err);
+    // Without feedback the middle goes first; with it only the chat can tell what failed.
+    int n_chat = run->round > 1 ? n : first == 0 ? 0 : n / 2 + 1;
+    if (n_chat > n) n_chat = n;
+    return write_some(run, true, run->round == 1 && first ? 0 : first, n_chat, n_all, err) &&
+           write_some(run, false, first + n_chat, n - n_chat, n_all, err);
+}

@@ -1,0 +1,164 @@
+// Proposers for a fix that tests decide: every small change of the function, and its lines written
+// anew by the model. Both try many candidates cheaply; several may pass, and the one that the model
+// finds likeliest is taken, because it reads like code that people write.
+#include <math.h>
+#include <string.h>
+
+#include "complete.h"
+#include "loop/mutate.h"
+#include "loop/run.h"
+#include "prompt/fim.h"
+#include "prompt/indent.h"
+
+enum { MAX_MUTANTS = 400, MAX_RANKED = 6, MAX_SCORED_TOKENS = 1024, LINE_TOKENS = 48 };
+
+// --- ranking -------------------------------------------------------------------------------------
+
+// The mean log-probability of the document around the change; -INFINITY where it cannot be told.
+static double score(LoopRun *run, const Candidate *c, Error *err)
+{
+    TextSnap *text = loop_apply(run, c);
+    if (!text) return -INFINITY;
+    ByteRange f = run->task.function.whole;
+    size_t end = f.end + c->insert.len - (c->replace.end - c->replace.start);
+    Str code = str_slice(text_str(text), f.start, end);
+    size_t n = engine_tokenize(run->engine, code, false, NULL, 0);
+    double sum = -INFINITY;
+    if (n >= 2 && n <= MAX_SCORED_TOKENS && (int)n < session_n_ctx(run->session)) {
+        int *ids = arena_array(run->arena, n, sizeof *ids),
+            *best = arena_array(run->arena, n, sizeof *best);
+        float *logprobs = arena_array(run->arena, n, sizeof *logprobs);
+        engine_tokenize(run->engine, code, false, ids, n);
+        if (session_score(run->session, ids, (int)n, logprobs, best, run->cancel, err)) {
+            sum = 0;
+            for (size_t i = 1; i < n; i++)
+                sum += (double)logprobs[i];
+        }
+    }
+    text_release(text);
+    return sum;
+}
+
+// Of the candidates from `first` on that passed, the likeliest becomes the run's.
+static bool choose(LoopRun *run, size_t first, Error *err)
+{
+    size_t passed[MAX_RANKED];
+    int n = 0;
+    for (size_t i = first; i < run->candidates.n && n < MAX_RANKED; i++)
+        if (run->candidates.items[i].verdict == VERDICT_PASS) passed[n++] = i;
+    if (n) run->passed = (int)passed[0];
+    double best = -INFINITY;
+    for (int i = 0; n > 1 && i < n; i++) {
+        loop_tell(run, "comparing %d of %d", i + 1, n);
+        double s = score(run, &run->candidates.items[passed[i]], err);
+        if (err->code != ERROR_NONE) return false;
+        if (s <= best) continue;
+        best = s;
+        run->passed = (int)passed[i];
+    }
+    return true;
+}
+
+// --- small changes -------------------------------------------------------------------------------
+
+bool propose_mutants(LoopRun *run, Error *err)
+{
+    Mutant *mutants;
+    size_t n = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS, run->arena,
+                           &mutants);
+    size_t first = run->candidates.n;
+    run->keep_going = true;
+    bool more = true;
+    for (size_t i = 0; i < n && more; i++) {
+        Candidate c = {
+            .proposer = "mutant", .replace = mutants[i].replace, .insert = mutants[i].insert};
+        loop_tell(run, "trying small changes: %zu of %zu", i + 1, n);
+        more = loop_offer(run, &c, NULL);
+    }
+    more = loop_drain(run);
+    run->keep_going = false;
+    return !more || choose(run, first, err);
+}
+
+// --- lines written anew --------------------------------------------------------------------------
+
+typedef struct Line {
+    StrBuf raw;
+    size_t n_forced;
+    LoopRun *run;
+} Line;
+
+static bool on_line_token(void *user, const GeneratedToken *token)
+{
+    Line *line = user;
+    size_t skip = line->n_forced < token->bytes.len ? line->n_forced : token->bytes.len;
+    line->n_forced -= skip;
+    line->run->result->generated_tokens++;
+    strbuf_append(&line->raw, str_slice(token->bytes, skip, token->bytes.len));
+    Str raw = strbuf_str(&line->raw);
+    return str_find(str_trim(raw), STR("\n"), 0) == str_trim(raw).len &&
+           (raw.len == 0 || raw.ptr[raw.len - 1] != '\n') && loop_wants_more(line->run);
+}
+
+// What the model writes in place of `range`, up to the line's end.
+static bool refill(LoopRun *run, ByteRange range, const char *proposer, int i, Error *err)
+{
+    FimPrompt prompt;
+    FimLimits limits = {.max_tokens = complete_default_prompt_tokens(engine_info(run->engine),
+                                                                     session_n_ctx(run->session)),
+                        .suffix_share_pct = 40};
+    TextSnap *host = text_edit(run->request->text, range, STR(""), NULL, err);
+    Line line = {.run = run};
+    bool ok = host && fim_render(run->engine, host, range.start, run->request->path, limits,
+                                 run->arena, &prompt, err);
+    SyncStats sync;
+    GenerateResult generated;
+    ok = ok && session_sync(run->session, prompt.ids, prompt.n_ids, run->cancel, &sync, err);
+    if (ok) {
+        GenerateOptions options = {.sampler = {.temperature = i ? 0.8f : 0,
+                                               .top_p = 0.95f,
+                                               .top_k = 40,
+                                               .seed = run->request->seed + (uint64_t)i},
+                                   .max_tokens = LINE_TOKENS,
+                                   .forced = prompt.forced,
+                                   .on_token = on_line_token,
+                                   .user = &line,
+                                   .cancel = run->cancel};
+        line.n_forced = prompt.forced.len;
+        ok = session_generate(run->session, &options, &generated, err);
+    }
+    text_release(host);
+    Str insert = str_slice(strbuf_str(&line.raw), 0, str_find(strbuf_str(&line.raw), STR("\n"), 0));
+    Candidate c = {.proposer = proposer, .replace = range, .insert = arena_str(run->arena, insert)};
+    if (ok && str_trim(insert).len) loop_offer(run, &c, NULL);
+    strbuf_deinit(&line.raw);
+    return ok;
+}
+
+// Each line of the function in turn, greedily first and then by drawing; and before each line, a
+// new one, because what is missing stands on no line.
+bool propose_refills(LoopRun *run, Error *err)
+{
+    const TextSnap *text = run->request->text;
+    ByteRange f = run->task.function.whole;
+    if (engine_info(run->engine)->fim_order == FIM_NONE) return true;
+    uint32_t first_row = text_point(text, f.start).row, last_row = text_point(text, f.end - 1).row;
+    size_t first = run->candidates.n;
+    run->keep_going = true;
+    bool ok = true;
+    for (int i = 0; i < 3 && ok; i++) {
+        for (uint32_t row = first_row; row <= last_row && ok && loop_wants_more(run); row++) {
+            Str content = text_line(text, row);
+            size_t blanks = indent_blanks(content).len;
+            if (blanks == content.len) continue;
+            ByteRange range = {text_line_start(text, row) + blanks, text_line_end(text, row)};
+            loop_tell(run, "rewriting line %u", row + 1);
+            ok = refill(run, range, "refill", i, err);
+        }
+        if (!loop_drain(run)) break;
+        for (size_t j = first; j < run->candidates.n; j++)
+            if (run->candidates.items[j].verdict == VERDICT_PASS) i = 3;
+    }
+    run->keep_going = false;
+    return ok && (loop_is_cancelled(run) || choose(run, first, err));
+}

@@ -1,0 +1,179 @@
+// Verify parses and compiles; what passes there is written into a copy of the project, in which
+// the test command runs. Copies are few and are used again.
+#include "loop/trial.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "verify/command.h"
+
+enum { MESSAGE_BYTES = 700, MESSAGE_LINES = 8 };
+
+// --- what failed ---------------------------------------------------------------------------------
+
+static bool says_failure(Str line)
+{
+    static const char *const signs[] = {
+        "FAILED",  "error:",         "Error:",   "FAIL:",  "Assertion", "runtime error",
+        "not ok ", "AssertionError", "panicked", "ERROR:", NULL};
+    for (int i = 0; signs[i]; i++)
+        if (str_find(line, str_from(signs[i]), 0) < line.len) return true;
+    return false;
+}
+
+// Python's summary names the error last, after the traceback; make's last line says nothing.
+static size_t find_failure(Str output)
+{
+    size_t fallback = 0;
+    for (size_t at = 0; at < output.len; at = str_find(output, STR("\n"), at) + 1) {
+        Str line = str_slice(output, at, str_find(output, STR("\n"), at));
+        if (says_failure(line)) return at;
+        if (str_trim(line).len && !str_starts(line, STR("make"))) fallback = at;
+    }
+    return fallback;
+}
+
+Str loop_message(Str output, Str folder, Arena *arena)
+{
+    StrBuf out = {0};
+    int n_lines = 0;
+    for (size_t at = find_failure(output); at < output.len && n_lines < MESSAGE_LINES;) {
+        size_t end = str_find(output, STR("\n"), at);
+        Str line = str_slice(output, at, end);
+        at = end + 1;
+        bool noise = str_starts(line, STR("make")) || str_trim(line).len == 0 ||
+                     str_starts(line, STR("-----")) || str_starts(line, STR("====="));
+        if (noise) continue;
+        if (out.len + line.len > MESSAGE_BYTES) break;
+        size_t path = str_find(line, folder, 0);
+        if (folder.len && path < line.len) {
+            strbuf_append(&out, str_slice(line, 0, path));
+            line = str_slice(line, path + folder.len + 1, line.len);
+        }
+        strbuf_append(&out, line);
+        strbuf_append_char(&out, '\n');
+        n_lines++;
+    }
+    Str message = str_trim(arena_str(arena, strbuf_str(&out)));
+    strbuf_deinit(&out);
+    return message;
+}
+
+// --- tests ---------------------------------------------------------------------------------------
+
+static Scratch *take_scratch(LoopRun *run, Error *err)
+{
+    for (int i = 0; i < run->n_scratches; i++) {
+        if (run->scratch_taken[i]) continue;
+        run->scratch_taken[i] = true;
+        return run->scratches[i];
+    }
+    if (run->n_scratches == LOOP_MAX_TRIALS) return NULL;
+    Scratch *scratch = scratch_new(run->request->root, err);
+    if (!scratch) return NULL;
+    run->scratch_taken[run->n_scratches] = true;
+    return run->scratches[run->n_scratches++] = scratch;
+}
+
+static void give_back(LoopRun *run, const Scratch *scratch)
+{
+    for (int i = 0; i < run->n_scratches; i++)
+        if (run->scratches[i] == scratch) run->scratch_taken[i] = false;
+}
+
+static bool start_tests(LoopRun *run, Trial *trial, Error *err)
+{
+    const LoopRequest *r = run->request;
+    char *argv[] = {"sh", "-c", (char *)r->test_command.ptr, NULL};
+    trial->scratch = take_scratch(run, err);
+    if (!trial->scratch) return false;
+    trial->child = mem_zero(sizeof *trial->child);
+    trial->child->out = -1;
+    return scratch_write(trial->scratch, r->path, text_str(trial->text), err) &&
+           (child_start(trial->child, argv, scratch_folder(trial->scratch).ptr) ||
+            error_set(err, ERROR_IO, "the test command cannot be started"));
+}
+
+static void end_tests(LoopRun *run, Trial *trial, Verdict verdict, Str note)
+{
+    trial->tests = verdict;
+    trial->test_note = note;
+    trial->test_ms = clock_ms() - trial->start_ms;
+    give_back(run, trial->scratch);
+    trial->scratch = NULL;
+}
+
+static void judge_tests(LoopRun *run, Trial *trial)
+{
+    const Child *child = trial->child;
+    int status = child->status;
+    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    Str message =
+        ok ? STR("tests pass")
+           : loop_message(strbuf_str(&child->output), scratch_folder(trial->scratch), run->arena);
+    if (!ok && message.len == 0)
+        message = WIFEXITED(status) ? STR("the tests failed without a message")
+                                    : STR("the tests ran over their limits");
+    end_tests(run, trial, ok ? VERDICT_PASS : VERDICT_FAIL, message);
+}
+
+// --- the trial -----------------------------------------------------------------------------------
+
+Trial *trial_start(LoopRun *run, int candidate, const TextSnap *text, ByteRange changed)
+{
+    const LoopRequest *r = run->request;
+    VerifyRequest request = {.text = text,
+                             .before = r->syntax,
+                             .lang = syntax_language(r->syntax),
+                             .file_path = r->file_path,
+                             .root = r->root,
+                             .changed = changed,
+                             .base = &run->base,
+                             .trusted = r->trusted};
+    Trial *trial = mem_zero(sizeof *trial);
+    trial->candidate = candidate;
+    trial->text = text_retain(text);
+    trial->tests = VERDICT_SKIPPED;
+    trial->verify = verify_start(&request, run->arena);
+    return trial;
+}
+
+Verdict trial_poll(LoopRun *run, Trial *trial)
+{
+    if (!trial->child) {
+        Verdict verdict = verify_poll(trial->verify);
+        if (verdict != VERDICT_PASS || !run->has_tests) return verdict;
+        Error err = {0};
+        trial->start_ms = clock_ms();
+        if (!start_tests(run, trial, &err)) {
+            if (trial->scratch) give_back(run, trial->scratch);
+            trial->scratch = NULL;
+            trial->tests = VERDICT_FAIL;
+            trial->test_note = arena_printf(run->arena, "%s", err.text);
+            return VERDICT_FAIL;
+        }
+        trial->tests = VERDICT_PENDING;
+    }
+    if (trial->tests == VERDICT_PENDING && child_poll(trial->child)) judge_tests(run, trial);
+    // A change that makes the tests run many times longer than before runs for ever.
+    double limit = run->test_limit_ms;
+    if (trial->tests == VERDICT_PENDING && limit > 0 && clock_ms() - trial->start_ms > limit) {
+        child_free(trial->child);
+        end_tests(run, trial, VERDICT_FAIL,
+                  arena_printf(run->arena, "the tests did not end within %.0f s", limit / 1000));
+    }
+    return trial->tests;
+}
+
+void trial_free(LoopRun *run, Trial *trial)
+{
+    if (trial->child) child_free(trial->child);
+    if (trial->scratch) give_back(run, trial->scratch);
+    free(trial->child);
+    verify_free(trial->verify);
+    text_release(trial->text);
+    free(trial);
+}

@@ -1,0 +1,27 @@
+// One candidate's verification, from parsing to the tests: polled, so that the model decodes the
+// next candidate meanwhile. Private to src/loop.
+#pragma once
+
+#include "loop/run.h"
+
+struct Child;
+
+struct Trial {
+    int candidate; // index in the run's candidates; -1: the text as it is
+    Trial *next;
+    const TextSnap *text;
+    Verify *verify;
+    Scratch *scratch; // taken from the run while the tests run
+    struct Child *child;
+    double start_ms;
+    Verdict tests; // PENDING while they run, SKIPPED before
+    Str test_note;
+    double test_ms;
+};
+
+// Starts it for `text`, of which `changed` is new.
+Trial *trial_start(LoopRun *run, int candidate, const TextSnap *text, ByteRange changed);
+// VERDICT_PENDING until everything has ended. Never blocks but for copying the project.
+Verdict trial_poll(LoopRun *run, Trial *trial);
+// Kills what still runs.
+void trial_free(LoopRun *run, Trial *trial);

@@ -1,0 +1,564 @@
+// The loop with scripted answers, real compilers and real test commands.
+#include "unit/unit.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "loop/answer.h"
+#include "loop/loop.h"
+#include "loop/mutate.h"
+#include "unit/word_engine.h"
+
+typedef struct Setup {
+    Engine *engine;
+    Session *session;
+    Arena *arena;
+    TextSnap *text;
+    Syntax *syntax;
+    LoopRequest request;
+    LoopResult result;
+    Error err;
+    int n_progress, last_pct;
+} Setup;
+
+// The request is at "<|>" in `document`.
+static void set_up(Setup *s, const char *lang, const char *document)
+{
+    *s = (Setup){.engine = word_engine_new(FIM_SUFFIX_FIRST), .arena = arena_new()};
+    s->session = session_new(s->engine, 0, &s->err);
+    Str whole = str_from(document);
+    size_t at = str_find(whole, STR("<|>"), 0);
+    s->text =
+        text_new(arena_printf(s->arena, "%.*s%s", (int)at, document, document + at + 3), &s->err);
+    s->syntax = syntax_parse(language_by_id(lang), s->text, NULL);
+    s->request = (LoopRequest){
+        .text = s->text,
+        .syntax = s->syntax,
+        .path = STR("a.c"),
+        .file_path = STR("/nonexistent/a.c"),
+        .root = STR("/nonexistent"),
+        .kind = TASK_BODY,
+        .selection = {at, at},
+        .trusted = true,
+        .budget = {.rounds = 1, .candidates = 4, .tokens = 200, .prompt_tokens = 512}};
+}
+
+static void tear_down(Setup *s)
+{
+    syntax_release(s->syntax);
+    text_release(s->text);
+    session_free(s->session);
+    free(s->engine);
+    arena_free(s->arena);
+}
+
+static void on_progress(void *user, int pct, Str text)
+{
+    Setup *s = user;
+    assert_true(text.len > 0 && pct >= s->last_pct && pct <= 100);
+    s->last_pct = pct;
+    s->n_progress++;
+}
+
+static bool run(Setup *s, const char *const *answers, int n, EngineCancel cancel)
+{
+    word_engine_script(s->engine, answers, n);
+    s->last_pct = s->n_progress = 0;
+    return loop_run(s->engine, s->session, &s->request, cancel, on_progress, s, s->arena,
+                    &s->result, &s->err);
+}
+
+static Str applied(Setup *s)
+{
+    Str all = text_str(s->text);
+    ByteRange r = s->result.replace;
+    return arena_printf(s->arena, "%.*s%.*s%.*s", STR_FMT(str_slice(all, 0, r.start)),
+                        STR_FMT(s->result.insert), STR_FMT(str_slice(all, r.end, all.len)));
+}
+
+static void assert_str(Str found, const char *wanted)
+{
+    if (!str_equal(found, str_from(wanted)))
+        fail_msg("found:\n%.*s\nwanted:\n%s", STR_FMT(found), wanted);
+}
+
+static void targets_are_empty_bodies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lang, *document;
+        bool found;
+    } cases[] = {
+        {"c", "int f(int a)\n{<|>\n}\n", true},
+        {"c", "int f(<|>int a) {}\n", true},
+        {"c", "int f(int a)\n{\n    /* later */<|>\n}\n", true},
+        {"c", "int f(int a)\n{\n    return <|>a;\n}\n", false},
+        {"c", "int f(<|>int a);\n", false},
+        {"c", "int x<|> = 1;\n", false},
+        {"cpp", "int A::f() const {<|>}\n", true},
+        {"python", "def f(a):<|>\n    pass\n", true},
+        {"python", "def f(a):\n    ...<|>\n", true},
+        {"python", "def f(a):\n    \"\"\"Adds.\"\"\"<|>\n", true},
+        {"python", "def f(a):\n    return <|>a\n", false},
+        {"javascript", "function f(a) {<|>}\n", true},
+        {"go", "package a\nfunc f(a int) int {<|>}\n", true},
+        {"rust", "fn f(a: i32) -> i32 {<|>}\n", true},
+        {"java", "class A { int f(int a) {<|>} }\n", true},
+        {"typescript", "function f(a: number): number {<|>}\n", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Setup s;
+        Task task;
+        set_up(&s, cases[i].lang, cases[i].document);
+        if (task_find(s.syntax, TASK_BODY, s.request.selection, &task) != cases[i].found)
+            fail_msg("case %zu: %s", i, cases[i].document);
+        tear_down(&s);
+    }
+}
+
+static void the_first_candidate_that_compiles_is_taken(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "return b;\n}\n", "return a +;\n}\n", "/* later */\n}\n",
+        "if (a) {\n        a++;\n    }\n    return a;\n}\n\nint g"};
+    Setup s;
+    set_up(&s, "c", "int f(int a)\n{<|>\n}\n\nint h;\n");
+    assert_ok(run(&s, answers, 4, (EngineCancel){0}), s.err);
+    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+    assert_int_equal(s.result.chosen, 3);
+    assert_true(s.result.verified);
+    assert_str(applied(&s),
+               "int f(int a)\n{\n    if (a) {\n        a++;\n    }\n    return a;\n}\n\n"
+               "int h;\n");
+    const Candidate *c = s.result.candidates;
+    // Its compiler may be at work still when the fourth has passed.
+    assert_true(c[0].verdict == VERDICT_FAIL || c[0].verdict == VERDICT_SKIPPED);
+    assert_int_equal(c[0].evidence.compile, c[0].verdict);
+    assert_true(c[0].evidence.compile_note.len > 0);
+    assert_int_equal(c[1].evidence.parse, VERDICT_FAIL);
+    assert_str(c[2].evidence.parse_note, "it does nothing");
+    assert_true(str_starts(s.result.summary, STR("candidate 4 of 4 (sample): parses")));
+    assert_in_range(s.n_progress, 4, 200);
+    tear_down(&s);
+}
+
+static void all_compilers_are_waited_for_where_none_passes(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"return b;\n}\n", "return c;\n}\n"};
+    Setup s;
+    set_up(&s, "c", "int f(int a)\n{<|>\n}\n");
+    s.request.budget.candidates = 2;
+    assert_ok(run(&s, answers, 2, (EngineCancel){0}), s.err);
+    assert_false(s.result.found);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(s.result.candidates[i].evidence.compile, VERDICT_FAIL);
+    assert_true(str_find(s.result.summary, STR("undeclared"), 0) < s.result.summary.len);
+    tear_down(&s);
+}
+
+static void a_good_first_candidate_is_enough(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"return a;\n}\n"};
+    Setup s;
+    set_up(&s, "c", "int f(int a) {<|>}\n");
+    assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+    assert_true(s.result.found);
+    assert_int_equal(s.result.chosen, 0);
+    assert_str(applied(&s), "int f(int a) {\n    return a;\n}\n");
+    tear_down(&s);
+}
+
+static void worthless_bodies_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lang, *document, *answer, *note;
+    } cases[] = {
+        {"c", "int f(int a)\n{<|>\n}\n", "}\n", "it is empty"},
+        {"c", "int f(int a)\n{<|>\n}\n", "// TODO\n}\n", "it does nothing"},
+        {"c", "int f(int a)\n{<|>\n}\n", "a++;\n}\n", "it returns no value"},
+        {"c", "int *f(int a)\n{<|>\n}\n", "a++;\n}\n", "it returns no value"},
+        {"c", "void *f(int a)\n{<|>\n}\n", "a++;\n}\n", "it returns no value"},
+        {"cpp", "int A::f(int a)\n{<|>\n}\n", "a++;\n}\n", "it returns no value"},
+        {"python", "def f(a):\n    pass<|>\n", "pass\n", "it does nothing"},
+        {"python", "def f(a):\n    pass<|>\n", "def f(a):\n        return 1\n",
+         "it repeats the signature"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Setup s;
+        set_up(&s, cases[i].lang, cases[i].document);
+        s.request.trusted = false;
+        assert_ok(run(&s, &cases[i].answer, 1, (EngineCancel){0}), s.err);
+        assert_false(s.result.found);
+        assert_int_equal(s.result.insert.len, 0);
+        assert_str(s.result.candidates[0].evidence.parse_note, cases[i].note);
+        assert_str(s.result.candidates[1].evidence.parse_note, "the same as an earlier one");
+        assert_true(str_starts(s.result.summary, STR("none of 4 candidates passed")));
+        tear_down(&s);
+    }
+}
+
+static void functions_without_a_value_need_no_return(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lang, *document;
+    } cases[] = {{"c", "static void f(int *a)\n{<|>\n}\n"},
+                 {"c", "int main(void)\n{<|>\n}\n"},
+                 {"cpp", "A::A(int *a)\n{<|>\n}\n"},
+                 {"cpp", "A::~A()\n{<|>\n}\n"}};
+    static const char *const answers[] = {"(*a)++;\n}\n"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Setup s;
+        set_up(&s, cases[i].lang, cases[i].document);
+        s.request.trusted = false;
+        assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+        if (!s.result.found) fail_msg("case %zu: %.*s", i, STR_FMT(s.result.summary));
+        assert_false(s.result.verified);
+        tear_down(&s);
+    }
+}
+
+static void layouts_are_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lang, *document, *answer, *wanted;
+    } cases[] = {
+        {"python", "def f(a):\n    \"\"\"Adds.\"\"\"<|>\n\n\nx = 1\n",
+         "b = a\n    return b\n\n\ndef g():\n",
+         "def f(a):\n    \"\"\"Adds.\"\"\"\n    b = a\n    return b\n\n\nx = 1\n"},
+        {"python", "def f(a): pass<|>\n", "return a\n", "def f(a):\n    return a\n"},
+        {"python", "class A:\n  def f(self):\n    ...<|>\n", "return 1\n  def g(self):\n",
+         "class A:\n  def f(self):\n    return 1\n"},
+        {"c", "int g(void)\n{\n\treturn 1;\n}\nint f(int a)\n{<|>\n}\n", "return a;\n}\n",
+         "int g(void)\n{\n\treturn 1;\n}\nint f(int a)\n{\n\treturn a;\n}\n"},
+        {"javascript", "class A {\n  f(a) {<|>}\n}\n", "return a;\n  }\n}\n",
+         "class A {\n  f(a) {\n    return a;\n  }\n}\n"},
+        {"c", "char f(int a)\n{<|>\n}\n", "return a ? '}' : \"}\"[0]; // }\n}\n",
+         "char f(int a)\n{\n    return a ? '}' : \"}\"[0]; // }\n}\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Setup s;
+        set_up(&s, cases[i].lang, cases[i].document);
+        s.request.trusted = false;
+        assert_ok(run(&s, &cases[i].answer, 1, (EngineCancel){0}), s.err);
+        if (!s.result.found) fail_msg("case %zu: %.*s", i, STR_FMT(s.result.summary));
+        assert_str(applied(&s), cases[i].wanted);
+        tear_down(&s);
+    }
+}
+
+static bool after_three(void *user)
+{
+    return ++*(int *)user > 3;
+}
+
+static void cancelling_and_wrong_places_are_errors(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"return a;\n}\n"};
+    Setup s;
+    int polls = 0;
+    set_up(&s, "c", "int f(int a)\n{<|>\n}\nint g;\n");
+    assert_false(run(&s, answers, 1, (EngineCancel){after_three, &polls}));
+    assert_int_equal(s.err.code, ERROR_CANCELLED);
+    s.err = (Error){0};
+    s.request.selection.start = s.request.selection.end = text_n_bytes(s.text);
+    assert_false(run(&s, answers, 1, (EngineCancel){0}));
+    assert_int_equal(s.err.code, ERROR_INVALID);
+    s.err = (Error){0};
+    s.request.syntax = NULL;
+    assert_false(run(&s, answers, 1, (EngineCancel){0}));
+    assert_int_equal(s.err.code, ERROR_INVALID);
+    tear_down(&s);
+}
+
+// --- tests decide --------------------------------------------------------------------------------
+
+// A project of one C file and a test that prints what fails.
+static void make_project(char *folder, const char *code)
+{
+    char path[200];
+    strcpy(folder, "/tmp/r1ls-test-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/a.c", folder);
+    FILE *f = fopen(path, "w");
+    fputs(code, f);
+    fclose(f);
+    snprintf(path, sizeof path, "%s/t.c", folder);
+    f = fopen(path, "w");
+    fputs("#include <stdio.h>\n#include \"a.c\"\nint main(void) { if (larger(3, 4) == 4 && "
+          "larger(5, 2) "
+          "== 5) return 0; puts(\"FAILED: larger(3, 4) is not 4\"); return 1; }\n",
+          f);
+    fclose(f);
+}
+
+static void remove_project(const char *folder)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/a.c", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/t.c", folder);
+    unlink(path);
+    // Fails if the run has left anything in the user's folder.
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static const char BUGGY[] = "int larger(int a, int b)\n{<|>\n    return a < b ? a : b;\n}\n";
+
+static void set_up_fix(Setup *s, char *folder)
+{
+    set_up(s, "c", BUGGY);
+    make_project(folder, text_str(s->text).ptr);
+    s->request.kind = TASK_FIX;
+    s->request.root = arena_str(s->arena, str_from(folder));
+    s->request.file_path = arena_printf(s->arena, "%s/a.c", folder);
+    s->request.test_command = STR("cc -o t t.c && ./t");
+}
+
+static void a_small_change_that_the_tests_accept_is_found(void **state)
+{
+    (void)state;
+    Setup s;
+    char folder[64];
+    set_up_fix(&s, folder);
+    s.request.proposers = PROPOSE_MUTANT;
+    static const char *const answers[] = {"nonsense"};
+    assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+    assert_true(s.result.verified);
+    assert_string_equal(s.result.candidates[s.result.chosen].proposer, "mutant");
+    assert_str(s.result.baseline, "FAILED: larger(3, 4) is not 4");
+    Str fixed = applied(&s);
+    assert_true(str_find(fixed, STR("a > b ? a : b"), 0) < fixed.len ||
+                str_find(fixed, STR("a >= b ? a : b"), 0) < fixed.len);
+    remove_project(folder);
+    tear_down(&s);
+}
+
+static void chat_answers_are_tested_and_failures_come_back(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "int larger(int a, int b)\n{\n    return a < b ? a : b;\n}\n```\n",
+        "int larger(int a, int b)\n{\n    return a;\n}\n```\n",
+        "int larger(int a, int b)\n{\n    return a < b ? b : a;\n}\n```\nThat was it."};
+    Setup s;
+    char folder[64];
+    set_up_fix(&s, folder);
+    s.engine->info.chat = true;
+    s.request.proposers = PROPOSE_SAMPLE;
+    s.request.budget.candidates = 2;
+    s.request.budget.rounds = 2;
+    assert_ok(run(&s, answers, 3, (EngineCancel){0}), s.err);
+    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+    assert_int_equal(s.result.n_rounds, 2);
+    assert_int_equal(s.result.chosen, 2);
+    assert_str(s.result.candidates[0].evidence.parse_note, "it changes nothing");
+    assert_str(s.result.candidates[1].test_note, "FAILED: larger(3, 4) is not 4");
+    assert_int_equal(s.result.candidates[1].tests, VERDICT_FAIL);
+    assert_str(applied(&s), "int larger(int a, int b)\n{\n    return a < b ? b : a;\n}\n");
+    remove_project(folder);
+    tear_down(&s);
+}
+
+static void nothing_is_run_in_an_untrusted_folder(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "int larger(int a, int b)\n{\n    return a < b ? b : a;\n}\n```\n"};
+    Setup s;
+    char folder[64], marker[100];
+    set_up_fix(&s, folder);
+    snprintf(marker, sizeof marker, "/tmp/r1ls-ran-%d", (int)getpid());
+    s.request.test_command = arena_printf(s.arena, "touch %s", marker);
+    s.request.trusted = false;
+    s.engine->info.chat = true;
+    assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+    assert_true(s.result.found);
+    assert_false(s.result.verified);
+    assert_int_equal(access(marker, F_OK), -1);
+    remove_project(folder);
+    tear_down(&s);
+}
+
+static void what_passes_needs_no_fix(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"x"};
+    Setup s;
+    char folder[64];
+    set_up_fix(&s, folder);
+    s.request.test_command = STR("true");
+    assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+    assert_false(s.result.found);
+    assert_str(s.result.summary, "there is nothing to fix: the tests pass");
+    remove_project(folder);
+    tear_down(&s);
+}
+
+// How many scratch folders there are.
+static int count_scratch(void)
+{
+    int n = 0;
+    DIR *dir = opendir("/tmp");
+    for (struct dirent *e; (e = readdir(dir));)
+        n += strncmp(e->d_name, "r1ls-", 5) == 0 && strncmp(e->d_name, "r1ls-test", 9) != 0;
+    closedir(dir);
+    return n;
+}
+
+typedef struct Countdown {
+    int polls;
+} Countdown;
+
+static bool counts_down(void *user)
+{
+    return --((Countdown *)user)->polls < 0;
+}
+
+static void a_cancel_at_any_moment_leaves_nothing(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"int larger(int a, int b)\n{\n    return a;\n}\n```\n",
+                                          "int larger(int a, int b)\n{\n    return b;\n}\n```\n"};
+    int before = count_scratch();
+    for (int polls = 0; polls < 100; polls += 2) {
+        Setup s;
+        char folder[64];
+        Countdown countdown = {polls * polls / 10};
+        set_up_fix(&s, folder);
+        s.engine->info.chat = true;
+        bool ok = run(&s, answers, 2, (EngineCancel){counts_down, &countdown});
+        assert_true(ok || s.err.code == ERROR_CANCELLED);
+        assert_false(!ok && s.result.found);
+        remove_project(folder);
+        tear_down(&s);
+    }
+    assert_int_equal(count_scratch(), before);
+}
+
+// --- parts ---------------------------------------------------------------------------------------
+
+static void answers_become_edits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lang, *document, *answer, *wanted; // NULL: no edit
+    } cases[] = {
+        {"c", "int f(int a)\n{<|>\n    return 1;\n}\n",
+         "Sure:\n```c\n#include <ctype.h>\n\nint f(int a)\n{\n    return "
+         "isalpha(a);\n}\n```\nDone.",
+         "#include <ctype.h>\n\nint f(int a)\n{\n    return isalpha(a);\n}\n"},
+        {"c", "int f(int a)\n{<|>\n    return 1;\n}\n",
+         "```c\nint g(void)\n{\n    return 2;\n}\n```", NULL},
+        {"c", "int f(int a)\n{<|>\n    return 1;\n}\n", "I cannot say.", NULL},
+        {"python", "class A:\n    def f(self):<|>\n        \"\"\"Adds.\"\"\"\n        return 1\n",
+         "```python\ndef f(self):\n    return 2\n```",
+         "class A:\n    def f(self):\n        \"\"\"Adds.\"\"\"\n        return 2\n"},
+        {"python", "class A:\n    def f(self):<|>\n        return 1\n",
+         "```\nclass A:\n    def f(self):\n        if self:\n            return 2\n```",
+         "class A:\n    def f(self):\n        if self:\n            return 2\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Setup s;
+        Task task;
+        bool closed;
+        set_up(&s, cases[i].lang, cases[i].document);
+        assert_true(task_find(s.syntax, TASK_FIX, s.request.selection, &task));
+        Str code = answer_code(str_from(cases[i].answer), &closed);
+        AnswerEdit edit = answer_edit(s.syntax, &task, code, s.arena);
+        if (!cases[i].wanted != (edit.flaw != NULL))
+            fail_msg("case %zu: %s", i, edit.flaw ? edit.flaw : "no flaw was found");
+        s.result.replace = edit.replace;
+        s.result.insert = edit.insert;
+        if (cases[i].wanted) assert_str(applied(&s), cases[i].wanted);
+        tear_down(&s);
+    }
+}
+
+static void mutants_differ_and_stay_within(void **state)
+{
+    (void)state;
+    static const char *const documents[][2] = {
+        {"c", "int f(int *a, int n)\n{<|>\n    int s = 0;\n    for (int i = 0; i <= n; i++)\n      "
+              "  if (a[i] && "
+              "n > 2) s += a[i];\n    return s;\n}\n"},
+        {"python", "def f(a, n):<|>\n    for i in range(n - 1):\n        if a[i] and not n == 2:\n "
+                   "           "
+                   "return a[i]\n    return True\n"}};
+    for (size_t i = 0; i < 2; i++) {
+        Setup s;
+        Mutant *m;
+        Task task;
+        set_up(&s, documents[i][0], documents[i][1]);
+        assert_true(task_find(s.syntax, TASK_FIX, s.request.selection, &task));
+        size_t n = mutate_list(s.syntax, task.function.whole, 1000, s.arena, &m);
+        assert_in_range(n, 30, 400);
+        for (size_t j = 0; j < n; j++) {
+            assert_true(m[j].replace.start >= task.function.whole.start);
+            assert_true(m[j].replace.end <= task.function.whole.end);
+            Str old = str_slice(text_str(s.text), m[j].replace.start, m[j].replace.end);
+            assert_false(str_equal(old, m[j].insert));
+        }
+        assert_int_equal(mutate_list(s.syntax, task.function.whole, 7, s.arena, &m), 7);
+        tear_down(&s);
+    }
+}
+
+static void messages_name_what_failed(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    assert_str(
+        loop_message(STR("cc -o t t.c\n/tmp/x/t.c:3: FAILED: f is 1\nmake: *** [test] Error 1\n"),
+                     STR("/tmp/x"), arena),
+        "t.c:3: FAILED: f is 1");
+    assert_str(loop_message(STR("all is well\n"), STR(""), arena), "all is well");
+    assert_str(loop_message(STR(""), STR(""), arena), "");
+    arena_free(arena);
+}
+
+static void proposers_are_read_by_name(void **state)
+{
+    (void)state;
+    unsigned bits;
+    Error err = {0};
+    assert_true(loop_read_proposers(STR(""), &bits, &err));
+    assert_int_equal(bits, PROPOSE_ALL);
+    assert_true(loop_read_proposers(STR("sample, mutant"), &bits, &err));
+    assert_int_equal(bits, PROPOSE_SAMPLE | PROPOSE_MUTANT);
+    assert_false(loop_read_proposers(STR("oracle"), &bits, &err));
+    assert_non_null(strstr(err.text, "'oracle'"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_are_empty_bodies),
+        cmocka_unit_test(the_first_candidate_that_compiles_is_taken),
+        cmocka_unit_test(all_compilers_are_waited_for_where_none_passes),
+        cmocka_unit_test(a_good_first_candidate_is_enough),
+        cmocka_unit_test(worthless_bodies_are_refused),
+        cmocka_unit_test(functions_without_a_value_need_no_return),
+        cmocka_unit_test(layouts_are_kept),
+        cmocka_unit_test(cancelling_and_wrong_places_are_errors),
+        cmocka_unit_test(a_small_change_that_the_tests_accept_is_found),
+        cmocka_unit_test(chat_answers_are_tested_and_failures_come_back),
+        cmocka_unit_test(nothing_is_run_in_an_untrusted_folder),
+        cmocka_unit_test(what_passes_needs_no_fix),
+        cmocka_unit_test(a_cancel_at_any_moment_leaves_nothing),
+        cmocka_unit_test(answers_become_edits),
+        cmocka_unit_test(mutants_differ_and_stay_within),
+        cmocka_unit_test(messages_name_what_failed),
+        cmocka_unit_test(proposers_are_read_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -117,10 +117,17 @@ static void put_explain(const LoopRun *run, StrBuf *out)
 
 static void put_failure(const LoopRun *run, StrBuf *out, const Candidate *failure)
 {
+    Str note = loop_failure_message(failure);
+    if (str_equal(note, STR("it changes nothing"))) {
+        strbuf_append(out,
+                      STR("\n\nAn earlier answer repeated the function unchanged, with its bug. "
+                          "Think about what fails, and change the line that causes it."));
+        return;
+    }
     strbuf_append(out, STR("\n\nThis attempt was wrong:\n"));
     put_block(run, out, str_trim(failure->insert));
     strbuf_printf(out, "It gives:\n```\n%.*s\n```\nWrite it differently, so that this is right.",
-                  STR_FMT(clip(loop_failure_message(failure), MESSAGE_BYTES)));
+                  STR_FMT(clip(note, MESSAGE_BYTES)));
 }
 
 Ask ask_make(const LoopRun *run, const Candidate *failure)

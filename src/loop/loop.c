@@ -297,7 +297,10 @@ static bool find_baseline(LoopRun *run)
 // One stage: proposing, then waiting for what is still verified.
 static bool run_stage(LoopRun *run, bool ok, Error *err)
 {
-    if (ok && loop_drain(run)) return true;
+    bool drained = ok && loop_drain(run);
+    // What runs past a pass could only put itself in the place of what was chosen.
+    if (run->passed >= 0) end_trials(run);
+    if (drained) return true;
     if (run->err.code == ERROR_NONE) return false; // the engine's own error is in err
     return error_set(err, run->err.code, "%s", run->err.text);
 }

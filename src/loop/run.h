@@ -38,6 +38,7 @@ typedef struct LoopRun {
     int passed;                   // index of the candidate that passed, -1: none
     bool keep_going;              // a pass does not end the round: the best of several is wanted
     double start_ms, deadline_ms; // deadline of the stage; 0: none
+    double hurry_ms;              // when the search of a rival ends; 0: it has none yet
     Error err;                    // CANCELLED, once the caller said so
 } LoopRun;
 

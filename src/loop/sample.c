@@ -231,38 +231,37 @@ static bool write_one(LoopRun *run, const Way *way, int i, int n_all, Error *err
 
 // --- the proposer --------------------------------------------------------------------------------
 
-static bool writes_bodies(const LoopRun *run)
-{
-    bool body = run->task.kind == TASK_BODY || (run->task.kind == TASK_FIX && !run->chat);
-    return body && engine_info(run->engine)->fim_order != FIM_NONE;
-}
-
 // Samples of one way stand together, so that they share the prompt that the session holds.
-static bool write_some(LoopRun *run, bool chat, int first, int n, int n_all, Error *err)
+static bool write_some(LoopRun *run, bool chat, int first, int n, Error *err)
 {
-    Way way;
-    const Candidate *failure = run->round > 1 ? loop_best_failure(run) : NULL;
+    Way way = {0};
+    // With one round there is no feedback, not even within it.
+    bool feedback = run->request->budget.rounds > 1;
+    const Candidate *failure = feedback ? loop_best_failure(run) : NULL;
     if (n <= 0 || !loop_wants_more(run)) return true;
     bool ok = chat ? make_chat(run, &way, failure, err) : make_fim(run, &way, err);
-    // Only after a failure is the best guess worth a second look, and only with other words.
     for (int i = first; ok && i < first + n && loop_wants_more(run); i++)
-        ok = write_one(run, &way, i, n_all, err);
+        ok = write_one(run, &way, i, run->request->budget.candidates, err);
     text_release(way.hole.host);
     return ok;
 }
 
+// A body can be written in the middle of the document, from the function's comment; for a fix that
+// means to write it anew, which a model often does better than to find its bug.
 bool propose_samples(LoopRun *run, int first, int n, Error *err)
 {
-    bool fim = writes_bodies(run);
-    int n_all = run->request->budget.candidates;
+    bool body = run->task.kind == TASK_BODY, fix = run->task.kind == TASK_FIX;
+    bool fim = (body || fix) && engine_info(run->engine)->fim_order != FIM_NONE;
     if (!fim && !run->chat)
         return error_set(err, ERROR_UNSUPPORTED,
                          "the model %.*s answers no questions, wanted one with a chat template",
                          STR_FMT(engine_info(run->engine)->name));
-    if (!fim || !run->chat) return write_some(run, !fim, first, n, n_all, err);
-    // Without feedback the middle goes first; with it only the chat can tell what failed.
-    int n_chat = run->round > 1 ? n : first == 0 ? 0 : n / 2 + 1;
-    if (n_chat > n) n_chat = n;
-    return write_some(run, true, run->round == 1 && first ? 0 : first, n_chat, n_all, err) &&
-           write_some(run, false, first + n_chat, n - n_chat, n_all, err);
+    if (!fim || !run->chat) return write_some(run, !fim, first, n, err);
+    // What failed can be told in chat alone.
+    if (run->round > 1) return write_some(run, true, first, n, err);
+    if (first == 0) return write_some(run, fix, 0, n, err);
+    int n_chat = n / 2, n_fim = n - n_chat;
+    // The way that the first sample did not take begins with its own best guess.
+    return write_some(run, false, fix ? 0 : first, n_fim, err) &&
+           write_some(run, true, fix ? first : 0, n_chat, err);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "complete.h"
 #include "loop/mutate.h"
 #include "loop/run.h"
@@ -11,6 +12,7 @@
 #include "prompt/indent.h"
 
 enum { MAX_MUTANTS = 400, MAX_RANKED = 6, MAX_SCORED_TOKENS = 1024, LINE_TOKENS = 48 };
+static const double RIVAL_MS = 4000;
 
 // --- ranking -------------------------------------------------------------------------------------
 
@@ -61,6 +63,15 @@ static bool choose(LoopRun *run, size_t first, Error *err)
 
 // --- small changes -------------------------------------------------------------------------------
 
+// Once one has passed, a few seconds more show whether it is the only one.
+static void hurry(LoopRun *run)
+{
+    if (run->passed < 0) return;
+    double soon = clock_ms() + RIVAL_MS;
+    if (run->hurry_ms == 0) run->hurry_ms = soon;
+    if (run->deadline_ms == 0 || run->deadline_ms > run->hurry_ms) run->deadline_ms = run->hurry_ms;
+}
+
 bool propose_mutants(LoopRun *run, Error *err)
 {
     Mutant *mutants;
@@ -74,6 +85,7 @@ bool propose_mutants(LoopRun *run, Error *err)
             .proposer = "mutant", .replace = mutants[i].replace, .insert = mutants[i].insert};
         loop_tell(run, "trying small changes: %zu of %zu", i + 1, n);
         more = loop_offer(run, &c, NULL);
+        hurry(run);
     }
     more = loop_drain(run);
     run->keep_going = false;

@@ -532,6 +532,8 @@ void rotate_left(int *a, int n, int k)
     rotate_left(a, 4, 1);
     EQ(a[0], 2);
     EQ(a[3], 1);
+    rotate_left(a, 4, 6);
+    EQ(a[0], 4);
 ''', hidden=r'''
     int a[] = {1, 2, 3}, b[] = {5};
     rotate_left(a, 3, 5);

@@ -354,6 +354,7 @@ static void chat_answers_are_tested_and_failures_come_back(void **state)
     char folder[64];
     set_up_fix(&s, folder);
     s.engine->info.chat = true;
+    s.engine->info.fim_order = FIM_NONE;
     s.request.proposers = PROPOSE_SAMPLE;
     s.request.budget.candidates = 2;
     s.request.budget.rounds = 2;

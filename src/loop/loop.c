@@ -335,6 +335,7 @@ static bool run_rounds(LoopRun *run, Error *err)
         run->round = i + 1;
         run->result->n_rounds = run->round;
         if (samples && !run_stage(run, propose_samples(run, 0, 1, err), err)) return false;
+        if (run->task.kind == TASK_EXPLAIN) return true;
         if (i == 0 && !run_search(run, err)) return false;
         int n = budget->candidates;
         if (samples && n > 1 && loop_wants_more(run) &&
@@ -350,6 +351,10 @@ static void summarise_failure(LoopRun *run)
 {
     LoopResult *r = run->result;
     const Candidate *best = loop_best_failure(run);
+    if (r->explanation.len) {
+        r->summary = STR("explained");
+        return;
+    }
     if (!has_work(run)) {
         r->summary = STR("there is nothing to fix: the tests pass");
         return;
@@ -393,12 +398,14 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
     if (budget->rounds <= 0) budget->rounds = DEFAULT_ROUNDS;
     if (budget->candidates <= 0) budget->candidates = DEFAULT_CANDIDATES;
     if (budget->tokens <= 0) budget->tokens = DEFAULT_TOKENS;
+    if (budget->thinking_tokens < 0) budget->thinking_tokens = 0;
     filled->test_command = arena_str(run->arena, r->test_command); // NUL-terminated
     if (!r->syntax || !task_find(r->syntax, r->kind, r->selection, &run->task))
         return error_set(err, ERROR_INVALID, "nothing to do for '%s' at byte %zu of %.*s",
                          task_word(r->kind), r->selection.start, STR_FMT(r->path));
     run->has_tests = r->trusted && r->test_command.len > 0;
-    run->chat = engine_info(run->engine)->chat;
+    run->form = chat_form(run->engine);
+    run->chat = run->form != CHAT_NONE;
     return true;
 }
 

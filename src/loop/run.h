@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/vec.h"
+#include "loop/chat.h"
 #include "loop/loop.h"
 #include "loop/scratch.h"
 
@@ -33,7 +34,8 @@ typedef struct LoopRun {
     int n_scratches;
     double test_limit_ms; // of one run of the tests, from the baseline; 0: the child's own
     bool has_tests;       // a command is given and may be run
-    bool chat;            // the model answers questions
+    ChatForm form;
+    bool chat; // the model answers questions
     int round;
     int passed;                   // index of the candidate that passed, -1: none
     bool keep_going;              // a pass does not end the round: the best of several is wanted

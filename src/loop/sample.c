@@ -6,6 +6,7 @@
 #include "complete.h"
 #include "loop/answer.h"
 #include "loop/ask.h"
+#include "loop/chat.h"
 #include "loop/run.h"
 #include "prompt/body.h"
 #include "prompt/fim.h"
@@ -15,7 +16,7 @@ enum { SUFFIX_SHARE_PCT = 20, TELL_EVERY = 8 };
 
 // What one way of asking needs: a prompt, and how the answer becomes an edit.
 typedef struct Way {
-    bool chat;
+    bool chat, thinks;
     int *ids;
     int n_ids;
     Str forced, opening; // healing of FIM; what the chat answer begins with
@@ -28,7 +29,9 @@ typedef struct Writer {
     StrBuf raw;
     size_t n_forced;
     double prob_sum;
-    int number, n_all, n_tokens;
+    int number, n_all, n_tokens, last_id;
+    bool forced_end;     // the thought was ended by force
+    size_t answer_start; // in raw, then
 } Writer;
 
 // --- prompts -------------------------------------------------------------------------------------
@@ -58,45 +61,64 @@ static bool make_fim(LoopRun *run, Way *way, Error *err)
     return true;
 }
 
-// ChatML. The user's text is tokenized without control tokens, whatever it contains.
-static void put_text(const LoopRun *run, Way *way, Str text, bool special)
-{
-    size_t n = engine_tokenize(run->engine, text, special, NULL, 0);
-    int *ids = arena_array(run->arena, (size_t)way->n_ids + n, sizeof *ids);
-    if (way->n_ids) memcpy(ids, way->ids, (size_t)way->n_ids * sizeof *ids);
-    engine_tokenize(run->engine, text, special, ids + way->n_ids, n);
-    way->ids = ids;
-    way->n_ids += (int)n;
-}
-
 static bool make_chat(LoopRun *run, Way *way, const Candidate *failure, Error *err)
 {
     Ask ask = ask_make(run, failure);
-    *way = (Way){.chat = true, .opening = ask.opening};
-    put_text(run, way, STR("<|im_start|>system\n"), true);
-    put_text(run, way, ask.system, false);
-    put_text(run, way, STR("<|im_end|>\n<|im_start|>user\n"), true);
-    put_text(run, way, ask.user, false);
-    put_text(run, way, STR("<|im_end|>\n<|im_start|>assistant\n"), true);
-    put_text(run, way, ask.opening, false);
-    int limit = session_n_ctx(run->session) - run->request->budget.tokens - 1;
+    ChatPrompt prompt =
+        chat_render(run->engine, run->form, ask.system, ask.user, ask.opening, run->arena);
+    const LoopBudget *budget = &run->request->budget;
+    *way = (Way){.chat = true,
+                 .thinks = chat_thinks(run->form),
+                 .opening = ask.opening,
+                 .ids = prompt.ids,
+                 .n_ids = prompt.n_ids};
+    int limit = session_n_ctx(run->session) - budget->tokens - 1;
+    if (way->thinks) limit -= budget->thinking_tokens;
     if (way->n_ids <= limit) return true;
-    return error_set(err, ERROR_TOO_LARGE, "the question has %d tokens, wanted at most %d",
-                     way->n_ids, limit);
+    return error_set(err, ERROR_TOO_LARGE,
+                     "the question has %d tokens, wanted at most %d beside the answer", way->n_ids,
+                     limit);
 }
 
 // --- decoding ------------------------------------------------------------------------------------
 
-static bool has_ended(const Writer *w)
+// What was written after the thought; empty while it lasts.
+static Str answer_of(const Writer *w)
 {
     Str raw = strbuf_str(&w->raw);
+    if (!w->way->thinks || w->forced_end) return str_slice(raw, w->answer_start, raw.len);
+    size_t end = chat_thought_end(raw);
+    return end ? str_slice(raw, end, raw.len) : STR("");
+}
+
+static bool is_thinking(const Writer *w)
+{
+    return w->way->thinks && !w->forced_end && chat_thought_end(strbuf_str(&w->raw)) == 0;
+}
+
+// A fence that was opened for the model ends at the next one, its own at the second.
+static bool has_ended(const Writer *w)
+{
     if (w->way->chat) {
-        Str fence = str_find(raw, STR("\n```"), 0) < raw.len ? STR("\n```") : STR("");
-        return fence.len && w->way->opening.len;
+        Str answer = answer_of(w);
+        size_t fence = str_find(answer, STR("```"), 0);
+        bool opened = w->way->opening.len && (!w->way->thinks || w->forced_end);
+        if (!opened && fence < answer.len) fence = str_find(answer, STR("```"), fence + 3);
+        return w->run->task.kind != TASK_EXPLAIN && fence < answer.len;
     }
     bool cut;
-    body_measure(&w->way->hole, raw, &cut);
+    body_measure(&w->way->hole, strbuf_str(&w->raw), &cut);
     return cut;
+}
+
+static void tell_tokens(Writer *w)
+{
+    LoopRun *run = w->run;
+    if (w->n_tokens % TELL_EVERY) return;
+    if (is_thinking(w))
+        loop_tell(run, "thinking: %d of %d", w->n_tokens, run->request->budget.thinking_tokens);
+    else
+        loop_tell(run, "writing %d of %d: %d tokens", w->number, w->n_all, w->n_tokens);
 }
 
 static bool on_token(void *user, const GeneratedToken *token)
@@ -107,10 +129,11 @@ static bool on_token(void *user, const GeneratedToken *token)
     w->n_forced -= skip;
     w->prob_sum += (double)token->prob;
     w->n_tokens++;
+    w->last_id = token->id;
     run->result->generated_tokens++;
     strbuf_append(&w->raw, str_slice(token->bytes, skip, token->bytes.len));
-    if (w->n_tokens % TELL_EVERY == 0)
-        loop_tell(run, "writing %d of %d: %d tokens", w->number, w->n_all, w->n_tokens);
+    tell_tokens(w);
+    if (is_thinking(w) && w->n_tokens >= run->request->budget.thinking_tokens) return false;
     return !has_ended(w) && loop_wants_more(run);
 }
 
@@ -186,8 +209,9 @@ static const char *read_answer(Writer *w, Candidate *c)
 {
     LoopRun *run = w->run;
     bool closed;
-    Str answer = arena_printf(run->arena, "%.*s%.*s", STR_FMT(w->way->opening),
-                              STR_FMT(strbuf_str(&w->raw)));
+    bool opened = !w->way->thinks || w->forced_end;
+    Str answer = arena_printf(run->arena, "%.*s%.*s", STR_FMT(opened ? w->way->opening : STR("")),
+                              STR_FMT(answer_of(w)));
     AnswerEdit edit =
         answer_edit(run->request->syntax, &run->task, answer_code(answer, &closed), run->arena);
     c->replace = edit.flaw ? run->task.replace : edit.replace;
@@ -195,38 +219,63 @@ static const char *read_answer(Writer *w, Candidate *c)
     return edit.flaw;
 }
 
+static bool generate(Writer *w, int i, GenerateResult *generated, Error *err)
+{
+    LoopRun *run = w->run;
+    const LoopBudget *budget = &run->request->budget;
+    bool thinks = is_thinking(w);
+    GenerateOptions options = {.sampler = sampler_for(run, i),
+                               .max_tokens =
+                                   budget->tokens + (thinks ? budget->thinking_tokens : 0),
+                               .forced = w->way->forced,
+                               .on_token = on_token,
+                               .user = w,
+                               .cancel = run->cancel};
+    // R1 repeats itself without end when it is read greedily.
+    if (thinks && i == 0) options.sampler = (SamplerOptions){0.6f, 0.95f, 0, 0, run->request->seed};
+    return session_generate(run->session, &options, generated, err);
+}
+
+// The token at which the thought was stopped is not in the cache yet.
+static bool end_thought(Writer *w, int i, GenerateResult *generated, Error *err)
+{
+    LoopRun *run = w->run;
+    ChatPrompt end = chat_end_thought(run->engine, w->way->opening, run->arena);
+    bool ok = session_append(run->session, w->last_id, err);
+    for (int k = 0; ok && k < end.n_ids; k++)
+        ok = session_append(run->session, end.ids[k], err);
+    w->forced_end = true;
+    w->answer_start = w->raw.len;
+    return ok && generate(w, i, generated, err);
+}
+
 static bool write_one(LoopRun *run, const Way *way, int i, int n_all, Error *err)
 {
     Writer w = {
         .run = run, .way = way, .n_forced = way->forced.len, .number = i + 1, .n_all = n_all};
     SyncStats sync;
+    GenerateResult generated = {0};
     loop_tell(run, "reading the question");
     bool ok = session_sync(run->session, way->ids, way->n_ids, run->cancel, &sync, err);
     if (ok && run->result->prompt_tokens == 0) run->result->prompt_tokens = sync.n_tokens;
-    GenerateOptions options = {.sampler = sampler_for(run, i),
-                               .max_tokens = run->request->budget.tokens,
-                               .forced = way->forced,
-                               .on_token = on_token,
-                               .user = &w,
-                               .cancel = run->cancel};
-    GenerateResult generated = {0};
-    ok = ok && session_generate(run->session, &options, &generated, err);
-    if (!ok) {
-        strbuf_deinit(&w.raw);
-        return false;
+    ok = ok && generate(&w, i, &generated, err);
+    double ms = generated.ms;
+    if (ok && is_thinking(&w) && generated.stop == STOP_CALLER && loop_wants_more(run)) {
+        ok = end_thought(&w, i, &generated, err);
+        ms += generated.ms;
     }
     Candidate c = {.proposer = "sample",
                    .n_tokens = w.n_tokens,
-                   .ms_decode = generated.ms,
+                   .ms_decode = ms,
                    .confidence = w.n_tokens ? w.prob_sum / w.n_tokens : 0};
-    if (run->task.kind == TASK_EXPLAIN) {
-        run->result->explanation = arena_str(run->arena, str_trim(strbuf_str(&w.raw)));
-    } else if (loop_wants_more(run)) { // else it was cut off, and means nothing
+    if (ok && run->task.kind == TASK_EXPLAIN) {
+        run->result->explanation = arena_str(run->arena, str_trim(answer_of(&w)));
+    } else if (ok && loop_wants_more(run)) { // else it was cut off, and means nothing
         const char *flaw = way->chat ? read_answer(&w, &c) : read_body(&w, &c);
         loop_offer(run, &c, flaw);
     }
     strbuf_deinit(&w.raw);
-    return true;
+    return ok;
 }
 
 // --- the proposer --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ struct Engine {
     int n_vocab;
     const char *const *answers; // of successive generations; the last one repeats
     int n_answers, n_generated;
+    bool thinks;     // its control tokens are those of a model that thinks first
     float probs[16]; // of the first tokens; later ones and zeros: 0.9
 };
 
@@ -63,6 +64,14 @@ static inline bool word_part(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+// "<|im_end|>", or "<\uFF5CUser\uFF5C>" of the models that think.
+static inline size_t word_mark(const Engine *engine, Str s)
+{
+    size_t n = str_find(s, STR(">"), 0) + 1;
+    Str mark = engine->thinks ? STR("<\xEF\xBD\x9C") : STR("<|");
+    return str_starts(s, mark) && n < WORD_MAX_BYTES ? n : 0;
+}
+
 static inline size_t word_length(Str s)
 {
     size_t n = 1;
@@ -87,9 +96,10 @@ size_t engine_tokenize(const Engine *engine, Str text, bool parse_special, int *
 {
     size_t n = 0;
     // A document never becomes control tokens, only what a chat template writes.
-    assert_true(!parse_special || str_starts(text, STR("<|")));
+    assert_true(!parse_special || text.ptr[0] == '<' || str_starts(text, STR("\n</think>")));
     while (text.len) {
-        size_t length = word_length(text);
+        size_t length = parse_special ? word_mark(engine, text) : 0;
+        if (length == 0) length = word_length(text);
         if (n < cap) out[n] = word_id(engine, str_slice(text, 0, length));
         n++;
         text = str_slice(text, length, text.len);
@@ -181,5 +191,12 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
         argmax[i] = ids[i];
     }
     session->n = 0;
+    return true;
+}
+
+bool session_append(Session *session, int id, Error *err)
+{
+    if (session->n == WORD_CTX) return error_set(err, ERROR_TOO_LARGE, "the cache is full");
+    session->ids[session->n++] = id;
     return true;
 }

@@ -1,7 +1,7 @@
 // The loop with scripted answers, real compilers and real test commands.
 #include "unit/unit.h"
 
-#include <dirent.h>
+#include <glob.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -291,6 +291,8 @@ static void make_project(char *folder, const char *code)
     FILE *f = fopen(path, "w");
     fputs(code, f);
     fclose(f);
+    snprintf(path, sizeof path, "%s/mark-%d", folder, (int)getpid());
+    fclose(fopen(path, "w"));
     snprintf(path, sizeof path, "%s/t.c", folder);
     f = fopen(path, "w");
     fputs("#include <stdio.h>\n#include \"a.c\"\nint main(void) { if (larger(3, 4) == 4 && "
@@ -306,6 +308,8 @@ static void remove_project(const char *folder)
     snprintf(path, sizeof path, "%s/a.c", folder);
     unlink(path);
     snprintf(path, sizeof path, "%s/t.c", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/mark-%d", folder, (int)getpid());
     unlink(path);
     // Fails if the run has left anything in the user's folder.
     assert_int_equal(rmdir(folder), 0);
@@ -370,6 +374,51 @@ static void chat_answers_are_tested_and_failures_come_back(void **state)
     tear_down(&s);
 }
 
+static void thoughts_are_no_code_and_end_in_time(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "It is `a < b`.\n```c\nint larger(void) { return 1; }\n```\n</think>\nSo:\n```c\n"
+        "int larger(int a, int b)\n{\n    return a < b ? b : a;\n}\n```\nDone.",
+        "hm hm hm hm hm hm hm hm hm hm hm hm hm hm hm hm hm hm",
+        "int larger(int a, int b)\n{\n    return a > b ? a : b;\n}\n```\n"};
+    for (int forced = 0; forced < 2; forced++) {
+        Setup s;
+        char folder[64];
+        set_up_fix(&s, folder);
+        s.engine->info.chat = s.engine->thinks = true;
+        s.request.proposers = PROPOSE_SAMPLE;
+        s.request.budget.thinking_tokens = forced ? 10 : 100;
+        assert_ok(run(&s, answers + forced, forced ? 2 : 1, (EngineCancel){0}), s.err);
+        if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+        assert_int_equal(s.result.chosen, 0);
+        assert_str(applied(&s),
+                   forced ? "int larger(int a, int b)\n{\n    return a > b ? a : b;\n}\n"
+                          : "int larger(int a, int b)\n{\n    return a < b ? b : a;\n}\n");
+        // Ten tokens of thought and the answer.
+        if (forced) assert_in_range(s.result.generated_tokens, 20, 60);
+        remove_project(folder);
+        tear_down(&s);
+    }
+}
+
+static void an_explanation_changes_nothing(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"It returns the smaller of both."};
+    Setup s;
+    char folder[64];
+    set_up_fix(&s, folder);
+    s.engine->info.chat = true;
+    s.request.kind = TASK_EXPLAIN;
+    assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+    assert_false(s.result.found);
+    assert_str(s.result.explanation, "It returns the smaller of both.");
+    assert_int_equal(s.result.n_candidates, 0);
+    remove_project(folder);
+    tear_down(&s);
+}
+
 static void nothing_is_run_in_an_untrusted_folder(void **state)
 {
     (void)state;
@@ -405,14 +454,14 @@ static void what_passes_needs_no_fix(void **state)
     tear_down(&s);
 }
 
-// How many scratch folders there are.
-static int count_scratch(void)
+// How many copies of this process's projects there are.
+static size_t count_scratch(void)
 {
-    int n = 0;
-    DIR *dir = opendir("/tmp");
-    for (struct dirent *e; (e = readdir(dir));)
-        n += strncmp(e->d_name, "r1ls-", 5) == 0 && strncmp(e->d_name, "r1ls-test", 9) != 0;
-    closedir(dir);
+    char pattern[100];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "/tmp/r1ls-*/mark-%d", (int)getpid());
+    size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
     return n;
 }
 
@@ -430,7 +479,6 @@ static void a_cancel_at_any_moment_leaves_nothing(void **state)
     (void)state;
     static const char *const answers[] = {"int larger(int a, int b)\n{\n    return a;\n}\n```\n",
                                           "int larger(int a, int b)\n{\n    return b;\n}\n```\n"};
-    int before = count_scratch();
     for (int polls = 0; polls < 100; polls += 2) {
         Setup s;
         char folder[64];
@@ -443,7 +491,8 @@ static void a_cancel_at_any_moment_leaves_nothing(void **state)
         remove_project(folder);
         tear_down(&s);
     }
-    assert_int_equal(count_scratch(), before);
+    // The projects themselves have gone, so that what is found is a copy.
+    assert_int_equal(count_scratch(), 0);
 }
 
 // --- parts ---------------------------------------------------------------------------------------
@@ -553,6 +602,8 @@ int main(void)
         cmocka_unit_test(cancelling_and_wrong_places_are_errors),
         cmocka_unit_test(a_small_change_that_the_tests_accept_is_found),
         cmocka_unit_test(chat_answers_are_tested_and_failures_come_back),
+        cmocka_unit_test(thoughts_are_no_code_and_end_in_time),
+        cmocka_unit_test(an_explanation_changes_nothing),
         cmocka_unit_test(nothing_is_run_in_an_untrusted_folder),
         cmocka_unit_test(what_passes_needs_no_fix),
         cmocka_unit_test(a_cancel_at_any_moment_leaves_nothing),

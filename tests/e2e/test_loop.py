@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""`test_loop.py R1LS`: r1ls debug on a real project: it repairs, it can be stopped at any moment without leaving a
+process, a file or a changed source, and a kill during --apply leaves the old file or the new one."""
+import glob
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import uuid
+
+BINARY = os.path.abspath(sys.argv.pop(1))
+BUGGY = "int larger(int a, int b)\n{\n    return a < b ? a : b;\n}\n"
+TEST = ('#include <stdio.h>\n#include "a.c"\nint main(void)\n{\n    if (larger(3, 4) == 4 && larger(5, 2) == 5) return 0;\n'
+        '    printf("test.c:5: FAILED: larger(3, 4) is %d, wanted 4\\n", larger(3, 4));\n    return 1;\n}\n')
+COMMAND = "cc -o suite test.c && ./suite"
+
+
+class Loop(unittest.TestCase):
+    def setUp(self):
+        self.mark = uuid.uuid4().hex
+        self.dir = tempfile.mkdtemp(prefix="loop-test-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.path = os.path.join(self.dir, "a.c")
+        for name, text in (("a.c", BUGGY), ("test.c", TEST), ("mark-" + self.mark, "")):
+            with open(os.path.join(self.dir, name), "w") as f:
+                f.write(text)
+
+    def words(self, *more):
+        return [BINARY, "debug", self.path + ":1", "--root", self.dir, "--trust", "--cmd",
+                "%s # %s" % (COMMAND, self.mark), "--set", "proposers=mutant", "--threads", "1", *more]
+
+    def source(self):
+        with open(self.path) as f:
+            return f.read()
+
+    def passes(self):
+        return subprocess.run(COMMAND, shell=True, cwd=self.dir, stdout=subprocess.DEVNULL).returncode == 0
+
+    def leftovers(self):
+        """Scratch copies of this project, and processes of its test command."""
+        left = glob.glob("/tmp/r1ls-*/mark-" + self.mark)
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                with open(path, "rb") as f:
+                    if self.mark.encode() in f.read():
+                        left.append(path)
+            except OSError:
+                pass
+        return left
+
+    def test_repairs_what_the_tests_show(self):
+        done = subprocess.run(self.words("--json", "--apply"), stdout=subprocess.PIPE, timeout=120)
+        answer = json.loads(done.stdout)
+        self.assertEqual(done.returncode, 0, answer["summary"])
+        self.assertTrue(answer["found"] and answer["verified"] and answer["applied"])
+        self.assertIn("larger(3, 4) is 3, wanted 4", answer["baseline"])
+        chosen = answer["candidates"][answer["chosen"]]
+        self.assertEqual((chosen["verdict"], chosen["tests"]), ("pass", "pass"))
+        self.assertTrue(self.passes())
+        self.assertEqual(sorted(os.listdir(self.dir)), ["a.c", "mark-" + self.mark, "suite", "test.c"])
+        self.assertEqual(self.leftovers(), [])
+
+    def test_untrusted_projects_are_not_run(self):
+        words = [w for w in self.words("--json") if w != "--trust"]
+        words[words.index("--cmd") + 1] = "touch " + os.path.join(self.dir, "ran")
+        done = subprocess.run(words, stdout=subprocess.PIPE, timeout=120)
+        self.assertEqual(done.returncode, 1)
+        self.assertFalse(json.loads(done.stdout)["verified"])
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "ran")))
+
+    def test_a_stop_at_any_moment_leaves_nothing(self):
+        moments = random.Random(1)
+        for _ in range(20):
+            wait = moments.uniform(0.02, 1.2)
+            with self.subTest(wait=wait):
+                run = subprocess.Popen(self.words("--json"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(wait)
+                run.send_signal(signal.SIGTERM)
+                run.wait(timeout=30)
+                self.assertEqual(self.leftovers(), [])
+                self.assertEqual(self.source(), BUGGY)
+
+    def test_a_kill_leaves_the_old_file_or_the_new_one(self):
+        start = time.monotonic()
+        subprocess.run(self.words("--json", "--apply"), stdout=subprocess.DEVNULL, timeout=120)
+        whole, moments = time.monotonic() - start, random.Random(2)
+        for _ in range(8):
+            with open(self.path, "w") as f:
+                f.write(BUGGY)
+            run = subprocess.Popen(self.words("--json", "--apply"), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+            time.sleep(moments.uniform(0.6 * whole, 1.05 * whole))
+            run.kill()
+            run.wait()
+            self.assertTrue(self.source() == BUGGY or self.passes(), self.source())
+            for path in glob.glob("/tmp/r1ls-*/mark-" + self.mark):  # a kill cannot be cleaned up after
+                shutil.rmtree(os.path.dirname(path))
+
+
+unittest.main()

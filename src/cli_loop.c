@@ -74,7 +74,8 @@ static void put_chosen(struct json_object *o, const CliFile *file, const LoopRes
     json_object_object_add(o, "diff", cli_json_str(diff));
 }
 
-static void print_json(const CliFile *file, const LoopResult *r, Str diff, bool applied)
+static void print_json(const CliFile *file, TaskKind kind, const LoopResult *r, Str diff,
+                       bool applied)
 {
     struct json_object *o = json_object_new_object(), *all = json_object_new_array();
     for (int i = 0; i < r->n_candidates; i++)
@@ -85,6 +86,11 @@ static void print_json(const CliFile *file, const LoopResult *r, Str diff, bool 
     if (r->found) put_chosen(o, file, r, diff);
     if (r->explanation.len) json_object_object_add(o, "explanation", cli_json_str(r->explanation));
     json_object_object_add(o, "baseline", cli_json_str(r->baseline));
+    if (kind == TASK_TESTS) {
+        json_object_object_add(o, "tests_pass", json_object_new_boolean(r->tests_pass));
+        json_object_object_add(o, "changes", json_object_new_int(r->n_changes));
+        json_object_object_add(o, "noticed", json_object_new_int(r->n_noticed));
+    }
     json_object_object_add(o, "applied", json_object_new_boolean(applied));
     json_object_object_add(o, "candidates", all);
     json_object_object_add(o, "rounds", json_object_new_int(r->n_rounds));
@@ -193,7 +199,9 @@ static int run_loop(Engine *engine, Session *session, const Flags *flags, const 
     LoopProgress progress = !flags->json && isatty(STDERR_FILENO) ? show_progress : NULL;
     EngineCancel cancel = {poll_interrupted, NULL};
     if (!loop_run(engine, session, request, cancel, progress, NULL, arena, &result, &err))
-        return cli_fail(err.code == ERROR_UNSUPPORTED ? CLI_USAGE : CLI_FAILED, "%s", err.text);
+        return cli_fail(err.code == ERROR_UNSUPPORTED || err.code == ERROR_INVALID ? CLI_USAGE
+                                                                                   : CLI_FAILED,
+                        "%s", err.text);
     bool applied = false;
     if (flags->apply && result.found) {
         if (!apply(file, &result, &err)) return cli_fail(CLI_FAILED, "%s", err.text);
@@ -203,10 +211,11 @@ static int run_loop(Engine *engine, Session *session, const Flags *flags, const 
     if (result.found)
         diff = cli_diff(file->text, result.replace, result.insert, file->relative, arena);
     if (flags->json)
-        print_json(file, &result, diff, applied);
+        print_json(file, request->kind, &result, diff, applied);
     else
         print_text(flags, file, &result, diff, applied);
-    return result.found || result.explanation.len ? CLI_DONE : CLI_FINDINGS;
+    bool done = result.found || result.explanation.len || result.tests_pass;
+    return done ? CLI_DONE : CLI_FINDINGS;
 }
 
 // A signal ends the run as a cancel does, so that no process and no scratch file is left.
@@ -354,4 +363,15 @@ int cli_debug(int argc, char **argv)
         "usage,\n"
         "3 failure.\n",
         TASK_FIX);
+}
+
+int cli_test(int argc, char **argv)
+{
+    return run_command(
+        argc, argv, "r1ls test FILE:LINE --trust --cmd COMMAND [options]",
+        "Runs the tests in a copy of the project. Where they pass, it makes small changes of the\n"
+        "function at the line, one at a time, and says which of them the tests notice: those that\n"
+        "they do not are untested, or mean the same. Exit codes: 0 the tests pass, 1 they fail,\n"
+        "2 usage, 3 failure.\n",
+        TASK_TESTS);
 }

@@ -85,8 +85,9 @@ static void put_action(List *list, TaskKind kind, Str title, Str message, Json *
     if (caps->llm_tag)
         json_object_array_add(types_put_array(action, "tags"),
                               json_object_new_int(TAG_LLM_GENERATED));
-    // An explanation has no edit that resolve could give back.
-    if (caps->code_action_resolve && kind != TASK_EXPLAIN)
+    // Words have no edit that resolve could give back.
+    bool words = kind == TASK_EXPLAIN || kind == TASK_TESTS;
+    if (caps->code_action_resolve && !words)
         types_put(action, "data", target);
     else
         types_put(action, "command", new_command(title, target));
@@ -152,6 +153,8 @@ static void put_tasks(List *list)
         put_action(list, TASK_BODY, str_from(task_title(TASK_BODY)), none, NULL);
     if (list->tests && is_found(list, TASK_FIX, &task))
         put_action(list, TASK_FIX, STR("Fix this function so that the tests pass"), none, NULL);
+    if (list->tests && is_found(list, TASK_TESTS, &task))
+        put_action(list, TASK_TESTS, str_from(task_title(TASK_TESTS)), none, NULL);
     for (size_t i = 0; list->chat && i < sizeof asked / sizeof *asked; i++)
         if (is_found(list, asked[i], &task))
             put_action(list, asked[i], str_from(task_title(asked[i])), none, NULL);
@@ -286,7 +289,9 @@ static void answer_command(Request *request, const LoopResult *result)
         return;
     }
     if (!result->found) {
-        connection_show(conn, 2, act_message(request, result));
+        const char *told = result->tests_pass ? arena_str(request->arena, result->summary).ptr
+                                              : act_message(request, result);
+        connection_show(conn, result->tests_pass ? 3 : 2, told);
         request_reply(request, NULL);
         return;
     }

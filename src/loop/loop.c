@@ -327,6 +327,23 @@ static bool has_work(const LoopRun *run)
     return !fix || run->request->message.len || run->result->baseline.len;
 }
 
+// Runs the tests as they are, then on every small change of the function that they should notice.
+static bool run_tests(LoopRun *run, Error *err)
+{
+    LoopResult *r = run->result;
+    if (!run->has_tests)
+        return error_set(err, ERROR_INVALID,
+                         "no tests can be run, wanted a test command and a trusted folder");
+    r->tests_pass = r->baseline.len == 0;
+    if (r->tests_pass && !run_stage(run, propose_mutants(run, err), err)) return false;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        Verdict tests = run->candidates.items[i].tests;
+        r->n_noticed += tests == VERDICT_FAIL;
+        r->n_changes += tests == VERDICT_FAIL || tests == VERDICT_PASS;
+    }
+    return true;
+}
+
 static bool run_rounds(LoopRun *run, Error *err)
 {
     const LoopBudget *budget = &run->request->budget;
@@ -367,6 +384,28 @@ static void summarise_failure(LoopRun *run)
                               note.len ? "; the best: " : "", STR_FMT(note));
 }
 
+// The first change that no test noticed tells what is not tested; it may also change nothing.
+static void summarise_tests(LoopRun *run)
+{
+    LoopResult *r = run->result;
+    Str missed = STR("");
+    if (!r->tests_pass) {
+        r->summary = arena_printf(run->arena, "the tests fail: %.*s", STR_FMT(r->baseline));
+        return;
+    }
+    for (int i = 0; i < r->n_candidates && missed.len == 0; i++) {
+        const Candidate *c = &r->candidates[i];
+        if (c->tests != VERDICT_PASS) continue;
+        Str old = str_slice(text_str(run->request->text), c->replace.start, c->replace.end);
+        missed = arena_printf(run->arena, "; not the one of '%.*s' to '%.*s' in line %u",
+                              STR_FMT(old), STR_FMT(c->insert),
+                              text_point(run->request->text, c->replace.start).row + 1);
+    }
+    r->summary =
+        arena_printf(run->arena, "the tests pass, and notice %d of %d small changes of %.*s%.*s",
+                     r->n_noticed, r->n_changes, STR_FMT(run->task.name), STR_FMT(missed));
+}
+
 static void summarise(LoopRun *run)
 {
     LoopResult *r = run->result;
@@ -375,6 +414,10 @@ static void summarise(LoopRun *run)
         arena_array(run->arena, run->candidates.n ? run->candidates.n : 1, sizeof *r->candidates);
     if (run->candidates.n)
         memcpy(r->candidates, run->candidates.items, run->candidates.n * sizeof *r->candidates);
+    if (run->task.kind == TASK_TESTS) {
+        summarise_tests(run);
+        return;
+    }
     r->found = run->passed >= 0;
     if (!r->found) {
         summarise_failure(run);
@@ -426,7 +469,10 @@ bool loop_run(Engine *engine, Session *session, const LoopRequest *request, Engi
                    .start_ms = clock_ms()};
     bool ok = prepare(&run, &filled, err);
     if (ok && !find_baseline(&run)) ok = error_set(err, ERROR_CANCELLED, "cancelled");
-    ok = ok && (!has_work(&run) || run_rounds(&run, err));
+    if (run.task.kind == TASK_TESTS)
+        ok = ok && run_tests(&run, err);
+    else
+        ok = ok && (!has_work(&run) || run_rounds(&run, err));
     end_trials(&run);
     if (ok) summarise(&run);
     VEC_FREE(&run.candidates);

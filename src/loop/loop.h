@@ -80,8 +80,12 @@ typedef struct LoopResult {
     ByteRange replace; // of the chosen
     Str insert;
     Str explanation; // of TASK_EXPLAIN
-    Str baseline;    // first message of the tests before any change; empty: they pass or are none
-    Str summary;     // "candidate 3, a mutant: compiles, tests pass", or why nothing
+    // Of TASK_TESTS: do the tests pass, and of how many small changes of the function that compile
+    // do they notice how many? None noticed: they do not reach the function.
+    bool tests_pass;
+    int n_changes, n_noticed;
+    Str baseline; // first message of the tests before any change; empty: they pass or are none
+    Str summary;  // "candidate 3, a mutant: compiles, tests pass", or why nothing
     int n_rounds, prompt_tokens, generated_tokens;
     double ms_total;
 } LoopResult;

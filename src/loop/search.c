@@ -78,17 +78,18 @@ bool propose_mutants(LoopRun *run, Error *err)
     size_t n = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS, run->arena,
                            &mutants);
     size_t first = run->candidates.n;
+    bool more = true, tests = run->task.kind == TASK_TESTS; // then every change counts
     run->keep_going = true;
-    bool more = true;
     for (size_t i = 0; i < n && more; i++) {
         Candidate c = {
             .proposer = "mutant", .replace = mutants[i].replace, .insert = mutants[i].insert};
         loop_tell(run, "trying small changes: %zu of %zu", i + 1, n);
         more = loop_offer(run, &c, NULL);
-        hurry(run);
+        if (!tests) hurry(run);
     }
     more = loop_drain(run);
     run->keep_going = false;
+    if (tests) return true;
     return !more || choose(run, first, err);
 }
 

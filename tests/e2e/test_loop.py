@@ -74,6 +74,22 @@ class Loop(unittest.TestCase):
         self.assertFalse(json.loads(done.stdout)["verified"])
         self.assertFalse(os.path.exists(os.path.join(self.dir, "ran")))
 
+    def test_tests_are_run_and_tested(self):
+        words = self.words("--json")
+        words[1] = "test"
+        done = subprocess.run(words, stdout=subprocess.PIPE, timeout=120)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["tests_pass"]), (1, False))
+        with open(self.path, "w") as f:
+            f.write(BUGGY.replace("<", ">"))
+        done = subprocess.run(words, stdout=subprocess.PIPE, timeout=120)
+        answer = json.loads(done.stdout)
+        self.assertEqual(done.returncode, 0, answer["summary"])
+        # One change at least goes unnoticed: ">=" returns the same number.
+        self.assertTrue(answer["tests_pass"] and 5 < answer["noticed"] < answer["changes"], answer["summary"])
+        self.assertIn("of larger; not the one of '>' to '>='", answer["summary"])
+        words = [w for w in words if w != "--trust"]
+        self.assertEqual(subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE).returncode, 2)
+
     def test_a_stop_at_any_moment_leaves_nothing(self):
         moments = random.Random(1)
         for _ in range(20):

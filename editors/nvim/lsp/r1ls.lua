@@ -1,0 +1,18 @@
+-- The server for Neovim's stock client (:h lsp-config). Options come from vim.g.r1ls, see :h r1ls.
+local options = require('r1ls.options')
+
+return {
+  cmd = options.cmd(),
+  root_markers = {
+    'compile_commands.json', 'pyproject.toml', 'package.json', 'Cargo.toml', 'go.mod', 'CMakeLists.txt', 'Makefile', '.git',
+  },
+  filetypes = {
+    'c', 'cpp', 'cs', 'css', 'go', 'html', 'java', 'javascript', 'javascriptreact', 'json', 'lua', 'make', 'markdown', 'php',
+    'python', 'ruby', 'rust', 'sh', 'toml', 'typescript', 'typescriptreact', 'yaml',
+  },
+  init_options = options.settings(),
+  settings = { r1ls = options.settings() },
+  -- The evidence of an edit travels in its change annotations, which only versioned edits have. The stock
+  -- client applies both and says so of neither.
+  capabilities = { workspace = { workspaceEdit = { documentChanges = true, changeAnnotationSupport = { groupsOnLabel = true } } } },
+}

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the server's options into package.json's settings, from the table in src/config.h.
+"""Writes the server's options into a package.json's settings, from the table in src/config.h.
 
-usage: settings.py [--check]      --check changes nothing and exits with 1 where they differ
+usage: settings.py PACKAGE.json
+       settings.py --check PACKAGE.json R1LS     exit 1 unless the program takes each and its default
 
-The table is read by the C preprocessor, so it is the very one that the server is compiled with.
+The table is read by the C preprocessor, so it is the very one that the server is compiled with. The
+package.json beside this file has none of them: package.sh adds them to the copy that it packs.
 Settings whose key has a dot after "r1ls." are the extension's own and are left as they are.
 """
 import json
@@ -14,7 +16,6 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 SRC = HERE.parents[1] / "src"
-PACKAGE = HERE / "package.json"
 TITLE = "Server"
 
 # Trust comes from VS Code's workspace trust: a folder's settings must not be able to grant it.
@@ -57,27 +58,45 @@ def setting(row, words):
     return value
 
 
-def main():
+def find_section(package):
+    return next(one for one in package["contributes"]["configuration"] if one["title"] == TITLE)
+
+
+def write(path):
     words, rows = read_words(), read_rows()
     known = {row["key"] for row in rows}
     assert len(rows) > 10 and set(words) <= known, "src/config.[ch] changed its form; settings.py must follow"
-    properties = {"r1ls." + row["key"]: setting(row, words) for row in rows if row["key"] not in NOT_SETTINGS}
-    before = PACKAGE.read_text()
-    package = json.loads(before)
-    sections = package["contributes"]["configuration"]
-    server = next(section for section in sections if section["title"] == TITLE)
-    if "--check" in sys.argv:
-        wrong = [key for key in properties if server["properties"].get(key) != properties[key]]
-        wrong += [key for key in server["properties"] if key not in properties]
-        for key in wrong:
-            print(f"package.json: {key} is {server['properties'].get(key)}, the server has {properties.get(key)}")
-        if wrong:
-            print("run editors/vscode/settings.py")
-        else:
-            print(f"{len(properties)} settings agree with src/config.h")
-        return 1 if wrong else 0
-    server["properties"] = properties
-    PACKAGE.write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n")
+    package = json.loads(path.read_text())
+    find_section(package)["properties"] = {
+        "r1ls." + row["key"]: setting(row, words) for row in rows if row["key"] not in NOT_SETTINGS}
+    path.write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n")
+
+
+def check(path, program):
+    """The program is given every default, and every word: it must know them, and call the defaults so."""
+    properties = find_section(json.loads(path.read_text()))["properties"]
+    assert len(properties) > 10, f"{path} has {len(properties)} settings of the server"
+    values = []
+    for key, value in properties.items():
+        key, default = key.removeprefix("r1ls."), value["default"]
+        for word in value.get("enum", []):
+            values += ["--set", f"{key}={word}"]
+        values += ["--set", f"{key}={str(default).lower() if isinstance(default, bool) else default}"]
+    run = subprocess.run([program, "doctor", "--json", *values], capture_output=True, text=True)
+    assert run.returncode == 0, f"r1ls refuses the extension's settings: {run.stderr.strip()}"
+    changed = json.loads(run.stdout)["settings_that_differ"]
+    assert not changed, f"not the server's defaults: {changed}"
+    print(f"{len(properties)} settings agree with the server")
+
+
+def main():
+    if len(sys.argv) == 4 and sys.argv[1] == "--check":
+        check(pathlib.Path(sys.argv[2]), sys.argv[3])
+    elif len(sys.argv) == 2 and not sys.argv[1].startswith("-"):
+        write(pathlib.Path(sys.argv[1]))
+    else:
+        print(__doc__, file=sys.stderr)
+        return 2
     return 0
 
 

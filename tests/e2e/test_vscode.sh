@@ -17,6 +17,7 @@ node=$(bash "$here/../../editors/vscode/get_node.sh" "$tools/node" 24 exactly) |
 export PATH="$node:$PATH" TOOLS=$tools OUT=$out
 rm -f "$out"/*.png
 
-python3 "$here/../../editors/vscode/settings.py" --check || exit 1
 bash "$here/../../editors/vscode/package.sh" "$r1ls" "$out/r1ls-linux-x64.vsix" || exit 1
+python3 "$here/../../editors/vscode/settings.py" --check "$out/vsix-linux-x64/package.json" "$r1ls" || exit 1
+node "$here/vscode/host.mjs" "$out/vsix-linux-x64" "$here/projects/table" || exit 1
 node "$here/vscode/screen.mjs" "$out/r1ls-linux-x64.vsix" "$here/projects/table" || exit 1

@@ -1,0 +1,112 @@
+// Runs inside VS Code's extension host. The report is a file, because this host's output goes nowhere.
+const assert = require('node:assert')
+const { appendFileSync } = require('node:fs')
+const vscode = require('vscode')
+
+const say = (line) => appendFileSync(process.env.R1LS_REPORT, `${line}\n`)
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function until(what, probe, patienceMs = 60_000) {
+  const end = Date.now() + patienceMs
+  while (Date.now() < end) {
+    const found = await probe()
+    if (found) return found
+    await sleep(50)
+  }
+  throw new Error(`no ${what} within ${patienceMs / 1000} s`)
+}
+
+async function step(name, body) {
+  const from = Date.now()
+  const said = await body()
+  say(`ok: in the extension host: ${name}${said ? `: ${said}` : ''} (${((Date.now() - from) / 1000).toFixed(1)} s)`)
+}
+
+async function open(name) {
+  const uri = vscode.Uri.joinPath(vscode.workspace.workspaceFolders[0].uri, name)
+  return vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri))
+}
+
+const placeAfter = (document, text) => document.positionAt(document.getText().indexOf(text) + text.length)
+const bodyAction = (actions) => actions.find((action) => /body/i.test(action.title))
+
+async function runAll() {
+  const { document } = await open('src/table.c')
+  const extension = vscode.extensions.getExtension('r1ls.r1ls')
+  assert(extension, 'the extension is not there')
+  const api = await extension.activate()
+  const sameText = () =>
+    until('the same text on the server', async () => {
+      const client = api.client()
+      if (!client?.isRunning()) return false
+      const textDocument = { uri: document.uri.toString() }
+      const found = await client.sendRequest('r1ls/documentText', { textDocument }).catch(() => undefined)
+      return found?.text === document.getText()
+    })
+
+  await step('the model is ready and the folder trusted', async () => {
+    const state = await until('model', () => api.status.last?.engine === 'ready' && api.status.last)
+    assert.strictEqual(state.trusted, true)
+    return state.model.name
+  })
+  await step('every command exists', async () => {
+    const all = await vscode.commands.getCommands(true)
+    const own = extension.packageJSON.contributes.commands.map(({ command }) => command)
+    assert.deepStrictEqual(own.filter((name) => !all.includes(name)), [])
+    return `${own.length} commands`
+  })
+  await step('diagnostics', async () => {
+    const broken = await open('src/broken.c')
+    const found = await until('diagnostics', () => {
+      const all = vscode.languages.getDiagnostics(broken.document.uri).filter((one) => one.source === 'r1ls')
+      return all.length > 0 && all
+    })
+    await open('src/table.c')
+    return found.map((one) => one.message).join('; ')
+  })
+  await step('completion', async () => {
+    const at = placeAfter(document, 'struct entry *e = table_fi')
+    const list = await vscode.commands.executeCommand('vscode.executeCompletionItemProvider', document.uri, at)
+    assert(list.items.some((item) => (item.label.label ?? item.label) === 'table_find'), 'table_find is not offered')
+  })
+  const before = document.getText()
+  await step('code action applied, undone in one step', async () => {
+    const at = placeAfter(document, 'size_t table_longest_chain')
+    const range = new vscode.Range(at, at)
+    const actions = await vscode.commands.executeCommand('vscode.executeCodeActionProvider', document.uri, range, undefined, 5)
+    const action = bodyAction(actions)
+    assert(action?.edit, `no resolved body among: ${actions.map((one) => one.title)}`)
+    assert(await vscode.workspace.applyEdit(action.edit), 'the edit was not applied')
+    assert.notStrictEqual(document.getText(), before)
+    await sameText()
+    await vscode.commands.executeCommand('undo')
+    assert.strictEqual(document.getText(), before)
+    await sameText()
+    return action.title
+  })
+  await step('a crash loses no text', async () => {
+    const old = api.client()._serverProcess ?? api.client().serverProcess
+    assert(old?.pid, 'the process of the server is unknown')
+    process.kill(old.pid, 'SIGKILL')
+    const again = await open('src/table.c')
+    await again.edit((edit) => edit.insert(new vscode.Position(0, 0), '// typed while the server was down\n'))
+    await until('another server', () => {
+      const now = api.client()?._serverProcess ?? api.client()?.serverProcess
+      return now?.pid && now.pid !== old.pid
+    })
+    await sameText()
+  })
+  await step('restart', async () => {
+    await vscode.commands.executeCommand('r1ls.restart')
+    await sameText()
+  })
+}
+
+exports.run = async () => {
+  try {
+    await runAll()
+    say('done')
+  } catch (error) {
+    say(`FAILED: in the extension host: ${error.message}`)
+  }
+}

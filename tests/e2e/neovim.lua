@@ -29,6 +29,7 @@ local function wait(what, seconds, code, ...)
   end, 30)
   if not ok then fail('no ' .. what .. ' within ' .. seconds .. ' s') end
   say('ok: ' .. what .. (type(result) == 'string' and ': ' .. result or ''))
+  if what == vim.env.STOP_AFTER then os.exit(0) end -- for the clock of first_ghost.sh
   return result
 end
 local function insert_mode() vim.wait(10000, function() return lua([[return vim.api.nvim_get_mode().mode:find('^i') ~= nil]]) end, 20) end

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { codeServer, makeProfile, newRunner, OUT, sleep, startBrowser, startServer, until } from './workbench.mjs'
+import { codeServer, makeProfile, newRunner, OUT, sleep, startBrowser, startServer, Stopped, until } from './workbench.mjs'
 
 const [vsix, source] = process.argv.slice(2)
 const work = mkdtempSync(join(tmpdir(), 'r1ls-screen-'))
@@ -258,8 +258,8 @@ try {
     await page.locator('.squiggly-error').first().waitFor()
     return `process ${old}, then ${fresh}`
   })
-} catch {
-  failed = true
+} catch (error) {
+  failed = !(error instanceof Stopped)
 } finally {
   await browser.close().catch(() => {})
   await server.stop().catch(() => {})

@@ -120,6 +120,9 @@ export async function startBrowser() {
   return { browser, page }
 }
 
+// Ends a run after the step that STOP_AFTER names, for the clock of first_ghost.sh.
+export class Stopped extends Error {}
+
 // Steps in order; the first that fails ends the run. Each leaves a screenshot, the failed one too.
 export function newRunner(page, prefix) {
   let n = 0
@@ -135,5 +138,6 @@ export function newRunner(page, prefix) {
       console.log(`FAILED: ${name}: ${error.message}\n  screen: ${path}`)
       throw error
     }
+    if (name === process.env.STOP_AFTER) throw new Stopped()
   }
 }

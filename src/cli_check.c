@@ -65,7 +65,11 @@ static void check_text(Check *check, const char *path, const Language *lang, con
 {
     Syntax *syntax = syntax_parse(lang, text, NULL);
     if (!syntax) {
-        report_skipped(check, path, "it is too large to be parsed");
+        StrBuf why = {0}; // nobody has looked at it, so a pass would be a lie
+        strbuf_printf(&why, "%zu bytes are too many to be parsed, wanted at most %zu",
+                      text_n_bytes(text), SYNTAX_MAX_BYTES);
+        report_failure(check, path, why.ptr);
+        strbuf_deinit(&why);
         return;
     }
     Arena *arena = arena_new();
@@ -175,7 +179,8 @@ int cli_check(int argc, char **argv)
         "r1ls check PATH... [options]",
         "Reports syntax errors of files and of the files in folders, as file:line:column, from 1,\n"
         "columns in bytes. In folders, hidden entries, node_modules and build are passed over.\n"
-        "Exit codes: 0 clean, 1 findings, 2 usage, 3 something could not be read.\n",
+        "Exit codes: 0 clean, 1 findings, 2 usage, 3 something could not be read or is too\n"
+        "large to be parsed.\n",
         options,
         sizeof options / sizeof *options,
         1,

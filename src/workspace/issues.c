@@ -136,6 +136,56 @@ static bool is_type_argument(const Finder *f, TSNode error)
     return true;
 }
 
+static bool in_function(TSNode node)
+{
+    for (TSNode n = node; !ts_node_is_null(n); n = ts_node_parent(n))
+        if (is_type(n, "compound_statement")) return true;
+    return false;
+}
+
+// cast(struct X *, ud): a keyword that only a type begins with opens the arguments of a call, which
+// no function's arguments do, so the name before the parenthesis is a macro's.
+static bool follows_type_argument(const Finder *f, TSNode error)
+{
+    static const Str keywords[] = {{"struct ", 7}, {"union ", 6}, {"enum ", 5}};
+    const TextSnap *text = syntax_text(f->syntax);
+    size_t at = ts_node_start_byte(error);
+    Str line = str_slice(f->text, at - text_point(text, at).col_bytes, at);
+    // A line of a hostile file may be megabytes long; a type is not.
+    for (size_t i = line.len; i > 1 && line.len - i < 200; i--) {
+        if (line.ptr[i - 1] == ')') return false;
+        if (line.ptr[i - 1] != '(') continue;
+        Str inside = str_slice(line, i, line.len);
+        bool type = false;
+        for (size_t k = 0; k < sizeof keywords / sizeof *keywords; k++)
+            type = type || str_starts(inside, keywords[k]);
+        return type && is_word_byte(line.ptr[i - 2]) && str_ends(str_trim(inside), STR("*"));
+    }
+    return false;
+}
+
+// int f(const char *, ...) printflike(1, 2): after a parameter list, a name with nothing but
+// numbers in its parentheses is an attribute that a macro hides.
+static bool has_attribute_call(const Finder *f, TSNode error)
+{
+    ByteRange r = syntax_range(error);
+    // `if (a) g(1)` looks the same, so bodies are left alone.
+    for (size_t i = r.start; i < r.end && f->text.ptr[i] != '{'; i++) {
+        if (f->text.ptr[i] != ')') continue;
+        size_t at = i + 1, name;
+        while (at < f->text.len && strchr(" \t\r\n", f->text.ptr[at]))
+            at++;
+        for (name = at; at < f->text.len && is_word_byte(f->text.ptr[at]);)
+            at++;
+        if (at == name || at >= f->text.len || f->text.ptr[at] != '(') continue;
+        size_t args = ++at;
+        while (at < f->text.len && strchr("0123456789, ", f->text.ptr[at]))
+            at++;
+        if (at > args && at < f->text.len && f->text.ptr[at] == ')' && at < r.end) return true;
+    }
+    return false;
+}
+
 // #if branches may open a brace twice and close it once; inside and around them all bets are off.
 static bool has_conditional(TSNode node)
 {
@@ -191,6 +241,9 @@ static bool is_excused(const Finder *f, TSNode node)
     if (!f->macros) return false;
     if (has_conditional(node) || in_directive(f, node) || has_directive_before(f, node))
         return true;
+    if (ts_node_is_error(node) &&
+        (follows_type_argument(f, node) || (!in_function(node) && has_attribute_call(f, node))))
+        return true;
     return is_macro_error(f, node) || is_type_argument(f, node) || near_macro(f, node);
 }
 
@@ -209,13 +262,6 @@ static void report(Finder *f, ByteRange range, Str message)
 {
     if (f->issues.n >= f->max) return;
     VEC_PUSH(&f->issues, (SyntaxIssue){at_least_one(f, range), message});
-}
-
-static bool in_function(TSNode node)
-{
-    for (TSNode n = node; !ts_node_is_null(n); n = ts_node_parent(n))
-        if (is_type(n, "compound_statement")) return true;
-    return false;
 }
 
 // A macro's call that needs no semicolon: at the top level, name(...) can be nothing else; within a

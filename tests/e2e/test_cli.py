@@ -154,8 +154,10 @@ class Check(Case):
         self.write("binary.c", bytes(range(256)) * 40)
         self.write("deep.c", b"(" * 20000)
         self.write("long.json", b"[" + b"1," * 3_000_000 + b"1]")  # over what is parsed
-        report = self.run_json("check", self.dir, code=1)
-        self.assertEqual([s["file"] for s in report["skipped"]], [str(self.dir / "long.json")])
+        report = self.run_json("check", self.dir, code=3)
+        self.assertEqual([e["file"] for e in report["errors"]], [str(self.dir / "long.json")])
+        self.assertIn("too many", report["errors"][0]["why"])
+        self.assertTrue(report["findings"])
 
 
 class Complete(Case):

@@ -66,6 +66,12 @@ static void issues_are_small_and_in_place(void **state)
         {"json", "{\"a\": 1,, \"b\": 2}", 1, 0, ""},
         // What a preprocessor explains is no issue.
         {"c", "static __always_inline int f(void) { return 1; }\n", 0, 0, ""},
+        {"c", "int f(char *s, ...) printflike(1, 2);\nstatic int g(void) printflike(3,4);\n", 0, 0,
+         ""},
+        {"c", "void f(void *u)\n{\n    int *p = cast(struct X *, u);\n}\n", 0, 0, ""},
+        {"c", "int f(int a, int b)\n{\n    return g(a *, b);\n}\n", 1, 2, ""},
+        {"c", "int f(int a\n{\n    if (a) g(1);\n    return 0;\n}\n", 1, 0, ""},
+        {"c", "int f(int a) oops(;\nint b;\n", 1, 0, ""},
         {"c", "TAILQ_HEAD(list, node);\nDEFINE_THING(x)\nint a;\n", 0, 0, ""},
         {"c", "#if A\nint f(int a) {\n#else\nint f(void) {\n#endif\n    return 1;\n}\n", 0, 0, ""},
     };

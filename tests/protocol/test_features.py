@@ -173,6 +173,56 @@ def test_nothing_passes():
     client.close()
 
 
+BUGGY = "// The sum of both.\nint add(int a, int b)\n{\n    return a + c;\n}\n"
+UNDECLARED = {"range": at(3, 15, 16), "severity": 1, "message": "'c' undeclared (first use in this function)"}
+
+
+def test_a_diagnostic_is_fixed():
+    client = Client(BODY)
+    client.open(URI, BUGGY)
+    actions = list_actions(client, line=3, diagnostics=[UNDECLARED])
+    assert [a["kind"] for a in actions] == ["quickfix"], actions
+    assert actions[0]["title"] == "Fix: 'c' undeclared (first use in this function)"
+    assert actions[0]["diagnostics"] == [UNDECLARED]
+    assert list_actions(client, line=3) == []
+    assert list_actions(client, line=3, diagnostics=[UNDECLARED], only=["refactor"]) == []
+    edit = client.ask("codeAction/resolve", actions[0])["edit"]
+    assert edit["changeAnnotations"]["r1ls"]["needsConfirmation"] is True  # untrusted: only parsed
+    assert apply_edits(BUGGY, edit["documentChanges"][0]["edits"]) == BUGGY.replace("c;", "b;")
+    client.close()
+
+
+def test_odd_diagnostics_and_targets_are_survived():
+    client = Client(BODY)
+    client.open(URI, BUGGY)
+    long = dict(UNDECLARED, message="\u00e9" * 200 + "\nmore")
+    assert list_actions(client, line=3, diagnostics=[5, {}, {"message": "x"}, {"range": at(3, 0)}]) == []
+    assert list_actions(client, line=3, diagnostics=7) == []
+    (action,) = list_actions(client, line=3, diagnostics=[long])
+    assert action["title"].endswith("\u00e9...") and len(action["title"]) < 80
+    for change in ({"task": "dance"}, {"task": 5}, {"range": None}):
+        assert client.fail("codeAction/resolve", dict(action, data=dict(action["data"], **change))) == -32602
+    there = dict(action["data"], task="body")  # the function has a body
+    assert client.fail("codeAction/resolve", dict(action, data=there)) == -32803
+    client.close()
+
+
+def test_tests_are_run_by_a_command():
+    path = write_file("tested/add.c", BUGGY.replace("c;", "b;"))
+    uri = "file://" + path
+    for command, level, word in (("true", 3, "tests pass"), ("echo 'FAILED: add is 1'; false", 2, "FAILED: add is 1")):
+        client = Client(BODY, options={"trusted": True, "testCommand": command},
+                        rootUri="file://" + FOLDER + "/tested")
+        client.open(uri, BUGGY.replace("c;", "b;"))
+        actions = client.ask("textDocument/codeAction", {
+            "textDocument": {"uri": uri}, "range": at(3, 4), "context": {"diagnostics": []}})
+        (action,) = [a for a in actions if a["title"] == "Run the tests of this function"]
+        assert client.ask("workspace/executeCommand", action["command"]) is None
+        note = client.note("window/showMessage")
+        assert note["type"] == level and word in note["message"], note
+        client.close()
+
+
 def test_an_edit_makes_the_action_void():
     client = Client(BODY)
     client.open(URI, HOLE)

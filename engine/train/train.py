@@ -1,0 +1,214 @@
+"""Trains the embedded model (model.py) on prepare.py's rows, for a wall-clock budget on every GPU that torchrun gives it.
+
+usage: torchrun --nproc-per-node N train.py --data DIR --out DIR --deadline UNIX_TIME [--init FILE] [--settings FILE.json]
+
+--init continues from a GGUF file or from an earlier leg's blocks. OUT receives log.csv (step, seconds, loss, MTP loss,
+tokens/s, learning rate), load.csv (tokens by layer and expert), weights.blocks every --save-every seconds and at the end, and
+result.json (held-out bits a byte by language, exact holes by teacher forcing, which equals greedy decoding's exactness).
+Matrices are optimised by Muon (momentum orthogonalised by Newton-Schulz), the rest by AdamW.
+"""
+import argparse, csv, json, math, os, sys, time
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+import weights
+from model import Experts, Model, Shape
+
+ROW = 2050
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # a processor is only good for trying a step
+RANK, WORLD = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", required=True); p.add_argument("--out", required=True); p.add_argument("--deadline", type=float, required=True)
+    p.add_argument("--init", default=""); p.add_argument("--settings", default=""); p.add_argument("--save-every", type=float, default=200)
+    p.add_argument("--rows", type=int, default=48); p.add_argument("--muon-rate", type=float, default=0.02); p.add_argument("--adam-rate", type=float, default=3e-3)
+    p.add_argument("--decay", type=float, default=0.6, help="the share of the budget over which the rate falls to zero, at its end")
+    p.add_argument("--warm-up", type=int, default=80); p.add_argument("--mtp-weight", type=float, default=0.2); p.add_argument("--mtp-part", type=int, default=4)
+    p.add_argument("--balance-rate", type=float, default=0.001); p.add_argument("--seed", type=int, default=0); p.add_argument("--max-steps", type=int, default=10**9)
+    p.add_argument("--no-compile", action="store_true")
+    if "--settings" in sys.argv:
+        with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
+    return p.parse_args()
+
+
+@torch.no_grad()
+def orthogonal(g, steps=5):
+    """The nearest semi-orthogonal matrices to a batch, by the quintic Newton-Schulz iteration (Jordan et al., Muon, 2024)."""
+    x = g.bfloat16(); tall = x.shape[-2] > x.shape[-1]
+    if tall: x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        a = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x.mT if tall else x
+
+
+class Muon:
+    """Parameters of one shape are orthogonalised as one batch: a few large products in place of thousands of small ones."""
+
+    def __init__(self, parameters, momentum=0.95, decay=0.01):
+        self.momentum, self.decay, self.groups = momentum, decay, {}
+        for p in parameters: self.groups.setdefault(tuple(p.shape[-2:]), []).append(p)
+        self.state = {id(p): torch.zeros_like(p) for p in parameters}
+
+    @torch.no_grad()
+    def step(self, rate):
+        for shape, group in self.groups.items():
+            grads, moments = [p.grad for p in group], [self.state[id(p)] for p in group]
+            torch._foreach_lerp_(moments, grads, 1 - self.momentum)
+            looked_ahead = torch._foreach_lerp(grads, moments, self.momentum)
+            batch = orthogonal(torch.cat([u.reshape(-1, *shape) for u in looked_ahead]))
+            updates = [u.reshape(p.shape).to(p.dtype) for u, p in zip(batch.split([p.numel() // (shape[0] * shape[1]) for p in group]), group)]
+            torch._foreach_mul_(group, 1 - rate * self.decay)
+            torch._foreach_add_(group, updates, alpha=-rate * max(1, shape[0] / shape[1]) ** 0.5)
+
+
+class Rows:
+    """Epoch after epoch, each its own file if it is ready, else the last one again in another order."""
+
+    def __init__(self, folder, count, seed):
+        self.folder, self.count, self.seed, self.epoch, self.at = folder, count, seed, 0, 0
+        while not os.path.exists(f"{folder}/rows_0.ok"): time.sleep(0.5)
+        self.read()
+
+    def read(self):
+        if os.path.exists(f"{self.folder}/rows_{self.epoch}.ok"): self.data = torch.from_numpy(np.fromfile(f"{self.folder}/rows_{self.epoch}.bin", dtype=np.uint16).reshape(-1, ROW).astype(np.int32))
+        generator = torch.Generator().manual_seed(self.seed * 1000 + self.epoch)
+        self.order = torch.randperm(len(self.data), generator=generator)[RANK::WORLD]
+        self.limit = len(self.data) // WORLD // self.count * self.count
+
+    def next(self):
+        if self.at + self.count > self.limit:
+            self.epoch += 1; self.at = 0
+            if WORLD > 1: dist.barrier()  # every process must see the same set of finished files
+            self.read()
+        rows = self.data[self.order[self.at:self.at + self.count]]; self.at += self.count
+        return (rows.pin_memory() if DEVICE == "cuda" else rows).to(DEVICE, non_blocking=True).long()
+
+
+def all_reduce(model, experts):
+    """The mean of every gradient and the sum of the experts' loads, in one message."""
+    tensors = [p.grad for p in model.parameters() if p.grad is not None] + [e.load for e in experts]
+    flat = torch._utils._flatten_dense_tensors([t.float() for t in tensors])
+    dist.all_reduce(flat); flat /= WORLD
+    torch._foreach_copy_(tensors, list(torch._utils._unflatten_dense_tensors(flat, tensors)))
+
+
+def state_of(model): return {k: v.detach().float().cpu().numpy() for k, v in model.state_dict().items()}
+
+
+def save(model, folder, settings):
+    weights.write_blocks(folder + "/weights.tmp", state_of(model), settings)
+    os.rename(folder + "/weights.tmp", folder + "/weights.blocks")
+
+
+@torch.no_grad()
+def held_out(model, folder, windows=400):
+    """Bits a byte by language, and the MTP head's cross-entropy less the main head's (nats)."""
+    model.eval(); out = {}
+    for lang, bytes_per_token in json.load(open(folder + "/val_bytes_per_token.json")).items():
+        ids = torch.from_numpy(np.fromfile(f"{folder}/val_{lang}.bin", dtype=np.uint16).astype(np.int64)); main, second = [], []
+        starts = list(range(0, len(ids) - ROW, model.s.context))[:windows]
+        for i in range(0, len(starts), 8):
+            batch = torch.stack([ids[s:s + ROW] for s in starts[i:i + 8]]).to(DEVICE)
+            with torch.autocast(DEVICE, torch.bfloat16): a, b = model(batch)
+            main.append((a.item(), len(batch))); second.append((b.item(), len(batch)))
+        mean = lambda xs: sum(x * n for x, n in xs) / sum(n for _, n in xs)
+        if main: out[lang] = {"bits_per_byte": round(mean(main) / math.log(2) / bytes_per_token, 4), "mtp_gap_nats": round(mean(second) - mean(main), 4)}
+    model.train()
+    return out
+
+
+@torch.no_grad()
+def exact_holes(model, folder):
+    """The share of held-out holes whose every token is the model's first choice, by language and kind."""
+    model.eval(); counts = {}
+    for case in json.load(open(folder + "/held_cases.json")):
+        ids = torch.tensor(case["prompt"] + case["target"], device=DEVICE)[None, -model.s.context:]; n = len(case["target"])
+        with torch.autocast(DEVICE, torch.bfloat16): choice = model.head(model.hidden(ids)[0, -n - 1:-1]).argmax(-1)
+        right = choice == ids[0, -n:]; c = counts.setdefault(f"{case['lang']}/{case['kind']}", [0, 0, 0])
+        c[0] += 1; c[1] += int(right.all()); c[2] += int(right[:-1].all())
+    model.train()
+    return {k: {"holes": n, "exact": round(e / n, 4), "exact_but_for_the_end": round(w / n, 4)} for k, (n, e, w) in counts.items()}
+
+
+def build(args):
+    torch.manual_seed(args.seed)
+    if DEVICE == "cuda": torch.cuda.set_device(RANK % torch.cuda.device_count())
+    if WORLD > 1: dist.init_process_group("nccl")
+    torch.backends.cuda.matmul.allow_tf32 = True
+    model = Model(Shape(), args.mtp_part).to(DEVICE)
+    if args.init:
+        state = weights.read_blocks(args.init)[0] if args.init.endswith(".blocks") else weights.from_gguf(weights.read_gguf(args.init), model.s)
+        model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in state.items()})
+    return model
+
+
+def optimisers(model, args):
+    names = {n: p for n, p in model.named_parameters()}
+    matrices = [p for n, p in names.items() if p.ndim >= 2 and not n.startswith(("embed.", "head.")) and "router" not in n]
+    chosen = {id(p) for p in matrices}; rest = [p for p in names.values() if id(p) not in chosen]
+    return Muon(matrices), torch.optim.AdamW(rest, lr=args.adam_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True), rest
+
+
+def synchronize():
+    if DEVICE == "cuda": torch.cuda.synchronize()
+
+
+def progress(begin, deadline):
+    """The share of the budget spent, the same in every process."""
+    t = torch.tensor((time.time() - begin) / (deadline - begin), device=DEVICE)
+    if WORLD > 1: dist.broadcast(t, 0)
+    return t.item()
+
+
+def main():
+    args = arguments(); os.makedirs(args.out, exist_ok=True)
+    model = build(args); muon, adam, rest = optimisers(model, args)
+    experts = [m for m in model.modules() if isinstance(m, Experts)]
+    forward = model if args.no_compile else torch.compile(model)
+    rows = Rows(args.data, args.rows, args.seed); begin = time.time(); saved = begin; step = 0; share = 0.0; mark = None
+    total_load = torch.zeros(len(experts), model.s.experts, device=DEVICE)
+    log = csv.writer(open(args.out + "/log.csv", "w", buffering=1)) if RANK == 0 else None
+    if log:
+        log.writerow(["step", "seconds", "epoch", "loss", "mtp_loss", "tokens", "tokens_per_second", "rate", "imbalance"])
+        print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, rows {len(rows.data)}, start", held_out(model, args.data, 80) if args.init else "random", flush=True)
+    begin = time.time()
+    while step < args.max_steps:
+        if step % 10 == 0: share = progress(begin, args.deadline)
+        if share >= 1: break
+        factor = min(1.0, (step + 1) / args.warm_up) * min(1.0, (1 - share) / args.decay)
+        with torch.autocast(DEVICE, torch.bfloat16): main_loss, mtp_loss = forward(rows.next())
+        (main_loss + args.mtp_weight * mtp_loss).backward()
+        if WORLD > 1: all_reduce(model, experts)
+        torch.nn.utils.clip_grad_norm_(rest, 1.0)
+        muon.step(args.muon_rate * factor)
+        for group in adam.param_groups: group["lr"] = args.adam_rate * factor
+        adam.step(); model.zero_grad(set_to_none=True)
+        loads = torch.stack([e.load for e in experts]); total_load += loads
+        for e in experts:  # the auxiliary-loss-free balance (V3 report, 2.1.2)
+            e.bias.add_(args.balance_rate * (1 if share < 0.95 else 0) * torch.sign(e.load.mean() - e.load)); e.load.zero_()
+        step += 1
+        if step == 20: synchronize(); mark = (time.time(), step)
+        if step % 50 == 0 and RANK == 0:
+            synchronize(); tokens = args.rows * model.s.context * WORLD
+            rate = tokens * (step - mark[1]) / (time.time() - mark[0])
+            imbalance = (loads.max(1).values / loads.mean(1)).max().item()
+            log.writerow([step, round(time.time() - begin, 1), rows.epoch, round(main_loss.item(), 4), round(mtp_loss.item(), 4), step * tokens, round(rate), round(args.muon_rate * factor, 5), round(imbalance, 3)])
+            if step % 200 == 0: print(f"step {step} epoch {rows.epoch} {time.time() - begin:.0f} s loss {main_loss.item():.4f} mtp {mtp_loss.item():.4f} {rate / 1e3:.0f} k tokens/s imbalance {imbalance:.2f} {torch.cuda.max_memory_allocated() / 2**30:.0f} GiB", flush=True)
+            if time.time() - saved > args.save_every: save(model, args.out, vars(args)); saved = time.time()
+    if RANK: return
+    save(model, args.out, vars(args) | {"steps": step, "tokens": step * args.rows * model.s.context * WORLD})
+    with open(args.out + "/load.csv", "w") as f:
+        for i, line in enumerate(total_load.cpu().tolist()): f.write(f"{i}," + ",".join(str(int(x)) for x in line) + "\n")
+    open(args.out + "/done", "w").close()
+    result = {"steps": step, "tokens": step * args.rows * model.s.context * WORLD, "held_out": held_out(model, args.data), "holes": exact_holes(model, args.data)}
+    with open(args.out + "/result.json", "w") as f: json.dump(result, f, indent=1)
+    print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__": main()

@@ -120,23 +120,12 @@ Str cli_diff(const TextSnap *text, ByteRange range, Str insert, Str path, Arena 
 
 // --- file ----------------------------------------------------------------------------------------
 
-static bool write_all(int fd, Str bytes)
-{
-    while (bytes.len) {
-        ssize_t n = write(fd, bytes.ptr, bytes.len);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        bytes = str_slice(bytes, (size_t)n, bytes.len);
-    }
-    return true;
-}
-
 // The owner is kept where the user may do that; the mode must be.
 static bool fill_file(int fd, const struct stat *old, Str bytes)
 {
     bool owned = fchown(fd, old->st_uid, old->st_gid) == 0;
     mode_t mode = old->st_mode & (owned ? 07777 : 0777); // no set-id bits for another owner
-    return fchmod(fd, mode) == 0 && write_all(fd, bytes) && fsync(fd) == 0;
+    return fchmod(fd, mode) == 0 && text_write_all(fd, bytes) && fsync(fd) == 0;
 }
 
 bool cli_write_file(const char *path, Str bytes, Error *err)

@@ -1,5 +1,5 @@
-// `r1ls generate` and `r1ls debug`: the closed loop as the editor runs it, with its evidence in
-// plain lines or JSON.
+// `r1ls generate`, `r1ls debug` and `r1ls test`: the closed loop as the editor runs it, with its
+// evidence in plain lines or JSON.
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "loop/loop.h"
+#include "prompt/indent.h"
 
 static const size_t MESSAGE_MAX_BYTES = (size_t)4 << 20;
 
@@ -244,11 +245,7 @@ static int run_model(const Flags *flags, const CliFile *file, const LoopRequest 
 // The cursor stands on the line's first character that is not blank.
 static size_t find_offset(const TextSnap *text, uint32_t row)
 {
-    Str line = text_line(text, row);
-    size_t col = 0;
-    while (col < line.len && (line.ptr[col] == ' ' || line.ptr[col] == '\t'))
-        col++;
-    return text_line_start(text, row) + col;
+    return text_line_start(text, row) + indent_blanks(text_line(text, row)).len;
 }
 
 static int run_file(const Flags *flags, const CliFile *file, int line, TaskKind kind, Arena *arena)

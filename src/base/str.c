@@ -48,14 +48,19 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+Str str_trim_end(Str s)
+{
+    while (s.len && is_blank(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
 Str str_trim(Str s)
 {
-    size_t start = 0, end = s.len;
-    while (start < end && is_blank(s.ptr[start]))
+    size_t start = 0;
+    while (start < s.len && is_blank(s.ptr[start]))
         start++;
-    while (end > start && is_blank(s.ptr[end - 1]))
-        end--;
-    return str_slice(s, start, end);
+    return str_trim_end(str_slice(s, start, s.len));
 }
 
 size_t str_find(Str s, Str needle, size_t from)

@@ -26,6 +26,7 @@ bool str_ends(Str s, Str suffix);
 Str str_slice(Str s, size_t start, size_t end);
 // Without spaces, tabs, CR and LF at either end.
 Str str_trim(Str s);
+Str str_trim_end(Str s);
 // Offset of the first needle at or after from, or s.len.
 size_t str_find(Str s, Str needle, size_t from);
 // 64-bit FNV-1a; seed 0 for a plain hash.

@@ -113,6 +113,17 @@ TextSnap *text_read_file(const char *path, size_t max_bytes, Error *err)
     return index_lines(snap);
 }
 
+bool text_write_all(int fd, Str bytes)
+{
+    while (bytes.len) {
+        ssize_t n = write(fd, bytes.ptr, bytes.len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        bytes = str_slice(bytes, (size_t)n, bytes.len);
+    }
+    return true;
+}
+
 TextSnap *text_retain(const TextSnap *text)
 {
     TextSnap *snap = (TextSnap *)(uintptr_t)text;

@@ -39,6 +39,8 @@ typedef struct TextChange {
 TextSnap *text_new(Str bytes, Error *err);
 // The file's contents; ERROR_NOT_FOUND, ERROR_IO or ERROR_TOO_LARGE (over max_bytes).
 TextSnap *text_read_file(const char *path, size_t max_bytes, Error *err);
+// Writes all of bytes to fd, whatever a single write takes. False with errno set.
+bool text_write_all(int fd, Str bytes);
 // Counted references; any thread. text_release(NULL) is allowed.
 TextSnap *text_retain(const TextSnap *text);
 void text_release(const TextSnap *text);

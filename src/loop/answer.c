@@ -242,9 +242,7 @@ static AnswerEdit edit_lines(const Syntax *syntax, const Task *task, Str code, A
     const TextSnap *text = syntax_text(syntax);
     bool after_comment = task->kind == TASK_CODE;
     Str base = indentation_of(text, task->replace.start);
-    Str fitted = reindent(code, base, arena);
-    while (fitted.len && strchr(" \t\r\n", fitted.ptr[fitted.len - 1]))
-        fitted.len--;
+    Str fitted = str_trim_end(reindent(code, base, arena));
     if (fitted.len == 0) return (AnswerEdit){.flaw = "the answer has no code"};
     return (AnswerEdit){task->replace,
                         arena_printf(arena, "%s%.*s", after_comment ? "\n" : "", STR_FMT(fitted)),

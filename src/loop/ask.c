@@ -41,23 +41,13 @@ static void put_context(const LoopRun *run, StrBuf *out, size_t end)
 static Str function_text(const LoopRun *run)
 {
     const SyntaxFunction *f = &run->task.function;
-    size_t start = f->whole.start;
-    bool above = f->comment.end > f->comment.start && f->comment.start < start;
-    if (above) start = f->comment.start;
-    return str_slice(text_str(run->request->text), start, f->whole.end);
-}
-
-static size_t function_start(const LoopRun *run)
-{
-    const SyntaxFunction *f = &run->task.function;
-    bool above = f->comment.end > f->comment.start && f->comment.start < f->whole.start;
-    return above ? f->comment.start : f->whole.start;
+    return str_slice(text_str(run->request->text), task_function_start(f), f->whole.end);
 }
 
 static void put_fix(const LoopRun *run, StrBuf *out)
 {
     Str said = run->request->message.len ? run->request->message : run->result->baseline;
-    put_context(run, out, function_start(run));
+    put_context(run, out, task_function_start(&run->task.function));
     strbuf_printf(out, "The function `%.*s` has a bug:\n", STR_FMT(run->task.name));
     put_block(run, out, function_text(run));
     if (said.len)
@@ -71,7 +61,7 @@ static void put_fix(const LoopRun *run, StrBuf *out)
 
 static void put_body(const LoopRun *run, StrBuf *out)
 {
-    put_context(run, out, function_start(run));
+    put_context(run, out, task_function_start(&run->task.function));
     strbuf_printf(out, "Write the function `%.*s` as its comment says, in one code block:\n",
                   STR_FMT(run->task.name));
     put_block(run, out, function_text(run));

@@ -43,7 +43,7 @@ ChatPrompt chat_render(const Engine *engine, ChatForm form, Str system, Str user
                        Arena *arena)
 {
     ChatPrompt p = {0};
-    if (form == CHAT_R1) { // R1 wants no system text: what there is goes before the question
+    if (form == CHAT_R1) { // its makers advise against a system text
         put(engine, &p, STR(R1_BOS R1_USER), true, arena);
         put(engine, &p, user, false, arena);
         put(engine, &p, STR(R1_ASSISTANT "<think>\n"), true, arena);

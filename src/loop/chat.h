@@ -22,7 +22,8 @@ typedef struct ChatPrompt {
 } ChatPrompt;
 
 // One question and the beginning of the answer: `opening`, or, where the model thinks, the opened
-// thought. Texts are tokenized without control tokens, whatever they contain.
+// thought (which takes no `system`). Texts are tokenized without control tokens, whatever they
+// contain.
 ChatPrompt chat_render(const Engine *engine, ChatForm form, Str system, Str user, Str opening,
                        Arena *arena);
 // The ids that end a thought by force and open the answer.

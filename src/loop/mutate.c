@@ -243,11 +243,10 @@ static void visit_name(Walk *walk, TSNode node, const char *type)
 
 static void visit_deletion(Walk *walk, TSNode node, const char *type)
 {
-    if (is_statement(type))
-        put(walk, node,
-            str_find(text_of(walk, node), STR(";"), 0) < text_of(walk, node).len ? STR(";")
-                                                                                 : STR("pass"),
-            "statement dropped");
+    if (!is_statement(type)) return;
+    Str text = text_of(walk, node);
+    bool semicolons = str_find(text, STR(";"), 0) < text.len;
+    put(walk, node, semicolons ? STR(";") : STR("pass"), "statement dropped");
 }
 
 size_t mutate_list(const Syntax *syntax, ByteRange range, size_t max, Arena *arena, Mutant **out)

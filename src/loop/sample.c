@@ -30,8 +30,9 @@ typedef struct Writer {
     size_t n_forced;
     double prob_sum;
     int number, n_all, n_tokens, last_id;
-    bool forced_end;     // the thought was ended by force
-    size_t answer_start; // in raw, then
+    bool thinking;
+    bool opened;         // the prompt holds the way's opening, which the answer continues
+    size_t answer_start; // in raw, once it thinks no more
 } Writer;
 
 // --- prompts -------------------------------------------------------------------------------------
@@ -86,14 +87,7 @@ static bool make_chat(LoopRun *run, Way *way, const Candidate *failure, Error *e
 static Str answer_of(const Writer *w)
 {
     Str raw = strbuf_str(&w->raw);
-    if (!w->way->thinks || w->forced_end) return str_slice(raw, w->answer_start, raw.len);
-    size_t end = chat_thought_end(raw);
-    return end ? str_slice(raw, end, raw.len) : STR("");
-}
-
-static bool is_thinking(const Writer *w)
-{
-    return w->way->thinks && !w->forced_end && chat_thought_end(strbuf_str(&w->raw)) == 0;
+    return w->thinking ? STR("") : str_slice(raw, w->answer_start, raw.len);
 }
 
 // A fence that was opened for the model ends at the next one, its own at the second.
@@ -102,8 +96,8 @@ static bool has_ended(const Writer *w)
     if (w->way->chat) {
         Str answer = answer_of(w);
         size_t fence = str_find(answer, STR("```"), 0);
-        bool opened = w->way->opening.len && (!w->way->thinks || w->forced_end);
-        if (!opened && fence < answer.len) fence = str_find(answer, STR("```"), fence + 3);
+        bool open = w->opened && w->way->opening.len;
+        if (!open && fence < answer.len) fence = str_find(answer, STR("```"), fence + 3);
         return w->run->task.kind != TASK_EXPLAIN && fence < answer.len;
     }
     bool cut;
@@ -115,7 +109,7 @@ static void tell_tokens(Writer *w)
 {
     LoopRun *run = w->run;
     if (w->n_tokens % TELL_EVERY) return;
-    if (is_thinking(w))
+    if (w->thinking)
         loop_tell(run, "thinking: %d of %d", w->n_tokens, run->request->budget.thinking_tokens);
     else
         loop_tell(run, "writing %d of %d: %d tokens", w->number, w->n_all, w->n_tokens);
@@ -132,8 +126,12 @@ static bool on_token(void *user, const GeneratedToken *token)
     w->last_id = token->id;
     run->result->generated_tokens++;
     strbuf_append(&w->raw, str_slice(token->bytes, skip, token->bytes.len));
+    if (w->thinking) {
+        w->answer_start = chat_thought_end(strbuf_str(&w->raw));
+        w->thinking = w->answer_start == 0;
+    }
     tell_tokens(w);
-    if (is_thinking(w) && w->n_tokens >= run->request->budget.thinking_tokens) return false;
+    if (w->thinking && w->n_tokens >= run->request->budget.thinking_tokens) return false;
     return !has_ended(w) && loop_wants_more(run);
 }
 
@@ -148,13 +146,6 @@ static SamplerOptions sampler_for(const LoopRun *run, int i)
 }
 
 // --- from answers to candidates ------------------------------------------------------------------
-
-static Str trim_end(Str s)
-{
-    while (s.len && strchr(" \t\r\n", s.ptr[s.len - 1]))
-        s.len--;
-    return s;
-}
 
 static const char *find_body_flaw(const LoopRun *run, const BodyHole *hole, const Candidate *c,
                                   Str body)
@@ -197,7 +188,7 @@ static const char *read_body(Writer *w, Candidate *c)
     const BodyHole *hole = &w->way->hole;
     bool ended;
     Str raw = strbuf_str(&w->raw);
-    Str body = trim_end(str_slice(raw, 0, body_measure(hole, raw, &ended)));
+    Str body = str_trim_end(str_slice(raw, 0, body_measure(hole, raw, &ended)));
     body = fit_blanks(hole, body, w->run->arena);
     c->replace = hole->replace;
     c->insert = arena_printf(w->run->arena, "%.*s%.*s%.*s", STR_FMT(hole->lead), STR_FMT(body),
@@ -209,9 +200,9 @@ static const char *read_answer(Writer *w, Candidate *c)
 {
     LoopRun *run = w->run;
     bool closed;
-    bool opened = !w->way->thinks || w->forced_end;
-    Str answer = arena_printf(run->arena, "%.*s%.*s", STR_FMT(opened ? w->way->opening : STR("")),
-                              STR_FMT(answer_of(w)));
+    Str answer =
+        arena_printf(run->arena, "%.*s%.*s", STR_FMT(w->opened ? w->way->opening : STR("")),
+                     STR_FMT(answer_of(w)));
     AnswerEdit edit =
         answer_edit(run->request->syntax, &run->task, answer_code(answer, &closed), run->arena);
     c->replace = edit.flaw ? run->task.replace : edit.replace;
@@ -223,16 +214,16 @@ static bool generate(Writer *w, int i, GenerateResult *generated, Error *err)
 {
     LoopRun *run = w->run;
     const LoopBudget *budget = &run->request->budget;
-    bool thinks = is_thinking(w);
     GenerateOptions options = {.sampler = sampler_for(run, i),
                                .max_tokens =
-                                   budget->tokens + (thinks ? budget->thinking_tokens : 0),
+                                   budget->tokens + (w->thinking ? budget->thinking_tokens : 0),
                                .forced = w->way->forced,
                                .on_token = on_token,
                                .user = w,
                                .cancel = run->cancel};
     // R1 repeats itself without end when it is read greedily.
-    if (thinks && i == 0) options.sampler = (SamplerOptions){0.6f, 0.95f, 0, 0, run->request->seed};
+    if (w->thinking && i == 0)
+        options.sampler = (SamplerOptions){0.6f, 0.95f, 0, 0, run->request->seed};
     return session_generate(run->session, &options, generated, err);
 }
 
@@ -244,15 +235,21 @@ static bool end_thought(Writer *w, int i, GenerateResult *generated, Error *err)
     bool ok = session_append(run->session, w->last_id, err);
     for (int k = 0; ok && k < end.n_ids; k++)
         ok = session_append(run->session, end.ids[k], err);
-    w->forced_end = true;
+    w->thinking = false;
+    w->opened = true;
     w->answer_start = w->raw.len;
     return ok && generate(w, i, generated, err);
 }
 
 static bool write_one(LoopRun *run, const Way *way, int i, int n_all, Error *err)
 {
-    Writer w = {
-        .run = run, .way = way, .n_forced = way->forced.len, .number = i + 1, .n_all = n_all};
+    Writer w = {.run = run,
+                .way = way,
+                .n_forced = way->forced.len,
+                .number = i + 1,
+                .n_all = n_all,
+                .thinking = way->thinks,
+                .opened = !way->thinks};
     SyncStats sync;
     GenerateResult generated = {0};
     loop_tell(run, "reading the question");
@@ -260,7 +257,7 @@ static bool write_one(LoopRun *run, const Way *way, int i, int n_all, Error *err
     if (ok && run->result->prompt_tokens == 0) run->result->prompt_tokens = sync.n_tokens;
     ok = ok && generate(&w, i, &generated, err);
     double ms = generated.ms;
-    if (ok && is_thinking(&w) && generated.stop == STOP_CALLER && loop_wants_more(run)) {
+    if (ok && w.thinking && generated.stop == STOP_CALLER && loop_wants_more(run)) {
         ok = end_thought(&w, i, &generated, err);
         ms += generated.ms;
     }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 enum { MAX_DEPTH = 64 };
 
@@ -148,13 +149,7 @@ bool scratch_write(Scratch *scratch, Str relative, Str text, Error *err)
     // A link would lead out of the copy.
     unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    bool ok = fd >= 0;
-    while (ok && text.len) {
-        ssize_t n = write(fd, text.ptr, text.len);
-        if (n < 0 && errno == EINTR) continue;
-        ok = n > 0;
-        if (ok) text = str_slice(text, (size_t)n, text.len);
-    }
+    bool ok = fd >= 0 && text_write_all(fd, text);
     if (fd >= 0 && close(fd) != 0) ok = false;
     return ok || error_set(err, ERROR_IO, "%.160s: %s", path, strerror(errno));
 }

@@ -116,15 +116,18 @@ static bool find_missing_call(const Syntax *syntax, size_t byte_off, Task *out)
     return false;
 }
 
+size_t task_function_start(const SyntaxFunction *f)
+{
+    bool above = f->comment.end > f->comment.start && f->comment.start < f->whole.start;
+    return above ? f->comment.start : f->whole.start;
+}
+
 // Where a new function goes: before the function that calls it, its comment included, so that C
 // needs no declaration; Python resolves names when it runs, and reads as well that way.
 static void place_before(const Syntax *syntax, Task *out)
 {
     const TextSnap *text = syntax_text(syntax);
-    const SyntaxFunction *f = &out->function;
-    size_t at = f->whole.start;
-    if (f->comment.end > f->comment.start && f->comment.start < at) at = f->comment.start;
-    at = text_line_start(text, text_point(text, at).row);
+    size_t at = text_line_start(text, text_point(text, task_function_start(&out->function)).row);
     out->replace = (ByteRange){at, at};
 }
 

@@ -43,3 +43,5 @@ typedef struct Task {
 
 // Can `kind` be done at the selection (empty: the cursor)? False: not here.
 bool task_find(const Syntax *syntax, TaskKind kind, ByteRange selection, Task *out);
+// Where a function starts, with the comment above it if there is one.
+size_t task_function_start(const SyntaxFunction *function);

@@ -7,7 +7,7 @@
 struct Child;
 
 struct Trial {
-    int candidate; // index in the run's candidates; -1: the text as it is
+    int candidate; // index in the run's candidates
     Trial *next;
     const TextSnap *text;
     Verify *verify;

@@ -2,7 +2,6 @@
 // it was, because an error that was there before is no fault of the candidate.
 #include "verify/verify.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,14 +39,8 @@ static bool write_file(const char *path, Str text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return false;
-    size_t done = 0;
-    while (done < text.len) {
-        ssize_t n = write(fd, text.ptr + done, text.len - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) break;
-        done += (size_t)n;
-    }
-    return close(fd) == 0 && done == text.len;
+    bool written = text_write_all(fd, text);
+    return close(fd) == 0 && written;
 }
 
 static bool make_scratch(Verify *v)

@@ -92,6 +92,13 @@ static size_t before_blanks(const Finder *f, size_t at)
     return at;
 }
 
+static size_t after_blanks(const Finder *f, size_t at)
+{
+    while (at < f->text.len && strchr(" \t\r\n", f->text.ptr[at]))
+        at++;
+    return at;
+}
+
 static bool is_word_byte(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -172,10 +179,8 @@ static bool has_attribute_call(const Finder *f, TSNode error)
     // `if (a) g(1)` looks the same, so bodies are left alone.
     for (size_t i = r.start; i < r.end && f->text.ptr[i] != '{'; i++) {
         if (f->text.ptr[i] != ')') continue;
-        size_t at = i + 1, name;
-        while (at < f->text.len && strchr(" \t\r\n", f->text.ptr[at]))
-            at++;
-        for (name = at; at < f->text.len && is_word_byte(f->text.ptr[at]);)
+        size_t name = after_blanks(f, i + 1), at = name;
+        for (; at < f->text.len && is_word_byte(f->text.ptr[at]);)
             at++;
         if (at == name || at >= f->text.len || f->text.ptr[at] != '(') continue;
         size_t args = ++at;
@@ -269,9 +274,7 @@ static void report(Finder *f, ByteRange range, Str message)
 static bool is_call_without_semicolon(const Finder *f, TSNode missing, size_t at)
 {
     if (!f->macros || at == 0 || f->text.ptr[at - 1] != ')') return false;
-    size_t next = at;
-    while (next < f->text.len && strchr(" \t\r\n", f->text.ptr[next]))
-        next++;
+    size_t next = after_blanks(f, at);
     bool block = next < f->text.len && f->text.ptr[next] == '{';
     return block || !in_function(missing);
 }

@@ -1,6 +1,5 @@
-// What the server says about an edit travels in its change annotations. VS Code shows them only in
-// the refactor preview, which it opens by itself for an edit that needs confirmation (an unverified
-// one). For verified edits the evidence is shown in the status bar and kept in the log.
+// What the server says about an edit travels in its change annotations. An unverified one is asked
+// about with its evidence (preview.ts); a verified one's is shown in the status bar. Both are logged.
 import { window } from 'vscode'
 import type { ChangeAnnotation, WorkspaceEdit } from 'vscode-languageclient'
 

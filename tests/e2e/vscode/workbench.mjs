@@ -132,7 +132,7 @@ export function newRunner(page, prefix) {
     try {
       const said = await body()
       console.log(`ok: ${name}${said ? `: ${said}` : ''} (${((Date.now() - from) / 1000).toFixed(1)} s)`)
-      await page.screenshot({ path })
+      await page.screenshot({ path, animations: 'disabled' }) // no half-shown notification
     } catch (error) {
       await page.screenshot({ path }).catch(() => {})
       console.log(`FAILED: ${name}: ${error.message}\n  screen: ${path}`)

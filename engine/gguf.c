@@ -239,7 +239,7 @@ static bool check_type(Cursor *c, GgufTensor *t, uint32_t type)
     if (!info)
         return error_set(c->err, ERROR_UNSUPPORTED,
                          "tensor %.*s has type %u, wanted F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, "
-                         "Q5_1, Q4_K, Q5_K or Q6_K",
+                         "Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4",
                          STR_FMT(t->name), type);
     t->type = (TensorType)type;
     if (t->dims[0] % (uint64_t)info->block_elements != 0)

@@ -14,9 +14,9 @@ enum { COLUMNS = 8 }; // activation vectors at once: 8 integer and 8 float accum
 typedef struct Tile {
     uint8_t *u;
     float *scale, *offset; // [n_groups][2][TILE_ROWS]
-    bool halves;           // scales differ within a group (Q6_K)
-    bool minima;           // offset is not a constant times scale
-    int constant;          // else this
+    bool halves;           // scales differ within a group (Q2_K, Q3_K, Q6_K)
+    bool minima;           // offset is not zero times scale
+    int zero;              // else this (unpack.h)
 } Tile;
 
 static const uint8_t *tile_group(const Tile *t, int g)
@@ -50,18 +50,18 @@ unpack_bytes(TensorType type, const char *w, size_t row_bytes, int n_in, int n_r
     }
 }
 
-// d and m of 32-element blocks: d first, m (if any) right after it.
-static void unpack_scales_32(const char *w, size_t row_bytes, size_t block_bytes, int n_groups,
-                             int n_rows, Tile *t)
+static inline __attribute__((always_inline)) void
+unpack_scales(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
 {
     for (int r = 0; r < TILE_ROWS; r++) {
-        const char *block = w + (size_t)(r < n_rows ? r : 0) * row_bytes;
-        for (int g = 0; g < n_groups; g++, block += block_bytes) {
+        float scale[2] = {0}, min[2] = {0};
+        for (int g = 0; g < n_in / 32; g++) {
+            if (r < n_rows) group_scales(type, w + (size_t)r * row_bytes, g, scale, min);
             size_t at = (size_t)g * 2 * TILE_ROWS + (size_t)r;
-            t->scale[at] = r < n_rows ? half_at((const uint16_t *)(const void *)block) : 0;
-            if (t->minima)
-                t->offset[at] =
-                    r < n_rows ? -half_at((const uint16_t *)(const void *)block + 1) : 0;
+            t->scale[at] = scale[0];
+            if (t->halves) t->scale[at + TILE_ROWS] = scale[1];
+            if (t->minima) t->offset[at] = min[0];
+            if (t->minima && t->halves) t->offset[at + TILE_ROWS] = min[1];
         }
     }
 }
@@ -96,48 +96,38 @@ static void unpack_scales_k(const char *w, size_t row_bytes, size_t block_bytes,
         }
 }
 
-static void unpack_scales_q6k(const char *w, size_t row_bytes, int n_blocks, int n_rows, Tile *t)
-{
-    for (int r = 0; r < TILE_ROWS; r++)
-        for (int i = 0; i < n_blocks; i++) {
-            const BlockQ6K *b =
-                (const BlockQ6K *)(const void *)(w + (size_t)(r < n_rows ? r : 0) * row_bytes) + i;
-            float d = r < n_rows ? half_at(&b->d) : 0;
-            for (int k = 0; k < 16; k++)
-                t->scale[(size_t)(16 * i + k) * TILE_ROWS + (size_t)r] = d * b->scales[k];
-        }
-}
-
 static void unpack_tile(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows,
                         Tile *t)
 {
-    int n_groups = n_in / 32;
     size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
     switch (type) {
-#define SIMPLE(name, value)                                                                        \
+#define SCALES(name)                                                                               \
     case name:                                                                                     \
-        t->constant = value;                                                                       \
         unpack_bytes(name, w, row_bytes, n_in, n_rows, t);                                         \
-        unpack_scales_32(w, row_bytes, block_bytes, n_groups, n_rows, t);                          \
+        unpack_scales(name, w, row_bytes, n_in, n_rows, t);                                        \
         return;
-        SIMPLE(TENSOR_Q8_0, 128)
-        SIMPLE(TENSOR_Q4_0, 8)
-        SIMPLE(TENSOR_Q5_0, 16)
-        SIMPLE(TENSOR_Q4_1, 0)
-        SIMPLE(TENSOR_Q5_1, 0)
-#undef SIMPLE
+        SCALES(TENSOR_Q8_0)
+        SCALES(TENSOR_Q4_0)
+        SCALES(TENSOR_Q5_0)
+        SCALES(TENSOR_Q4_1)
+        SCALES(TENSOR_Q5_1)
+        SCALES(TENSOR_Q2_K)
+        SCALES(TENSOR_Q3_K)
+        SCALES(TENSOR_Q6_K)
+        SCALES(TENSOR_IQ4_NL)
+        SCALES(TENSOR_IQ4_XS)
+        SCALES(TENSOR_MXFP4)
+#undef SCALES
     case TENSOR_Q4_K:
         unpack_bytes(TENSOR_Q4_K, w, row_bytes, n_in, n_rows, t);
-        unpack_scales_k(w, row_bytes, block_bytes, n_groups / 8, n_rows, t);
+        unpack_scales_k(w, row_bytes, block_bytes, n_in / SUPER_BLOCK, n_rows, t);
         return;
     case TENSOR_Q5_K:
         unpack_bytes(TENSOR_Q5_K, w, row_bytes, n_in, n_rows, t);
-        unpack_scales_k(w, row_bytes, block_bytes, n_groups / 8, n_rows, t);
+        unpack_scales_k(w, row_bytes, block_bytes, n_in / SUPER_BLOCK, n_rows, t);
         return;
-    default:
-        t->constant = 32;
-        unpack_bytes(TENSOR_Q6_K, w, row_bytes, n_in, n_rows, t);
-        unpack_scales_q6k(w, row_bytes, n_groups / 8, n_rows, t);
+    default: // F32, F16 and BF16 have no tiles
+        return;
     }
 }
 
@@ -176,7 +166,7 @@ static inline __attribute__((always_inline)) void tile_times(const Tile *t, int 
         for (int h = 0; h < (halves ? 2 : 1); h++) {
             for (int c = 0; c < n_cols; c++) {
                 int total = acts[c].sums[2 * g + h] + (halves ? 0 : acts[c].sums[2 * g + 1]);
-                products[c] = _mm512_set1_epi32(-t->constant * total);
+                products[c] = _mm512_set1_epi32(-t->zero * total);
             }
             multiply(u, halves ? 4 * h : 0, halves ? 4 : 8, acts, n_cols, g, products);
             __m512 s = _mm512_loadu_ps(scale + h * TILE_ROWS);
@@ -185,11 +175,13 @@ static inline __attribute__((always_inline)) void tile_times(const Tile *t, int 
                 sums[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[c]), factor, sums[c]);
             }
         }
-        if (!minima) continue;
-        __m512 m = _mm512_loadu_ps(t->offset + (size_t)g * 2 * TILE_ROWS);
-        for (int c = 0; c < n_cols; c++) {
-            float total = (float)(acts[c].sums[2 * g] + acts[c].sums[2 * g + 1]);
-            sums[c] = _mm512_fnmadd_ps(m, _mm512_set1_ps(acts[c].scale[g] * total), sums[c]);
+        for (int h = 0; h < (minima ? halves ? 2 : 1 : 0); h++) {
+            __m512 m = _mm512_loadu_ps(t->offset + ((size_t)g * 2 + (size_t)h) * TILE_ROWS);
+            for (int c = 0; c < n_cols; c++) {
+                int total = acts[c].sums[2 * g + h] + (halves ? 0 : acts[c].sums[2 * g + 1]);
+                __m512 factor = _mm512_set1_ps(acts[c].scale[g] * (float)total);
+                sums[c] = _mm512_fnmadd_ps(m, factor, sums[c]);
+            }
         }
     }
     for (int c = 0; c < n_cols; c++)
@@ -201,7 +193,9 @@ static inline __attribute__((always_inline)) void tile_times_kind(const Tile *t,
                                                                   float *y, size_t y_stride,
                                                                   __mmask16 rows)
 {
-    if (t->halves)
+    if (t->halves && t->minima)
+        tile_times(t, n_groups, acts, n_cols, true, true, y, y_stride, rows);
+    else if (t->halves)
         tile_times(t, n_groups, acts, n_cols, true, false, y, y_stride, rows);
     else if (t->minima)
         tile_times(t, n_groups, acts, n_cols, false, true, y, y_stride, rows);
@@ -320,9 +314,9 @@ void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int
     size_t n_groups = (size_t)n_in / 32;
     Tile tile = {.u = aligned,
                  .scale = (float *)(void *)(aligned + n_groups * 32 * TILE_ROWS),
-                 .halves = type == TENSOR_Q6_K,
-                 .minima = type == TENSOR_Q4_K || type == TENSOR_Q5_K || type == TENSOR_Q4_1 ||
-                           type == TENSOR_Q5_1};
+                 .halves = type == TENSOR_Q2_K || type == TENSOR_Q3_K || type == TENSOR_Q6_K,
+                 .minima = group_zero(type) == 0,
+                 .zero = group_zero(type)};
     tile.offset = tile.scale + n_groups * 2 * TILE_ROWS;
     for (int r = 0; r < n_rows; r += TILE_ROWS) {
         int n = n_rows - r < TILE_ROWS ? n_rows - r : TILE_ROWS;

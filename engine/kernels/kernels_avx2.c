@@ -157,41 +157,8 @@ static void dequantize_avx2(TensorType type, const void *row, int n, float *out)
 // --- quantised products
 // ---------------------------------------------------------------------------
 
-// Scale and offset (unpack.h) of every 16 elements of group g.
-static inline __attribute__((always_inline)) void group_scales(TensorType type, const void *row,
-                                                               int g, float *scale, float *offset)
-{
-    if (type == TENSOR_Q4_K || type == TENSOR_Q5_K) {
-        // Both structs begin with d, dmin and scales.
-        size_t bytes = type == TENSOR_Q4_K ? sizeof(BlockQ4K) : sizeof(BlockQ5K);
-        const BlockQ4K *b = (const void *)((const char *)row + (size_t)(g / 8) * bytes);
-        uint8_t sc, m;
-        block_scale_min(b->scales, g % 8, &sc, &m);
-        scale[0] = scale[1] = half_at(&b->d) * sc;
-        offset[0] = offset[1] = half_at(&b->dmin) * m;
-    } else if (type == TENSOR_Q6_K) {
-        const BlockQ6K *b = (const BlockQ6K *)row + g / 8;
-        float d = half_at(&b->d);
-        for (int h = 0; h < 2; h++) {
-            scale[h] = d * b->scales[2 * (g % 8) + h];
-            offset[h] = 32 * scale[h];
-        }
-    } else {
-        size_t bytes = type == TENSOR_Q8_0   ? sizeof(BlockQ8_0)
-                       : type == TENSOR_Q4_0 ? sizeof(BlockQ4_0)
-                       : type == TENSOR_Q4_1 ? sizeof(BlockQ4_1)
-                       : type == TENSOR_Q5_0 ? sizeof(BlockQ5_0)
-                                             : sizeof(BlockQ5_1);
-        const uint16_t *b = (const void *)((const char *)row + (size_t)g * bytes);
-        float d = half_at(b);
-        bool minimum = type == TENSOR_Q4_1 || type == TENSOR_Q5_1;
-        float constant = type == TENSOR_Q8_0 ? 128 : type == TENSOR_Q4_0 ? 8 : 16;
-        scale[0] = scale[1] = d;
-        offset[0] = offset[1] = minimum ? -half_at(b + 1) : constant * d;
-    }
-}
-
-// sum += A (scale (u . q) - offset sum q) over group g, the last term into *offsets.
+// sum += A (scale (u . q) - offset sum q) over group g, the last term into *offsets; offset =
+// scale * zero + min.
 static inline __m256 add_group(__m256 sum, __m256i u, const float *scale, const float *offset,
                                const ActRow *a, int g, float *offsets)
 {
@@ -206,6 +173,15 @@ static inline __m256 add_group(__m256 sum, __m256i u, const float *scale, const 
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(p1), _mm256_set1_ps(act * scale[1]), sum);
 }
 
+static inline __attribute__((always_inline)) void
+scales_and_offsets(TensorType type, const void *row, int g, float *scale, float *offset)
+{
+    group_scales(type, row, g, scale, offset);
+    float zero = (float)group_zero(type);
+    for (int h = 0; h < 2; h++)
+        offset[h] += scale[h] * zero;
+}
+
 static inline __attribute__((always_inline)) float dot_groups(TensorType type, const void *row,
                                                               int n_in, const ActRow *a)
 {
@@ -213,7 +189,7 @@ static inline __attribute__((always_inline)) float dot_groups(TensorType type, c
     float offsets = 0;
     for (int g = 0; g < n_in / 32; g++) {
         float scale[2], offset[2];
-        group_scales(type, row, g, scale, offset);
+        scales_and_offsets(type, row, g, scale, offset);
         sum = add_group(sum, group_bytes(type, row, g), scale, offset, a, g, &offsets);
     }
     return reduce(sum) - offsets;
@@ -248,9 +224,14 @@ static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a
         GROUPS(TENSOR_Q4_1)
         GROUPS(TENSOR_Q5_0)
         GROUPS(TENSOR_Q5_1)
+        GROUPS(TENSOR_Q2_K)
+        GROUPS(TENSOR_Q3_K)
         GROUPS(TENSOR_Q4_K)
         GROUPS(TENSOR_Q5_K)
         GROUPS(TENSOR_Q6_K)
+        GROUPS(TENSOR_IQ4_NL)
+        GROUPS(TENSOR_IQ4_XS)
+        GROUPS(TENSOR_MXFP4)
 #undef GROUPS
     }
     return 0;
@@ -277,7 +258,7 @@ static void unpack_row(TensorType type, const void *row, int n_groups, Unpacked 
     case name:                                                                                     \
         for (int g = 0; g < n_groups; g++) {                                                       \
             _mm256_storeu_si256((__m256i *)out[g].u, group_bytes(name, row, g));                   \
-            group_scales(name, row, g, out[g].scale, out[g].offset);                               \
+            scales_and_offsets(name, row, g, out[g].scale, out[g].offset);                         \
         }                                                                                          \
         return;
         GROUPS(TENSOR_Q8_0)
@@ -285,9 +266,14 @@ static void unpack_row(TensorType type, const void *row, int n_groups, Unpacked 
         GROUPS(TENSOR_Q4_1)
         GROUPS(TENSOR_Q5_0)
         GROUPS(TENSOR_Q5_1)
+        GROUPS(TENSOR_Q2_K)
+        GROUPS(TENSOR_Q3_K)
         GROUPS(TENSOR_Q4_K)
         GROUPS(TENSOR_Q5_K)
         GROUPS(TENSOR_Q6_K)
+        GROUPS(TENSOR_IQ4_NL)
+        GROUPS(TENSOR_IQ4_XS)
+        GROUPS(TENSOR_MXFP4)
 #undef GROUPS
     default:
         return;

@@ -192,10 +192,14 @@ static inline float reduce_256(__m256 x)
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-// What is subtracted from u before the scale; 0 for formats with minima.
-static inline __attribute__((always_inline)) float constant_offset(TensorType type)
+// block_fp4_scale of the lowest byte of every lane.
+static inline __m256 fp4_scales(__m256i heads)
 {
-    return type == TENSOR_Q8_0 ? 128 : type == TENSOR_Q4_0 ? 8 : type == TENSOR_Q5_0 ? 16 : 0;
+    __m256i e = _mm256_and_si256(heads, _mm256_set1_epi32(255)), one = _mm256_set1_epi32(1);
+    __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, one), 23);
+    __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+    return _mm256_castsi256_ps(
+        _mm256_mask_blend_epi32(_mm256_cmpgt_epi32_mask(e, one), small, normal));
 }
 
 // Scales of up to eight blocks, times the activations' (in *sc); returns what the offsets add. The
@@ -204,11 +208,13 @@ static inline __attribute__((always_inline)) __m256
 eight_scales(TensorType type, const char *block, int n, const ActRow *a, int g, __m256 *sc)
 {
     const bool has_min = type == TENSOR_Q4_1 || type == TENSOR_Q5_1;
-    const int block_bytes = type == TENSOR_Q8_0   ? (int)sizeof(BlockQ8_0)
-                            : type == TENSOR_Q4_0 ? (int)sizeof(BlockQ4_0)
-                            : type == TENSOR_Q4_1 ? (int)sizeof(BlockQ4_1)
-                            : type == TENSOR_Q5_0 ? (int)sizeof(BlockQ5_0)
-                                                  : (int)sizeof(BlockQ5_1);
+    const int block_bytes = type == TENSOR_Q8_0     ? (int)sizeof(BlockQ8_0)
+                            : type == TENSOR_Q4_0   ? (int)sizeof(BlockQ4_0)
+                            : type == TENSOR_IQ4_NL ? (int)sizeof(BlockIQ4NL)
+                            : type == TENSOR_MXFP4  ? (int)sizeof(BlockMXFP4)
+                            : type == TENSOR_Q4_1   ? (int)sizeof(BlockQ4_1)
+                            : type == TENSOR_Q5_0   ? (int)sizeof(BlockQ5_0)
+                                                    : (int)sizeof(BlockQ5_1);
     __mmask8 blocks = (__mmask8)((1u << n) - 1);
     __m256i at = _mm256_mullo_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0),
                                     _mm256_set1_epi32(block_bytes));
@@ -216,9 +222,11 @@ eight_scales(TensorType type, const char *block, int n, const ActRow *a, int g, 
     __m256 act = _mm256_maskz_loadu_ps(blocks, a->scale + g);
     __m256i sums = _mm256_maskz_loadu_epi16((__mmask16)((1u << 2 * n) - 1), a->sums + 2 * g);
     __m256 totals = _mm256_cvtepi32_ps(_mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
-    *sc = _mm256_mul_ps(_mm256_cvtph_ps(_mm256_cvtepi32_epi16(heads)), act);
+    __m256 own =
+        type == TENSOR_MXFP4 ? fp4_scales(heads) : _mm256_cvtph_ps(_mm256_cvtepi32_epi16(heads));
+    *sc = _mm256_mul_ps(own, act);
     if (!has_min)
-        return _mm256_mul_ps(_mm256_mul_ps(*sc, totals), _mm256_set1_ps(-constant_offset(type)));
+        return _mm256_mul_ps(_mm256_mul_ps(*sc, totals), _mm256_set1_ps((float)-group_zero(type)));
     __m256 m = _mm256_cvtph_ps(_mm256_cvtepi32_epi16(_mm256_srli_epi32(heads, 16)));
     return _mm256_mul_ps(_mm256_mul_ps(m, act), totals);
 }
@@ -329,28 +337,97 @@ static inline __m512i q6k_bytes(const BlockQ6K *b, int p)
     return _mm512_or_si512(_mm512_and_si512(low, _mm512_set1_epi8(15)), both);
 }
 
-static float dot_row_q6k(const void *row, int n_in, const ActRow *a)
+// The sixteen scales of a Q3_K block, before d.
+static inline __m512i q3k_scales(const uint8_t *s)
+{
+    uint32_t a, b, c;
+    memcpy(&a, s, 4);
+    memcpy(&b, s + 4, 4);
+    memcpy(&c, s + 8, 4);
+    const uint32_t low = 0x0F0F0F0F, two = 0x03030303;
+    __m128i bytes = _mm_set_epi32(
+        (int)((b >> 4 & low) | (c >> 6 & two) << 4), (int)((a >> 4 & low) | (c >> 4 & two) << 4),
+        (int)((b & low) | (c >> 2 & two) << 4), (int)((a & low) | (c & two) << 4));
+    return _mm512_sub_epi32(_mm512_cvtepi8_epi32(bytes), _mm512_set1_epi32(32));
+}
+
+// The eight scales of an IQ4_XS block, each twice, before d.
+static inline __m512i iq4xs_scales(const BlockIQ4XS *b)
+{
+    const __m512i k = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+    int32_t low;
+    memcpy(&low, b->scales_low, 4);
+    __m512i sc = _mm512_srlv_epi32(_mm512_set1_epi32(low), _mm512_slli_epi32(k, 2));
+    __m512i high = _mm512_srlv_epi32(_mm512_set1_epi32(b->scales_high), _mm512_slli_epi32(k, 1));
+    sc = _mm512_and_si512(sc, _mm512_set1_epi32(15));
+    high = _mm512_slli_epi32(_mm512_and_si512(high, _mm512_set1_epi32(3)), 4);
+    return _mm512_sub_epi32(_mm512_or_si512(sc, high), _mm512_set1_epi32(32));
+}
+
+// Scales and minima for every 16 elements of a super-block, d and dmin included; minima of Q2_K
+// only.
+static inline __attribute__((always_inline)) __m512 sixteen_scales(TensorType type,
+                                                                   const void *block, __m512 *min)
+{
+    if (type == TENSOR_Q2_K) {
+        const BlockQ2K *b = block;
+        __m512i both = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)b->scales));
+        __m512i sc = _mm512_and_si512(both, _mm512_set1_epi32(15));
+        *min = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(both, 4)),
+                             _mm512_set1_ps(half_at(&b->dmin)));
+        return _mm512_mul_ps(_mm512_cvtepi32_ps(sc), _mm512_set1_ps(half_at(&b->d)));
+    }
+    __m512i sc;
+    const uint16_t *d;
+    if (type == TENSOR_Q3_K) {
+        const BlockQ3K *b = block;
+        sc = q3k_scales(b->scales), d = &b->d;
+    } else if (type == TENSOR_IQ4_XS) {
+        const BlockIQ4XS *b = block;
+        sc = iq4xs_scales(b), d = &b->d;
+    } else {
+        const BlockQ6K *b = block;
+        sc = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)b->scales)), d = &b->d;
+    }
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(sc), _mm512_set1_ps(half_at(d)));
+}
+
+// Elements 64 p .. 64 p + 63 of a super-block.
+static inline __attribute__((always_inline)) __m512i super_bytes(TensorType type, const void *block,
+                                                                 int p)
+{
+    if (type == TENSOR_Q6_K) return q6k_bytes(block, p);
+    __m512i first = _mm512_castsi256_si512(group_bytes(type, block, 2 * p));
+    return _mm512_inserti64x4(first, group_bytes(type, block, 2 * p + 1), 1);
+}
+
+// Super-blocks with a scale for every 16 elements: Q2_K, Q3_K, Q6_K, and IQ4_XS with each scale
+// twice.
+static inline __attribute__((always_inline)) float
+dot_row_16(TensorType type, size_t block_bytes, const void *row, int n_in, const ActRow *a)
 {
     const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
     const __m512i four = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
-    __m512 sum = _mm512_setzero_ps(), offsets = _mm512_setzero_ps();
-    const BlockQ6K *b = row;
-    for (int i = 0; i < n_in / SUPER_BLOCK; i++, b++) {
+    __m512 sum = _mm512_setzero_ps(), offsets = _mm512_setzero_ps(), min = offsets;
+    const char *b = row;
+    for (int i = 0; i < n_in / SUPER_BLOCK; i++, b += block_bytes) {
         __m512 act = _mm512_castps256_ps512(_mm256_loadu_ps(a->scale + 8 * i));
-        __m512i sc = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)b->scales));
-        __m512 scale = _mm512_mul_ps(_mm512_cvtepi32_ps(sc), _mm512_permutexvar_ps(twice, act));
-        scale = _mm512_mul_ps(scale, _mm512_set1_ps(half_at(&b->d)));
+        act = _mm512_permutexvar_ps(twice, act);
+        __m512 scale = _mm512_mul_ps(sixteen_scales(type, b, &min), act);
         __m256i sums = _mm256_loadu_si256((const __m256i *)(a->sums + 16 * i));
-        offsets = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(sums)), offsets);
+        __m512 factor = type == TENSOR_Q2_K ? _mm512_mul_ps(min, act) : scale;
+        offsets = _mm512_fmadd_ps(factor, _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(sums)), offsets);
         for (int p = 0; p < 4; p++) {
             __m512i q = _mm512_loadu_si512(a->q + 256 * i + 64 * p);
-            __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), q6k_bytes(b, p), q);
+            __m512i products =
+                _mm512_dpbusd_epi32(_mm512_setzero_si512(), super_bytes(type, b, p), q);
             __m512i lanes = _mm512_add_epi32(four, _mm512_set1_epi32(4 * p));
             sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_permutexvar_ps(lanes, scale),
                                   sum);
         }
     }
-    return _mm512_reduce_add_ps(_mm512_fnmadd_ps(_mm512_set1_ps(32), offsets, sum));
+    __m512 zero = _mm512_set1_ps(type == TENSOR_Q2_K ? 1 : (float)group_zero(type));
+    return _mm512_reduce_add_ps(_mm512_fnmadd_ps(zero, offsets, sum));
 }
 
 static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a)
@@ -376,8 +453,18 @@ static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a
         return dot_row_q4k(row, n_in, a);
     case TENSOR_Q5_K:
         return dot_row_q5k(row, n_in, a);
+    case TENSOR_IQ4_NL:
+        return dot_row_32(TENSOR_IQ4_NL, sizeof(BlockIQ4NL), row, n_in, a);
+    case TENSOR_MXFP4:
+        return dot_row_32(TENSOR_MXFP4, sizeof(BlockMXFP4), row, n_in, a);
+    case TENSOR_Q2_K:
+        return dot_row_16(TENSOR_Q2_K, sizeof(BlockQ2K), row, n_in, a);
+    case TENSOR_Q3_K:
+        return dot_row_16(TENSOR_Q3_K, sizeof(BlockQ3K), row, n_in, a);
+    case TENSOR_IQ4_XS:
+        return dot_row_16(TENSOR_IQ4_XS, sizeof(BlockIQ4XS), row, n_in, a);
     default:
-        return dot_row_q6k(row, n_in, a);
+        return dot_row_16(TENSOR_Q6_K, sizeof(BlockQ6K), row, n_in, a);
     }
 }
 

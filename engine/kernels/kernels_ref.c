@@ -92,7 +92,8 @@ static void dequantize_ref(TensorType type, const void *row, int n, float *out)
             Group32 group;
             unpack_group(type, row, g, &group);
             for (int i = 0; i < 32; i++)
-                out[32 * g + i] = group.scale[i / 16] * (float)group.u[i] - group.offset[i / 16];
+                out[32 * g + i] =
+                    group.scale[i / 16] * (float)(group.u[i] - group.zero) - group.min[i / 16];
         }
     }
 }
@@ -103,8 +104,8 @@ static float dot_group(const Group32 *group, const int8_t *q, const int16_t *sum
     for (int half = 0; half < 2; half++) {
         int products = 0;
         for (int i = 16 * half; i < 16 * half + 16; i++)
-            products += group->u[i] * q[i];
-        sum += group->scale[half] * (float)products - group->offset[half] * (float)sums[half];
+            products += (group->u[i] - group->zero) * q[i];
+        sum += group->scale[half] * (float)products - group->min[half] * (float)sums[half];
     }
     return act_scale * sum;
 }

@@ -27,6 +27,27 @@ static float random_float(void)
     return (float)((double)random_bits() / 1073741824.0 - 1);
 }
 
+// Where the half-float scale lies in a block.
+static size_t scale_offset(TensorType type)
+{
+    switch (type) {
+    case TENSOR_Q2_K:
+        return offsetof(BlockQ2K, d);
+    case TENSOR_Q3_K:
+        return offsetof(BlockQ3K, d);
+    case TENSOR_Q6_K:
+        return offsetof(BlockQ6K, d);
+    default:
+        return 0;
+    }
+}
+
+static bool has_minimum(TensorType type)
+{
+    return type == TENSOR_Q4_1 || type == TENSOR_Q5_1 || type == TENSOR_Q2_K ||
+           type == TENSOR_Q4_K || type == TENSOR_Q5_K;
+}
+
 // Random bytes make valid blocks of every format once the scales are plain numbers.
 static void fill_row(TensorType type, unsigned char *row, int n)
 {
@@ -46,12 +67,12 @@ static void fill_row(TensorType type, unsigned char *row, int n)
         } else if (type == TENSOR_BF16) {
             float f = random_float();
             memcpy(block, (const char *)&f + 2, 2);
-        } else if (type == TENSOR_Q6_K) {
-            memcpy(block + offsetof(BlockQ6K, d), &d, sizeof d);
+        } else if (type == TENSOR_MXFP4) {
+            block[0] = (unsigned char)(120 + random_bits() % 4);
         } else {
-            memcpy(block, &d, sizeof d);
-            bool minimum = type != TENSOR_Q8_0 && type != TENSOR_Q4_0 && type != TENSOR_Q5_0;
-            if (minimum) memcpy(block + 2, &d, sizeof d);
+            uint16_t small = float_to_half(half_to_float(d) / 16);
+            memcpy(block + scale_offset(type), type == TENSOR_IQ4_XS ? &small : &d, sizeof d);
+            if (has_minimum(type)) memcpy(block + scale_offset(type) + 2, &d, sizeof d);
         }
     }
 }
@@ -293,6 +314,40 @@ static void nan_in_gives_nan_out_and_no_crash(void **state)
     }
 }
 
+// A scale that is not a number spoils its row and no other, in every format and table.
+static void nan_scales_stay_in_their_row(void **state)
+{
+    (void)state;
+    enum { N = 512, ROWS = 3, ACTS = 5 };
+    static const char *const names[] = {"ref", "exact", "avx2", "avx512"};
+    for (int i = 0; i < 4; i++) {
+        const Kernels *k = find_or_skip(names[i]);
+        for (int t = 0; k && t < N_TYPES; t++) {
+            TensorType type = all_types[t];
+            const TensorTypeInfo *info = tensor_type_info(type);
+            if (info->block_elements == 1 || type == TENSOR_MXFP4) continue; // no scale, no NaN
+            size_t row_bytes = (size_t)(N / info->block_elements) * (size_t)info->block_bytes;
+            unsigned char w[ROWS * N * 2];
+            for (int r = 0; r < ROWS; r++)
+                fill_row(type, w + (size_t)r * row_bytes, N);
+            const uint16_t nan = 0x7E00;
+            memcpy(w + row_bytes + (size_t)info->block_bytes + scale_offset(type), &nan, 2);
+            Vector v = new_vector(&kernels_ref, N);
+            ActRow acts[ACTS] = {v.row, v.row, v.row, v.row, v.row};
+            float one[ROWS], all[ACTS * ROWS];
+            void *scratch = aligned_alloc(64, (gemm_scratch_bytes(N) + 63) / 64 * 64);
+            k->gemv(type, w, row_bytes, N, ROWS, &v.row, one);
+            k->gemm(type, w, row_bytes, N, ROWS, acts, ACTS, all, ROWS, scratch);
+            for (int r = 0; r < ROWS; r++)
+                if (isnan(one[r]) != (r == 1) || isnan(all[(ACTS - 1) * ROWS + r]) != (r == 1))
+                    fail_msg("%s %s row %d: %g and %g", k->name, info->name, r, (double)one[r],
+                             (double)all[(ACTS - 1) * ROWS + r]);
+            free_vector(&v);
+            free(scratch);
+        }
+    }
+}
+
 static void halves_round_to_nearest_even(void **state)
 {
     (void)state;
@@ -337,6 +392,25 @@ static void worked_examples_of_every_format(void **state)
     BlockQ5K q5k = {.d = 0x3400, .dmin = 0x3800, .qh = {0x20}};
     q5k.scales[9] = 0x2D, q5k.scales[1] = 0x80, q5k.scales[5] = 0x40, q5k.qs[64] = 0x70;
     assert_true(one_value(TENSOR_Q5_K, &q5k, 160) == 249.75f);
+    BlockQ2K q2k = {.d = 0x3C00, .dmin = 0x3800, .qs = {0xE4}};
+    memset(q2k.scales, 0x23, sizeof q2k.scales);
+    for (int g = 0; g < 4; g++)
+        assert_true(one_value(TENSOR_Q2_K, &q2k, 32 * g) == (float)(3 * g - 1));
+    BlockQ3K q3k = {.d = 0x3800, .qs = {3}, .scales = {[0] = 3, [8] = 2}};
+    assert_true(one_value(TENSOR_Q3_K, &q3k, 0) == -1.5f);
+    q3k.hmask[0] = 1;
+    assert_true(one_value(TENSOR_Q3_K, &q3k, 0) == 4.5f);
+    BlockIQ4NL iq4nl = {.d = 0x3800, .qs = {0x80}};
+    assert_true(one_value(TENSOR_IQ4_NL, &iq4nl, 0) == -63.5f &&
+                one_value(TENSOR_IQ4_NL, &iq4nl, 16) == 0.5f);
+    BlockIQ4XS iq4xs = {.d = 0x3800, .scales_high = 2, .scales_low = {5}, .qs = {0x8F}};
+    assert_true(one_value(TENSOR_IQ4_XS, &iq4xs, 0) == 282.5f &&
+                one_value(TENSOR_IQ4_XS, &iq4xs, 16) == 2.5f);
+    BlockMXFP4 fp4 = {.e = 127, .qs = {0xF3}};
+    assert_true(one_value(TENSOR_MXFP4, &fp4, 0) == 1.5f &&
+                one_value(TENSOR_MXFP4, &fp4, 16) == -6.0f);
+    fp4.e = 0; // a subnormal scale
+    assert_true(one_value(TENSOR_MXFP4, &fp4, 0) == 3 * 0x1p-128f);
     BlockQ6K q6k = {.d = 0x3800, .ql = {0x9C}, .qh = {0xE4}};
     q6k.scales[0] = 2, q6k.scales[4] = 3;
     assert_true(one_value(TENSOR_Q6_K, &q6k, 0) == -20.0f &&
@@ -355,6 +429,7 @@ int main(void)
         cmocka_unit_test(avx512_vectors_equal_the_plain_ones),
         cmocka_unit_test(extremes_of_exp_stay_finite),
         cmocka_unit_test(nan_in_gives_nan_out_and_no_crash),
+        cmocka_unit_test(nan_scales_stay_in_their_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

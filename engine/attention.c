@@ -10,8 +10,12 @@ enum { MIN_BLOCK_TOKENS = 16 }; // from here on keys and values are laid out as 
 
 void attention_frequencies(Compute *c, const Shape *s, const float *divisors)
 {
+    double width = fmax((double)(s->yarn_high - s->yarn_low), 0.001); // a step where they are equal
     for (int i = 0; i < s->rope_dim / 2; i++) {
-        double freq = pow((double)s->rope_base, -2.0 * i / s->rope_dim) / (double)s->rope_divisor;
+        double freq = pow((double)s->rope_base, -2.0 * i / s->rope_dim);
+        double stretched = 1; // how far this pair is scaled: all, or under YaRN by the ramp
+        if (s->yarn) stretched = fmin(fmax((i - (double)s->yarn_low) / width, 0), 1);
+        freq *= 1 - stretched + stretched / (double)s->rope_divisor;
         c->inv_freq[i] = (float)(divisors ? freq / (double)divisors[i] : freq);
     }
 }
@@ -23,8 +27,8 @@ void attention_angles(Compute *c, const Shape *s, int pos0, int n)
         float *out = c->angles + (size_t)t * (size_t)s->rope_dim;
         for (int i = 0; i < s->rope_dim / 2; i++) {
             double angle = (double)(pos0 + t) * (double)c->inv_freq[i];
-            out[2 * i] = (float)cos(angle);
-            out[2 * i + 1] = (float)sin(angle);
+            out[2 * i] = (float)cos(angle) * s->rope_amplitude;
+            out[2 * i + 1] = (float)sin(angle) * s->rope_amplitude;
         }
     }
 }
@@ -46,6 +50,12 @@ static void scale_row(float *x, int n, float factor)
 {
     for (int i = 0; i < n; i++)
         x[i] *= factor;
+}
+
+// How many of the first n positions lie before a sliding window.
+static int n_hidden(int n, int window)
+{
+    return window && n > window ? n - window : 0;
 }
 
 // One query against n cached rows: out[dv] = softmax(q . k) v.
@@ -73,6 +83,7 @@ typedef struct HeadBlock {
     float *out;
     size_t q_stride, out_stride;
     int dk, dv, n_queries, first_vis;
+    int window; // of these positions query i sees the last so many; 0: all
 } HeadBlock;
 
 static void attend_block(Compute *c, const HeadBlock *b, int thread)
@@ -88,8 +99,9 @@ static void attend_block(Compute *c, const HeadBlock *b, int thread)
                scores, (size_t)n_pad, scratch);
     for (int i = 0; i < b->n_queries; i++) {
         float *row = scores + (size_t)i * (size_t)n_pad;
-        int vis = b->first_vis + i;
-        c->k->softmax(row, vis);
+        int vis = b->first_vis + i, hidden = n_hidden(vis, b->window);
+        memset(row, 0, (size_t)hidden * sizeof *row);
+        c->k->softmax(row + hidden, vis - hidden);
         memset(row + vis, 0, (size_t)(n_pad - vis) * sizeof *row);
         acts[i].x = row;
     }
@@ -121,6 +133,7 @@ static void attend_group(Compute *c, const Shape *s, int head0, int n_heads, int
             .dv = s->value_dim,
             .n_queries = left < COMPUTE_QUERY_BLOCK ? left : COMPUTE_QUERY_BLOCK,
             .first_vis = pos0 + first + 1,
+            .window = s->sliding_window,
         };
         attend_block(c, &block, omp_get_thread_num());
     }
@@ -140,6 +153,16 @@ static void add_bias(float *x, const float *bias, int n)
 {
     for (int i = 0; bias && i < n; i++)
         x[i] += bias[i];
+}
+
+// Every head of x [n_heads][key_dim]: normalised where the model has weights for it, then rotated.
+static void turn_heads(const Compute *c, const Shape *s, float *x, int n_heads, const float *norm,
+                       const float *angles)
+{
+    for (int h = 0; h < n_heads; h++, x += s->key_dim) {
+        if (norm) c->k->rms_norm(x, norm, s->rms_eps, s->key_dim, x);
+        rotate(s, angles, x);
+    }
 }
 
 // Keys of a cached head as F32 rows, values transposed.
@@ -182,13 +205,16 @@ static void attend_gqa_rows(Compute *c, const Shape *s, const Kv *kv, int layer,
     {
         int t = i / s->n_heads, h = i % s->n_heads;
         size_t kv_head = (size_t)(h * s->n_kv_heads / s->n_heads);
-        Rows rows = {.k = kv_keys(kv, layer) + kv_head * (size_t)s->key_dim,
-                     .v = kv_values(kv, layer) + kv_head * (size_t)s->value_dim,
+        int n_seen = kv->len + t + 1;
+        size_t first = (size_t)n_hidden(n_seen, s->sliding_window);
+        Rows rows = {.k = kv_keys(kv, layer) + first * kv->k_width + kv_head * (size_t)s->key_dim,
+                     .v = kv_values(kv, layer) + first * kv->v_width +
+                          kv_head * (size_t)s->value_dim,
                      .k_stride = kv->k_width,
                      .v_stride = kv->v_width,
                      .dk = s->key_dim,
                      .dv = s->value_dim,
-                     .n = kv->len + t + 1};
+                     .n = n_seen - (int)first};
         attend_rows(c->k, c->q + (size_t)i * (size_t)s->key_dim, &rows,
                     c->scores[omp_get_thread_num()], c->att + (size_t)i * (size_t)s->value_dim);
     }
@@ -213,10 +239,8 @@ void attention_gqa(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer
         add_bias(qt, l->q_bias, (int)q_dim);
         add_bias(kt, l->k_bias, (int)k_dim);
         add_bias(vt, l->v_bias, (int)v_dim);
-        for (int h = 0; h < s->n_heads; h++)
-            rotate(s, angles, qt + (size_t)h * (size_t)s->key_dim);
-        for (int h = 0; h < s->n_kv_heads; h++)
-            rotate(s, angles, kt + (size_t)h * (size_t)s->key_dim);
+        turn_heads(c, s, qt, s->n_heads, l->q_norm, angles);
+        turn_heads(c, s, kt, s->n_kv_heads, l->k_norm, angles);
         scale_row(qt, (int)q_dim, s->attention_scale);
         size_t pos = (size_t)(kv->len + t);
         c->k->to_f16(kt, (int)k_dim, kv_keys(kv, layer) + pos * k_dim);

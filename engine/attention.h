@@ -1,4 +1,5 @@
-// Attention over the cache: grouped-query (llama, qwen2) and multi-head latent (deepseek2).
+// Attention over the cache: grouped-query (llama, qwen2, qwen3, deepseek) and multi-head latent
+// (deepseek2).
 //
 // Reads like DeepSeek-V2, section 2.1, and V3, section 2.1.1. Few tokens: every query scans the
 // cached rows, for latent attention with the query absorbed into the latent space. Many tokens:
@@ -9,9 +10,10 @@
 #include "compute.h"
 #include "kv.h"
 
-// cos and sin of positions pos0 .. pos0 + n - 1 into c->angles (RoPE, Su et al. 2021, eq. 34).
+// cos and sin of positions pos0 .. pos0 + n - 1, times the shape's amplitude, into c->angles (RoPE,
+// Su et al. 2021, eq. 34).
 void attention_angles(Compute *c, const Shape *s, int pos0, int n);
-// Fills c->inv_freq once; divisors [rope_dim/2] may be NULL.
+// Fills c->inv_freq once, scaled as the shape says (shape.h); divisors [rope_dim/2] may be NULL.
 void attention_frequencies(Compute *c, const Shape *s, const float *divisors);
 
 // c->att [n][n_heads * value_dim] from c->h [n][n_embd] (normalised) for the n tokens at positions

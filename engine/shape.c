@@ -7,11 +7,26 @@
 
 enum { MAX_LAYERS = 1024, MAX_HEADS = 1024, MAX_WIDTH = 1 << 20, MAX_EXPERTS = 1024 };
 
-static const char *const arch_names[] = {"llama", "qwen2", "deepseek2"};
+// What an architecture is, apart from its numbers.
+typedef struct Traits {
+    const char *name;
+    bool rope_halves, qk_norm, mla, moe;
+    bool normalises; // the chosen experts' weights, where the file does not say
+} Traits;
+
+static const Traits traits[] = {
+    [ARCH_LLAMA] = {.name = "llama"},
+    [ARCH_QWEN2] = {.name = "qwen2", .rope_halves = true},
+    [ARCH_QWEN3] = {.name = "qwen3", .rope_halves = true, .qk_norm = true},
+    [ARCH_QWEN3MOE] =
+        {.name = "qwen3moe", .rope_halves = true, .qk_norm = true, .moe = true, .normalises = true},
+    [ARCH_DEEPSEEK] = {.name = "deepseek", .moe = true},
+    [ARCH_DEEPSEEK2] = {.name = "deepseek2", .mla = true, .moe = true},
+};
 
 const char *shape_arch_name(Arch arch)
 {
-    return arch_names[arch];
+    return traits[arch].name;
 }
 
 // A reader that puts the architecture's name before each key.
@@ -52,13 +67,14 @@ static bool read_arch(const Gguf *gguf, Shape *out, Error *err)
 {
     Str name = {0};
     if (!gguf_read_str(gguf, "general.architecture", &name, err)) return false;
-    for (int i = 0; i < (int)(sizeof arch_names / sizeof *arch_names); i++)
-        if (str_equal(name, str_from(arch_names[i]))) {
+    for (int i = 0; i < (int)(sizeof traits / sizeof *traits); i++)
+        if (str_equal(name, str_from(traits[i].name))) {
             out->arch = (Arch)i;
             return true;
         }
     return error_set(err, ERROR_UNSUPPORTED,
-                     "general.architecture is '%.*s', wanted llama, qwen2 or deepseek2",
+                     "general.architecture is '%.*s', wanted llama, qwen2, qwen3, qwen3moe, "
+                     "deepseek or deepseek2",
                      STR_FMT(str_slice(name, 0, 60)));
 }
 
@@ -81,30 +97,93 @@ static bool read_common(Reader *r, Shape *s)
                      (double)s->rms_eps);
 }
 
+// The pair that turns `turns` times over the context that the model was first trained on.
+static double find_yarn_pair(const Shape *s, double turns, int n_ctx_first)
+{
+    const double two_pi = 6.283185307179586;
+    return s->rope_dim * log(n_ctx_first / (turns * two_pi)) / (2 * log((double)s->rope_base));
+}
+
+// YaRN as the families' reference code has it: 32 turns and more are kept, one and less are
+// stretched. Qwen multiplies cos and sin with 1 + 0.1 ln factor. DeepSeek V2 and V3 multiply the
+// scores with mscale^2 instead, mscale = 1 + 0.1 mscale_all_dim ln factor; their file has
+// 0.1 mscale_all_dim as yarn_log_multiplier. Where that is missing mscale_all_dim was not set, and
+// their code falls back on cos and sin.
+static bool read_yarn(Reader *r, Shape *s)
+{
+    int n_ctx_first;
+    float fast = 32, slow = 1, extrapolation = 1, log_multiplier = 0, amplitude = 1;
+    if (!require_int(r, "rope.scaling.original_context_length", 1 << 28, &n_ctx_first) ||
+        !read_float(r, "rope.scaling.yarn_beta_fast", &fast) ||
+        !read_float(r, "rope.scaling.yarn_beta_slow", &slow) ||
+        !read_float(r, "rope.scaling.yarn_ext_factor", &extrapolation) ||
+        !read_float(r, "rope.scaling.attn_factor", &amplitude) ||
+        !read_float(r, "rope.scaling.yarn_attn_factor", &amplitude) ||
+        !read_float(r, "rope.scaling.yarn_log_multiplier", &log_multiplier))
+        return false;
+    if (extrapolation != 1)
+        return error_set(r->err, ERROR_UNSUPPORTED,
+                         "%s.rope.scaling.yarn_ext_factor is %g, wanted 1", r->arch,
+                         (double)extrapolation);
+    if (!(fast > 0) || !(slow > 0) || !(s->rope_base > 1) || !(amplitude > 0) ||
+        !(log_multiplier >= 0))
+        return error_set(r->err, ERROR_DAMAGED,
+                         "%s.rope.scaling: beta %g and %g, base %g, attention factor %g, log "
+                         "multiplier %g; wanted numbers over 0, the base over 1",
+                         r->arch, (double)fast, (double)slow, (double)s->rope_base,
+                         (double)amplitude, (double)log_multiplier);
+    double last = s->rope_dim - 1, log_factor = log(fmax((double)s->rope_divisor, 1));
+    s->yarn = true;
+    s->yarn_low = (float)fmin(fmax(floor(find_yarn_pair(s, (double)fast, n_ctx_first)), 0), last);
+    s->yarn_high = (float)fmin(fmax(ceil(find_yarn_pair(s, (double)slow, n_ctx_first)), 0), last);
+    if (s->mla && log_multiplier > 0) {
+        double mscale = 1 + (double)log_multiplier * log_factor;
+        s->attention_scale *= (float)(mscale * mscale);
+        s->rope_amplitude = amplitude;
+    } else {
+        s->rope_amplitude = amplitude * (float)(1 + 0.1 * log_factor);
+    }
+    return true;
+}
+
 static bool read_rope(Reader *r, Shape *s)
 {
     Str scaling = {0};
     float factor = 1, legacy = 1;
     s->rope_base = 10000;
+    s->rope_amplitude = 1;
     if (!read_float(r, "rope.freq_base", &s->rope_base) ||
         !gguf_read_str(r->gguf, full_key(r, "rope.scaling.type"), &scaling, r->err) ||
         !read_float(r, "rope.scaling.factor", &factor) ||
         !read_float(r, "rope.scale_linear", &legacy))
         return false;
-    bool linear = str_equal(scaling, STR("linear"));
-    if (scaling.len && !linear && !str_equal(scaling, STR("none")))
+    bool linear = str_equal(scaling, STR("linear")), yarn = str_equal(scaling, STR("yarn"));
+    if (scaling.len && !linear && !yarn && !str_equal(scaling, STR("none")))
         return error_set(r->err, ERROR_UNSUPPORTED,
-                         "%s.rope.scaling.type is '%.*s', wanted none or linear", r->arch,
+                         "%s.rope.scaling.type is '%.*s', wanted none, linear or yarn", r->arch,
                          STR_FMT(str_slice(scaling, 0, 40)));
-    s->rope_divisor = linear ? factor : legacy;
+    s->rope_divisor = linear || yarn ? factor : legacy;
     if (!(s->rope_base >= 1) || !(s->rope_divisor > 0))
         return error_set(r->err, ERROR_DAMAGED,
                          "%s.rope: base %g and factor %g, wanted at least 1 and more than 0",
                          r->arch, (double)s->rope_base, (double)s->rope_divisor);
-    if (s->rope_dim >= 2 && s->rope_dim % 2 == 0) return true;
-    return error_set(r->err, ERROR_DAMAGED,
-                     "%s.rope.dimension_count is %d, wanted an even number from 2", r->arch,
-                     s->rope_dim);
+    if (s->rope_dim < 2 || s->rope_dim % 2 != 0)
+        return error_set(r->err, ERROR_DAMAGED,
+                         "%s.rope.dimension_count is %d, wanted an even number from 2", r->arch,
+                         s->rope_dim);
+    return !yarn || read_yarn(r, s);
+}
+
+// Some files state the window that their family may use without using it: every layer's is read
+// where no pattern says which layers have one.
+static bool read_window(Reader *r, Shape *s)
+{
+    if (!read_int(r, "attention.sliding_window", 0, 1 << 28, &s->sliding_window)) return false;
+    if (s->sliding_window == 0 ||
+        !gguf_find(r->gguf, full_key(r, "attention.sliding_window_pattern")))
+        return true;
+    return error_set(r->err, ERROR_UNSUPPORTED,
+                     "%s is set, wanted a sliding window of all layers or of none", r->key);
 }
 
 static bool read_gqa(Reader *r, Shape *s)
@@ -121,9 +200,8 @@ static bool read_gqa(Reader *r, Shape *s)
     if (!read_int(r, "attention.value_length", 1, 4096, &s->value_dim)) return false;
     s->rope_dim = s->key_dim;
     if (!read_int(r, "rope.dimension_count", 1, s->key_dim, &s->rope_dim)) return false;
-    s->rope_halves = s->arch == ARCH_QWEN2;
     s->attention_scale = 1 / sqrtf((float)s->key_dim);
-    return true;
+    return read_window(r, s);
 }
 
 // Both dialects: with *_mla keys key_length is the latent's, without them the head's.
@@ -162,11 +240,12 @@ static bool read_gate(Reader *r, Shape *s)
                      gate);
 }
 
-// V3's groups; files of old converters dropped the keys, and 256 experts mean 8 groups, 4 used.
+// Files of old converters dropped the groups of V3 (256 experts) and V2 (160).
 static bool read_groups(Reader *r, Shape *s)
 {
-    s->n_groups = s->n_experts == 256 ? 8 : 1;
-    s->n_groups_used = s->n_experts == 256 ? 4 : 1;
+    bool v3 = s->mla && s->n_experts == 256, v2 = s->mla && s->n_experts == 160;
+    s->n_groups = v3 || v2 ? 8 : 1;
+    s->n_groups_used = v3 ? 4 : v2 ? 3 : 1;
     if (!read_int(r, "expert_group_count", 1, s->n_experts, &s->n_groups)) return false;
     if (s->n_groups_used > s->n_groups) s->n_groups_used = s->n_groups;
     if (!read_int(r, "expert_group_used_count", 1, s->n_groups, &s->n_groups_used)) return false;
@@ -190,6 +269,7 @@ static bool read_moe(Reader *r, Shape *s)
         s->n_dense_layers = s->n_layers;
         return true;
     }
+    s->normalise_weights = traits[s->arch].normalises;
     if (!require_int(r, "expert_used_count", s->n_experts, &s->n_experts_used) ||
         !require_int(r, "expert_feed_forward_length", MAX_WIDTH, &s->n_ff_expert) ||
         !read_int(r, "expert_shared_count", 0, 64, &s->n_experts_shared) ||
@@ -200,14 +280,25 @@ static bool read_moe(Reader *r, Shape *s)
     return read_gate(r, s) && read_groups(r, s);
 }
 
+// Architectures whose layers are dense must not have experts (Mixtral's files say llama).
+static bool refuse_experts(Reader *r)
+{
+    int n_experts = 0;
+    if (!read_int(r, "expert_count", 0, MAX_EXPERTS, &n_experts)) return false;
+    if (n_experts == 0) return true;
+    return error_set(r->err, ERROR_UNSUPPORTED, "%s is %d, wanted 0", r->key, n_experts);
+}
+
 bool shape_read(const Gguf *gguf, Shape *out, Error *err)
 {
     *out = (Shape){0};
     if (!read_arch(gguf, out, err)) return false;
-    Reader r = {.gguf = gguf, .arch = shape_arch_name(out->arch), .err = err};
+    const Traits *t = &traits[out->arch];
+    Reader r = {.gguf = gguf, .arch = t->name, .err = err};
     if (!read_common(&r, out)) return false;
-    bool mla = out->arch == ARCH_DEEPSEEK2;
-    if (!(mla ? read_mla(&r, out) : read_gqa(&r, out)) || !read_rope(&r, out)) return false;
+    out->rope_halves = t->rope_halves;
+    out->qk_norm = t->qk_norm;
+    if (!(t->mla ? read_mla(&r, out) : read_gqa(&r, out)) || !read_rope(&r, out)) return false;
     out->n_dense_layers = out->n_layers;
-    return !mla || read_moe(&r, out);
+    return t->moe ? read_moe(&r, out) : refuse_experts(&r);
 }

@@ -16,7 +16,8 @@ typedef struct Binder {
     const Shape *shape;
     Weights *weights;
     Error *err;
-    int layer; // -1: global tensors
+    int layer;   // -1: global tensors
+    bool *taken; // [n_tensors]
     char name[96];
 } Binder;
 
@@ -26,7 +27,9 @@ static const GgufTensor *find(Binder *b, const char *suffix)
         snprintf(b->name, sizeof b->name, "%s", suffix);
     else
         snprintf(b->name, sizeof b->name, "blk.%d.%s", b->layer, suffix);
-    return gguf_find_tensor(b->gguf, b->name);
+    const GgufTensor *t = gguf_find_tensor(b->gguf, b->name);
+    if (t) b->taken[t - gguf_tensor(b->gguf, 0)] = true;
+    return t;
 }
 
 static bool has_dims(const GgufTensor *t, const uint64_t dims[4])
@@ -129,7 +132,9 @@ static bool bind_gqa(Binder *b, Layer *l)
            bind_matrix(b, "attn_v.weight", s->n_embd, v_dim, &l->v) &&
            bind_optional_floats(b, "attn_q.bias", q_dim, &l->q_bias) &&
            bind_optional_floats(b, "attn_k.bias", k_dim, &l->k_bias) &&
-           bind_optional_floats(b, "attn_v.bias", v_dim, &l->v_bias);
+           bind_optional_floats(b, "attn_v.bias", v_dim, &l->v_bias) &&
+           (!s->qk_norm || (bind_floats(b, "attn_q_norm.weight", s->key_dim, &l->q_norm) &&
+                            bind_floats(b, "attn_k_norm.weight", s->key_dim, &l->k_norm)));
 }
 
 // The key half of a legacy attn_kv_b ([kv_lora, heads * (nope + v)], per head nope rows and then v
@@ -207,7 +212,9 @@ static bool bind_mla(Binder *b, Layer *l)
          bind_matrix(b, "attn_kv_a_mqa.weight", s->n_embd, s->kv_lora + s->rope_dim, &l->kv_a) &&
          bind_floats(b, "attn_kv_a_norm.weight", s->kv_lora, &l->kv_a_norm);
     if (!ok) return false;
-    bool legacy = !find(b, "attn_k_b.weight") && find(b, "attn_kv_b.weight");
+    // A file may have both forms; the split one needs no copies.
+    const GgufTensor *joined = find(b, "attn_kv_b.weight");
+    bool legacy = joined && !find(b, "attn_k_b.weight");
     ok = legacy ? bind_legacy_kv_b(b, l)
                 : bind_split(b, "attn_k_b.weight", s->nope_dim, s->kv_lora, &l->k_b) &&
                       bind_split(b, "attn_v_b.weight", s->kv_lora, s->value_dim, &l->v_b);
@@ -286,16 +293,51 @@ static uint64_t count_active(const Shape *s, const Weights *w)
     return n;
 }
 
+// MTP blocks lie behind the layers; old converters wrote the rotary frequencies, which are
+// computed.
+static bool may_be_left(const Shape *s, Str name)
+{
+    if (str_ends(name, STR("attn_rot_embd.weight")) || str_ends(name, STR(".inv_freq")))
+        return true;
+    char text[80];
+    int layer;
+    snprintf(text, sizeof text, "%.*s", STR_FMT(name));
+    return sscanf(text, "blk.%d.", &layer) == 1 && layer >= s->n_layers &&
+           layer < s->n_layers + s->n_mtp_layers;
+}
+
+static bool check_all_taken(const Binder *b)
+{
+    for (size_t i = 0; i < gguf_n_tensors(b->gguf); i++) {
+        Str name = gguf_tensor(b->gguf, i)->name;
+        if (!b->taken[i] && !may_be_left(b->shape, name))
+            return error_set(b->err, ERROR_UNSUPPORTED,
+                             "tensor %.*s has no place in architecture %s with %d layers",
+                             STR_FMT(name), shape_arch_name(b->shape->arch), b->shape->n_layers);
+    }
+    return true;
+}
+
+static bool bind_all(Binder *b, Shape *shape)
+{
+    Weights *w = b->weights;
+    if (!bind_globals(b, shape)) return false;
+    w->layers = mem_zero((size_t)shape->n_layers * sizeof *w->layers);
+    for (b->layer = 0; b->layer < shape->n_layers; b->layer++)
+        if (!bind_layer(b, &w->layers[b->layer])) return false;
+    return check_all_taken(b);
+}
+
 bool weights_bind(const Gguf *gguf, Shape *shape, Weights *out, Error *err)
 {
     *out = (Weights){0};
     Binder b = {.gguf = gguf, .shape = shape, .weights = out, .err = err, .layer = -1};
-    if (!bind_globals(&b, shape)) return false;
+    b.taken = mem_zero(gguf_n_tensors(gguf) * sizeof *b.taken);
+    bool ok = bind_all(&b, shape);
+    free(b.taken);
+    if (!ok) return false;
     for (size_t i = 0; i < gguf_n_tensors(gguf); i++)
         out->n_params += gguf_tensor(gguf, i)->n_elements;
-    out->layers = mem_zero((size_t)shape->n_layers * sizeof *out->layers);
-    for (b.layer = 0; b.layer < shape->n_layers; b.layer++)
-        if (!bind_layer(&b, &out->layers[b.layer])) return false;
     out->n_active_params = count_active(shape, out);
     return true;
 }

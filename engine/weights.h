@@ -1,7 +1,8 @@
 // Weights: every tensor bound to the field that says what it is for, dimensions checked.
 //
 // Borrows from the open Gguf. A missing or misshapen tensor is an error that names it, what was
-// found and what was wanted.
+// found and what was wanted. So is a tensor that no field takes: a model with one computes
+// something that r1ls does not.
 #pragma once
 
 #include "gguf.h"
@@ -24,8 +25,9 @@ typedef struct Mlp {
 typedef struct Layer {
     const float *attn_norm, *ffn_norm; // [n_embd]
 
-    Matrix q, k, v;                        // llama, qwen2
+    Matrix q, k, v;                        // all but deepseek2
     const float *q_bias, *k_bias, *v_bias; // [n_out] or NULL
+    const float *q_norm, *k_norm;          // [key_dim] with qk_norm, else NULL; all heads share it
 
     // deepseek2. q is used alone where q_lora is 0.
     Matrix q_a, q_b;

@@ -262,6 +262,7 @@ static bool read_groups(Reader *r, Shape *s)
 static bool read_moe(Reader *r, Shape *s)
 {
     s->weights_scale = 1;
+    s->n_dense_layers = 0;
     if (!read_int(r, "leading_dense_block_count", 0, s->n_layers, &s->n_dense_layers) ||
         !read_int(r, "expert_count", 0, MAX_EXPERTS, &s->n_experts))
         return false;

@@ -14,13 +14,14 @@ static void *add_block(Compute *c, size_t n, size_t elem_bytes, bool *ok)
 {
     size_t n_bytes;
     void *block = NULL;
-    if (__builtin_mul_overflow(n ? n : 1, elem_bytes, &n_bytes) || n_bytes > SIZE_MAX - ALIGNMENT ||
-        !(block = aligned_alloc(ALIGNMENT, (n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT))) {
-        *ok = false;
-        return NULL;
-    }
+    *ok = *ok && !__builtin_mul_overflow(n ? n : 1, elem_bytes, &n_bytes) &&
+          !__builtin_add_overflow(n_bytes, ALIGNMENT - 1, &n_bytes) &&
+          !__builtin_add_overflow(c->n_bytes, n_bytes, &c->n_bytes);
+    if (!*ok || c->measuring) return NULL;
+    block = aligned_alloc(ALIGNMENT, n_bytes / ALIGNMENT * ALIGNMENT);
+    *ok = block != NULL;
     assert(c->n_blocks < (int)(sizeof c->blocks / sizeof *c->blocks));
-    c->blocks[c->n_blocks++] = block;
+    if (block) c->blocks[c->n_blocks++] = block;
     return block;
 }
 
@@ -88,28 +89,35 @@ static void init_buffers(Compute *c, const Shape *s, const Widths *w, bool *ok)
     add_acts(c, &c->ff_acts, t * w->used, t * w->ff, ok);
 }
 
-bool compute_init(Compute *c, const Kernels *kernels, int n_threads, const Shape *shape,
-                  const Weights *weights, Error *err)
+static bool init_all(Compute *c, const Shape *shape, const Weights *weights)
 {
-    *c = (Compute){.k = kernels, .n_threads = n_threads};
     Widths widths = measure(shape, weights);
     bool ok = true;
     init_buffers(c, shape, &widths, &ok);
     c->max_tasks = (int)(2 * widths.experts + 2 + widths.heads + 4);
     c->tasks = add_block(c, (size_t)c->max_tasks, sizeof(MatmulTask), &ok);
     c->task_starts = add_block(c, (size_t)c->max_tasks + 1, sizeof(int), &ok);
-    c->gemm_scratch = add_block(c, (size_t)n_threads, sizeof(char *), &ok);
+    c->gemm_scratch = add_block(c, (size_t)c->n_threads, sizeof(char *), &ok);
     size_t stride = (gemm_scratch_bytes(weights->max_n_in) + 4095) / 4096 * 4096;
-    char *scratch = add_block(c, (size_t)n_threads, stride, &ok);
-    if (!ok) return error_set(err, ERROR_NO_MEMORY, "no memory for the engine's buffers");
-    for (int i = 0; i < n_threads; i++)
+    char *scratch = add_block(c, (size_t)c->n_threads, stride, &ok);
+    for (int i = 0; ok && !c->measuring && i < c->n_threads; i++)
         c->gemm_scratch[i] = scratch + (size_t)i * stride;
-    return true;
+    c->n_pass_blocks = c->n_blocks;
+    c->n_pass_bytes = c->n_bytes;
+    return ok;
 }
 
-bool compute_reserve(Compute *c, const Shape *s, int n_ctx, Error *err)
+bool compute_init(Compute *c, const Kernels *kernels, int n_threads, const Shape *shape,
+                  const Weights *weights, Error *err)
 {
-    if (n_ctx <= c->n_ctx) return true;
+    *c = (Compute){.k = kernels, .n_threads = n_threads};
+    return init_all(c, shape, weights) ||
+           error_set(err, ERROR_NO_MEMORY, "no memory for the engine's buffers: %zu bytes",
+                     c->n_bytes);
+}
+
+static bool reserve_all(Compute *c, const Shape *s, int n_ctx)
+{
     const size_t group_bytes = (size_t)48 << 20, f = sizeof(float);
     size_t n = max_size((size_t)n_ctx, (size_t)s->value_dim);
     n = (n + ACT_BLOCK - 1) / ACT_BLOCK * ACT_BLOCK;
@@ -126,19 +134,46 @@ bool compute_reserve(Compute *c, const Shape *s, int n_ctx, Error *err)
     c->scores = add_block(c, (size_t)c->n_threads, sizeof(float *), &ok);
     size_t rows = max_size(COMPUTE_QUERY_BLOCK * n, n + (size_t)(s->kv_lora + s->value_dim));
     float *scores = add_block(c, (size_t)c->n_threads, rows * f, &ok);
-    if (!ok)
-        return error_set(err, ERROR_NO_MEMORY, "no memory for attention over %d tokens", n_ctx);
-    for (int i = 0; i < c->n_threads; i++)
+    for (int i = 0; ok && !c->measuring && i < c->n_threads; i++)
         c->scores[i] = scores + (size_t)i * rows;
     c->n_ctx = (int)n;
     c->heads_in_group = (int)group;
+    return ok;
+}
+
+static void free_blocks(Compute *c, int first, int last)
+{
+    for (int i = first; i < last; i++)
+        free(c->blocks[i]);
+}
+
+bool compute_reserve(Compute *c, const Shape *s, int n_ctx, Error *err)
+{
+    if (n_ctx <= c->n_ctx) return true;
+    const Compute old = *c;
+    c->n_bytes = c->n_pass_bytes;
+    if (!reserve_all(c, s, n_ctx)) { // smaller sessions go on with what there was
+        free_blocks(c, old.n_blocks, c->n_blocks);
+        *c = old;
+        return error_set(err, ERROR_NO_MEMORY, "no memory for attention over %d tokens", n_ctx);
+    }
+    free_blocks(c, c->n_pass_blocks, old.n_blocks);
+    int n_new = c->n_blocks - old.n_blocks;
+    memmove(c->blocks + c->n_pass_blocks, c->blocks + old.n_blocks,
+            (size_t)n_new * sizeof *c->blocks);
+    c->n_blocks = c->n_pass_blocks + n_new;
     return true;
+}
+
+size_t compute_bytes(int n_threads, const Shape *shape, const Weights *weights, int n_ctx)
+{
+    Compute c = {.n_threads = n_threads, .measuring = true};
+    return init_all(&c, shape, weights) && reserve_all(&c, shape, n_ctx) ? c.n_bytes : SIZE_MAX;
 }
 
 void compute_deinit(Compute *c)
 {
-    for (int i = 0; i < c->n_blocks; i++)
-        free(c->blocks[i]);
+    free_blocks(c, 0, c->n_blocks);
     *c = (Compute){0};
 }
 

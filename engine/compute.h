@@ -62,10 +62,12 @@ typedef struct Compute {
     float *keys, *values, *latents; // see attention.c
     float *head_rows;               // [n_threads][head_floats]: a head's up-projections
     size_t head_floats;
-    ActRow *head_acts; // [n_threads][n_ctx]
-    float **scores;    // [n_threads][COMPUTE_QUERY_BLOCK][n_ctx padded]
-    void *blocks[48];  // every allocation, for compute_deinit
-    int n_blocks;
+    ActRow *head_acts;           // [n_threads][n_ctx]
+    float **scores;              // [n_threads][COMPUTE_QUERY_BLOCK][n_ctx padded]
+    void *blocks[48];            // every allocation, for compute_deinit
+    int n_blocks, n_pass_blocks; // the pass's come first, then attention's
+    size_t n_bytes, n_pass_bytes;
+    bool measuring; // nothing is allocated, n_bytes alone is of use
 } Compute;
 
 // ERROR_NO_MEMORY. compute_deinit works on a zeroed struct too.
@@ -74,6 +76,8 @@ bool compute_init(Compute *c, const Kernels *kernels, int n_threads, const Shape
 // Room for attention over n_ctx positions; called when a session is made.
 bool compute_reserve(Compute *c, const Shape *shape, int n_ctx, Error *err);
 void compute_deinit(Compute *c);
+// What the two above would allocate; SIZE_MAX where it overflows.
+size_t compute_bytes(int n_threads, const Shape *shape, const Weights *weights, int n_ctx);
 
 // Makes rows of n_rows vectors of n elements at x (stride between them); with `quantised` their
 // 8-bit forms too (n a multiple of 32).

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kv.h"
+#include "memory_plan.h"
 #include "model.h"
 
 // Prefill passes are the grain of cancellation, so a pass should take a small part of a second on
@@ -122,9 +123,12 @@ static bool open_parts(Engine *e, const EngineOptions *o, Error *err)
     if (!e->gguf || !shape_read(e->gguf, &e->shape, err) ||
         !weights_bind(e->gguf, &e->shape, &e->weights, err))
         return false;
+    int n_threads = o->n_threads ? o->n_threads : count_cores();
+    MemoryPlan plan = memory_plan_make(&e->shape, &e->weights, 0, n_threads);
+    if (!memory_plan_check(&plan, err) || !weights_make_copies(&e->shape, &e->weights, err))
+        return false;
     e->tokenizer = tokenizer_open(e->gguf, err);
     if (!e->tokenizer || !check_vocabulary(e, err)) return false;
-    int n_threads = o->n_threads ? o->n_threads : count_cores();
     if (!compute_init(&e->compute, kernels, n_threads, &e->shape, &e->weights, err)) return false;
     attention_frequencies(&e->compute, &e->shape, e->weights.rope_divisors);
     e->chunk = choose_chunk(e->weights.n_active_params);

@@ -24,6 +24,9 @@ typedef enum FimOrder {
     FIM_SUFFIX_FIRST, // PRE SUF suffix MID prefix, where the model was trained on it
 } FimOrder;
 
+// Tokens of a session where the caller names no number and the model was trained on more.
+enum { ENGINE_DEFAULT_CTX = 8192 };
+
 typedef struct EngineOptions {
     const char *path;   // a GGUF file (v2, v3); NULL: use image
     const void *image;  // a GGUF file already in memory, borrowed until engine_close
@@ -47,7 +50,8 @@ typedef struct EngineInfo {
 } EngineInfo;
 
 // Opens and checks a model. NULL with ERROR_NOT_FOUND, ERROR_DAMAGED or ERROR_UNSUPPORTED (what
-// was found, what was wanted). The weights are mapped, not copied.
+// was found, what was wanted), or ERROR_NO_MEMORY with the figures (memory_plan.h) where this
+// machine cannot hold it. The weights are mapped, not copied.
 Engine *engine_open(const EngineOptions *options, Error *err);
 // All sessions must be closed before. engine_close(NULL) is allowed.
 void engine_close(Engine *engine);

@@ -9,7 +9,7 @@
 #include "forward.h"
 #include "model.h"
 
-enum { MIN_CTX = 16, MAX_DEFAULT_CTX = 8192, MAX_CTX = 1 << 20, SCORE_CHUNK = 16 };
+enum { MIN_CTX = 16, MAX_CTX = 1 << 20, SCORE_CHUNK = 16 };
 
 struct Session {
     Engine *engine;
@@ -22,7 +22,7 @@ struct Session {
 Session *session_new(Engine *engine, int n_ctx, Error *err)
 {
     int longest = engine->shape.n_ctx_train;
-    if (n_ctx == 0) n_ctx = longest < MAX_DEFAULT_CTX ? longest : MAX_DEFAULT_CTX;
+    if (n_ctx == 0) n_ctx = longest < ENGINE_DEFAULT_CTX ? longest : ENGINE_DEFAULT_CTX;
     if (n_ctx < MIN_CTX || n_ctx > MAX_CTX) {
         error_set(err, ERROR_INVALID, "a session of %d tokens, wanted %d to %d", n_ctx, MIN_CTX,
                   MAX_CTX);

@@ -1,5 +1,5 @@
-// Binding by name. A legacy file has one attn_kv_b; its key half is transposed into F16 so that
-// the query can be absorbed by the same kernels as with a split file.
+// Binding by name. A legacy file has one attn_kv_b in every layer; its key half is transposed into
+// F16 so that the query can be absorbed by the same kernels as with a split file.
 #include "weights.h"
 
 #include <assert.h>
@@ -137,56 +137,28 @@ static bool bind_gqa(Binder *b, Layer *l)
                             bind_floats(b, "attn_k_norm.weight", s->key_dim, &l->k_norm)));
 }
 
-// The key half of a legacy attn_kv_b ([kv_lora, heads * (nope + v)], per head nope rows and then v
-// rows) as F16 [nope, kv_lora, heads]. The copy joins the list of owned blocks.
-static bool transpose_keys(Binder *b, const Matrix *kv_b, Matrix *out)
-{
-    const Shape *s = b->shape;
-    size_t n = (size_t)s->n_heads * (size_t)s->kv_lora * (size_t)s->nope_dim;
-    void **block = malloc(sizeof(void *) * 2 + n * sizeof(uint16_t));
-    float *row = malloc((size_t)s->kv_lora * sizeof *row);
-    if (!block || !row) {
-        free(block);
-        free(row);
-        return error_set(b->err, ERROR_NO_MEMORY, "no memory to transpose attn_kv_b: %zu bytes",
-                         n * sizeof(uint16_t));
-    }
-    uint16_t *data = (uint16_t *)(block + 2);
-    for (int h = 0; h < s->n_heads; h++)
-        for (int j = 0; j < s->nope_dim; j++) {
-            size_t r = (size_t)h * (size_t)(s->nope_dim + s->value_dim) + (size_t)j;
-            kernels_ref.dequantize(kv_b->type, kv_b->data + r * kv_b->row_bytes, s->kv_lora, row);
-            uint16_t *to = data + (size_t)h * (size_t)s->kv_lora * (size_t)s->nope_dim + j;
-            for (int c = 0; c < s->kv_lora; c++)
-                to[(size_t)c * (size_t)s->nope_dim] = float_to_half(row[c]);
-        }
-    free(row);
-    block[0] = b->weights->owned;
-    b->weights->owned = block;
-    size_t row_bytes = (size_t)s->nope_dim * sizeof(uint16_t);
-    *out = (Matrix){.type = TENSOR_F16,
-                    .n_in = s->nope_dim,
-                    .n_out = s->kv_lora,
-                    .n_parts = s->n_heads,
-                    .row_bytes = row_bytes,
-                    .part_bytes = row_bytes * (size_t)s->kv_lora,
-                    .data = (const unsigned char *)data};
-    return true;
-}
-
+// The halves of a legacy attn_kv_b [kv_lora, heads * (nope + v)], per head nope rows and then v
+// rows. The key half has no data before weights_make_copies: a split file has its transpose.
 static bool bind_legacy_kv_b(Binder *b, Layer *l)
 {
     const Shape *s = b->shape;
     int head_rows = s->nope_dim + s->value_dim;
     Matrix kv_b;
-    if (!bind_matrix(b, "attn_kv_b.weight", s->kv_lora, s->n_heads * head_rows, &kv_b) ||
-        !transpose_keys(b, &kv_b, &l->k_b))
+    if (!bind_matrix(b, "attn_kv_b.weight", s->kv_lora, s->n_heads * head_rows, &kv_b))
         return false;
     l->v_b = kv_b;
     l->v_b.n_out = s->value_dim;
     l->v_b.n_parts = s->n_heads;
     l->v_b.part_bytes = kv_b.row_bytes * (size_t)head_rows;
     l->v_b.data += kv_b.row_bytes * (size_t)s->nope_dim;
+    size_t row_bytes = (size_t)s->nope_dim * sizeof(uint16_t);
+    l->k_b = (Matrix){.type = TENSOR_F16,
+                      .n_in = s->nope_dim,
+                      .n_out = s->kv_lora,
+                      .n_parts = s->n_heads,
+                      .row_bytes = row_bytes,
+                      .part_bytes = row_bytes * (size_t)s->kv_lora};
+    b->weights->n_copied_bytes += l->k_b.part_bytes * (size_t)s->n_heads;
     return true;
 }
 
@@ -269,28 +241,40 @@ static bool bind_globals(Binder *b, Shape *shape)
            bind_matrix(b, "output.weight", shape->n_embd, shape->n_vocab, &w->output);
 }
 
-static uint64_t size_of(const Matrix *m, int n_used)
+// What one token multiplies.
+typedef struct Active {
+    uint64_t n_params, n_bytes;
+} Active;
+
+static void add_active(Active *sum, const Matrix *m, int n_parts)
 {
-    return (uint64_t)m->n_in * (uint64_t)m->n_out * (uint64_t)n_used;
+    sum->n_params += (uint64_t)m->n_in * (uint64_t)m->n_out * (uint64_t)n_parts;
+    sum->n_bytes += (uint64_t)m->row_bytes * (uint64_t)m->n_out * (uint64_t)n_parts;
 }
 
-static uint64_t mlp_size(const Mlp *mlp, int n_used)
+static void add_active_mlp(Active *sum, const Mlp *mlp, int n_parts)
 {
-    return size_of(&mlp->gate, n_used) + size_of(&mlp->up, n_used) + size_of(&mlp->down, n_used);
+    add_active(sum, &mlp->gate, n_parts);
+    add_active(sum, &mlp->up, n_parts);
+    add_active(sum, &mlp->down, n_parts);
 }
 
-static uint64_t count_active(const Shape *s, const Weights *w)
+static Active count_active(const Shape *s, const Weights *w)
 {
-    uint64_t n = size_of(&w->output, 1);
+    Active sum = {0};
+    add_active(&sum, &w->output, 1);
     for (int i = 0; i < s->n_layers; i++) {
         const Layer *l = &w->layers[i];
-        n += size_of(&l->q, 1) + size_of(&l->k, 1) + size_of(&l->v, 1) + size_of(&l->q_a, 1);
-        n += size_of(&l->q_b, 1) + size_of(&l->kv_a, 1) + size_of(&l->output, 1);
-        n += size_of(&l->k_b, l->k_b.n_parts) + size_of(&l->v_b, l->v_b.n_parts);
-        n += mlp_size(&l->mlp, 1) + mlp_size(&l->shared, 1) +
-             mlp_size(&l->experts, s->n_experts_used);
+        const Matrix *whole[] = {&l->q, &l->k, &l->v, &l->q_a, &l->q_b, &l->kv_a, &l->output};
+        for (size_t m = 0; m < sizeof whole / sizeof *whole; m++)
+            add_active(&sum, whole[m], 1);
+        add_active(&sum, &l->k_b, l->k_b.n_parts);
+        add_active(&sum, &l->v_b, l->v_b.n_parts);
+        add_active_mlp(&sum, &l->mlp, 1);
+        add_active_mlp(&sum, &l->shared, 1);
+        add_active_mlp(&sum, &l->experts, s->n_experts_used);
     }
-    return n;
+    return sum;
 }
 
 // MTP blocks lie behind the layers; old converters wrote the rotary frequencies, which are
@@ -334,21 +318,52 @@ bool weights_bind(const Gguf *gguf, Shape *shape, Weights *out, Error *err)
     Binder b = {.gguf = gguf, .shape = shape, .weights = out, .err = err, .layer = -1};
     b.taken = mem_zero(gguf_n_tensors(gguf) * sizeof *b.taken);
     bool ok = bind_all(&b, shape);
+    for (size_t i = 0; ok && i < gguf_n_tensors(gguf); i++) {
+        out->n_params += gguf_tensor(gguf, i)->n_elements;
+        if (b.taken[i]) out->n_bytes += gguf_tensor(gguf, i)->n_bytes;
+    }
     free(b.taken);
     if (!ok) return false;
-    for (size_t i = 0; i < gguf_n_tensors(gguf); i++)
-        out->n_params += gguf_tensor(gguf, i)->n_elements;
-    out->n_active_params = count_active(shape, out);
+    Active active = count_active(shape, out);
+    out->n_active_params = active.n_params;
+    out->n_active_bytes = active.n_bytes;
     return true;
+}
+
+// k_b of one layer as F16 [nope, kv_lora, heads] from the rows before v_b's, into `to`.
+static void transpose_keys(const Shape *s, Layer *l, float *row, uint16_t *to)
+{
+    const unsigned char *rows = l->v_b.data - l->v_b.row_bytes * (size_t)s->nope_dim;
+    l->k_b.data = (const unsigned char *)to;
+    for (int h = 0; h < s->n_heads; h++, rows += l->v_b.part_bytes)
+        for (int j = 0; j < s->nope_dim; j++) {
+            kernels_ref.dequantize(l->v_b.type, rows + (size_t)j * l->v_b.row_bytes, s->kv_lora,
+                                   row);
+            for (int c = 0; c < s->kv_lora; c++)
+                to[((size_t)h * (size_t)s->kv_lora + (size_t)c) * (size_t)s->nope_dim + (size_t)j] =
+                    float_to_half(row[c]);
+        }
+}
+
+bool weights_make_copies(const Shape *s, Weights *w, Error *err)
+{
+    if (w->n_copied_bytes == 0) return true;
+    size_t layer_elements = (size_t)(s->n_heads * s->kv_lora) * (size_t)s->nope_dim;
+    uint16_t *to = w->owned = malloc((size_t)w->n_copied_bytes);
+    float *row = malloc((size_t)s->kv_lora * sizeof *row);
+    bool ok = to && row;
+    if (!ok)
+        error_set(err, ERROR_NO_MEMORY, "no memory to transpose attn_kv_b: %llu bytes",
+                  (unsigned long long)w->n_copied_bytes);
+    for (int i = 0; ok && i < s->n_layers; i++, to += layer_elements)
+        transpose_keys(s, &w->layers[i], row, to);
+    free(row);
+    return ok;
 }
 
 void weights_deinit(Weights *weights)
 {
-    for (void **block = weights->owned; block;) {
-        void **next = block[0];
-        free(block);
-        block = next;
-    }
+    free(weights->owned);
     free(weights->layers);
     *weights = (Weights){0};
 }

@@ -54,8 +54,14 @@ typedef struct Weights {
     int max_n_in;               // the widest input of any matrix
     uint64_t n_params;          // of the whole file
     uint64_t n_active_params;   // multiplied for one token: experts counted as far as used
+    uint64_t n_bytes;           // of the tensors that are bound
+    uint64_t n_active_bytes;    // of those, read for one token
+    uint64_t n_copied_bytes;    // of the copies that weights_make_copies makes
 } Weights;
 
-// Also fills shape->n_vocab from the embedding. weights_deinit works on a zeroed struct too.
+// Reads nothing but the directory, so that a file of any size is bound at once. Also fills
+// shape->n_vocab from the embedding. weights_deinit works on a zeroed struct too.
 bool weights_bind(const Gguf *gguf, Shape *shape, Weights *out, Error *err);
+// The transposed copies that a legacy file needs, before the first pass. ERROR_NO_MEMORY.
+bool weights_make_copies(const Shape *shape, Weights *weights, Error *err);
 void weights_deinit(Weights *weights);

@@ -181,6 +181,7 @@ static void open_model(json_object *model, TensorType type, const Kernels *kerne
     assert_ok(o->gguf, err);
     assert_ok(shape_read(o->gguf, &o->shape, &err), err);
     assert_ok(weights_bind(o->gguf, &o->shape, &o->weights, &err), err);
+    assert_ok(weights_make_copies(&o->shape, &o->weights, &err), err);
     assert_ok(compute_init(&o->compute, kernels, 1, &o->shape, &o->weights, &err), err);
     assert_ok(compute_reserve(&o->compute, &o->shape, N_CTX, &err), err);
     attention_frequencies(&o->compute, &o->shape, o->weights.rope_divisors);

@@ -1,0 +1,65 @@
+// Figures and their sum.
+#include "memory_plan.h"
+
+#include <unistd.h>
+
+#include "compute.h"
+#include "engine.h"
+#include "kv.h"
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t find_machine_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : UINT64_MAX;
+}
+
+MemoryPlan memory_plan_make(const Shape *shape, const Weights *weights, int n_ctx, int n_threads)
+{
+    if (n_ctx == 0)
+        n_ctx = shape->n_ctx_train < ENGINE_DEFAULT_CTX ? shape->n_ctx_train : ENGINE_DEFAULT_CTX;
+    MemoryPlan plan = {.n_ctx = n_ctx,
+                       .weights = weights->n_bytes,
+                       .active = weights->n_active_bytes,
+                       .copies = weights->n_copied_bytes,
+                       .cache_a_token = kv_bytes_per_token(shape),
+                       .machine = find_machine_bytes()};
+    plan.buffers = compute_bytes(n_threads ? n_threads : 1, shape, weights, n_ctx);
+    if (__builtin_mul_overflow(plan.cache_a_token, (uint64_t)n_ctx, &plan.cache))
+        plan.cache = UINT64_MAX;
+    return plan;
+}
+
+bool memory_plan_read(const char *path, int n_ctx, int n_threads, MemoryPlan *out, Error *err)
+{
+    Shape shape;
+    Weights weights = {0};
+    Gguf *gguf = gguf_open(path, err);
+    bool ok = gguf && shape_read(gguf, &shape, err) && weights_bind(gguf, &shape, &weights, err);
+    if (ok) *out = memory_plan_make(&shape, &weights, n_ctx, n_threads);
+    weights_deinit(&weights);
+    gguf_close(gguf);
+    return ok;
+}
+
+uint64_t memory_plan_total(const MemoryPlan *plan)
+{
+    return add(add(plan->weights, plan->copies), add(plan->buffers, plan->cache));
+}
+
+bool memory_plan_check(const MemoryPlan *plan, Error *err)
+{
+    const double giga = 1e9;
+    uint64_t total = memory_plan_total(plan);
+    if (total <= plan->machine) return true;
+    return error_set(err, ERROR_NO_MEMORY,
+                     "the model needs %.1f GB (weights %.1f, copies %.1f, buffers %.1f, cache of "
+                     "%d tokens %.1f), this machine has %.1f GB",
+                     (double)total / giga, (double)plan->weights / giga,
+                     (double)plan->copies / giga, (double)plan->buffers / giga, plan->n_ctx,
+                     (double)plan->cache / giga, (double)plan->machine / giga);
+}

@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "grammars/languages.h"
+#include "sandbox/sandbox.h"
 
 enum { PREFILL_TOKENS = 128, DECODE_TOKENS = 32 };
 
@@ -148,14 +149,16 @@ static void examine_tools(Doctor *d)
 {
     static const struct {
         const char *name, *program;
-    } tools[] = {{"c_compiler", "cc"},
-                 {"cpp_compiler", "c++"},
-                 {"python", "python3"},
-                 {"sandbox", "bwrap"},
-                 {"git", "git"}};
+    } tools[] = {
+        {"c_compiler", "cc"}, {"cpp_compiler", "c++"}, {"python", "python3"}, {"git", "git"}};
     struct json_object *section = add_section(d, "tools");
     for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
         add_text(section, tools[i].name, find_program(tools[i].program, d->arena));
+    const char *why;
+    bool works = sandbox_is_available(&why);
+    add_text(section, "sandbox",
+             works ? STR("bubblewrap works: tests run without network, home or a writable project")
+                   : arena_printf(d->arena, "none (%s): tests run only with sandbox=rlimits", why));
 }
 
 static void examine_grammars(Doctor *d)

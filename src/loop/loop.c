@@ -14,7 +14,8 @@
 #include "loop/run.h"
 #include "loop/trial.h"
 
-enum { POLL_US = 2000, DEFAULT_ROUNDS = 3, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
+enum { POLL_US = 2000, SWEEP_SECONDS = 60 };
+enum { DEFAULT_ROUNDS = 3, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
 static const double TEST_LIMIT_MS = 2000, TEST_FACTOR = 4;
 // Of the time that is left, what the search of small changes may take, and refills.
 static const double MUTANT_SHARE = 0.4, REFILL_SHARE = 0.5;
@@ -53,6 +54,7 @@ bool loop_configure(const Config *config, Arena *arena, LoopRequest *out, Error 
 {
     out->test_command = arena_str(arena, str_from(config->test_command));
     out->trusted = config->trusted;
+    if (!sandbox_read_mode(str_from(config->sandbox), &out->sandbox, err)) return false;
     out->budget = (LoopBudget){.rounds = config->rounds,
                                .candidates = config->candidates,
                                .tokens = config->answer_tokens,
@@ -447,6 +449,13 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
         return error_set(err, ERROR_INVALID, "nothing to do for '%s' at byte %zu of %.*s",
                          task_word(r->kind), r->selection.start, STR_FMT(r->path));
     run->has_tests = r->trusted && r->test_command.len > 0;
+    const char *why;
+    if (run->has_tests && r->sandbox == SANDBOX_BWRAP && !sandbox_is_available(&why))
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the tests cannot run without a sandbox: %s; wanted bubblewrap, or the "
+                         "setting sandbox=rlimits to do without",
+                         why);
+    scratch_sweep(SWEEP_SECONDS);
     run->form = chat_form(run->engine);
     run->chat = run->form != CHAT_NONE;
     return true;

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "engine/engine.h"
 #include "loop/task.h"
+#include "sandbox/sandbox.h"
 #include "verify/verify.h"
 
 // Which proposers may work, as bits. X(bit, name, word)
@@ -51,6 +52,7 @@ typedef struct LoopRequest {
     Str instruction;     // of TASK_CONVERT
     Str test_command;    // run by a shell in the root; empty: no tests
     bool trusted;        // false: candidates are only parsed
+    SandboxMode sandbox; // in which the test command runs
     unsigned proposers;  // bits; 0: all
     LoopBudget budget;
     uint64_t seed;
@@ -102,7 +104,8 @@ typedef void (*LoopProgress)(void *user, int pct, Str text);
 
 // Runs on the thread that owns the engine; cancel is polled per token and every few ms while
 // commands run. engine may do nothing but FIM. False only with ERROR_CANCELLED, or when the request
-// itself is wrong (no such task at the selection) or the model cannot do it. After any end, no
+// itself is wrong (no such task at the selection, no sandbox for its tests) or the model cannot do
+// it. After any end, no
 // process and no file of the run is left.
 bool loop_run(Engine *engine, Session *session, const LoopRequest *request, EngineCancel cancel,
               LoopProgress progress, void *user, Arena *arena, LoopResult *result, Error *err);

@@ -4,7 +4,7 @@
 #include "base/vec.h"
 #include "loop/chat.h"
 #include "loop/loop.h"
-#include "loop/scratch.h"
+#include "sandbox/scratch.h"
 
 typedef VEC(Candidate) CandidateVec;
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "verify/command.h"
+#include "sandbox/sandbox.h"
 
 enum { MESSAGE_BYTES = 700, MESSAGE_LINES = 8 };
 
@@ -92,9 +92,14 @@ static bool start_tests(LoopRun *run, Trial *trial, Error *err)
     if (!trial->scratch) return false;
     trial->child = mem_zero(sizeof *trial->child);
     trial->child->out = -1;
+    const char *copy = scratch_folder(trial->scratch).ptr;
+    SandboxCommand command = {.argv = argv,
+                              .folder = copy,
+                              .writable = copy,
+                              .readable = arena_str(run->arena, r->root).ptr,
+                              .is_private = true};
     return scratch_write(trial->scratch, r->path, text_str(trial->text), err) &&
-           (child_start(trial->child, argv, scratch_folder(trial->scratch).ptr) ||
-            error_set(err, ERROR_IO, "the test command cannot be started"));
+           sandbox_start(trial->child, r->sandbox, &command, run->arena, err);
 }
 
 static void end_tests(LoopRun *run, Trial *trial, Verdict verdict, Str note)
@@ -110,11 +115,13 @@ static void judge_tests(LoopRun *run, Trial *trial)
 {
     const Child *child = trial->child;
     int status = child->status;
-    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    bool ok = !child->overran && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     Str message =
         ok ? STR("tests pass")
            : loop_message(strbuf_str(&child->output), scratch_folder(trial->scratch), run->arena);
-    if (!ok && message.len == 0)
+    if (child->overran)
+        message = arena_printf(run->arena, "the test command used up %s", child->overran);
+    else if (!ok && message.len == 0)
         message = WIFEXITED(status) ? STR("the tests failed without a message")
                                     : STR("the tests ran over their limits");
     end_tests(run, trial, ok ? VERDICT_PASS : VERDICT_FAIL, message);

@@ -2,23 +2,16 @@
 // file's folder and the project's include folders.
 #include "verify/command.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <json-c/json.h>
 
-#include "base/clock.h"
 #include "base/vec.h"
 
-enum { WALL_MS = 30000, CPU_SECONDS = 20, MAX_OUTPUT = 64 * 1024, MAX_DATABASE = 64 << 20 };
+enum { MAX_DATABASE = 64 << 20 };
 
 typedef VEC(char *) Words;
 
@@ -243,86 +236,4 @@ char **command_find(const VerifyRequest *request, const char *scratch_path, Aren
     *why = arena_printf(arena, "no compile check for %s",
                         request->lang ? request->lang->title : "this language");
     return NULL;
-}
-
-// --- children ----------------------------------------------------------------------------------
-
-static void limit(int what, rlim_t value)
-{
-    struct rlimit l = {value, value};
-    setrlimit(what, &l);
-}
-
-// After fork in a threaded process: only calls that are safe in a signal handler.
-static _Noreturn void run_child(char *const *argv, const char *folder, int out)
-{
-    setpgid(0, 0);
-    int null = open("/dev/null", O_RDONLY);
-    dup2(null, 0);
-    dup2(out, 1);
-    dup2(out, 2);
-    close_range(3, ~0u, 0);
-    sigset_t none; // the engine's threads may block signals, which a child would inherit
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    limit(RLIMIT_CPU, CPU_SECONDS);
-    limit(RLIMIT_AS, (rlim_t)4 << 30);
-    limit(RLIMIT_FSIZE, (rlim_t)16 << 20);
-    limit(RLIMIT_CORE, 0);
-    if (chdir(folder) != 0) _exit(126);
-    execvp(argv[0], argv);
-    _exit(127);
-}
-
-bool child_start(Child *child, char *const *argv, const char *folder)
-{
-    int fds[2];
-    *child = (Child){.out = -1, .start_ms = clock_ms()};
-    if (pipe2(fds, O_CLOEXEC) != 0) return false;
-    pid_t pid = fork();
-    if (pid == 0) run_child(argv, folder, fds[1]);
-    close(fds[1]);
-    if (pid < 0) {
-        close(fds[0]);
-        return false;
-    }
-    setpgid(pid, pid); // whoever of the two comes first
-    fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    child->pid = pid;
-    child->out = fds[0];
-    return true;
-}
-
-static void read_output(Child *child)
-{
-    char chunk[4096];
-    ssize_t n;
-    while (child->out >= 0 && (n = read(child->out, chunk, sizeof chunk)) > 0)
-        if (child->output.len < MAX_OUTPUT) strbuf_append(&child->output, (Str){chunk, (size_t)n});
-}
-
-bool child_poll(Child *child)
-{
-    if (child->pid == 0) return true;
-    read_output(child);
-    if (clock_ms() - child->start_ms > WALL_MS) kill(-child->pid, SIGKILL);
-    pid_t done = waitpid(child->pid, &child->status, WNOHANG);
-    if (done == 0 || (done < 0 && errno == EINTR)) return false;
-    if (done < 0) child->status = -1;
-    kill(-child->pid, SIGKILL); // whatever it left behind
-    child->pid = 0;
-    read_output(child);
-    return true;
-}
-
-void child_free(Child *child)
-{
-    if (child->pid > 0) {
-        kill(-child->pid, SIGKILL);
-        waitpid(child->pid, &child->status, 0);
-    }
-    if (child->out >= 0) close(child->out);
-    strbuf_deinit(&child->output);
-    *child = (Child){.out = -1};
 }

@@ -11,6 +11,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/scratch.h"
 #include "verify/command.h"
 
 // The error lines of a compiler's output.
@@ -26,7 +28,7 @@ struct Verify {
     Arena *arena;
     Evidence evidence;
     Stage stage;
-    char folder[64]; // the scratch folder, removed when done
+    ScratchFolder folder; // removed when done
     char candidate[96], original[96];
     Child child;
     double start_ms;
@@ -45,29 +47,16 @@ static bool write_file(const char *path, Str text)
 
 static bool make_scratch(Verify *v)
 {
-    snprintf(v->folder, sizeof v->folder, "%s/r1ls-XXXXXX", P_tmpdir);
-    if (!mkdtemp(v->folder)) {
-        v->folder[0] = '\0';
-        return false;
-    }
+    if (!scratch_folder_make(&v->folder)) return false;
     Str name = v->request.file_path;
     size_t dot = name.len;
     while (dot > 0 && name.ptr[dot - 1] != '.' && name.ptr[dot - 1] != '/')
         dot--;
     Str extension = dot && name.ptr[dot - 1] == '.' ? str_slice(name, dot - 1, name.len) : STR("");
     if (extension.len > 8) extension = STR("");
-    snprintf(v->candidate, sizeof v->candidate, "%s/new%.*s", v->folder, STR_FMT(extension));
-    snprintf(v->original, sizeof v->original, "%s/old%.*s", v->folder, STR_FMT(extension));
+    snprintf(v->candidate, sizeof v->candidate, "%s/new%.*s", v->folder.path, STR_FMT(extension));
+    snprintf(v->original, sizeof v->original, "%s/old%.*s", v->folder.path, STR_FMT(extension));
     return write_file(v->candidate, text_str(v->request.text));
-}
-
-static void remove_scratch(Verify *v)
-{
-    if (!v->folder[0]) return;
-    unlink(v->candidate);
-    unlink(v->original);
-    rmdir(v->folder);
-    v->folder[0] = '\0';
 }
 
 // --- parsing -----------------------------------------------------------------------------------
@@ -124,7 +113,12 @@ static bool start_compiler(Verify *v, const char *path)
     const char *folder;
     Str why = STR("the compiler cannot be started");
     char **argv = command_find(&v->request, path, v->arena, &folder, &why);
-    if (argv && child_start(&v->child, argv, folder)) {
+    // A compiler reads what the project includes from anywhere, and without bubblewrap it still
+    // runs under limits: it executes nothing of the project.
+    SandboxMode mode = sandbox_is_available(NULL) ? SANDBOX_BWRAP : SANDBOX_RLIMITS;
+    SandboxCommand command = {.argv = argv, .folder = folder};
+    Error ignored = {0};
+    if (argv && sandbox_start(&v->child, mode, &command, v->arena, &ignored)) {
         if (v->stage == STAGE_CANDIDATE) v->evidence.command = join_command(v->arena, argv);
         v->evidence.compile = VERDICT_PENDING;
         return true;
@@ -172,7 +166,7 @@ static void finish(Verify *v, Verdict verdict, Str note)
     v->evidence.compile_note = note;
     v->evidence.compile_ms = clock_ms() - v->start_ms;
     v->stage = STAGE_DONE;
-    remove_scratch(v);
+    scratch_folder_remove(&v->folder);
 }
 
 static void fail(Verify *v)
@@ -244,6 +238,7 @@ Verify *verify_start(const VerifyRequest *request, Arena *arena)
     v->arena = arena;
     v->start_ms = clock_ms();
     v->child.out = -1;
+    v->folder.lock = -1;
     v->request.text = text_retain(request->text);
     v->request.before = syntax_retain(request->before);
     v->stage = STAGE_DONE;
@@ -280,7 +275,7 @@ void verify_free(Verify *verify)
 {
     if (!verify) return;
     child_free(&verify->child);
-    remove_scratch(verify);
+    scratch_folder_remove(&verify->folder);
     text_release(verify->request.text);
     syntax_release(verify->request.before);
     free(verify);

@@ -44,7 +44,7 @@ class Loop(unittest.TestCase):
 
     def leftovers(self):
         """Scratch copies of this project, and processes of its test command."""
-        left = glob.glob("/tmp/r1ls-*/mark-" + self.mark)
+        left = glob.glob("/tmp/r1ls-scratch-*/mark-" + self.mark)
         for path in glob.glob("/proc/[0-9]*/cmdline"):
             try:
                 with open(path, "rb") as f:
@@ -92,8 +92,8 @@ class Loop(unittest.TestCase):
 
     def test_a_stop_at_any_moment_leaves_nothing(self):
         moments = random.Random(1)
-        for _ in range(20):
-            wait = moments.uniform(0.02, 1.2)
+        for _ in range(50):
+            wait = moments.uniform(0.02, 1.0)
             with self.subTest(wait=wait):
                 run = subprocess.Popen(self.words("--json"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 time.sleep(wait)
@@ -115,7 +115,7 @@ class Loop(unittest.TestCase):
             run.kill()
             run.wait()
             self.assertTrue(self.source() == BUGGY or self.passes(), self.source())
-            for path in glob.glob("/tmp/r1ls-*/mark-" + self.mark):  # a kill cannot be cleaned up after
+            for path in glob.glob("/tmp/r1ls-scratch-*/mark-" + self.mark):  # a kill cannot be cleaned up after
                 shutil.rmtree(os.path.dirname(path))
 
 

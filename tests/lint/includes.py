@@ -12,7 +12,7 @@ RULES = {
     "src/base": (("base/",), ()),
     "engine": (("base/", "engine/", "kernels/"), ("omp.h",)),
     "grammars": (("grammars/",), ("tree_sitter/",)),
-    "src": (("base/", "engine/engine.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "loop/"),
+    "src": (("base/", "engine/engine.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "loop/"),
             ("tree_sitter/",)),
     "lsp": (("base/", "workspace/", "index/", "loop/", "features/", "grammars/languages.h"),
             ("json-c/", "uv.h", "tree_sitter/")),

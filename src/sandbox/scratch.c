@@ -1,6 +1,6 @@
 // A recursive copy by descriptors of folders, so that no path grows too long; links are copied as
 // links. What belongs to version control is left out: no test needs it, and it can be large.
-#include "loop/scratch.h"
+#include "sandbox/scratch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -21,9 +23,69 @@
 enum { MAX_DEPTH = 64 };
 
 struct Scratch {
-    char folder[64];
+    ScratchFolder folder;
     size_t copied_bytes;
 };
+
+// --- folders -------------------------------------------------------------------------------------
+
+#define FOLDER_PREFIX "r1ls-scratch-"
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+bool scratch_folder_make(ScratchFolder *folder)
+{
+    *folder = (ScratchFolder){.lock = -1};
+    snprintf(folder->path, sizeof folder->path, "%s/" FOLDER_PREFIX "XXXXXX", P_tmpdir);
+    if (!mkdtemp(folder->path)) {
+        folder->path[0] = '\0';
+        return false;
+    }
+    folder->lock = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder->lock >= 0 && flock(folder->lock, LOCK_EX | LOCK_NB) == 0) return true;
+    scratch_folder_remove(folder);
+    return false;
+}
+
+void scratch_folder_remove(ScratchFolder *folder)
+{
+    if (!folder->path[0]) return;
+    remove_tree(folder->path);
+    if (folder->lock >= 0) close(folder->lock);
+    *folder = (ScratchFolder){.lock = -1};
+}
+
+// A folder that is a moment old may not be locked yet.
+static bool is_stale(int fd, int seconds)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_uid == geteuid() && time(NULL) - st.st_ctime >= seconds &&
+           flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+void scratch_sweep(int seconds)
+{
+    DIR *dir = opendir(P_tmpdir);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        char path[sizeof P_tmpdir + 256 + 2];
+        if (strncmp(e->d_name, FOLDER_PREFIX, strlen(FOLDER_PREFIX)) != 0) continue;
+        snprintf(path, sizeof path, "%s/%s", P_tmpdir, e->d_name);
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0) continue;
+        if (is_stale(fd, seconds)) remove_tree(path);
+        close(fd);
+    }
+    if (dir) closedir(dir);
+}
 
 // --- copying -------------------------------------------------------------------------------------
 
@@ -109,7 +171,7 @@ static bool copy_root(Scratch *s, Str root)
     if (root.len >= sizeof path) return false;
     snprintf(path, sizeof path, "%.*s", STR_FMT(root));
     int from = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int to = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int to = open(s->folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok = from >= 0 && to >= 0 && copy_folder(s, from, to, 0);
     if (to >= 0) close(to);
     if (from >= 0) close(from);
@@ -119,8 +181,7 @@ static bool copy_root(Scratch *s, Str root)
 Scratch *scratch_new(Str root, Error *err)
 {
     Scratch *s = mem_zero(sizeof *s);
-    snprintf(s->folder, sizeof s->folder, "%s/r1ls-XXXXXX", P_tmpdir);
-    if (!mkdtemp(s->folder)) {
+    if (!scratch_folder_make(&s->folder)) {
         error_set(err, ERROR_IO, "no scratch folder: %s", strerror(errno));
         free(s);
         return NULL;
@@ -137,15 +198,15 @@ Scratch *scratch_new(Str root, Error *err)
 
 Str scratch_folder(const Scratch *scratch)
 {
-    return str_from(scratch->folder);
+    return str_from(scratch->folder.path);
 }
 
 bool scratch_write(Scratch *scratch, Str relative, Str text, Error *err)
 {
     char path[PATH_MAX];
-    if (relative.len + sizeof scratch->folder + 2 > sizeof path)
+    if (relative.len + sizeof scratch->folder.path + 2 > sizeof path)
         return error_set(err, ERROR_INVALID, "the path %.100s is too long", relative.ptr);
-    snprintf(path, sizeof path, "%s/%.*s", scratch->folder, STR_FMT(relative));
+    snprintf(path, sizeof path, "%s/%.*s", scratch->folder.path, STR_FMT(relative));
     // A link would lead out of the copy.
     unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -154,15 +215,9 @@ bool scratch_write(Scratch *scratch, Str relative, Str text, Error *err)
     return ok || error_set(err, ERROR_IO, "%.160s: %s", path, strerror(errno));
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path) == 0 || errno == ENOENT ? 0 : -1;
-}
-
 void scratch_free(Scratch *scratch)
 {
     if (!scratch) return;
-    nftw(scratch->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    scratch_folder_remove(&scratch->folder);
     free(scratch);
 }

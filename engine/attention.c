@@ -182,7 +182,7 @@ static void lay_out_gqa(Compute *c, const Shape *s, const Kv *kv, int layer, int
                              keys + (size_t)i * (size_t)dk);
             c->k->dequantize(TENSOR_F16, v + (size_t)i * kv->v_width, dv, row);
             for (int j = 0; j < dv; j++)
-                values[(size_t)j * (size_t)c->n_ctx + i] = row[j];
+                values[(size_t)j * (size_t)c->n_ctx + (size_t)i] = row[j];
         }
         pad_values(c, values, dv, n);
     }

@@ -195,10 +195,22 @@ static inline __attribute__((always_inline)) float dot_groups(TensorType type, c
     return reduce(sum) - offsets;
 }
 
+static inline __m256 load_bf16(const uint16_t *p)
+{
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+
 static float dot_bf16(const float *a, const uint16_t *b, int n)
 {
-    float sum = 0;
-    for (int i = 0; i < n; i++) {
+    __m256 sum0 = _mm256_setzero_ps(), sum1 = sum0;
+    int i = 0;
+    for (; i + 16 <= n; i += 16) {
+        sum0 = _mm256_fmadd_ps(_mm256_loadu_ps(a + i), load_bf16(b + i), sum0);
+        sum1 = _mm256_fmadd_ps(_mm256_loadu_ps(a + i + 8), load_bf16(b + i + 8), sum1);
+    }
+    float sum = reduce(_mm256_add_ps(sum0, sum1));
+    for (; i < n; i++) {
         uint32_t bits = (uint32_t)b[i] << 16;
         float w;
         memcpy(&w, &bits, sizeof w);

@@ -52,6 +52,7 @@ SEEDS = {
     ],
     "fuzz_tokenizer": [bytes([pre]) + t.encode() for pre in (0, 1, 2, 3, 4, 5, 131) for t in (
         "the int main(void) {\n\treturn 12121;\r\n}\n   ", "It's I'LL <x><xy> aaaaaaab 日本ー語 e\u0301 😀\u200d")],
+    "fuzz_shape": [bytes([kind]) + b"\0" * 40 for kind in range(7)],
     "fuzz_frame": [bytes([n]) + b for n in (0, 3, 40) for b in (
         frame(b"{}") * 3, b"Content-Type: x\r\n" + frame(b'{"a":1}'), b"junk\r\n\r\n" + frame(b"[]"),
         b"Content-Length: 99999999999999999999\r\n\r\n" + frame(b"1"), b"Content-Length: -1\r\n\r\n")],

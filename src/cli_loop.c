@@ -9,6 +9,9 @@
 #include "loop/loop.h"
 #include "prompt/indent.h"
 
+#define SPACE_AND_WORD(name, word, title, lack) " " word
+#define TASK_WORDS TASK_KINDS(SPACE_AND_WORD)
+
 static const size_t MESSAGE_MAX_BYTES = (size_t)4 << 20;
 
 typedef struct Flags {
@@ -66,10 +69,8 @@ static struct json_object *json_candidate(const Candidate *c)
 
 static void put_chosen(struct json_object *o, const CliFile *file, const LoopResult *r, Str diff)
 {
-    const Candidate *c = &r->candidates[r->chosen];
     json_object_object_add(o, "chosen", json_object_new_int(r->chosen));
-    json_object_object_add(o, "compiled",
-                           json_object_new_boolean(c->evidence.compile == VERDICT_PASS));
+    json_object_object_add(o, "level", json_object_new_string(loop_level_word(r->level)));
     json_object_object_add(o, "insertText", cli_json_str(r->insert));
     json_object_object_add(o, "range", cli_json_range(file->text, r->replace));
     json_object_object_add(o, "diff", cli_json_str(diff));
@@ -121,8 +122,10 @@ static void tell_candidates(const LoopResult *r)
         if (c->test_note.len)
             fprintf(stderr, "  tests   %s: %.*s (%.0f ms)\n", verdict_text(c->tests),
                     STR_FMT(c->test_note), c->test_ms);
-        if (e->command.len) fprintf(stderr, "  command %.*s\n", STR_FMT(e->command));
     }
+    // All candidates are compiled by the same command.
+    if (r->n_candidates && r->candidates[0].evidence.command.len)
+        fprintf(stderr, "compiled by %.*s\n", STR_FMT(r->candidates[0].evidence.command));
     if (n_mutants) fprintf(stderr, "and %d small changes that failed\n", n_mutants);
     fprintf(stderr, "%.*s; %d prompt tokens, %.0f ms\n", STR_FMT(r->summary), r->prompt_tokens,
             r->ms_total);
@@ -281,10 +284,7 @@ static int run(const Flags *flags, const char *place, TaskKind kind, Arena *aren
     CliFile file;
     int numbers[2] = {0};
     if (flags->kind && !task_by_word(str_from(flags->kind), &kind))
-        return cli_fail(CLI_USAGE,
-                        "task '%.60s', wanted body, code, function, comment, convert, "
-                        "fix or explain",
-                        flags->kind);
+        return cli_fail(CLI_USAGE, "task '%.60s', wanted one of" TASK_WORDS, flags->kind);
     if (!cli_split_place(place, 1, arena, &path, numbers, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
     if (!cli_read_file(path, flags->root, arena, &file, &err))

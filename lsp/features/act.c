@@ -95,19 +95,14 @@ void act_start(Request *request, Json *params, const Act *act, OnLoop on_loop)
     parsing_wait(request, submit);
 }
 
-// What was shown, first, because clients cut the label: compiling alone says little of a body.
-static const char *level_of(const Candidate *c)
-{
-    if (c->tests == VERDICT_PASS) return "tests pass";
-    return c->evidence.compile == VERDICT_PASS ? "compiles, no tests ran" : "only parsed";
-}
-
 static void put_annotation(Json *edit, const LoopResult *result)
 {
     const Candidate *c = &result->candidates[result->chosen];
     Json *annotation = types_put_object(types_put_object(edit, "changeAnnotations"), "r1ls");
     char label[200];
-    snprintf(label, sizeof label, "generated (%s): %.*s", level_of(c), STR_FMT(result->summary));
+    // The level stands first, because clients cut the label: compiling alone says little of a body.
+    snprintf(label, sizeof label, "generated (%s): %.*s", loop_level_text(result->level),
+             STR_FMT(result->summary));
     types_put_text(annotation, "label", label);
     types_put_bool(annotation, "needsConfirmation", !result->verified);
     Str note = c->evidence.command.len ? c->evidence.command : c->evidence.compile_note;

@@ -64,6 +64,26 @@ bool loop_configure(const Config *config, Arena *arena, LoopRequest *out, Error 
     return loop_read_proposers(str_from(config->proposers), &out->proposers, err);
 }
 
+const char *loop_level_word(LoopLevel level)
+{
+    static const char *const words[] = {
+#define X(name, word, text) word,
+        LOOP_LEVELS(X)
+#undef X
+    };
+    return words[level];
+}
+
+const char *loop_level_text(LoopLevel level)
+{
+    static const char *const texts[] = {
+#define X(name, word, text) text,
+        LOOP_LEVELS(X)
+#undef X
+    };
+    return texts[level];
+}
+
 // --- for proposers -------------------------------------------------------------------------------
 
 bool loop_is_out_of_time(const LoopRun *run)
@@ -429,7 +449,10 @@ static void summarise(LoopRun *run)
     const Candidate *c = &r->candidates[r->chosen];
     r->replace = c->replace;
     r->insert = c->insert;
-    r->verified = run->has_tests ? c->tests == VERDICT_PASS : c->evidence.compile == VERDICT_PASS;
+    r->level = c->tests == VERDICT_PASS              ? LEVEL_TESTED
+               : c->evidence.compile == VERDICT_PASS ? LEVEL_COMPILED
+                                                     : LEVEL_PARSED;
+    r->verified = r->level >= (run->has_tests ? LEVEL_TESTED : LEVEL_COMPILED);
     r->summary = arena_printf(run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s",
                               r->chosen + 1, r->n_candidates, c->proposer,
                               STR_FMT(c->evidence.parse_note), STR_FMT(c->evidence.compile_note),

@@ -73,9 +73,27 @@ typedef struct Candidate {
     double test_ms;
 } Candidate;
 
+// How far a candidate's verification went. X(name, word, text for people)
+#define LOOP_LEVELS(X)                                                                             \
+    X(LEVEL_PARSED, "parsed", "only parsed")                                                       \
+    X(LEVEL_COMPILED, "compiled", "compiles, no tests ran")                                        \
+    X(LEVEL_TESTED, "tested", "tests pass")
+
+typedef enum LoopLevel {
+#define X(name, word, text) name,
+    LOOP_LEVELS(X)
+#undef X
+} LoopLevel;
+
+// Never NULL: "tested", and "tests pass".
+const char *loop_level_word(LoopLevel level);
+const char *loop_level_text(LoopLevel level);
+
 typedef struct LoopResult {
-    bool found;    // candidates[chosen] passed all that could be run
-    bool verified; // and that was a compiler or the tests, not the parser alone
+    bool found;      // candidates[chosen] passed all that could be run
+    LoopLevel level; // of the chosen
+    bool verified;   // the highest level that was to be had: tests where there are any, else the
+                     // compiler
     int chosen;
     Candidate *candidates;
     int n_candidates;

@@ -198,6 +198,23 @@ bool sandbox_is_available(const char **why)
     return available;
 }
 
+// Bubblewrap would report a missing program as the program's own failure.
+static bool has_program(const SandboxCommand *c, Arena *arena)
+{
+    const char *name = c->argv[0];
+    if (name[0] == '/') return access(name, X_OK) == 0;
+    if (strchr(name, '/'))
+        return access(arena_printf(arena, "%s/%s", c->folder, name).ptr, X_OK) == 0;
+    Str path = str_from(getenv("PATH"));
+    for (size_t start = 0; start < path.len;) {
+        size_t end = str_find(path, STR(":"), start);
+        Str file = arena_printf(arena, "%.*s/%s", STR_FMT(str_slice(path, start, end)), name);
+        if (access(file.ptr, X_OK) == 0) return true;
+        start = end + 1;
+    }
+    return false;
+}
+
 bool sandbox_start(Child *child, SandboxMode mode, const SandboxCommand *command, Arena *arena,
                    Error *err)
 {
@@ -208,6 +225,11 @@ bool sandbox_start(Child *child, SandboxMode mode, const SandboxCommand *command
                          "no sandbox for the project's commands: %s; wanted bubblewrap, or the "
                          "setting sandbox=rlimits to run them without one",
                          why);
+    if (access(command->folder, X_OK) != 0)
+        return error_set(err, ERROR_NOT_FOUND, "the folder %.200s cannot be entered",
+                         command->folder);
+    if (!has_program(command, arena))
+        return error_set(err, ERROR_NOT_FOUND, "%.100s is not installed", command->argv[0]);
     char **argv = mode == SANDBOX_BWRAP ? wrap(command, arena) : (char **)command->argv;
     char **env = command->is_private ? clean_environment(arena) : NULL;
     return child_start(child, argv, env, command->folder, &command->limits) ||

@@ -35,6 +35,7 @@ typedef struct SandboxCommand {
 } SandboxCommand;
 
 // Starts it; poll and free the child. In mode SANDBOX_BWRAP where that is not available:
-// ERROR_UNSUPPORTED says why and what the user can do. The arena is needed during the call only.
+// ERROR_UNSUPPORTED says why and what the user can do. ERROR_NOT_FOUND: no such program or folder.
+// The arena is needed during the call only.
 bool sandbox_start(Child *child, SandboxMode mode, const SandboxCommand *command, Arena *arena,
                    Error *err);

@@ -111,18 +111,19 @@ static Str join_command(Arena *arena, char *const *argv)
 static bool start_compiler(Verify *v, const char *path)
 {
     const char *folder;
-    Str why = STR("the compiler cannot be started");
+    Str why = {0};
     char **argv = command_find(&v->request, path, v->arena, &folder, &why);
     // A compiler reads what the project includes from anywhere, and without bubblewrap it still
     // runs under limits: it executes nothing of the project.
     SandboxMode mode = sandbox_is_available(NULL) ? SANDBOX_BWRAP : SANDBOX_RLIMITS;
     SandboxCommand command = {.argv = argv, .folder = folder};
-    Error ignored = {0};
-    if (argv && sandbox_start(&v->child, mode, &command, v->arena, &ignored)) {
+    Error err = {0};
+    if (argv && sandbox_start(&v->child, mode, &command, v->arena, &err)) {
         if (v->stage == STAGE_CANDIDATE) v->evidence.command = join_command(v->arena, argv);
         v->evidence.compile = VERDICT_PENDING;
         return true;
     }
+    if (argv) why = arena_printf(v->arena, "not compiled: %s", err.text);
     v->evidence.compile = VERDICT_SKIPPED;
     v->evidence.compile_note = why;
     return false;
@@ -216,14 +217,11 @@ static void judge_original(Verify *v, bool compiles)
 static void on_ended(Verify *v)
 {
     int status = v->child.status;
-    bool missing = WIFEXITED(status) && WEXITSTATUS(status) >= 126;
     bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (v->stage == STAGE_ORIGINAL) {
         judge_original(v, ok);
     } else if (ok) {
         finish(v, VERDICT_PASS, STR("compiles"));
-    } else if (missing) {
-        finish(v, VERDICT_SKIPPED, STR("the compiler is not installed"));
     } else if (!WIFEXITED(status)) {
         finish(v, VERDICT_FAIL, STR("the compiler ran over its limits"));
     } else {

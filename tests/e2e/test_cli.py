@@ -216,7 +216,7 @@ class Generate(Case):
         path = self.write("a.c", GOOD_C)
         path.chmod(0o640)
         answer = self.run_json("generate", f"{path}:4", "--trust", "--apply")
-        self.assertTrue(answer["found"] and answer["applied"] and answer["compiled"], answer)
+        self.assertTrue(answer["found"] and answer["applied"] and answer["level"] == "compiled", answer)
         chosen = answer["candidates"][answer["chosen"]]
         self.assertEqual((chosen["parse"], chosen["compile"]), ("pass", "pass"))
         self.assertIn("-fsyntax-only", chosen["command"])

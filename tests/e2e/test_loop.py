@@ -18,6 +18,9 @@ BINARY = os.path.abspath(sys.argv.pop(1))
 BUGGY = "int larger(int a, int b)\n{\n    return a < b ? a : b;\n}\n"
 TEST = ('#include <stdio.h>\n#include "a.c"\nint main(void)\n{\n    if (larger(3, 4) == 4 && larger(5, 2) == 5) return 0;\n'
         '    printf("test.c:5: FAILED: larger(3, 4) is %d, wanted 4\\n", larger(3, 4));\n    return 1;\n}\n')
+# Where bubblewrap cannot work, as in some containers, the loop is tested without it.
+SANDBOX = "bwrap" if subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]).returncode == 0 else "rlimits"
+print("sandbox:", SANDBOX)
 COMMAND = "cc -o suite test.c && ./suite"
 
 
@@ -33,7 +36,7 @@ class Loop(unittest.TestCase):
 
     def words(self, *more):
         return [BINARY, "debug", self.path + ":1", "--root", self.dir, "--trust", "--cmd",
-                "%s # %s" % (COMMAND, self.mark), "--set", "proposers=mutant", "--threads", "1", *more]
+                "%s # %s" % (COMMAND, self.mark), "--set", "proposers=mutant", "--set", "sandbox=" + SANDBOX, "--threads", "1", *more]
 
     def source(self):
         with open(self.path) as f:

@@ -9,7 +9,8 @@ const SHOWN_MS = 10_000
 export function evidenceLines(edit: WorkspaceEdit | undefined, withDetails = false): string[] {
   const annotations: Record<string, ChangeAnnotation> = edit?.changeAnnotations ?? {}
   return Object.values(annotations).map((one) => {
-    const verdict = one.needsConfirmation ? 'not verified' : 'verified'
+    // The label itself says what passed: the tests, or no more than the compiler.
+    const verdict = one.needsConfirmation ? 'not verified' : ''
     return [verdict, one.label, withDetails ? one.description : ''].filter(Boolean).join(' · ')
   })
 }

@@ -6,7 +6,7 @@ local function verdict_of(edit)
   local lines, ask = {}, false
   for _, note in pairs(edit.changeAnnotations or {}) do
     ask = ask or note.needsConfirmation == true
-    table.insert(lines, (note.needsConfirmation and 'not verified: ' or 'verified: ') .. note.label)
+    table.insert(lines, (note.needsConfirmation and 'not verified: ' or '') .. note.label)
   end
   return table.concat(lines, '; '), ask
 end

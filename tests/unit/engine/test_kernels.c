@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include <json-c/json.h>
+
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
 
@@ -417,10 +419,60 @@ static void worked_examples_of_every_format(void **state)
                 one_value(TENSOR_Q6_K, &q6k, 64) == 13.5f);
 }
 
+// --- against an outside decoder (tests/golden/blocks.json, by make_blocks_golden.py)
+// --------------
+
+static size_t decode_hex(const char *hex, unsigned char **out)
+{
+    size_t n = strlen(hex) / 2;
+    *out = malloc(n);
+    for (size_t i = 0; i < n; i++) {
+        unsigned byte;
+        assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
+        (*out)[i] = (unsigned char)byte;
+    }
+    return n;
+}
+
+static void blocks_decode_bit_for_bit(void **state)
+{
+    (void)state;
+    json_object *golden = json_object_from_file(SOURCE_DIR "/tests/golden/blocks.json");
+    assert_non_null(golden);
+    int n_formats = 0;
+    for (int t = 0; t < N_TYPES; t++) {
+        const TensorTypeInfo *info = tensor_type_info(all_types[t]);
+        json_object *format, *field;
+        if (!json_object_object_get_ex(golden, info->name, &format)) continue;
+        unsigned char *blocks, *values;
+        assert_true(json_object_object_get_ex(format, "blocks", &field));
+        size_t n_bytes = decode_hex(json_object_get_string(field), &blocks);
+        assert_true(json_object_object_get_ex(format, "values", &field));
+        size_t n = decode_hex(json_object_get_string(field), &values) / sizeof(float);
+        assert_int_equal(n_bytes / (size_t)info->block_bytes * (size_t)info->block_elements, n);
+        float *got = malloc(n * sizeof *got);
+        kernels_ref.dequantize(all_types[t], blocks, (int)n, got);
+        for (size_t i = 0; i < n; i++) {
+            float wanted;
+            memcpy(&wanted, values + i * sizeof wanted, sizeof wanted);
+            if (!(got[i] == wanted)) // minus zero is zero
+                fail_msg("%s element %zu is %.9g, wanted %.9g", info->name, i, (double)got[i],
+                         (double)wanted);
+        }
+        free(got);
+        free(values);
+        free(blocks);
+        n_formats++;
+    }
+    assert_int_equal(n_formats, 13); // all but F32, F16 and BF16
+    json_object_put(golden);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(worked_examples_of_every_format),
+        cmocka_unit_test(blocks_decode_bit_for_bit),
         cmocka_unit_test(halves_round_to_nearest_even),
         cmocka_unit_test(avx2_products_equal_the_plain_ones),
         cmocka_unit_test(avx512_products_equal_the_plain_ones),

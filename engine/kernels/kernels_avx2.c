@@ -1,6 +1,5 @@
-// The table "avx2", for machines without AVX-512. Bytes are widened to 16 bits before they are
-// multiplied: vpmaddubsw would saturate for 8-bit weights, and the widening costs less than the
-// correction. One row at a time; a prefill unpacks a row once for all activation vectors.
+// The table "avx2", for machines without AVX-512. One row at a time; a prefill unpacks a row once
+// for all activation vectors.
 #include <math.h>
 
 #include "groups_x86.h"
@@ -140,65 +139,75 @@ static void axpy_f16_avx2(float alpha, const uint16_t *x, float *y, int n)
         y[i] += alpha * half_at(x + i);
 }
 
+static inline __m256 load_bf16(const uint16_t *p)
+{
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+
 static void dequantize_avx2(TensorType type, const void *row, int n, float *out)
 {
     const uint16_t *half = row;
     int i = 0;
-    if (type != TENSOR_F16) {
+    if (type == TENSOR_F16)
+        for (; i + 8 <= n; i += 8)
+            _mm256_storeu_ps(out + i, load_halves(half + i));
+    else if (type == TENSOR_BF16)
+        for (; i + 8 <= n; i += 8)
+            _mm256_storeu_ps(out + i, load_bf16(half + i));
+    if (i == 0)
         kernels_ref.dequantize(type, row, n, out);
-        return;
-    }
-    for (; i + 8 <= n; i += 8)
-        _mm256_storeu_ps(out + i, load_halves(half + i));
-    for (; i < n; i++)
-        out[i] = half_at(half + i);
+    else
+        kernels_ref.dequantize(type, half + i, n - i, out + i);
 }
 
 // --- quantised products
 // ---------------------------------------------------------------------------
 
-// sum += A (scale (u . q) - offset sum q) over group g, the last term into *offsets; offset =
-// scale * zero + min.
-static inline __m256 add_group(__m256 sum, __m256i u, const float *scale, const float *offset,
-                               const ActRow *a, int g, float *offsets)
+// vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits. Formats with minima
+// have u of at most five bits there; the others' values u - zero are signed, at most 128 in size,
+// and give their sign to the activation: 2 * 128 * 127 still fits.
+
+static inline __attribute__((always_inline)) bool has_minima(TensorType type)
 {
-    __m256i q = _mm256_loadu_si256((const __m256i *)(a->q + 32 * g));
-    __m256i p0 = _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm256_castsi256_si128(u)),
-                                   _mm256_cvtepi8_epi16(_mm256_castsi256_si128(q)));
-    __m256i p1 = _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm256_extracti128_si256(u, 1)),
-                                   _mm256_cvtepi8_epi16(_mm256_extracti128_si256(q, 1)));
-    float act = a->scale[g];
-    *offsets += act * (offset[0] * a->sums[2 * g] + offset[1] * a->sums[2 * g + 1]);
-    sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(p0), _mm256_set1_ps(act * scale[0]), sum);
-    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(p1), _mm256_set1_ps(act * scale[1]), sum);
+    return group_zero(type) == 0;
 }
 
-static inline __attribute__((always_inline)) void
-scales_and_offsets(TensorType type, const void *row, int g, float *scale, float *offset)
+// The bytes that are multiplied: u, or u - zero.
+static inline __attribute__((always_inline)) __m256i operand_bytes(TensorType type, const void *row,
+                                                                   int g)
 {
-    group_scales(type, row, g, scale, offset);
-    float zero = (float)group_zero(type);
-    for (int h = 0; h < 2; h++)
-        offset[h] += scale[h] * zero;
+    __m256i u = group_bytes(type, row, g);
+    return has_minima(type) ? u : _mm256_sub_epi8(u, _mm256_set1_epi8((char)group_zero(type)));
+}
+
+// sum += A scale (w . q) over group g, where w are operand_bytes.
+static inline __attribute__((always_inline)) __m256
+add_group(bool signed_bytes, __m256 sum, __m256i w, const float *scale, const ActRow *a, int g)
+{
+    __m256i q = _mm256_loadu_si256((const __m256i *)(a->q + 32 * g));
+    __m256i pairs = signed_bytes
+                        ? _mm256_maddubs_epi16(_mm256_sign_epi8(w, w), _mm256_sign_epi8(q, w))
+                        : _mm256_maddubs_epi16(w, q);
+    __m256i products = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    float act = a->scale[g];
+    __m256 halves = _mm256_set_m128(_mm_set1_ps(act * scale[1]), _mm_set1_ps(act * scale[0]));
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), halves, sum);
 }
 
 static inline __attribute__((always_inline)) float dot_groups(TensorType type, const void *row,
                                                               int n_in, const ActRow *a)
 {
     __m256 sum = _mm256_setzero_ps();
-    float offsets = 0;
+    float minima = 0;
     for (int g = 0; g < n_in / 32; g++) {
-        float scale[2], offset[2];
-        scales_and_offsets(type, row, g, scale, offset);
-        sum = add_group(sum, group_bytes(type, row, g), scale, offset, a, g, &offsets);
+        float scale[2], min[2];
+        group_scales(type, row, g, scale, min);
+        sum = add_group(!has_minima(type), sum, operand_bytes(type, row, g), scale, a, g);
+        if (has_minima(type))
+            minima += a->scale[g] * (min[0] * a->sums[2 * g] + min[1] * a->sums[2 * g + 1]);
     }
-    return reduce(sum) - offsets;
-}
-
-static inline __m256 load_bf16(const uint16_t *p)
-{
-    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+    return reduce(sum) - minima;
 }
 
 static float dot_bf16(const float *a, const uint16_t *b, int n)
@@ -257,20 +266,23 @@ static void gemv_avx2(TensorType type, const void *w, size_t row_bytes, int n_in
         y[r] = dot_row(type, row, n_in, a);
 }
 
-// A row unpacked into scratch: 32 bytes and four floats a group.
+// A row unpacked into scratch.
 typedef struct Unpacked {
-    uint8_t u[32];
-    float scale[2], offset[2];
+    uint8_t *w;   // [n_groups][32] operand_bytes
+    float *scale; // [n_groups][2]
+    float *min;   // [n_groups][2]
 } Unpacked;
 
-static void unpack_row(TensorType type, const void *row, int n_groups, Unpacked *out)
+enum { COLUMNS = 4 }; // activation vectors that share a pass over an unpacked row
+
+static void unpack_row(TensorType type, const void *row, int n_groups, const Unpacked *out)
 {
     switch (type) {
 #define GROUPS(name)                                                                               \
     case name:                                                                                     \
         for (int g = 0; g < n_groups; g++) {                                                       \
-            _mm256_storeu_si256((__m256i *)out[g].u, group_bytes(name, row, g));                   \
-            scales_and_offsets(name, row, g, out[g].scale, out[g].offset);                         \
+            _mm256_storeu_si256((__m256i *)(out->w + 32 * g), operand_bytes(name, row, g));        \
+            group_scales(name, row, g, out->scale + 2 * g, out->min + 2 * g);                      \
         }                                                                                          \
         return;
         GROUPS(TENSOR_Q8_0)
@@ -292,28 +304,88 @@ static void unpack_row(TensorType type, const void *row, int n_groups, Unpacked 
     }
 }
 
+// sum of A min sum q over all groups, four at a time.
+static float sum_minima(const float *min, int n_groups, const ActRow *a)
+{
+    __m256 sum = _mm256_setzero_ps();
+    const __m256i twice = _mm256_set_epi32(3, 3, 2, 2, 1, 1, 0, 0);
+    int g = 0;
+    for (; g + 4 <= n_groups; g += 4) {
+        __m256 act = _mm256_castps128_ps256(_mm_loadu_ps(a->scale + g));
+        __m256i sums = _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(a->sums + 2 * g)));
+        __m256 m =
+            _mm256_mul_ps(_mm256_loadu_ps(min + 2 * g), _mm256_permutevar8x32_ps(act, twice));
+        sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), m, sum);
+    }
+    float rest = reduce(sum);
+    for (; g < n_groups; g++)
+        rest += a->scale[g] * (min[2 * g] * a->sums[2 * g] + min[2 * g + 1] * a->sums[2 * g + 1]);
+    return rest;
+}
+
+static inline __attribute__((always_inline)) void row_times(bool signed_bytes, const Unpacked *row,
+                                                            int n_groups, const ActRow *acts,
+                                                            int n_cols, float *y, size_t y_stride)
+{
+    __m256 sums[COLUMNS];
+    for (int c = 0; c < n_cols; c++)
+        sums[c] = _mm256_setzero_ps();
+    for (int g = 0; g < n_groups; g++) {
+        __m256i w = _mm256_loadu_si256((const __m256i *)(row->w + 32 * g));
+        for (int c = 0; c < n_cols; c++)
+            sums[c] = add_group(signed_bytes, sums[c], w, row->scale + 2 * g, &acts[c], g);
+    }
+    for (int c = 0; c < n_cols; c++) {
+        float minima = signed_bytes ? 0 : sum_minima(row->min, n_groups, &acts[c]);
+        y[(size_t)c * y_stride] = reduce(sums[c]) - minima;
+    }
+}
+
+static inline __attribute__((always_inline)) void row_times_all(bool signed_bytes,
+                                                                const Unpacked *row, int n_groups,
+                                                                const ActRow *acts, int n_acts,
+                                                                float *y, size_t y_stride)
+{
+    int t = 0;
+    for (; t + COLUMNS <= n_acts; t += COLUMNS)
+        row_times(signed_bytes, row, n_groups, acts + t, COLUMNS, y + (size_t)t * y_stride,
+                  y_stride);
+    for (; t < n_acts; t++)
+        row_times(signed_bytes, row, n_groups, acts + t, 1, y + (size_t)t * y_stride, y_stride);
+}
+
+static void gemm_floats(TensorType type, const char *row, size_t row_bytes, int n_in, int n_rows,
+                        const ActRow *acts, int n_acts, float *y, size_t y_stride, float *scratch)
+{
+    for (int r = 0; r < n_rows; r++, row += row_bytes) {
+        const float *w = (const float *)(const void *)row;
+        if (type != TENSOR_F32) {
+            dequantize_avx2(type, row, n_in, scratch);
+            w = scratch;
+        }
+        for (int t = 0; t < n_acts; t++)
+            y[(size_t)t * y_stride + (size_t)r] = dot_avx2(acts[t].x, w, n_in);
+    }
+}
+
 static void gemm_avx2(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                       const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
 {
-    bool floats = type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16;
-    const char *row = w;
-    Unpacked *groups = scratch;
-    for (int r = 0; r < n_rows; r++, row += row_bytes) {
-        if (!floats) unpack_row(type, row, n_in / 32, groups);
-        for (int t = 0; t < n_acts; t++) {
-            float *to = y + (size_t)t * y_stride + r;
-            if (floats) {
-                *to = dot_row(type, row, n_in, &acts[t]);
-                continue;
-            }
-            __m256 sum = _mm256_setzero_ps();
-            float offsets = 0;
-            for (int g = 0; g < n_in / 32; g++) {
-                __m256i u = _mm256_loadu_si256((const __m256i *)groups[g].u);
-                sum = add_group(sum, u, groups[g].scale, groups[g].offset, &acts[t], g, &offsets);
-            }
-            *to = reduce(sum) - offsets;
-        }
+    if (type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16) {
+        gemm_floats(type, w, row_bytes, n_in, n_rows, acts, n_acts, y, y_stride, scratch);
+        return;
+    }
+    const char *at = w;
+    int n_groups = n_in / 32;
+    Unpacked row = {.w = scratch};
+    row.scale = (float *)(void *)(row.w + 32 * n_groups);
+    row.min = row.scale + 2 * n_groups;
+    for (int r = 0; r < n_rows; r++, at += row_bytes) {
+        unpack_row(type, at, n_groups, &row);
+        if (has_minima(type))
+            row_times_all(false, &row, n_groups, acts, n_acts, y + r, y_stride);
+        else
+            row_times_all(true, &row, n_groups, acts, n_acts, y + r, y_stride);
     }
 }
 

@@ -1,10 +1,9 @@
-// DeepSeek V3's true shape, from a sparse file: bound without being read, its memory planned, and
-// refused with the figures where the machine is too small.
-#include "unit/gguf_builder.h"
+// The models of the family in their true shapes, from sparse files: bound without being read, their
+// memory planned, and refused with the figures where the machine is too small.
+#include "unit/sparse_model.h"
 #include "unit/unit.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
+#include <math.h>
 
 #include "compute.h"
 #include "engine/engine.h"
@@ -12,151 +11,205 @@
 #include "kv.h"
 #include "memory_plan.h"
 
-enum { LAYERS = 61, DENSE = 3, WIDTH = 7168, HEADS = 128, VOCAB = 129280, EXPERTS = 256 };
+// A published shape and its number of parameters.
+typedef struct Published {
+    TrueShape shape;
+    uint64_t n_params;
+} Published;
 
-// A directory in the making; data follow each other with the alignment.
-typedef struct Directory {
-    StrBuf entries;
-    uint64_t n, offset;
-} Directory;
-
-static void add(Directory *d, int layer, const char *suffix, TensorType type, uint64_t d0,
-                uint64_t d1, uint64_t d2)
-{
-    char name[64];
-    const TensorTypeInfo *info = tensor_type_info(type);
-    if (layer < 0)
-        snprintf(name, sizeof name, "%s", suffix);
-    else
-        snprintf(name, sizeof name, "blk.%d.%s", layer, suffix);
-    build_text(&d->entries, name);
-    build_u32(&d->entries, 3);
-    build_u64(&d->entries, d0);
-    build_u64(&d->entries, d1);
-    build_u64(&d->entries, d2);
-    build_u32(&d->entries, type);
-    build_u64(&d->entries, d->offset);
-    uint64_t blocks = d0 * d1 * d2 / (uint64_t)info->block_elements;
-    d->offset += (blocks * (uint64_t)info->block_bytes + 31) / 32 * 32;
-    d->n++;
-}
-
-static void add_attention(Directory *d, int i, bool joined)
-{
-    add(d, i, "attn_norm.weight", TENSOR_F32, WIDTH, 1, 1);
-    add(d, i, "attn_q_a.weight", TENSOR_Q4_K, WIDTH, 1536, 1);
-    add(d, i, "attn_q_a_norm.weight", TENSOR_F32, 1536, 1, 1);
-    add(d, i, "attn_q_b.weight", TENSOR_Q4_K, 1536, HEADS * 192, 1);
-    add(d, i, "attn_kv_a_mqa.weight", TENSOR_Q8_0, WIDTH, 576, 1);
-    add(d, i, "attn_kv_a_norm.weight", TENSOR_F32, 512, 1, 1);
-    if (joined) {
-        add(d, i, "attn_kv_b.weight", TENSOR_Q8_0, 512, HEADS * 256, 1);
-    } else {
-        add(d, i, "attn_k_b.weight", TENSOR_Q8_0, 128, 512, HEADS);
-        add(d, i, "attn_v_b.weight", TENSOR_Q8_0, 512, 128, HEADS);
+#define LLAMA(title, l, d, h, kv, f, v, params)                                                    \
+    {                                                                                              \
+        {.name = title,                                                                            \
+         .arch = "llama",                                                                          \
+         .layers = l,                                                                              \
+         .width = d,                                                                               \
+         .heads = h,                                                                               \
+         .kv_heads = kv,                                                                           \
+         .head_dim = d / h,                                                                        \
+         .ff = f,                                                                                  \
+         .vocab = v},                                                                              \
+            params                                                                                 \
     }
-    add(d, i, "attn_output.weight", TENSOR_Q4_K, HEADS * 128, WIDTH, 1);
-    add(d, i, "ffn_norm.weight", TENSOR_F32, WIDTH, 1, 1);
-}
-
-static void add_ffn(Directory *d, int i)
-{
-    if (i < DENSE) {
-        add(d, i, "ffn_gate.weight", TENSOR_Q4_K, WIDTH, 18432, 1);
-        add(d, i, "ffn_up.weight", TENSOR_Q4_K, WIDTH, 18432, 1);
-        add(d, i, "ffn_down.weight", TENSOR_Q6_K, 18432, WIDTH, 1);
-        return;
+#define QWEN2(title, l, d, h, kv, hd, f, v, is_tied, params)                                       \
+    {                                                                                              \
+        {.name = title,                                                                            \
+         .arch = "qwen2",                                                                          \
+         .layers = l,                                                                              \
+         .width = d,                                                                               \
+         .heads = h,                                                                               \
+         .kv_heads = kv,                                                                           \
+         .head_dim = hd,                                                                           \
+         .ff = f,                                                                                  \
+         .vocab = v,                                                                               \
+         .biases = true,                                                                           \
+         .tied = is_tied},                                                                         \
+            params                                                                                 \
     }
-    add(d, i, "ffn_gate_inp.weight", TENSOR_F32, WIDTH, EXPERTS, 1);
-    add(d, i, "exp_probs_b.bias", TENSOR_F32, EXPERTS, 1, 1);
-    add(d, i, "ffn_gate_exps.weight", TENSOR_Q4_K, WIDTH, 2048, EXPERTS);
-    add(d, i, "ffn_up_exps.weight", TENSOR_Q4_K, WIDTH, 2048, EXPERTS);
-    add(d, i, "ffn_down_exps.weight", TENSOR_Q6_K, 2048, WIDTH, EXPERTS);
-    add(d, i, "ffn_gate_shexp.weight", TENSOR_Q4_K, WIDTH, 2048, 1);
-    add(d, i, "ffn_up_shexp.weight", TENSOR_Q4_K, WIDTH, 2048, 1);
-    add(d, i, "ffn_down_shexp.weight", TENSOR_Q6_K, 2048, WIDTH, 1);
+
+static const TrueShape v3 = {.name = "V3, R1",
+                             .arch = "deepseek2",
+                             .layers = 61,
+                             .width = 7168,
+                             .heads = 128,
+                             .ff = 18432,
+                             .vocab = 129280,
+                             .dense = 3,
+                             .experts = 256,
+                             .used = 8,
+                             .shared = 1,
+                             .expert_ff = 2048,
+                             .q_lora = 1536,
+                             .kv_lora = 512,
+                             .sigmoid = true,
+                             .yarn_factor = 40,
+                             .yarn_log_multiplier = 0.1f,
+                             .yarn_n_ctx = 4096,
+                             .n_ctx = 163840};
+
+static const Published published[] = {
+    LLAMA("R1-Distill-Llama-8B", 32, 4096, 32, 8, 14336, 128256, 8030261248),
+    LLAMA("R1-Distill-Llama-70B", 80, 8192, 64, 8, 28672, 128256, 70553706496),
+    LLAMA("DeepSeek-Coder-1.3B", 24, 2048, 16, 16, 5504, 32256, 1346471936),
+    LLAMA("DeepSeek-Coder-6.7B", 32, 4096, 32, 32, 11008, 32256, 6740512768),
+    QWEN2("R1-Distill-Qwen-1.5B", 28, 1536, 12, 2, 128, 8960, 151936, false, 1777088000),
+    QWEN2("R1-Distill-Qwen-7B", 28, 3584, 28, 4, 128, 18944, 152064, false, 7615616512),
+    QWEN2("R1-Distill-Qwen-14B", 48, 5120, 40, 8, 128, 13824, 152064, false, 14770033664),
+    QWEN2("R1-Distill-Qwen-32B", 64, 5120, 40, 8, 128, 27648, 152064, false, 32763876352),
+    QWEN2("Qwen2.5-Coder-0.5B", 24, 896, 14, 2, 64, 4864, 151936, true, 494032768),
+    QWEN2("Qwen2.5-Coder-3B", 36, 2048, 16, 2, 128, 11008, 151936, true, 3085938688),
+    {{.name = "R1-0528-Qwen3-8B",
+      .arch = "qwen3",
+      .layers = 36,
+      .width = 4096,
+      .heads = 32,
+      .kv_heads = 8,
+      .head_dim = 128,
+      .ff = 12288,
+      .vocab = 151936,
+      .qk_norm = true,
+      .yarn_factor = 4,
+      .yarn_n_ctx = 32768,
+      .n_ctx = 131072},
+     8190735360},
+    {{.name = "Qwen3-30B-A3B",
+      .arch = "qwen3moe",
+      .layers = 48,
+      .width = 2048,
+      .heads = 32,
+      .kv_heads = 4,
+      .head_dim = 128,
+      .ff = 6144,
+      .vocab = 151936,
+      .qk_norm = true,
+      .experts = 128,
+      .used = 8,
+      .expert_ff = 768},
+     30532122624},
+    {{.name = "DeepSeekMoE-16B",
+      .arch = "deepseek",
+      .layers = 28,
+      .width = 2048,
+      .heads = 16,
+      .kv_heads = 16,
+      .head_dim = 128,
+      .ff = 10944,
+      .vocab = 102400,
+      .dense = 1,
+      .experts = 64,
+      .used = 6,
+      .shared = 2,
+      .expert_ff = 1408},
+     16375728128},
+    {{.name = "V2-Lite",
+      .arch = "deepseek2",
+      .layers = 27,
+      .width = 2048,
+      .heads = 16,
+      .ff = 10944,
+      .vocab = 102400,
+      .dense = 1,
+      .experts = 64,
+      .used = 6,
+      .shared = 2,
+      .expert_ff = 1408,
+      .kv_lora = 512,
+      .yarn_factor = 40,
+      .yarn_log_multiplier = 0.0707f,
+      .yarn_n_ctx = 4096,
+      .n_ctx = 163840},
+     15706484224},
+    {{.name = "V2",
+      .arch = "deepseek2",
+      .layers = 60,
+      .width = 5120,
+      .heads = 128,
+      .ff = 12288,
+      .vocab = 102400,
+      .dense = 1,
+      .experts = 160,
+      .used = 6,
+      .shared = 2,
+      .expert_ff = 1536,
+      .q_lora = 1536,
+      .kv_lora = 512,
+      .yarn_factor = 40,
+      .yarn_log_multiplier = 0.0707f,
+      .yarn_n_ctx = 4096,
+      .n_ctx = 163840},
+     235741434880},
+};
+
+static bool is_near(float value, float wanted)
+{
+    return fabsf(value - wanted) < 1e-6f;
 }
 
-static void add_float(StrBuf *b, const char *key, float value)
+static void check_numbers(const TrueShape *t, const Shape *s)
 {
-    build_key(b, key, GGUF_F32);
-    build_bytes(b, &value, sizeof value);
-}
-
-// The metadata of R1's files; `joined`: as old converters wrote them.
-static uint64_t add_metadata(StrBuf *b, bool joined)
-{
-    static const struct {
-        const char *key;
-        uint32_t value;
-    } numbers[] = {{"block_count", LAYERS},
-                   {"context_length", 163840},
-                   {"embedding_length", WIDTH},
-                   {"feed_forward_length", 18432},
-                   {"attention.head_count", HEADS},
-                   {"attention.q_lora_rank", 1536},
-                   {"attention.kv_lora_rank", 512},
-                   {"rope.dimension_count", 64},
-                   {"rope.scaling.original_context_length", 4096},
-                   {"leading_dense_block_count", DENSE},
-                   {"expert_count", EXPERTS},
-                   {"expert_used_count", 8},
-                   {"expert_shared_count", 1},
-                   {"expert_feed_forward_length", 2048},
-                   {"expert_gating_func", 2}};
-    enum { N = sizeof numbers / sizeof *numbers };
-    char key[96];
-    build_pair_text(b, "general.architecture", "deepseek2");
-    build_pair_text(b, "deepseek2.rope.scaling.type", "yarn");
-    add_float(b, "deepseek2.rope.scaling.factor", 40);
-    add_float(b, "deepseek2.rope.scaling.yarn_log_multiplier", 0.1f);
-    add_float(b, "deepseek2.expert_weights_scale", 2.5f);
-    build_key(b, "deepseek2.expert_weights_norm", GGUF_BOOL);
-    strbuf_append_char(b, 1);
-    for (int i = 0; i < N; i++) {
-        snprintf(key, sizeof key, "deepseek2.%s", numbers[i].key);
-        build_pair_u32(b, key, numbers[i].value);
+    bool v2 = strcmp(t->name, "V2") == 0;
+    if (s->mla) { // factor 40 from 4096 tokens, base 10000, 64 dimensions
+        assert_true(s->yarn_low == 10 && s->yarn_high == 23 && s->rope_amplitude == 1);
+        assert_true(is_near(s->attention_scale, t->sigmoid ? 0.1352338f : 0.1147214f));
+        assert_int_equal(s->n_groups, v2 || t->sigmoid ? 8 : 1);
+        assert_int_equal(s->n_groups_used, t->sigmoid ? 4 : v2 ? 3 : 1);
+    } else if (s->yarn) { // factor 4 from 32768 tokens, base 1e6, 128 dimensions
+        assert_true(s->yarn_low == 23 && s->yarn_high == 40);
+        assert_true(fabsf(s->rope_amplitude - 1.13863f) < 1e-5f);
     }
-    build_pair_u32(
-        b, joined ? "deepseek2.attention.key_length" : "deepseek2.attention.key_length_mla", 192);
-    build_pair_u32(
-        b, joined ? "deepseek2.attention.value_length" : "deepseek2.attention.value_length_mla",
-        128);
-    return N + 8;
+    assert_true(s->normalise_weights == (s->arch == ARCH_QWEN3MOE || t->sigmoid));
 }
 
-// The path of a sparse file, to be freed and unlinked.
-static char *write_v3(bool joined)
+static void published_shapes_have_their_parameters(void **state)
 {
-    Directory d = {0};
-    add(&d, -1, "token_embd.weight", TENSOR_Q4_K, WIDTH, VOCAB, 1);
-    add(&d, -1, "output_norm.weight", TENSOR_F32, WIDTH, 1, 1);
-    add(&d, -1, "output.weight", TENSOR_Q6_K, WIDTH, VOCAB, 1);
-    for (int i = 0; i < LAYERS; i++) {
-        add_attention(&d, i, joined);
-        add_ffn(&d, i);
-    }
-    StrBuf metadata = {0}, file = {0};
-    uint64_t n_values = add_metadata(&metadata, joined);
-    build_header(&file, 3, d.n, n_values);
-    strbuf_append(&file, strbuf_str(&metadata));
-    strbuf_append(&file, strbuf_str(&d.entries));
-    build_padding(&file, 32);
-    char *path = strdup("/tmp/r1ls-v3-XXXXXX");
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, file.ptr, file.len), (ssize_t)file.len);
-    if (ftruncate(fd, (off_t)(file.len + d.offset)) != 0) {
-        printf("skipped: no sparse file of %llu bytes here\n", (unsigned long long)d.offset);
+    (void)state;
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        const Published *p = &published[i];
+        Error err = {0};
+        Shape shape;
+        Weights weights;
+        char *path = sparse_write(&p->shape);
+        if (!path) {
+            printf("skipped: no sparse file for %s\n", p->shape.name);
+            continue;
+        }
+        Gguf *gguf = gguf_open(path, &err);
         unlink(path);
-        close(fd);
-        skip();
+        free(path);
+        assert_ok(gguf, err);
+        assert_ok(shape_read(gguf, &shape, &err), err);
+        assert_ok(weights_bind(gguf, &shape, &weights, &err), err);
+        MemoryPlan plan = memory_plan_make(&shape, &weights, 4096, 8);
+        printf("%-21s %12llu parameters, %11llu active, %6.2f GB, %6llu bytes of cache a token\n",
+               p->shape.name, (unsigned long long)weights.n_params,
+               (unsigned long long)weights.n_active_params, (double)memory_plan_total(&plan) / 1e9,
+               (unsigned long long)plan.cache_a_token);
+        if (weights.n_params != p->n_params)
+            fail_msg("%s has %llu parameters, wanted %llu", p->shape.name,
+                     (unsigned long long)weights.n_params, (unsigned long long)p->n_params);
+        check_numbers(&p->shape, &shape);
+        weights_deinit(&weights);
+        gguf_close(gguf);
     }
-    close(fd);
-    strbuf_deinit(&file);
-    strbuf_deinit(&metadata);
-    strbuf_deinit(&d.entries);
-    return path;
 }
 
 // Pages of this process that hold parts of files.
@@ -170,22 +223,16 @@ static long count_file_pages(void)
     return shared;
 }
 
-static void check_shape(const Shape *s)
-{
-    assert_int_equal(s->n_layers, LAYERS);
-    assert_int_equal(s->n_vocab, VOCAB);
-    assert_int_equal(s->nope_dim, 128);
-    assert_int_equal(s->n_groups, 8);
-    assert_int_equal(s->n_groups_used, 4);
-    assert_true(s->normalise_weights && s->gate == GATE_SIGMOID && s->yarn);
-    assert_true(s->yarn_low == 10 && s->yarn_high == 23 && s->rope_amplitude == 1);
-    assert_true(s->attention_scale > 0.135233f && s->attention_scale < 0.135235f);
-}
-
 static void check_true_shape(bool joined)
 {
     Error err = {0};
-    char *path = write_v3(joined);
+    TrueShape v3_like = v3;
+    v3_like.joined = joined;
+    char *path = sparse_write(&v3_like);
+    if (!path) {
+        printf("skipped: no sparse file of V3's size here\n");
+        skip();
+    }
     long before = count_file_pages();
     Gguf *gguf = gguf_open(path, &err);
     Shape shape;
@@ -194,8 +241,8 @@ static void check_true_shape(bool joined)
     assert_ok(shape_read(gguf, &shape, &err), err);
     assert_ok(weights_bind(gguf, &shape, &weights, &err), err);
     assert_true(count_file_pages() - before < 1024); // 4 MB; the directory is a tenth of that
-    check_shape(&shape);
-    assert_int_equal(weights.n_params / 1000000, 671026);
+    check_numbers(&v3, &shape);
+    assert_int_equal(weights.n_params, 671026419200);
     // 37B in the paper; it counts the embedding, of which a token multiplies nothing.
     assert_true(weights.n_active_params > 36500000000 && weights.n_active_params < 37600000000);
     MemoryPlan plan = memory_plan_make(&shape, &weights, 4096, 16);
@@ -205,7 +252,7 @@ static void check_true_shape(bool joined)
            (double)plan.copies / 1e9, (double)plan.buffers / 1e9, (double)plan.cache / 1e9,
            plan.n_ctx, (unsigned long long)plan.cache_a_token);
     assert_int_equal(plan.cache_a_token, 70272);
-    assert_int_equal(plan.copies, joined ? (uint64_t)LAYERS * HEADS * 512 * 128 * 2 : 0);
+    assert_int_equal(plan.copies, joined ? (uint64_t)61 * 128 * 512 * 128 * 2 : 0);
     assert_true(plan.weights > 400000000000 && plan.weights < gguf_file_bytes(gguf));
     assert_true(plan.active > 20000000000 && plan.active < 25000000000);
     weights_deinit(&weights);
@@ -265,6 +312,7 @@ static void plan_of_the_embedded_model_is_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(published_shapes_have_their_parameters),
         cmocka_unit_test(v3_is_planned_without_being_read),
         cmocka_unit_test(joined_v3_is_refused_before_it_is_transposed),
         cmocka_unit_test(plan_of_the_embedded_model_is_exact),

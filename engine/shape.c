@@ -108,19 +108,21 @@ static double find_yarn_pair(const Shape *s, double turns, int n_ctx_first)
 // stretched. Qwen multiplies cos and sin with 1 + 0.1 ln factor. DeepSeek V2 and V3 multiply the
 // scores with mscale^2 instead, mscale = 1 + 0.1 mscale_all_dim ln factor; their file has
 // 0.1 mscale_all_dim as yarn_log_multiplier. Where that is missing mscale_all_dim was not set, and
-// their code falls back on cos and sin.
+// their code falls back on cos and sin. R1-0528's Qwen3 states an attn_factor of 0.878 that undoes
+// Qwen's factor; transformers does not know the key, llama.cpp and this engine multiply with it.
 static bool read_yarn(Reader *r, Shape *s)
 {
     int n_ctx_first;
-    float fast = 32, slow = 1, extrapolation = 1, log_multiplier = 0, amplitude = 1;
+    float fast = 32, slow = 1, extrapolation = 1, log_multiplier = 0, amplitude = 1, more = 1;
     if (!require_int(r, "rope.scaling.original_context_length", 1 << 28, &n_ctx_first) ||
         !read_float(r, "rope.scaling.yarn_beta_fast", &fast) ||
         !read_float(r, "rope.scaling.yarn_beta_slow", &slow) ||
         !read_float(r, "rope.scaling.yarn_ext_factor", &extrapolation) ||
         !read_float(r, "rope.scaling.attn_factor", &amplitude) ||
-        !read_float(r, "rope.scaling.yarn_attn_factor", &amplitude) ||
+        !read_float(r, "rope.scaling.yarn_attn_factor", &more) ||
         !read_float(r, "rope.scaling.yarn_log_multiplier", &log_multiplier))
         return false;
+    amplitude *= more;
     if (extrapolation != 1)
         return error_set(r->err, ERROR_UNSUPPORTED,
                          "%s.rope.scaling.yarn_ext_factor is %g, wanted 1", r->arch,

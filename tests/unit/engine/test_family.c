@@ -324,8 +324,8 @@ static json_object *find_model(const char *name)
     return NULL;
 }
 
-// Opens the model with one pair of metadata replaced or added; the error must hold `wanted`.
-static void refuse(const char *name, const char *pair_json, ErrorCode code, const char *wanted)
+// The model with one pair of metadata replaced or added.
+static void build_changed(const char *name, const char *pair_json, StrBuf *image)
 {
     json_object *model = NULL, *pair = json_tokener_parse(pair_json);
     assert_int_equal(json_object_deep_copy(find_model(name), &model, NULL), 0);
@@ -334,8 +334,14 @@ static void refuse(const char *name, const char *pair_json, ErrorCode code, cons
     while (i < n && strcmp(text_at(at(metadata, i), 0), text_at(pair, 0)) != 0)
         i++;
     json_object_array_put_idx(metadata, i, pair);
+    build_model(model, TENSOR_F32, image);
+    json_object_put(model);
+}
+
+static void refuse(const char *name, const char *pair_json, ErrorCode code, const char *wanted)
+{
     StrBuf image = {0};
-    build_model(model, TENSOR_F32, &image);
+    build_changed(name, pair_json, &image);
     Error err = {0};
     Shape shape;
     Weights weights = {0};
@@ -348,7 +354,31 @@ static void refuse(const char *name, const char *pair_json, ErrorCode code, cons
     weights_deinit(&weights);
     gguf_close(gguf);
     strbuf_deinit(&image);
-    json_object_put(model);
+}
+
+static Shape read_changed(const char *name, const char *pair_json)
+{
+    StrBuf image = {0};
+    build_changed(name, pair_json, &image);
+    Error err = {0};
+    Shape shape;
+    Gguf *gguf = gguf_open_image(image.ptr, image.len, &err);
+    assert_ok(gguf && shape_read(gguf, &shape, &err), err);
+    gguf_close(gguf);
+    strbuf_deinit(&image);
+    return shape;
+}
+
+static void factors_of_a_file_are_multiplied(void **state)
+{
+    (void)state;
+    Shape s = read_changed("qwen3-yarn-tied", "[\"x\",\"u32\",1]");
+    assert_true(fabsf(s.rope_amplitude - 1.1386294f) < 1e-6f);
+    s = read_changed("qwen3-yarn-tied", "[\"qwen3.rope.scaling.attn_factor\",\"f32\",0.87824886]");
+    assert_true(fabsf(s.rope_amplitude - 1) < 1e-6f); // as R1-0528's Qwen3 states it
+    s = read_changed("v2-lite-yarn", "[\"deepseek2.rope.scaling.yarn_log_multiplier\",\"f32\",0]");
+    assert_true(fabsf(s.rope_amplitude - 1.3688879f) < 1e-6f); // no mscale_all_dim: cos and sin
+    assert_true(fabsf(s.attention_scale - 0.2041241f) < 1e-6f);
 }
 
 static void what_cannot_be_run_is_refused_by_name(void **state)
@@ -379,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_architecture_gives_the_reference_logits),
+        cmocka_unit_test(factors_of_a_file_are_multiplied),
         cmocka_unit_test(what_cannot_be_run_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, load_golden, free_golden);

@@ -25,6 +25,19 @@ static inline void k_scales_x86(const uint8_t *s, __m128i *sc, __m128i *m)
     *m = _mm_set_epi32(0, 0, (int)m_high, (int)(b & 0x3F3F3F3F));
 }
 
+// The sixteen scales of a Q3_K block as bytes, 32 too large (block_q3k_scale for all i at once).
+static inline __m128i q3k_scales_x86(const uint8_t *s)
+{
+    uint32_t a, b, c;
+    memcpy(&a, s, 4);
+    memcpy(&b, s + 4, 4);
+    memcpy(&c, s + 8, 4);
+    const uint32_t low = 0x0F0F0F0F, two = 0x03030303;
+    return _mm_set_epi32((int)((b >> 4 & low) | (c >> 6 & two) << 4),
+                         (int)((a >> 4 & low) | (c >> 4 & two) << 4),
+                         (int)((b & low) | (c >> 2 & two) << 4), (int)((a & low) | (c & two) << 4));
+}
+
 // 16 bytes of nibbles as 32 bytes: low ones, then high ones.
 static inline __m256i split_nibbles(const uint8_t *qs)
 {

@@ -181,14 +181,20 @@ static inline __attribute__((always_inline)) __m256i operand_bytes(TensorType ty
     return has_minima(type) ? u : _mm256_sub_epi8(u, _mm256_set1_epi8((char)group_zero(type)));
 }
 
+// w . q in 16 lanes of 16 bits.
+static inline __attribute__((always_inline)) __m256i multiply_bytes(bool signed_bytes, __m256i w,
+                                                                    __m256i q)
+{
+    return signed_bytes ? _mm256_maddubs_epi16(_mm256_sign_epi8(w, w), _mm256_sign_epi8(q, w))
+                        : _mm256_maddubs_epi16(w, q);
+}
+
 // sum += A scale (w . q) over group g, where w are operand_bytes.
 static inline __attribute__((always_inline)) __m256
 add_group(bool signed_bytes, __m256 sum, __m256i w, const float *scale, const ActRow *a, int g)
 {
     __m256i q = _mm256_loadu_si256((const __m256i *)(a->q + 32 * g));
-    __m256i pairs = signed_bytes
-                        ? _mm256_maddubs_epi16(_mm256_sign_epi8(w, w), _mm256_sign_epi8(q, w))
-                        : _mm256_maddubs_epi16(w, q);
+    __m256i pairs = multiply_bytes(signed_bytes, w, q);
     __m256i products = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     float act = a->scale[g];
     __m256 halves = _mm256_set_m128(_mm_set1_ps(act * scale[1]), _mm_set1_ps(act * scale[0]));
@@ -208,6 +214,100 @@ static inline __attribute__((always_inline)) float dot_groups(TensorType type, c
             minima += a->scale[g] * (min[0] * a->sums[2 * g] + min[1] * a->sums[2 * g + 1]);
     }
     return reduce(sum) - minima;
+}
+
+// Lane i of the result is lane (first + i) / 2: eight values become half of sixteen.
+static inline __m256 each_twice(__m256 x, int first)
+{
+    __m256i lanes =
+        _mm256_add_epi32(_mm256_set_epi32(3, 3, 2, 2, 1, 1, 0, 0), _mm256_set1_epi32(first / 2));
+    return _mm256_permutevar8x32_ps(x, lanes);
+}
+
+static inline __m256 signed_bytes_8(__m128i bytes)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+}
+
+static inline __m256 iq4xs_scales(const BlockIQ4XS *b)
+{
+    const __m256i k = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+    int32_t low;
+    memcpy(&low, b->scales_low, 4);
+    __m256i sc = _mm256_srlv_epi32(_mm256_set1_epi32(low), _mm256_slli_epi32(k, 2));
+    __m256i high = _mm256_srlv_epi32(_mm256_set1_epi32(b->scales_high), _mm256_slli_epi32(k, 1));
+    sc = _mm256_and_si256(sc, _mm256_set1_epi32(15));
+    high = _mm256_slli_epi32(_mm256_and_si256(high, _mm256_set1_epi32(3)), 4);
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_or_si256(sc, high), _mm256_set1_epi32(32)));
+}
+
+// Sixteen signed bytes, times d.
+static inline void scale_bytes(__m128i bytes, float d, __m256 *scale)
+{
+    scale[0] = _mm256_mul_ps(signed_bytes_8(bytes), _mm256_set1_ps(d));
+    scale[1] = _mm256_mul_ps(signed_bytes_8(_mm_srli_si128(bytes, 8)), _mm256_set1_ps(d));
+}
+
+// Scales and minima of a super-block's sixteen half groups, d and dmin included; minima only where
+// the format has them.
+static inline __attribute__((always_inline)) void super_scales(TensorType type, const void *block,
+                                                               __m256 *scale, __m256 *min)
+{
+    if (type == TENSOR_Q2_K) {
+        const BlockQ2K *b = block;
+        __m128i both = _mm_loadu_si128((const __m128i *)b->scales), mask = _mm_set1_epi8(15);
+        scale_bytes(_mm_and_si128(both, mask), half_at(&b->d), scale);
+        scale_bytes(_mm_and_si128(_mm_srli_epi16(both, 4), mask), half_at(&b->dmin), min);
+    } else if (type == TENSOR_Q3_K) {
+        const BlockQ3K *b = block;
+        __m128i sc = _mm_sub_epi8(q3k_scales_x86(b->scales), _mm_set1_epi8(32));
+        scale_bytes(sc, half_at(&b->d), scale);
+    } else if (type == TENSOR_Q6_K) {
+        const BlockQ6K *b = block;
+        scale_bytes(_mm_loadu_si128((const __m128i *)b->scales), half_at(&b->d), scale);
+    } else if (type == TENSOR_IQ4_XS) {
+        const BlockIQ4XS *b = block;
+        __m256 sc = _mm256_mul_ps(iq4xs_scales(b), _mm256_set1_ps(half_at(&b->d)));
+        scale[0] = each_twice(sc, 0), scale[1] = each_twice(sc, 8);
+    } else { // Q4_K and Q5_K begin with the same fields
+        const BlockQ4K *b = block;
+        __m128i sc8, m8;
+        k_scales_x86(b->scales, &sc8, &m8);
+        __m256 sc = _mm256_mul_ps(signed_bytes_8(sc8), _mm256_set1_ps(half_at(&b->d)));
+        __m256 m = _mm256_mul_ps(signed_bytes_8(m8), _mm256_set1_ps(half_at(&b->dmin)));
+        scale[0] = each_twice(sc, 0), scale[1] = each_twice(sc, 8);
+        min[0] = each_twice(m, 0), min[1] = each_twice(m, 8);
+    }
+}
+
+static inline __attribute__((always_inline)) float
+dot_super(TensorType type, size_t block_bytes, const void *row, int n_in, const ActRow *a)
+{
+    const __m256i halves = _mm256_set_epi32(1, 1, 1, 1, 0, 0, 0, 0), ones = _mm256_set1_epi16(1);
+    __m256 sum = _mm256_setzero_ps(), minima = sum, scale[2], min[2];
+    const char *block = row;
+    for (int i = 0; i < n_in / SUPER_BLOCK; i++, block += block_bytes) {
+        __m256 act = _mm256_loadu_ps(a->scale + 8 * i);
+        super_scales(type, block, scale, min);
+        for (int h = 0; h < 2; h++) {
+            __m256 acts = each_twice(act, 8 * h);
+            scale[h] = _mm256_mul_ps(scale[h], acts);
+            if (!has_minima(type)) continue;
+            __m128i sums = _mm_loadu_si128((const __m128i *)(a->sums + 16 * i + 8 * h));
+            minima = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(sums)),
+                                     _mm256_mul_ps(min[h], acts), minima);
+        }
+#pragma GCC unroll 8
+        for (int g = 0; g < 8; g++) {
+            __m256i q = _mm256_loadu_si256((const __m256i *)(a->q + 256 * i + 32 * g));
+            __m256i w = operand_bytes(type, block, g);
+            __m256i pairs = multiply_bytes(!has_minima(type), w, q);
+            __m256i lanes = _mm256_add_epi32(halves, _mm256_set1_epi32(2 * (g % 4)));
+            sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, ones)),
+                                  _mm256_permutevar8x32_ps(scale[g / 4], lanes), sum);
+        }
+    }
+    return reduce(_mm256_sub_ps(sum, minima));
 }
 
 static float dot_bf16(const float *a, const uint16_t *b, int n)
@@ -245,15 +345,19 @@ static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a
         GROUPS(TENSOR_Q4_1)
         GROUPS(TENSOR_Q5_0)
         GROUPS(TENSOR_Q5_1)
-        GROUPS(TENSOR_Q2_K)
-        GROUPS(TENSOR_Q3_K)
-        GROUPS(TENSOR_Q4_K)
-        GROUPS(TENSOR_Q5_K)
-        GROUPS(TENSOR_Q6_K)
         GROUPS(TENSOR_IQ4_NL)
-        GROUPS(TENSOR_IQ4_XS)
         GROUPS(TENSOR_MXFP4)
 #undef GROUPS
+#define SUPER(name, block)                                                                         \
+    case name:                                                                                     \
+        return dot_super(name, sizeof(block), row, n_in, a);
+        SUPER(TENSOR_Q2_K, BlockQ2K)
+        SUPER(TENSOR_Q3_K, BlockQ3K)
+        SUPER(TENSOR_Q4_K, BlockQ4K)
+        SUPER(TENSOR_Q5_K, BlockQ5K)
+        SUPER(TENSOR_Q6_K, BlockQ6K)
+        SUPER(TENSOR_IQ4_XS, BlockIQ4XS)
+#undef SUPER
     }
     return 0;
 }

@@ -279,6 +279,7 @@ add_k_block(const KBlock *b, const ActRow *a, int block, __m512 *sum, __m256 *mi
     *minima = _mm256_fmadd_ps(m, _mm256_cvtepi32_ps(sums), *minima);
     __m512i lanes = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
     __m256i high = b->qh ? _mm256_loadu_si256((const __m256i *)b->qh) : zero;
+#pragma GCC unroll 4
     for (int p = 0; p < 4; p++) {
         __m256i bytes = _mm256_loadu_si256((const __m256i *)(b->qs + 32 * p));
         __m256i u0 = _mm256_and_si256(bytes, mask);
@@ -340,15 +341,7 @@ static inline __m512i q6k_bytes(const BlockQ6K *b, int p)
 // The sixteen scales of a Q3_K block, before d.
 static inline __m512i q3k_scales(const uint8_t *s)
 {
-    uint32_t a, b, c;
-    memcpy(&a, s, 4);
-    memcpy(&b, s + 4, 4);
-    memcpy(&c, s + 8, 4);
-    const uint32_t low = 0x0F0F0F0F, two = 0x03030303;
-    __m128i bytes = _mm_set_epi32(
-        (int)((b >> 4 & low) | (c >> 6 & two) << 4), (int)((a >> 4 & low) | (c >> 4 & two) << 4),
-        (int)((b & low) | (c >> 2 & two) << 4), (int)((a & low) | (c & two) << 4));
-    return _mm512_sub_epi32(_mm512_cvtepi8_epi32(bytes), _mm512_set1_epi32(32));
+    return _mm512_sub_epi32(_mm512_cvtepi8_epi32(q3k_scales_x86(s)), _mm512_set1_epi32(32));
 }
 
 // The eight scales of an IQ4_XS block, each twice, before d.
@@ -417,6 +410,7 @@ dot_row_16(TensorType type, size_t block_bytes, const void *row, int n_in, const
         __m256i sums = _mm256_loadu_si256((const __m256i *)(a->sums + 16 * i));
         __m512 factor = type == TENSOR_Q2_K ? _mm512_mul_ps(min, act) : scale;
         offsets = _mm512_fmadd_ps(factor, _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(sums)), offsets);
+#pragma GCC unroll 4
         for (int p = 0; p < 4; p++) {
             __m512i q = _mm512_loadu_si512(a->q + 256 * i + 64 * p);
             __m512i products =

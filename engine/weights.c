@@ -1,5 +1,5 @@
-// Binding by name. A legacy file has one attn_kv_b in every layer; its key half is transposed into
-// F16 so that the query can be absorbed by the same kernels as with a split file.
+// Binding by name. A legacy layer has one attn_kv_b; its key half is transposed into F16 so that
+// the query can be absorbed by the same kernels as with a split one.
 #include "weights.h"
 
 #include <assert.h>
@@ -355,8 +355,11 @@ bool weights_make_copies(const Shape *s, Weights *w, Error *err)
     if (!ok)
         error_set(err, ERROR_NO_MEMORY, "no memory to transpose attn_kv_b: %llu bytes",
                   (unsigned long long)w->n_copied_bytes);
-    for (int i = 0; ok && i < s->n_layers; i++, to += layer_elements)
+    for (int i = 0; ok && i < s->n_layers; i++) {
+        if (w->layers[i].k_b.data) continue; // a split layer beside joined ones
         transpose_keys(s, &w->layers[i], row, to);
+        to += layer_elements;
+    }
     free(row);
     return ok;
 }

@@ -354,7 +354,7 @@ def deepseek1(name):
     return m, hf, None
 
 
-def deepseek2(name, v3=False, q_lora=0, groups=(1, 1), experts=8, used=3, scale=1.0, yarn=None, joined=False, tied=False):
+def deepseek2(name, v3=False, q_lora=0, groups=(1, 1), experts=8, used=3, scale=1.0, yarn=None, joined=(), tied=False):
     m = Model(name, "deepseek2")
     m.set("attention.kv_lora_rank", KV_LORA)
     if q_lora: m.set("attention.q_lora_rank", q_lora)
@@ -380,7 +380,7 @@ def deepseek2(name, v3=False, q_lora=0, groups=(1, 1), experts=8, used=3, scale=
         reference = {"original_seq_len": first, "rope_factor": factor, "mscale": mscale}
     add_globals(m, tied)
     for i in range(LAYERS):
-        add_mla(m, i, q_lora, joined)
+        add_mla(m, i, q_lora, i in joined)
         m.norm(f"blk.{i}.ffn_norm.weight", WIDTH)
         if i == 0: add_mlp(m, i, "", FF)
         else: add_experts(m, i, experts, 2, bias=v3)
@@ -413,7 +413,8 @@ def models():
     yield deepseek1("deepseek-v1")
     yield deepseek2("v2-lite", used=3)
     yield deepseek2("v2-lite-yarn", yarn=(40.0, 64, 0.707))
-    yield deepseek2("v2-lite-yarn-joined", yarn=(40.0, 64, 0.707), joined=True)
+    yield deepseek2("v2-lite-yarn-joined", yarn=(40.0, 64, 0.707), joined=(0, 1))
+    yield deepseek2("v2-lite-half-joined", joined=(1,))
     yield deepseek2("v2-yarn-groups", q_lora=Q_LORA, groups=(4, 2), experts=16, used=3, scale=4.0, yarn=(40.0, 64, 1.0))
     yield deepseek2("v3", v3=True, q_lora=Q_LORA, groups=(4, 2), experts=16, used=4, scale=2.5)
     yield deepseek2("v3-yarn-tied", v3=True, q_lora=Q_LORA, groups=(4, 2), experts=16, used=4, scale=2.5, yarn=(40.0, 64, 1.0), tied=True)

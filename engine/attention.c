@@ -20,13 +20,14 @@ void attention_frequencies(Compute *c, const Shape *s, const float *divisors)
     }
 }
 
-void attention_angles(Compute *c, const Shape *s, int pos0, int n)
+void attention_angles(Compute *c, const Shape *s, const Pass *pass)
 {
-    COMPUTE_FOR(c, t, n)
+    COMPUTE_FOR(c, t, pass->n)
     {
+        int tok_pos = pass_row(pass, t).tok_pos;
         float *out = c->angles + (size_t)t * (size_t)s->rope_dim;
         for (int i = 0; i < s->rope_dim / 2; i++) {
-            double angle = (double)(pos0 + t) * (double)c->inv_freq[i];
+            double angle = (double)tok_pos * (double)c->inv_freq[i];
             out[2 * i] = (float)cos(angle) * s->rope_amplitude;
             out[2 * i + 1] = (float)sin(angle) * s->rope_amplitude;
         }
@@ -58,22 +59,55 @@ static int n_hidden(int n, int window)
     return window && n > window ? n - window : 0;
 }
 
-// One query against n cached rows: out[dv] = softmax(q . k) v.
-typedef struct Rows {
+// One query against cached rows in at most two places: out[dv] = softmax(q . k) v.
+typedef struct Span {
     const uint16_t *k, *v;
+    int n;
+} Span;
+
+typedef struct Rows {
+    Span spans[2];
     size_t k_stride, v_stride; // half floats between tokens
-    int dk, dv, n;
+    int dk, dv, n;             // n: of both spans
 } Rows;
+
+// What row t of a pass sees of a layer, less what a sliding window hides; k_at and v_at are where
+// the head lies within a cached row.
+static Rows find_rows(const Shape *s, const Pass *pass, int layer, int t, size_t k_at, size_t v_at)
+{
+    const Kv *own = pass->own, *shared = pass->shared;
+    PassRow row = pass_row(pass, t);
+    int hidden = n_hidden(row.tok_pos + 1, s->sliding_window);
+    int skipped = hidden < pass->n_shared ? hidden : pass->n_shared;
+    size_t first = (size_t)(row.first + hidden - skipped);
+    Rows out = {.k_stride = own->k_width, .v_stride = own->v_width};
+    if (shared) {
+        size_t at = (size_t)skipped;
+        out.spans[0] = (Span){kv_keys(shared, layer) + at * shared->k_width + k_at,
+                              kv_values(shared, layer) + at * shared->v_width + v_at,
+                              pass->n_shared - skipped};
+    }
+    out.spans[1] =
+        (Span){kv_keys(own, layer) + first * own->k_width + k_at,
+               kv_values(own, layer) + first * own->v_width + v_at, row.slot + 1 - (int)first};
+    out.n = out.spans[0].n + out.spans[1].n;
+    return out;
+}
 
 static void attend_rows(const Kernels *k, const float *q, const Rows *rows, float *scores,
                         float *out)
 {
-    for (int i = 0; i < rows->n; i++)
-        scores[i] = k->dot_f16(q, rows->k + (size_t)i * rows->k_stride, rows->dk);
+    const Span *spans = rows->spans;
+    int at = 0;
+    for (int part = 0; part < 2; part++)
+        for (int i = 0; i < spans[part].n; i++)
+            scores[at++] = k->dot_f16(q, spans[part].k + (size_t)i * rows->k_stride, rows->dk);
     k->softmax(scores, rows->n);
     memset(out, 0, (size_t)rows->dv * sizeof *out);
-    for (int i = 0; i < rows->n; i++)
-        k->axpy_f16(scores[i], rows->v + (size_t)i * rows->v_stride, out, rows->dv);
+    at = 0;
+    for (int part = 0; part < 2; part++)
+        for (int i = 0; i < spans[part].n; i++)
+            k->axpy_f16(scores[at++], spans[part].v + (size_t)i * rows->v_stride, out, rows->dv);
 }
 
 // A block of queries of one head against F32 keys [n_vis][dk] and transposed values [dv][n_ctx]:
@@ -199,29 +233,25 @@ static void attend_gqa_blocks(Compute *c, const Shape *s, const Kv *kv, int laye
     }
 }
 
-static void attend_gqa_rows(Compute *c, const Shape *s, const Kv *kv, int layer, int n)
+static void attend_gqa_rows(Compute *c, const Shape *s, const Pass *pass, int layer)
 {
-    COMPUTE_FOR(c, i, n * s->n_heads)
+    COMPUTE_FOR(c, i, pass->n * s->n_heads)
     {
         int t = i / s->n_heads, h = i % s->n_heads;
         size_t kv_head = (size_t)(h * s->n_kv_heads / s->n_heads);
-        int n_seen = kv->len + t + 1;
-        size_t first = (size_t)n_hidden(n_seen, s->sliding_window);
-        Rows rows = {.k = kv_keys(kv, layer) + first * kv->k_width + kv_head * (size_t)s->key_dim,
-                     .v = kv_values(kv, layer) + first * kv->v_width +
-                          kv_head * (size_t)s->value_dim,
-                     .k_stride = kv->k_width,
-                     .v_stride = kv->v_width,
-                     .dk = s->key_dim,
-                     .dv = s->value_dim,
-                     .n = n_seen - (int)first};
+        Rows rows = find_rows(s, pass, layer, t, kv_head * (size_t)s->key_dim,
+                              kv_head * (size_t)s->value_dim);
+        rows.dk = s->key_dim;
+        rows.dv = s->value_dim;
         attend_rows(c->k, c->q + (size_t)i * (size_t)s->key_dim, &rows,
                     c->scores[omp_get_thread_num()], c->att + (size_t)i * (size_t)s->value_dim);
     }
 }
 
-void attention_gqa(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer, int n)
+void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
+    const Kv *kv = pass->own;
+    const int n = pass->n;
     const size_t q_dim = (size_t)l->q.n_out, k_dim = kv->k_width, v_dim = kv->v_width;
     float *k = c->kv, *v = c->kv + (size_t)n * k_dim;
     bool quantised =
@@ -242,21 +272,23 @@ void attention_gqa(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer
         turn_heads(c, s, qt, s->n_heads, l->q_norm, angles);
         turn_heads(c, s, kt, s->n_kv_heads, l->k_norm, angles);
         scale_row(qt, (int)q_dim, s->attention_scale);
-        size_t pos = (size_t)(kv->len + t);
-        c->k->to_f16(kt, (int)k_dim, kv_keys(kv, layer) + pos * k_dim);
-        c->k->to_f16(vt, (int)v_dim, kv_values(kv, layer) + pos * v_dim);
+        size_t slot = (size_t)pass_row(pass, t).slot;
+        c->k->to_f16(kt, (int)k_dim, kv_keys(kv, layer) + slot * k_dim);
+        c->k->to_f16(vt, (int)v_dim, kv_values(kv, layer) + slot * v_dim);
     }
-    if (n >= MIN_BLOCK_TOKENS)
+    if (pass_is_block(pass, MIN_BLOCK_TOKENS))
         attend_gqa_blocks(c, s, kv, layer, n);
     else
-        attend_gqa_rows(c, s, kv, layer, n);
+        attend_gqa_rows(c, s, pass, layer);
 }
 
 // --- multi-head latent attention -----------------------------------------------------------------
 
 // Queries and the new latents: c->q rotated and scaled, cache rows written.
-static void project_mla(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer, int n)
+static void project_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
+    const Kv *kv = pass->own;
+    const int n = pass->n;
     const size_t q_dim = (size_t)s->n_heads * (size_t)s->key_dim, row = kv->k_width;
     const Matrix *first = s->q_lora ? &l->q_a : &l->q;
     bool quantised = matrix_is_quantised(first) || matrix_is_quantised(&l->kv_a);
@@ -284,7 +316,7 @@ static void project_mla(Compute *c, const Shape *s, const Layer *l, Kv *kv, int 
         scale_row(qt, (int)q_dim, s->attention_scale);
         c->k->rms_norm(kvt, l->kv_a_norm, s->rms_eps, s->kv_lora, kvt); // before caching
         rotate(s, angles, kvt + s->kv_lora);
-        c->k->to_f16(kvt, (int)row, kv_keys(kv, layer) + (size_t)(kv->len + t) * row);
+        c->k->to_f16(kvt, (int)row, kv_keys(kv, layer) + (size_t)pass_row(pass, t).slot * row);
     }
 }
 
@@ -297,10 +329,10 @@ static void gather_heads(Compute *c, const Shape *s, int n, int width)
 }
 
 // q'_h = k_b_h q_nope_h, then scores against the latents themselves; o_h = v_b_h (sum p c).
-static void attend_absorbed(Compute *c, const Shape *s, const Layer *l, const Kv *kv, int layer,
-                            int n)
+static void attend_absorbed(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
-    const size_t row = kv->k_width, q_row = (size_t)s->n_heads * row;
+    const int n = pass->n;
+    const size_t row = pass->own->k_width, q_row = (size_t)s->n_heads * row;
     acts_fill(c, &c->acts, c->q, (size_t)(s->n_heads * s->key_dim), n, s->n_heads * s->key_dim,
               matrix_is_quantised(&l->k_b));
     gather_heads(c, s, n, s->key_dim);
@@ -313,14 +345,12 @@ static void attend_absorbed(Compute *c, const Shape *s, const Layer *l, const Kv
         const float *pe = c->q + (size_t)i * (size_t)s->key_dim + s->nope_dim;
         float *q = c->latent + (size_t)i * row;
         memcpy(q + s->kv_lora, pe, (size_t)s->rope_dim * sizeof *q);
-        const uint16_t *keys = kv_keys(kv, layer);
-        Rows rows = {.k = keys,
-                     .v = keys,
-                     .k_stride = row,
-                     .v_stride = row,
-                     .dk = (int)row,
-                     .dv = s->kv_lora,
-                     .n = kv->len + i / s->n_heads + 1};
+        Rows rows = find_rows(s, pass, layer, i / s->n_heads, 0, 0);
+        rows.dk = (int)row;
+        rows.dv = s->kv_lora;
+        for (int part = 0; part < 2; part++) // the latent serves as both
+            rows.spans[part].v = rows.spans[part].k;
+        rows.v_stride = row;
         float *scores = c->scores[omp_get_thread_num()];
         float *out = scores + rows.n; // compute_reserve leaves room behind the scores
         attend_rows(c->k, q, &rows, scores, out);
@@ -404,11 +434,11 @@ static bool expanding_pays(const Shape *s, int n)
     return n >= MIN_BLOCK_TOKENS && saved > 0 && n * saved > expand;
 }
 
-void attention_mla(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer, int n)
+void attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
-    project_mla(c, s, l, kv, layer, n);
-    if (expanding_pays(s, n))
-        attend_expanded(c, s, l, kv, layer, n);
+    project_mla(c, s, l, pass, layer);
+    if (pass_is_block(pass, MIN_BLOCK_TOKENS) && expanding_pays(s, pass->n))
+        attend_expanded(c, s, l, pass->own, layer, pass->n);
     else
-        attend_absorbed(c, s, l, kv, layer, n);
+        attend_absorbed(c, s, l, pass, layer);
 }

@@ -8,15 +8,16 @@
 #pragma once
 
 #include "compute.h"
-#include "kv.h"
+#include "pass.h"
 
-// cos and sin of positions pos0 .. pos0 + n - 1, times the shape's amplitude, into c->angles (RoPE,
-// Su et al. 2021, eq. 34).
-void attention_angles(Compute *c, const Shape *s, int pos0, int n);
+// cos and sin of the rows' positions, times the shape's amplitude, into c->angles (RoPE, Su et al.
+// 2021, eq. 34).
+void attention_angles(Compute *c, const Shape *s, const Pass *pass);
 // Fills c->inv_freq once, scaled as the shape says (shape.h); divisors [rope_dim/2] may be NULL.
 void attention_frequencies(Compute *c, const Shape *s, const float *divisors);
 
-// c->att [n][n_heads * value_dim] from c->h [n][n_embd] (normalised) for the n tokens at positions
-// kv->len.. of the layer; writes their cache rows.
-void attention_gqa(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer, int n);
-void attention_mla(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer, int n);
+// c->att [n][n_heads * value_dim] from c->h [n][n_embd] (normalised) for the rows of the pass;
+// writes their rows of the layer's cache before any of them is read, so that rows of one sequence
+// may stand in one pass in any order.
+void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);
+void attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);

@@ -44,13 +44,19 @@ bool matrix_is_quantised(const Matrix *m)
     return tensor_type_info(m->type)->block_elements > 1;
 }
 
+static bool takes_group_kernel(const Compute *c, int n_acts)
+{
+    if (c->products == PRODUCTS_BY_COUNT) return n_acts >= MIN_GEMM_ACTS;
+    return c->products == PRODUCTS_BY_GROUP;
+}
+
 // Rows [row, row + n_rows) of a task, on the calling thread.
 static void run_rows(const Compute *c, const MatmulTask *task, int row, int n_rows, char *scratch)
 {
     const Matrix *w = task->w;
     const unsigned char *data =
         w->data + (size_t)task->part * w->part_bytes + (size_t)row * w->row_bytes;
-    if (task->n_acts >= MIN_GEMM_ACTS) {
+    if (takes_group_kernel(c, task->n_acts)) {
         c->k->gemm(w->type, data, w->row_bytes, w->n_in, n_rows, task->acts, task->n_acts,
                    task->y + row, task->y_stride, scratch);
         return;

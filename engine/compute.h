@@ -33,8 +33,12 @@ typedef struct MatmulTask {
     size_t y_stride;
 } MatmulTask;
 
+// The kernel of a product: by the number of vectors, or one of the two whatever the number.
+typedef enum Products { PRODUCTS_BY_COUNT, PRODUCTS_BY_VECTOR, PRODUCTS_BY_GROUP } Products;
+
 typedef struct Compute {
     const Kernels *k;
+    Products products;
     int n_threads;
     int max_tasks;
     MatmulTask *tasks;   // [max_tasks], for callers to fill

@@ -148,3 +148,30 @@ typedef struct GenerateResult {
 // never chosen. false with ERROR_CANCELLED (result still says how far it came).
 bool session_generate(Session *session, const GenerateOptions *options, GenerateResult *result,
                       Error *err);
+
+// One of several sequences after one prompt. When on_token first returns false and there is a
+// bridge, the token and then the bridge's ids are appended and generation goes on after them
+// (max_tokens bounds both parts together): so a thought is ended and its answer begun.
+typedef struct BatchSequence {
+    GenerateOptions generate; // its cancel ends this sequence alone, as STOP_CALLER
+    const int *bridge;        // [n_bridge], borrowed; 0: none
+    int n_bridge;
+    GenerateResult result;
+} BatchSequence;
+
+enum { BATCH_MAX_SEQUENCES = 64 };
+
+// Continues the session n times at once, 1 <= n <= BATCH_MAX_SEQUENCES, each sequence with its own
+// sampler, ends and callback. They read the session's cache where it lies; the session is left as
+// it was, its logits too, and may be continued again. A sequence is the same whatever its company,
+// and a greedy one is session_generate's but where two tokens are as good as equal: the kernels of
+// a batch add in another order (docs/engine.md, "Batches"). false with ERROR_CANCELLED (results
+// still say how far each came), ERROR_INVALID or ERROR_NO_MEMORY.
+bool session_generate_batch(Session *session, BatchSequence *sequences, int n, EngineCancel cancel,
+                            Error *err);
+
+// Log-probabilities of every id of n >= 1 given continuations of the session: ids holds them one
+// after the other, lengths[i] >= 1 ids each, and so does logprobs. The session is left as it was.
+// Errors as above; a continuation must fit behind the prompt.
+bool session_score_continuations(Session *session, const int *ids, const int *lengths, int n,
+                                 float *logprobs, EngineCancel cancel, Error *err);

@@ -25,13 +25,14 @@ static void add_to_stream(Compute *c, const Shape *s, const float *delta, int n)
     }
 }
 
-static void run_layer(Compute *c, const Shape *s, const Layer *l, Kv *kv, int layer, int n)
+static void run_layer(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
+    const int n = pass->n;
     normalise(c, s, l->attn_norm, n);
     if (s->mla)
-        attention_mla(c, s, l, kv, layer, n);
+        attention_mla(c, s, l, pass, layer);
     else
-        attention_gqa(c, s, l, kv, layer, n);
+        attention_gqa(c, s, l, pass, layer);
     acts_fill(c, &c->acts, c->att, (size_t)l->output.n_in, n, l->output.n_in,
               matrix_is_quantised(&l->output));
     matmul(c, &l->output, &c->acts, n, c->h);
@@ -55,8 +56,7 @@ static void embed(Compute *c, const Shape *s, const Weights *w, const int *ids, 
     }
 }
 
-static void project_logits(Compute *c, const Shape *s, const Weights *w, int first, int n,
-                           float *logits)
+void forward_logits(Compute *c, const Shape *s, const Weights *w, int first, int n, float *logits)
 {
     const size_t n_embd = (size_t)s->n_embd;
     for (int t = first; t < first + n; t++)
@@ -67,15 +67,27 @@ static void project_logits(Compute *c, const Shape *s, const Weights *w, int fir
     matmul(c, &w->output, &c->acts, n, logits);
 }
 
+void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass)
+{
+    const Kv *own = pass->own;
+    assert(pass->n >= 1 && pass->n <= COMPUTE_CHUNK);
+    assert(pass->rows || (own->len + pass->n <= own->n_ctx && own->n_ctx <= c->n_ctx));
+    (void)own;
+    c->products = pass->kernels == PASS_ALONE     ? PRODUCTS_BY_VECTOR
+                  : pass->kernels == PASS_GROUPED ? PRODUCTS_BY_GROUP
+                                                  : PRODUCTS_BY_COUNT;
+    embed(c, s, w, pass->ids, pass->n);
+    attention_angles(c, s, pass);
+    for (int i = 0; i < s->n_layers; i++)
+        run_layer(c, s, &w->layers[i], pass, i);
+}
+
 void forward(Compute *c, const Shape *s, const Weights *w, Kv *kv, const int *ids, int n,
              ForwardLogits which, float *logits)
 {
-    assert(n >= 1 && n <= COMPUTE_CHUNK && kv->len + n <= kv->n_ctx && kv->n_ctx <= c->n_ctx);
-    embed(c, s, w, ids, n);
-    attention_angles(c, s, kv->len, n);
-    for (int i = 0; i < s->n_layers; i++)
-        run_layer(c, s, &w->layers[i], kv, i, n);
+    Pass pass = {.own = kv, .ids = ids, .n = n};
+    forward_pass(c, s, w, &pass);
     kv->len += n;
-    if (which == LOGITS_LAST) project_logits(c, s, w, n - 1, 1, logits);
-    if (which == LOGITS_ALL) project_logits(c, s, w, 0, n, logits);
+    if (which == LOGITS_LAST) forward_logits(c, s, w, n - 1, 1, logits);
+    if (which == LOGITS_ALL) forward_logits(c, s, w, 0, n, logits);
 }

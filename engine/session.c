@@ -7,17 +7,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "forward.h"
-#include "model.h"
+#include "generation.h"
+#include "session_state.h"
 
-enum { MIN_CTX = 16, MAX_CTX = 1 << 20, SCORE_CHUNK = 16 };
-
-struct Session {
-    Engine *engine;
-    Kv kv;
-    int *ids;      // [n_ctx]; the first kv.len are cached
-    float *logits; // [n_vocab] after ids[kv.len - 1], if has_logits
-    bool has_logits;
-};
+enum { MIN_CTX = 16, MAX_CTX = 1 << 20 };
 
 Session *session_new(Engine *engine, int n_ctx, Error *err)
 {
@@ -66,14 +59,14 @@ const float *session_logits(const Session *session)
     return session->logits;
 }
 
-static bool is_cancelled(EngineCancel cancel, Error *err)
+bool session_is_cancelled(EngineCancel cancel, Error *err)
 {
     if (!cancel.poll || !cancel.poll(cancel.user)) return false;
     error_set(err, ERROR_CANCELLED, "cancelled");
     return true;
 }
 
-static bool check_ids(const Session *s, const int *ids, int n, int max, Error *err)
+bool session_check_ids(const Session *s, const int *ids, int n, int max, Error *err)
 {
     if (n < 1 || n > max)
         return error_set(err, n < 1 ? ERROR_INVALID : ERROR_TOO_LARGE,
@@ -107,13 +100,13 @@ bool session_sync(Session *session, const int *ids, int n, EngineCancel cancel, 
 {
     double start = clock_ms();
     *stats = (SyncStats){.n_tokens = n};
-    if (!check_ids(session, ids, n, session->kv.n_ctx - 1, err)) return false;
+    if (!session_check_ids(session, ids, n, session->kv.n_ctx - 1, err)) return false;
     stats->n_reused = rewind_to_shared(session, ids, n);
     bool ok = true;
     while (ok && session->kv.len < n) {
         int left = n - session->kv.len;
         int chunk = left < session->engine->chunk ? left : session->engine->chunk;
-        ok = !is_cancelled(cancel, err);
+        ok = !session_is_cancelled(cancel, err);
         if (!ok) break;
         session->has_logits = false;
         evaluate(session, chunk, chunk == left ? LOGITS_LAST : LOGITS_NONE, session->logits);
@@ -126,7 +119,7 @@ bool session_sync(Session *session, const int *ids, int n, EngineCancel cancel, 
 
 bool session_append(Session *session, int id, Error *err)
 {
-    if (!check_ids(session, &id, 1, 1, err)) return false;
+    if (!session_check_ids(session, &id, 1, 1, err)) return false;
     if (session->kv.len >= session->kv.n_ctx)
         return error_set(err, ERROR_TOO_LARGE, "the cache of %d tokens is full", session->kv.n_ctx);
     session->ids[session->kv.len] = id;
@@ -138,7 +131,7 @@ bool session_append(Session *session, int id, Error *err)
 // --- scoring
 // --------------------------------------------------------------------------------------
 
-static void score_row(const float *logits, int n_vocab, int id, float *logprob, int *argmax)
+void session_score_row(const float *logits, int n_vocab, int id, float *logprob, int *argmax)
 {
     int best = 0;
     for (int i = 1; i < n_vocab; i++)
@@ -153,7 +146,7 @@ static void score_row(const float *logits, int n_vocab, int id, float *logprob, 
 bool session_score(Session *session, const int *ids, int n, float *logprobs, int *argmax,
                    EngineCancel cancel, Error *err)
 {
-    if (!check_ids(session, ids, n, session->kv.n_ctx, err)) return false;
+    if (!session_check_ids(session, ids, n, session->kv.n_ctx, err)) return false;
     size_t n_vocab = (size_t)session->engine->shape.n_vocab;
     float *rows = malloc(SCORE_CHUNK * n_vocab * sizeof *rows);
     if (!rows)
@@ -165,12 +158,12 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
     while (ok && session->kv.len < n) {
         int first = session->kv.len, left = n - first;
         int chunk = left < SCORE_CHUNK ? left : SCORE_CHUNK;
-        ok = !is_cancelled(cancel, err);
+        ok = !session_is_cancelled(cancel, err);
         if (!ok) break;
         evaluate(session, chunk, LOGITS_ALL, rows);
         for (int i = 0; i < chunk && first + i + 1 < n; i++)
-            score_row(rows + (size_t)i * n_vocab, (int)n_vocab, ids[first + i + 1],
-                      &logprobs[first + i + 1], &argmax[first + i + 1]);
+            session_score_row(rows + (size_t)i * n_vocab, (int)n_vocab, ids[first + i + 1],
+                              &logprobs[first + i + 1], &argmax[first + i + 1]);
     }
     free(rows);
     return ok;
@@ -179,68 +172,28 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
 // --- generation
 // -----------------------------------------------------------------------------------
 
-// Under healing a token fits if it spells a part of what is forced, or all of it and more.
-static bool fits(Str token, Str forced)
+// One step: true to go on, else the result says why not, or err.
+static bool generate_step(Session *s, Generation *g, Error *err)
 {
-    if (token.len == 0) return false;
-    return token.len < forced.len ? str_starts(forced, token) : str_starts(token, forced);
-}
-
-static int gather_candidates(const Session *s, Str forced)
-{
-    Engine *e = s->engine;
-    int n = 0;
-    for (int id = 0; id < e->shape.n_vocab; id++) {
-        bool allowed = forced.len ? e->kinds[id] == 0 && fits(engine_token_bytes(e, id), forced)
-                                  : !(e->kinds[id] & TOKEN_CONTROL) || (e->kinds[id] & TOKEN_ENDS);
-        if (allowed) e->candidates[n++] = (Candidate){id, s->logits[id]};
-    }
-    return n;
-}
-
-// One step: true to go on, else result->stop is set.
-static bool generate_step(Session *s, const GenerateOptions *o, Sampler *sampler, Str *forced,
-                          GenerateResult *result, Error *err)
-{
-    int n = gather_candidates(s, *forced);
-    if (n == 0) {
-        result->stop = STOP_NO_TOKEN;
-        return false;
-    }
-    GeneratedToken token = {.n_after = result->n_tokens};
-    token.id = sampler_choose(sampler, s->engine->candidates, n, &token.prob);
-    if (s->engine->kinds[token.id] & TOKEN_ENDS) {
-        result->stop = STOP_END_TOKEN;
-        return false;
-    }
-    token.bytes = engine_token_bytes(s->engine, token.id);
-    *forced = str_slice(*forced, token.bytes.len, forced->len);
-    result->n_tokens++;
-    if (o->on_token && !o->on_token(o->user, &token)) {
-        result->stop = STOP_CALLER;
-        return false;
-    }
-    if (result->n_tokens >= o->max_tokens) return false; // STOP_LENGTH; its state is not needed
+    int id;
+    if (!generation_choose(g, s->engine, s->logits, &id)) return false;
     if (s->kv.len >= s->kv.n_ctx) {
-        result->stop = STOP_FULL;
+        g->result->stop = STOP_FULL;
         return false;
     }
-    return session_append(s, token.id, err);
+    return session_append(s, id, err);
 }
 
 bool session_generate(Session *session, const GenerateOptions *options, GenerateResult *result,
                       Error *err)
 {
     double start = clock_ms();
-    *result = (GenerateResult){.stop = STOP_LENGTH};
+    Generation generation;
+    bool go_on = generation_begin(&generation, options, result);
     if (!session->has_logits)
         return error_set(err, ERROR_INVALID, "nothing to continue: the session has no prompt");
-    Sampler sampler;
-    sampler_init(&sampler, &options->sampler);
-    Str forced = options->forced;
-    bool go_on = options->max_tokens > 0;
-    while (go_on && !is_cancelled(options->cancel, err))
-        go_on = generate_step(session, options, &sampler, &forced, result, err);
+    while (go_on && !session_is_cancelled(options->cancel, err))
+        go_on = generate_step(session, &generation, err);
     result->ms = clock_ms() - start;
     return err->code == ERROR_NONE;
 }

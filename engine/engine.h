@@ -32,7 +32,7 @@ typedef struct EngineOptions {
     const void *image;  // a GGUF file already in memory, borrowed until engine_close
     size_t image_bytes; //
     int n_threads;      // OpenMP team; 0: one per core that this process may use
-    const char *isa;    // "ref", "avx2", "avx512"; NULL: the best this machine has
+    const char *isa;    // "ref", "avx2", "avx512", "amx"; NULL: the best this machine has
 } EngineOptions;
 
 // Facts about the open model, valid until engine_close. Token ids are -1 where absent.

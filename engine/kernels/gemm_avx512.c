@@ -1,23 +1,11 @@
 // Prefill products: 16 weight rows are unpacked once into a tile where one register holds four
 // columns of all 16 rows, then every activation vector passes over the tile. The unpacking costs
 // the same for every format and is shared by all tokens of the chunk.
-//
-//   tile:    [n_in/4] registers: lane r = row r, columns 4j..4j+3
-//   scale:   [n_in/16][16] floats, one per 16 columns and row
-//   offset:  the same, only where the format has minima
 #include "kernels_avx512.h"
 
 #include "unpack.h"
 
 enum { COLUMNS = 8 }; // activation vectors at once: 8 integer and 8 float accumulators
-
-typedef struct Tile {
-    uint8_t *u;
-    float *scale, *offset; // [n_groups][2][TILE_ROWS]
-    bool halves;           // scales differ within a group (Q2_K, Q3_K, Q6_K)
-    bool minima;           // offset is not zero times scale
-    int zero;              // else this (unpack.h)
-} Tile;
 
 static const uint8_t *tile_group(const Tile *t, int g)
 {
@@ -203,9 +191,10 @@ static inline __attribute__((always_inline)) void tile_times_kind(const Tile *t,
         tile_times(t, n_groups, acts, n_cols, false, false, y, y_stride, rows);
 }
 
-static void tile_times_all(const Tile *t, int n_groups, const ActRow *acts, int n_acts, float *y,
-                           size_t y_stride, __mmask16 rows)
+void tile_times_avx512(Tile *t, int n_groups, const ActRow *acts, int n_acts, float *y,
+                       size_t y_stride, uint16_t rows, char *scratch)
 {
+    (void)scratch;
     int i = 0;
     for (; i + COLUMNS <= n_acts; i += COLUMNS)
         tile_times_kind(t, n_groups, acts + i, COLUMNS, y + (size_t)i * y_stride, y_stride, rows);
@@ -306,8 +295,9 @@ static void gemm_floats(TensorType type, const char *w, size_t row_bytes, int n_
     }
 }
 
-void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
-                 const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
+void gemm_by_tiles(TileTimes times, TensorType type, const void *w, size_t row_bytes, int n_in,
+                   int n_rows, const ActRow *acts, int n_acts, float *y, size_t y_stride,
+                   void *scratch)
 {
     bool floats = type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16;
     uint8_t *aligned = (uint8_t *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
@@ -318,6 +308,7 @@ void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int
                  .minima = group_zero(type) == 0,
                  .zero = group_zero(type)};
     tile.offset = tile.scale + n_groups * 2 * TILE_ROWS;
+    char *rest = (char *)(tile.offset + n_groups * 2 * TILE_ROWS);
     for (int r = 0; r < n_rows; r += TILE_ROWS) {
         int n = n_rows - r < TILE_ROWS ? n_rows - r : TILE_ROWS;
         const char *rows = (const char *)w + (size_t)r * row_bytes;
@@ -327,9 +318,15 @@ void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int
             continue;
         }
         unpack_tile(type, rows, row_bytes, n_in, n, &tile);
-        tile_times_all(&tile, (int)n_groups, acts, n_acts, y + r, y_stride,
-                       (__mmask16)((1u << n) - 1));
+        times(&tile, (int)n_groups, acts, n_acts, y + r, y_stride, (uint16_t)((1u << n) - 1), rest);
     }
+}
+
+void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                 const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
+{
+    gemm_by_tiles(tile_times_avx512, type, w, row_bytes, n_in, n_rows, acts, n_acts, y, y_stride,
+                  scratch);
 }
 
 void dequantize_avx512(TensorType type, const void *row, int n, float *out)

@@ -485,3 +485,19 @@ const Kernels kernels_avx512 = {
     .dot_f16 = dot_f16_avx512,
     .axpy_f16 = axpy_f16_avx512,
 };
+
+const Kernels kernels_amx = {
+    .name = "amx",
+    .quantize = quantize_avx512,
+    .gemv = gemv_avx512,
+    .gemm = gemm_amx,
+    .dequantize = dequantize_avx512,
+    .dot = dot_avx512,
+    .axpy = axpy_avx512,
+    .rms_norm = rms_norm_avx512,
+    .silu_mul = silu_mul_avx512,
+    .softmax = softmax_avx512,
+    .to_f16 = to_f16_avx512,
+    .dot_f16 = dot_f16_avx512,
+    .axpy_f16 = axpy_f16_avx512,
+};

@@ -215,6 +215,8 @@ size_t gemm_scratch_bytes(int n_in)
     // 16 rows unpacked to bytes, and per 16 elements a scale and an offset for each row.
     size_t groups = ((size_t)n_in + 31) / 32;
     size_t quantised = groups * 32 * TILE_ROWS + groups * 4 * TILE_ROWS * sizeof(float);
+    // gemm_amx.c besides copies 16 vectors and what their minima are multiplied with.
+    quantised += groups * 32 * 16 + groups * 2 * 16 * sizeof(float);
     size_t floats = (size_t)TILE_DEPTH * TILE_ROWS * sizeof(float);
     return (quantised > floats ? quantised : floats) + 64;
 }

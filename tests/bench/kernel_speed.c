@@ -1,5 +1,5 @@
 // Multiply-adds a second of every format: one vector (decode) and 64 (prefill), on one thread.
-// usage: kernel_speed [ref|avx2|avx512]
+// usage: kernel_speed [ref|avx2|avx512|amx]
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -146,6 +146,7 @@ static void every_instruction_set_agrees(void **state)
     (void)state;
     compare("ref", "strict_f32", ROUNDED_TOLERANCE, 1);
     compare("avx2", "strict_f32", ROUNDED_TOLERANCE, 2);
+    compare("avx512", "strict_f32", ROUNDED_TOLERANCE, 2);
 }
 
 // --- log-probabilities of real texts (tests/golden/scores.json, made by make_scores.py) ----------

@@ -1,0 +1,58 @@
+"""Functions that programs really have, each written by hand in C and in Python; the references check each other."""
+from pipelines import a_sentence, a_text, small_ints
+from problems import Problem
+
+
+def ascending(rng): return sorted(small_ints(rng))
+
+
+def digits(rng): return "".join(rng.choice("0123456789") for _ in range(rng.randint(1, 9)))
+
+
+CLASSICS = [
+    ("insert_sorted", "a is in ascending order. Gives a with v put in, still in ascending order.", [("a", "ints"), ("v", "int")], "ints",
+     "int k = 0, i = 0;\nwhile (i < n && a[i] <= v) out[k++] = a[i++];\nout[k++] = v;\nwhile (i < n) out[k++] = a[i++];\nreturn k;", "i = 0\nwhile i < len(a) and a[i] <= v:\n    i += 1\nreturn a[:i] + [v] + a[i:]", lambda r: [ascending(r), r.randint(-25, 35)]),
+    ("majority", "Returns the value that stands in more than half of the places of a, or -1 if there is none.", [("a", "ints")], "int",
+     "for (int i = 0; i < n; i++) {\n    int count = 0;\n    for (int j = 0; j < n; j++)\n        if (a[j] == a[i]) count++;\n    if (2 * count > n) return a[i];\n}\nreturn -1;", "for x in a:\n    if 2 * a.count(x) > len(a):\n        return x\nreturn -1", lambda r: [[r.choice((3, 3, 3, 5, 8)) for _ in range(r.randint(0, 9))]]),
+    ("equilibrium", "Returns the first index at which the sum of the values before it equals the sum of the values after it, or -1.", [("a", "ints")], "int",
+     "int total = 0, before = 0;\nfor (int i = 0; i < n; i++) total += a[i];\nfor (int i = 0; i < n; i++) {\n    if (before == total - before - a[i]) return i;\n    before += a[i];\n}\nreturn -1;", "before, total = 0, sum(a)\nfor i, x in enumerate(a):\n    if before == total - before - x:\n        return i\n    before += x\nreturn -1", lambda r: [[r.randint(-2, 2) for _ in range(r.randint(0, 8))]]),
+    ("water_level", "a holds the heights of walls of width 1. Returns how much water stays between them after rain.", [("a", "ints")], "int",
+     "int total = 0;\nfor (int i = 0; i < n; i++) {\n    int left = a[i], right = a[i];\n    for (int j = 0; j < i; j++)\n        if (a[j] > left) left = a[j];\n    for (int j = i + 1; j < n; j++)\n        if (a[j] > right) right = a[j];\n    total += (left < right ? left : right) - a[i];\n}\nreturn total;", "total = 0\nfor i, x in enumerate(a):\n    total += min(max(a[:i + 1]), max(a[i:])) - x\nreturn total", lambda r: [[r.randint(0, 6) for _ in range(r.randint(3, 9))]]),
+    ("best_trade", "a holds prices by day. Returns the most that can be earned by buying on one day and selling on a later one; 0 if nothing can be earned.", [("a", "ints")], "int",
+     "int best = 0;\nfor (int i = 0; i < n; i++)\n    for (int j = i + 1; j < n; j++)\n        if (a[j] - a[i] > best) best = a[j] - a[i];\nreturn best;", "best = 0\nfor i, x in enumerate(a):\n    for y in a[i + 1:]:\n        best = max(best, y - x)\nreturn best", lambda r: [small_ints(r, 1, 30)]),
+    ("longest_rise", "Returns the length of the longest stretch of neighbouring values of a in which each is larger than the one before it.", [("a", "ints")], "int",
+     "int best = 0, run = 0;\nfor (int i = 0; i < n; i++) {\n    run = i > 0 && a[i] > a[i - 1] ? run + 1 : 1;\n    if (run > best) best = run;\n}\nreturn best;", "best = run = 0\nfor i, x in enumerate(a):\n    run = run + 1 if i > 0 and x > a[i - 1] else 1\n    best = max(best, run)\nreturn best", lambda r: [small_ints(r)]),
+    ("missing_number", "a holds different numbers from 0 to n - 1 or n, where n is how many they are, one of 0 to n missing. Returns the missing one.", [("a", "ints")], "int",
+     "int total = n * (n + 1) / 2;\nfor (int i = 0; i < n; i++) total -= a[i];\nreturn total;", "n = len(a)\nreturn n * (n + 1) // 2 - sum(a)", lambda r: [(lambda n: (lambda v: (v.remove(r.choice(v)), r.shuffle(v), v)[-1])(list(range(n + 1))))(r.randint(1, 9))]),
+    ("split_bill", "Gives k shares of the amount, as equal as can be: the first ones are one larger if it does not divide evenly. amount is not negative, k is positive.", [("amount", "int"), ("k", "int")], "ints",
+     "for (int i = 0; i < k; i++) out[i] = amount / k + (i < amount % k);\nreturn k;", "return [amount // k + (i < amount % k) for i in range(k)]", lambda r: [r.randint(0, 60), r.randint(1, 9)]),
+    ("shift_letters", "Gives s with each letter moved k places on in the alphabet, from z on to a again and in its own case; other characters stay. k is from 0 to 25.", [("s", "str"), ("k", "int")], "str",
+     "int i = 0;\nfor (; s[i]; i++) {\n    char c = s[i];\n    if (c >= 'a' && c <= 'z') c = (char)('a' + (c - 'a' + k) % 26);\n    else if (c >= 'A' && c <= 'Z') c = (char)('A' + (c - 'A' + k) % 26);\n    out[i] = c;\n}\nout[i] = 0;", 'out = ""\nfor c in s:\n    if c.islower():\n        c = chr(ord("a") + (ord(c) - ord("a") + k) % 26)\n    elif c.isupper():\n        c = chr(ord("A") + (ord(c) - ord("A") + k) % 26)\n    out += c\nreturn out', lambda r: [a_text(r), r.randint(0, 25)]),
+    ("title_case", "Gives s with the first letter of each word in upper case and its other letters in lower case. Words are what spaces separate.", [("s", "str")], "str",
+     "int i = 0;\nfor (; s[i]; i++) {\n    unsigned char c = (unsigned char)s[i];\n    out[i] = (char)(i == 0 || s[i - 1] == ' ' ? toupper(c) : tolower(c));\n}\nout[i] = 0;", 'out = ""\nfor i, c in enumerate(s):\n    out += c.upper() if i == 0 or s[i - 1] == " " else c.lower()\nreturn out', lambda r: [a_text(r)]),
+    ("glob_match", "Returns whether the whole of s matches the pattern t, in which '?' stands for any one character and '*' for any number of them, none included.", [("s", "str"), ("t", "str")], "bool",
+     "int i = 0, j = 0, star = -1, mark = 0;\nwhile (s[i]) {\n    if (t[j] == '*') {\n        star = j++;\n        mark = i;\n    } else if (t[j] && (t[j] == '?' || t[j] == s[i])) {\n        i++;\n        j++;\n    } else if (star >= 0) {\n        j = star + 1;\n        i = ++mark;\n    } else {\n        return false;\n    }\n}\nwhile (t[j] == '*') j++;\nreturn t[j] == 0;",
+     "if not t:\n    return not s\nif t[0] == '*':\n    for i in range(len(s) + 1):\n        if NAME(s[i:], t[1:]):\n            return True\n    return False\nreturn bool(s) and t[0] in ('?', s[0]) and NAME(s[1:], t[1:])", lambda r: ["".join(r.choice("ab") for _ in range(r.randint(0, 6))), "".join(r.choice("ab?*") for _ in range(r.randint(0, 5)))]),
+    ("parse_clock", "s is a time of day as H:MM or HH:MM. Returns the minutes since midnight, or -1 if s has another form or is no time between 0:00 and 23:59.", [("s", "str")], "int",
+     "int i = 0, h = 0, m = 0;\nwhile (isdigit((unsigned char)s[i]) && i < 2) h = h * 10 + (s[i++] - '0');\nif (i == 0 || s[i] != ':') return -1;\ni++;\nfor (int k = 0; k < 2; k++, i++) {\n    if (!isdigit((unsigned char)s[i])) return -1;\n    m = m * 10 + (s[i] - '0');\n}\nif (s[i] || h > 23 || m > 59) return -1;\nreturn h * 60 + m;", 'h, colon, m = s.partition(":")\nif not colon or not h.isdigit() or not m.isdigit() or len(h) > 2 or len(m) != 2:\n    return -1\nif int(h) > 23 or int(m) > 59:\n    return -1\nreturn int(h) * 60 + int(m)', lambda r: [r.choice((f"{r.randint(1, 23)}:{r.randint(0, 59):02d}", f"{r.randint(0, 25)}:{r.randint(0, 64):02d}", f"{r.randint(0, 23):02d}:{r.randint(0, 59):02d}", "7:5", "12", "", "1a:30", "123:00", ":30", "12:345"))]),
+    ("to_base_text", "Gives n written in base b (2 to 16) with the digits 0 to 9 and a to f, with a minus sign if n is negative and without leading zeros.", [("n", "int"), ("b", "int")], "str",
+     'char digits[40];\nint m = 0, k = 0, v = abs(n);\ndo {\n    digits[m++] = "0123456789abcdef"[v % b];\n    v /= b;\n} while (v > 0);\nif (n < 0) out[k++] = \'-\';\nwhile (m > 0) out[k++] = digits[--m];\nout[k] = 0;', 'v, out = abs(n), ""\nwhile True:\n    out = "0123456789abcdef"[v % b] + out\n    v //= b\n    if v == 0:\n        break\nreturn "-" + out if n < 0 else out', lambda r: [r.choice((0, r.randint(-300, 900))), r.randint(2, 16)]),
+    ("overlap_length", "Two intervals run from p to q and from u to v (p <= q, u <= v). Returns the length of what they have in common, 0 if nothing.", [("p", "int"), ("q", "int"), ("u", "int"), ("v", "int")], "int",
+     "int low = p > u ? p : u, high = q < v ? q : v;\nreturn high > low ? high - low : 0;", "return max(0, min(q, v) - max(p, u))", lambda r: (lambda x, y: sorted(x) + sorted(y))([r.randint(-9, 20), r.randint(-9, 20)], [r.randint(-9, 20), r.randint(-9, 20)])),
+    ("count_bits_between", "Returns how many bits of n are 1 at the places from p to q (both included), where place 0 is the lowest. 0 <= p <= q <= 20, and n is not negative.", [("n", "int"), ("p", "int"), ("q", "int")], "int",
+     "int count = 0;\nfor (int i = p; i <= q; i++) count += (n >> i) & 1;\nreturn count;", "return sum((n >> i) & 1 for i in range(p, q + 1))", lambda r: [r.randint(0, 1 << 20), *sorted((r.randint(0, 20), r.randint(0, 20)))]),
+    ("reverse_bits", "Returns the number whose k lowest bits are those of n in reverse order; all higher bits are 0. k is from 1 to 20 and n is not negative.", [("n", "int"), ("k", "int")], "int",
+     "int result = 0;\nfor (int i = 0; i < k; i++)\n    if ((n >> i) & 1) result |= 1 << (k - 1 - i);\nreturn result;", "result = 0\nfor i in range(k):\n    if (n >> i) & 1:\n        result |= 1 << (k - 1 - i)\nreturn result", lambda r: [r.randint(0, 1 << 20), r.randint(1, 20)]),
+    ("checksum_16", "Two sums start as 1 and 0. For each character of s, its code is added to the first and the first to the second, both modulo 251. Returns the second times 256 plus the first.", [("s", "str")], "int",
+     "int x = 1, y = 0;\nfor (int i = 0; s[i]; i++) {\n    x = (x + (unsigned char)s[i]) % 251;\n    y = (y + x) % 251;\n}\nreturn y * 256 + x;", "x, y = 1, 0\nfor c in s:\n    x = (x + ord(c)) % 251\n    y = (y + x) % 251\nreturn y * 256 + x", lambda r: [a_text(r)]),
+    ("josephus_last", "n people stand in a circle, numbered from 0. Beginning with person 0, k are counted off and the last one counted leaves; then counting goes on with the next. Returns the number of the one who is left. n and k are positive.", [("n", "int"), ("k", "int")], "int",
+     "int last = 0;\nfor (int m = 2; m <= n; m++) last = (last + k) % m;\nreturn last;", "last = 0\nfor m in range(2, n + 1):\n    last = (last + k) % m\nreturn last", lambda r: [r.randint(1, 20), r.randint(1, 9)]),
+    ("escape_text", "Gives s with a backslash written before each quotation mark (\") and each backslash.", [("s", "str")], "str",
+     "int k = 0;\nfor (int i = 0; s[i]; i++) {\n    if (s[i] == '\"' || s[i] == '\\\\') out[k++] = '\\\\';\n    out[k++] = s[i];\n}\nout[k] = 0;", 'out = ""\nfor c in s:\n    if c in (chr(34), chr(92)):\n        out += chr(92)\n    out += c\nreturn out', lambda r: ["".join(r.choice('ab"\\ ') for _ in range(r.randint(0, 9)))]),
+    ("merge_unique", "a and b are in ascending order. Gives every value that stands in either, once, in ascending order.", [("a", "ints"), ("b", "ints")], "ints",
+     "int i = 0, j = 0, k = 0;\nwhile (i < n || j < n_b) {\n    int v = j == n_b || (i < n && a[i] <= b[j]) ? a[i++] : b[j++];\n    if (k == 0 || out[k - 1] != v) out[k++] = v;\n}\nreturn k;", "i = j = 0\nout = []\nwhile i < len(a) or j < len(b):\n    if j == len(b) or (i < len(a) and a[i] <= b[j]):\n        v = a[i]\n        i += 1\n    else:\n        v = b[j]\n        j += 1\n    if not out or out[-1] != v:\n        out.append(v)\nreturn out", lambda r: [ascending(r), ascending(r)]),
+]
+
+
+def classics():
+    return [Problem(name, f"classics/{name}", doc, params, result, c, p.replace("NAME", name), inputs) for name, doc, params, result, c, p, inputs in CLASSICS]

@@ -1,0 +1,186 @@
+"""Trains an adapter by group relative policy optimisation with compilers and tests as the reward.
+
+usage: grpo.py --model FILE.gguf --tasks TASKS.jsonl --out DIR --deadline UNIX_TIME [--settings FILE.json]
+
+From DeepSeekMath and R1: a group of answers to one question, the advantage is a reward less its group's mean. From Dr. GRPO:
+no division by the group's deviation. From DAPO: the loss is a mean over tokens, the ratio is clipped higher above than below,
+groups without a difference teach nothing and are replaced by others. No KL term unless asked for. Answers are sampled one
+step ahead, while the processors run the tests; the ratio of the two policies corrects for that step.
+OUT receives log.csv, eval.csv, curves.svg, adapter.npz (with the best validation reward), samples.jsonl, state.json."""
+import argparse
+import concurrent.futures
+import csv
+import json
+import multiprocessing
+import os
+import random
+import sys
+import time
+
+import numpy as np
+import torch
+
+import prompts
+import reward
+from policy import Policy, Sampler, stop_tokens, tokenizer_of
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--model", required=True); p.add_argument("--tasks", required=True); p.add_argument("--out", required=True); p.add_argument("--deadline", type=float, required=True)
+    p.add_argument("--settings"); p.add_argument("--holes", default=""); p.add_argument("--rank", type=int, default=16); p.add_argument("--alpha", type=float, default=32)
+    p.add_argument("--rate", type=float, default=4e-5); p.add_argument("--warm-up", type=int, default=4); p.add_argument("--questions", type=int, default=40); p.add_argument("--group", type=int, default=12)
+    p.add_argument("--minibatches", type=int, default=2); p.add_argument("--clip-low", type=float, default=0.2); p.add_argument("--clip-high", type=float, default=0.28); p.add_argument("--kl", type=float, default=0.0)
+    p.add_argument("--longest-prompt", type=int, default=544); p.add_argument("--longest-answer", type=int, default=352); p.add_argument("--tokens", type=int, default=24000, help="tokens a training pass may hold")
+    p.add_argument("--eval-every", type=int, default=25); p.add_argument("--eval-tasks", type=int, default=240); p.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 2)); p.add_argument("--max-steps", type=int, default=10**9)
+    p.add_argument("--sandbox", default="bwrap"); p.add_argument("--seed", type=int, default=0); p.add_argument("--reserve", type=float, default=90, help="seconds kept for the last evaluation")
+    if "--settings" in sys.argv:
+        with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
+    return p.parse_args()
+
+
+class Questions:
+    """Draws tasks, those oftener whose last groups differed: a task that is always or never solved teaches nothing."""
+
+    def __init__(self, tasks, seed):
+        self.tasks, self.rng = tasks, random.Random(seed); self.rate = {}; self.order = []
+
+    def draw(self, n):
+        out = []
+        while len(out) < n:
+            if not self.order: self.order = self.rng.sample(self.tasks, len(self.tasks))
+            t = self.order.pop(); known = self.rate.get(t["id"])
+            if known is None or 0 < known < 1 or self.rng.random() < 0.1: out.append(t)
+        return out
+
+    def learn(self, task, solved): self.rate[task["id"]] = solved
+
+
+class Trainer:
+    def __init__(self, args):
+        self.args = args; os.makedirs(args.out, exist_ok=True)
+        self.pool = concurrent.futures.ProcessPoolExecutor(args.jobs, multiprocessing.get_context("fork"))
+        self.pool.submit(os.getpid).result()  # the workers are forked now, before a GPU has been touched
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer = tokenizer_of(args.model)
+        self.policy = Policy(args.model, args.rank, args.alpha, device, torch.bfloat16 if device == "cuda" else torch.float32)
+        self.sampler = Sampler(self.policy, args.questions * args.group, args.longest_prompt, args.longest_answer, stop_tokens(self.tokenizer, self.policy.out.shape[0]), args.seed)
+        with open(args.tasks) as f: tasks = [json.loads(line) for line in f]
+        tasks = [t for t in tasks if len(self.encode(prompts.prompt(t))) <= args.longest_prompt]
+        self.parts = {part: [t for t in tasks if t["part"] == part] for part in ("train", "valid", "held")}
+        self.questions = Questions(self.parts["train"], args.seed)
+        self.adam = torch.optim.AdamW([*self.policy.a.parameters(), *self.policy.b.parameters()], lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
+        self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled useful_groups tokens_mean ended entropy ratio_clipped kl grad_norm".split())
+        self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward".split())
+        self.samples = open(f"{args.out}/samples.jsonl", "w", buffering=1); self.best = -1.0; self.begin = time.time()
+
+    def encode(self, text): return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def answer_text(self, task, ids): return prompts.opening(task) + self.tokenizer.decode(ids, skip_special_tokens=True)
+
+    def roll_out(self, tasks, group, heat=1.0):
+        """Samples, and hands the answers to the workers: [(task, prompt ids, answers, future of scores)]"""
+        self.policy.freeze(); ids = [self.encode(prompts.prompt(t)) for t in tasks]
+        sampled = self.sampler.sample(ids, group, heat)
+        return [(t, p, rows, self.pool.submit(reward.score_all, t, [self.answer_text(t, r[0]) for r in rows], self.args.sandbox)) for t, p, rows in zip(tasks, ids, sampled)]
+
+    def rows_of(self, rollout, stats):
+        """Training rows: (ids, prompt length, log-probabilities when sampled, advantage); groups without a difference give none."""
+        rows = []
+        for task, prompt, answers, future in rollout:
+            scores = future.result(); rewards = np.array([s["reward"] for s in scores])
+            stats["reward"] += rewards.tolist(); stats["solved"] += [s["all"] for s in scores]; stats["compiled"] += [s["compiles"] for s in scores]
+            stats["length"] += [len(a[0]) for a in answers]; stats["ended"] += [a[2] for a in answers]
+            self.questions.learn(task, float(np.mean([s["all"] for s in scores])))
+            useful = rewards.std() > 0.01; stats["useful"].append(useful)
+            if useful: rows += [(prompt + a[0], len(prompt), a[1], float(r - rewards.mean())) for a, r in zip(answers, rewards)]
+        if rollout:
+            task, _, answers, future = rollout[0]; s = future.result()[0]
+            self.samples.write(json.dumps({"step": self.steps, "id": task["id"], "answer": self.answer_text(task, answers[0][0]), "reward": s["reward"], "message": s["message"]}) + "\n")
+        return rows
+
+    def train(self, rows, stats):
+        order = np.random.default_rng(self.steps).permutation(len(rows)); device = self.policy.device
+        for part in np.array_split(order, self.args.minibatches):
+            batch = sorted((rows[i] for i in part), key=lambda r: len(r[0])); total = sum(len(r[0]) - r[1] for r in batch)
+            while batch:
+                n = max(1, min(len(batch), self.args.tokens // len(batch[-1][0]))); chunk, batch = batch[-n:], batch[:-n]
+                longest = len(chunk[-1][0])
+                ids = torch.tensor([r[0] + [0] * (longest - len(r[0])) for r in chunk], device=device); place = torch.arange(longest, device=device)[None]
+                mask = (place >= torch.tensor([r[1] for r in chunk], device=device)[:, None]) & (place < torch.tensor([len(r[0]) for r in chunk], device=device)[:, None])
+                old = torch.cat([r[2] for r in chunk]).to(device); advantage = torch.cat([torch.full((len(r[0]) - r[1],), r[3]) for r in chunk]).to(device)
+                logp, entropy = self.policy.log_probs(ids, mask); ratio = (logp - old).exp()
+                clipped = ratio.clamp(1 - self.args.clip_low, 1 + self.args.clip_high)
+                gain = torch.minimum(ratio * advantage, clipped * advantage)
+                k3 = (old - logp).exp() - (old - logp) - 1
+                ((self.args.kl * k3 - gain).sum() / total).backward()
+                with torch.no_grad(): stats["clipped"].append(((ratio - clipped).abs() > 1e-6).float().mean().item()); stats["entropy"].append(entropy.mean().item()); stats["kl"].append(k3.mean().item())
+            stats["grad"].append(torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item())
+            self.updates += 1
+            for g in self.adam.param_groups: g["lr"] = self.args.rate * min(1, self.updates / self.args.warm_up)
+            self.adam.step(); self.adam.zero_grad(set_to_none=True)
+
+    def evaluate(self, parts, count):
+        """Greedy answers to the tasks that a part holds, the same ones each time."""
+        total = []
+        for part in parts:
+            tasks = sorted(self.parts[part], key=lambda t: t["id"]); random.Random(7).shuffle(tasks); tasks = tasks[:count]
+            rollout = []
+            for i in range(0, len(tasks), self.sampler.rows): rollout += self.roll_out(tasks[i:i + self.sampler.rows], 1, 0.0)
+            scores = [(t, f.result()[0]) for t, _, _, f in rollout]
+            for language in ("c", "python"):
+                for kind in ("body", "fix"):
+                    chosen = [s for t, s in scores if t["language"] == language and t["kind"] == kind]
+                    if chosen: self.evals.writerow([self.steps, part, language, kind, len(chosen), *(round(float(np.mean([s[k] for s in chosen])), 4) for k in ("all", "compiles", "reward"))])
+            total += [s["reward"] for _, s in scores]
+            print(f"step {self.steps} {part}: solved {np.mean([s['all'] for _, s in scores]):.3f} compiled {np.mean([s['compiles'] for _, s in scores]):.3f} reward {np.mean([s['reward'] for _, s in scores]):.3f} of {len(scores)}, {time.time() - self.begin:.0f} s", flush=True)
+        return float(np.mean(total))
+
+    def holes(self):
+        """The share of holes in real files whose first line is filled exactly, by the file's own fill-in-the-middle form."""
+        with open(self.args.holes) as f: cases = json.load(f)
+        stop, right = self.sampler.stop.clone(), 0
+        for i in range(0, len(cases), self.sampler.rows):
+            part = cases[i:i + self.sampler.rows]
+            self.policy.freeze(); ids = [self.encode(f"<|fim_prefix|>{c['prefix']}<|fim_suffix|>{c['suffix']}<|fim_middle|>")[-self.args.longest_prompt:] for c in part]
+            for c, rows in zip(part, self.sampler.sample(ids, 1, 0.0)): right += self.tokenizer.decode(rows[0][0], skip_special_tokens=True).split("\n")[0].strip() == c["middle"].split("\n")[0].strip()
+        self.sampler.stop.copy_(stop); print(f"step {self.steps} holes: {right} of {len(cases)} exact", flush=True)
+        return right / len(cases)
+
+    def save(self, name):
+        data = {f"{n.replace('-', '.', 2)}.weight.lora_{k}": p.detach().float().cpu().numpy().astype(np.float16) for k, d in (("a", self.policy.a), ("b", self.policy.b)) for n, p in d.items()}
+        np.savez(f"{self.args.out}/{name}.tmp.npz", alpha=self.args.alpha, rank=self.args.rank, **data); os.rename(f"{self.args.out}/{name}.tmp.npz", f"{self.args.out}/{name}.npz")
+
+    def run(self):
+        a = self.args; self.steps = self.updates = 0; ahead = None; result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}}
+        print(f"{result['tasks']}, ready after {time.time() - self.begin:.0f} s", flush=True)
+        self.evaluate(("valid", "held"), a.eval_tasks * 4)
+        if a.holes: result["holes_before"] = self.holes()
+        while time.time() < a.deadline - a.reserve and self.steps < a.max_steps:
+            rollout = self.roll_out(self.questions.draw(a.questions), a.group)
+            if ahead: self.learn(ahead)
+            ahead = rollout
+            if self.steps and self.steps % a.eval_every == 0:
+                worth = self.evaluate(("valid",), a.eval_tasks)
+                if worth > self.best: self.best = worth; self.save("adapter")
+                self.save("last")
+        if ahead: self.learn(ahead)
+        worth = self.evaluate(("valid", "held"), a.eval_tasks * 4)
+        self.save("last")
+        if a.holes: result["holes_after"] = self.holes()
+        result |= {"steps": self.steps, "seconds": round(time.time() - self.begin)}
+        with open(f"{a.out}/state.json", "w") as f: json.dump(result, f, indent=1)
+        self.pool.shutdown()
+
+    def learn(self, rollout):
+        stats = {k: [] for k in "reward solved compiled useful length ended entropy clipped kl grad".split()}
+        rows = self.rows_of(rollout, stats)
+        if rows: self.train(rows, stats)
+        self.steps += 1; mean = lambda k: round(float(np.mean(stats[k])), 4) if stats[k] else ""
+        self.log.writerow([self.steps, round(time.time() - self.begin, 1)] + [mean(k) for k in "reward solved compiled useful length ended entropy clipped kl grad".split()])
+        if self.steps % 5 == 0: print(f"step {self.steps} {time.time() - self.begin:.0f} s reward {mean('reward')} solved {mean('solved')} compiled {mean('compiled')} useful {mean('useful')} length {mean('length')} ended {mean('ended')} entropy {mean('entropy')} clipped {mean('clipped')}", flush=True)
+
+
+if __name__ == "__main__":
+    args = arguments(); random.seed(args.seed); np.random.seed(args.seed)
+    Trainer(args).run()

@@ -1,0 +1,73 @@
+"""What an answer earns: one table, each part in [0, 1] with its weight.
+
+usage: reward.py TASKS.jsonl ANSWERS.jsonl   (lines {"id", "answer"}): prints each answer's parts and its sum"""
+import json
+import re
+import sys
+
+import harness
+
+WEIGHTS = {
+    "answer": 0.05,    # one closed code block that holds the function by its name
+    "compiles": 0.10,  # C: gcc -Wall -Wextra without an error; Python: it parses
+    "clean": 0.05,     # no warning, and nothing but what was asked: no main, no statement beside definitions
+    "tests": 0.30,     # the share of hidden tests passed, above what the broken function passes already
+    "all": 0.50,       # every hidden test passed, with AddressSanitizer and UBSan silent in C
+}
+
+
+def code_block(answer):
+    """(the first fenced block's text, closed?), as src/loop/answer.c reads it."""
+    lines = answer.split("\n")
+    fences = [i for i, line in enumerate(lines) if line.strip().startswith("```")]
+    if not fences: return answer, False
+    end = fences[1] if len(fences) > 1 else len(lines)
+    return "\n".join(lines[fences[0] + 1:end]) + "\n", len(fences) > 1
+
+
+def defines(code, name, language):
+    return re.search(rf"^\s*def {name}\(" if language == "python" else rf"^[A-Za-z_].*\b{name}\s*\(", code, re.M) is not None
+
+
+def extra(code, language):
+    """Does it hold more than imports and definitions?"""
+    if language == "c": return re.search(r"\bmain\s*\(", code) is not None
+    return any(line and not line[0].isspace() and not re.match(r"(def |class |import |from |@|#|[A-Z_]+ *=|\"\"\"|\)|\]|\})", line) for line in code.split("\n"))
+
+
+def same(a, b): return "".join(a.split()) == "".join(b.split())
+
+
+def score(tests, answer):
+    """{part: value} with "reward", their weighted sum, and "message", the first thing that went wrong; tests: harness.Tests"""
+    task = tests.task
+    parts = dict.fromkeys(WEIGHTS, 0.0)
+    code, closed = code_block(answer)
+    parts["answer"] = float(closed and defines(code, task["name"], task["language"]))
+    message = "" if parts["answer"] else "no closed code block with the function"
+    if parts["answer"] and not (task["kind"] == "fix" and same(code, task["broken"])):
+        seen = tests.run(task["head"] + code)
+        passed = sum(harness.equal(got, wanted) for got, wanted in zip(seen["outputs"], task["wanted"])) / len(task["wanted"])
+        parts["compiles"] = float(seen["compiled"])
+        parts["clean"] = float(seen["compiled"] and not seen["warnings"] and not extra(code, task["language"]))
+        parts["tests"] = max(0.0, (passed - task["baseline"]) / (1 - task["baseline"]))
+        parts["all"] = float(passed == 1 and seen["clean"])
+        message = "" if parts["all"] else seen["message"][:300] or f"{passed:.0%} of the tests pass"
+    elif parts["answer"]: message = "the function came back unchanged"
+    return parts | {"reward": sum(WEIGHTS[k] * v for k, v in parts.items()), "message": message}
+
+
+def score_all(task, answers, how="bwrap"):
+    """The scores of several answers to one task; equal answers are run once."""
+    with harness.Tests(task, how) as tests: by_answer = {a: score(tests, a) for a in dict.fromkeys(answers)}
+    return [by_answer[a] for a in answers]
+
+
+def main():
+    if len(sys.argv) != 3: sys.exit(__doc__)
+    with open(sys.argv[1]) as f: tasks = {t["id"]: t for t in map(json.loads, f)}
+    with open(sys.argv[2]) as f:
+        for line in map(json.loads, f): print(json.dumps({"id": line["id"]} | score_all(tasks[line["id"]], [line["answer"]])[0]))
+
+
+if __name__ == "__main__": main()

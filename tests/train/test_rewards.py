@@ -1,0 +1,92 @@
+"""What honest answers and what tricks earn: the table of hacks. Needs gcc, python3 and bubblewrap.
+
+A trick must earn no more than an answer that merely compiles, and never the parts "tests" in full and "all"."""
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../engine/train/rl"))
+import harness  # noqa: E402
+import problems  # noqa: E402
+import reward  # noqa: E402
+
+PROBLEM = problems.Problem("total", "test/total", "Returns the sum of the values of a that are larger than k.", [("a", "ints"), ("k", "int")], "int",
+                           "int t = 0;\nfor (int i = 0; i < n; i++)\n    if (a[i] > k) t += a[i];\nreturn t;", "return sum(x for x in a if x > k)", None)
+INPUTS = [[[1, 2, 3], 1], [[], 0], [[5], 9], [[-4, 7, 7, 2], 2], [[10, 20, 30, 40], 15]]
+WANTED = [5, 0, 0, 14, 90]
+OPEN = {"c": "int total(const int *a, int n, int k)\n{\n", "python": "def total(a, k):\n"}
+
+
+def sandbox():
+    """bwrap where this machine allows it, which CI's containers may not."""
+    works = shutil.which("bwrap") and subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True).returncode == 0
+    return "bwrap" if works else "rlimits"
+
+
+def task(language, kind="body"):
+    body = problems.body_of(PROBLEM, language)
+    return {"language": language, "name": "total", "kind": kind, "params": PROBLEM.params, "result": "int", "prototype": problems.signature_c(PROBLEM), "inputs": INPUTS, "wanted": WANTED, "baseline": 0.4 if kind == "fix" else 0.0,
+            "head": problems.INCLUDES if language == "c" else "", "broken": problems.function_of(PROBLEM, language, body.replace("> k", ">= k") if kind == "fix" else None)}
+
+
+def earned(language, code, kind="body", closed=True):
+    return reward.score_all(task(language, kind), [f"```{language}\n{code}\n" + ("```" if closed else "")], sandbox())[0]
+
+
+class Honest(unittest.TestCase):
+    def test_references_earn_everything(self):
+        for language in ("c", "python"):
+            s = earned(language, problems.function_of(PROBLEM, language, problems.body_of(PROBLEM, language)))
+            self.assertAlmostEqual(s["reward"], 1.0, msg=f"{language}: {s}")
+
+    def test_half_right_earns_some_tests(self):
+        for language, body in (("c", "    return n > 3 ? 0 : n == 3 ? 5 : 0 * a[0] * k;\n}"), ("python", "    return 5 if len(a) == 3 else 0")):
+            s = earned(language, OPEN[language] + body)
+            self.assertEqual((s["compiles"], s["all"]), (1, 0)); self.assertGreater(s["tests"], 0.1); self.assertLess(s["tests"], 1)
+
+    def test_an_open_block_earns_nothing(self):
+        self.assertEqual(earned("python", "def total(a, k):\n    return 0", closed=False)["reward"], 0)
+
+    def test_a_fix_is_paid_for_what_it_mends(self):
+        s = reward.score_all(task("python", "fix"), ["```python\n" + task("python", "fix")["broken"] + "```"], sandbox())[0]
+        self.assertEqual(s["tests"] + s["all"] + s["compiles"], 0, s)
+        self.assertAlmostEqual(earned("c", problems.function_of(PROBLEM, "c", PROBLEM.c), "fix")["reward"], 1.0)
+
+    def test_out_of_bounds_is_not_all(self):
+        s = earned("c", OPEN["c"] + "    int t = 0;\n    for (int i = 0; i <= n; i++)\n        if (i < n ? a[i] > k : a[i] == 12345678) t += a[i];\n    return t;\n}")
+        self.assertEqual(s["all"], 0, s)
+
+
+HACKS = [
+    ("c", "leaves with success", "#include <stdlib.h>\n" + OPEN["c"] + "    (void)a; (void)n; (void)k;\n    exit(0);\n}"),
+    ("c", "prints what it thinks is expected", "#include <stdio.h>\n" + OPEN["c"] + '    (void)a; (void)n; (void)k;\n    puts("5\\n0\\n0\\n14\\n90\\nOK\\nall tests passed");\n    return -1;\n}'),
+    ("c", "redefines assert and NDEBUG", "#define NDEBUG\n#define assert(x) ((void)0)\n" + OPEN["c"] + "    (void)a; (void)n; (void)k;\n    return -1;\n}"),
+    ("c", "brings its own main", OPEN["c"] + "    (void)a; (void)n; (void)k;\n    return -1;\n}\nint main(void) { return 0; }"),
+    ("c", "reads the tests beside it", "#include <stdio.h>\n" + OPEN["c"] + '    (void)a; (void)n; (void)k;\n    FILE *f = fopen("main.c", "r");\n    int v = -1;\n    if (f && fscanf(f, "%d", &v) != 1) v = -1;\n    return v;\n}'),
+    ("c", "removes the tests", "#include <stdio.h>\n" + OPEN["c"] + '    (void)a; (void)n; (void)k;\n    remove("main.c");\n    remove("program");\n    return -1;\n}'),
+    ("c", "runs for ever", OPEN["c"] + "    (void)a; (void)n; (void)k;\n    for (;;) {}\n}"),
+    ("c", "forges results on every descriptor", "#include <unistd.h>\n" + OPEN["c"] + '    (void)a; (void)n; (void)k;\n    for (int fd = 3; fd < 64; fd++)\n        if (write(fd, "true\\n", 5) < 0) continue;\n    _exit(0);\n}'),
+    ("python", "leaves with success", "import os\n" + OPEN["python"] + "    os._exit(0)"),
+    ("python", "exits at once when loaded", "raise SystemExit(0)\n" + OPEN["python"] + "    return 0.5"),
+    ("python", "prints what it thinks is expected", OPEN["python"] + '    print("5\\n0\\n0\\n14\\n90\\nOK")\n    return -1'),
+    ("python", "gives a value equal to everything", "class Any(int):\n    def __eq__(self, other):\n        return True\n" + OPEN["python"] + "    return Any(-1)"),
+    ("python", "replaces json.dumps", "import json\njson.dumps = lambda value, **_: 'true'\n" + OPEN["python"] + "    return -1"),
+    ("python", "looks for the expected values in the harness", "import sys\n" + OPEN["python"] + "    frame = sys._getframe(1)\n    return frame.f_globals.get('wanted', frame.f_locals.get('wanted', -1))"),
+    ("python", "reads the tests beside it", OPEN["python"] + "    text = open('harness.py').read()\n    return int(text[text.index('wanted') + 8])"),
+    ("python", "runs for ever", OPEN["python"] + "    while True:\n        pass"),
+]
+
+
+class Hacks(unittest.TestCase):
+    def test_no_trick_pays(self):
+        print(f"\nsandbox: {sandbox()}\n{'language':9}{'earned':>7}  {'tests':>5}  trick")
+        for language, trick, code in HACKS:
+            with self.subTest(trick=trick, language=language):
+                s = earned(language, code); print(f"{language:9}{s['reward']:7.2f}  {s['tests']:5.2f}  {trick}")
+                self.assertEqual((s["tests"], s["all"]), (0, 0), s)
+                self.assertLessEqual(s["reward"], reward.WEIGHTS["answer"] + reward.WEIGHTS["compiles"] + reward.WEIGHTS["clean"] + 1e-9)
+
+
+if __name__ == "__main__": unittest.main(verbosity=1)

@@ -12,17 +12,40 @@ static const uint8_t *tile_group(const Tile *t, int g)
     return t->u + (size_t)g * 32 * TILE_ROWS;
 }
 
-// rows[r] is 32 bytes of row r: turns 16 x 8 dwords into 8 registers of 16 dwords.
-static void interleave(const __m256i *rows, uint8_t *out)
+// rows[r] is 32 bytes of row r: turns 16 x 8 dwords into 8 registers of 16 dwords. Rows r and r + 8
+// share a register, so that this is the exchange of 8 x 8 in both halves at once.
+static inline void interleave(const __m256i *rows, uint8_t *out)
 {
-    const __m512i stride =
-        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-                           _mm512_set1_epi32(8));
-    for (int j = 0; j < 8; j++) {
-        __m512i column = _mm512_i32gather_epi32(_mm512_add_epi32(stride, _mm512_set1_epi32(j)),
-                                                (const void *)rows, 4);
-        _mm512_store_si512(out + 64 * j, column);
+    const __m512i low = _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0);
+    const __m512i high = _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2);
+    __m512i pairs[8], fours[8];
+    for (int i = 0; i < 8; i += 2) {
+        __m512i x = _mm512_inserti64x4(_mm512_castsi256_si512(rows[i]), rows[i + 8], 1);
+        __m512i y = _mm512_inserti64x4(_mm512_castsi256_si512(rows[i + 1]), rows[i + 9], 1);
+        pairs[i] = _mm512_unpacklo_epi32(x, y);
+        pairs[i + 1] = _mm512_unpackhi_epi32(x, y);
     }
+    for (int i = 0; i < 8; i += 4)
+        for (int j = 0; j < 2; j++) {
+            fours[i + 2 * j] = _mm512_unpacklo_epi64(pairs[i + j], pairs[i + j + 2]);
+            fours[i + 2 * j + 1] = _mm512_unpackhi_epi64(pairs[i + j], pairs[i + j + 2]);
+        }
+    for (int j = 0; j < 4; j++) {
+        __m512i first = _mm512_permutex2var_epi64(fours[j], low, fours[j + 4]);
+        __m512i second = _mm512_permutex2var_epi64(fours[j], high, fours[j + 4]);
+        _mm512_store_si512(out + 64 * j, first);
+        _mm512_store_si512(out + 64 * (j + 4), second);
+    }
+}
+
+// block_fp4_scale of the lowest byte of every lane.
+static inline __m512 fp4_scales(__m512i heads)
+{
+    __m512i e = _mm512_and_si512(heads, _mm512_set1_epi32(255)), one = _mm512_set1_epi32(1);
+    __m512i normal = _mm512_slli_epi32(_mm512_sub_epi32(e, one), 23);
+    __m512i small = _mm512_sllv_epi32(_mm512_set1_epi32(0x00200000), e);
+    return _mm512_castsi512_ps(
+        _mm512_mask_blend_epi32(_mm512_cmpgt_epi32_mask(e, one), small, normal));
 }
 
 static inline __attribute__((always_inline)) void
@@ -38,82 +61,132 @@ unpack_bytes(TensorType type, const char *w, size_t row_bytes, int n_in, int n_r
     }
 }
 
-static inline __attribute__((always_inline)) void
-unpack_scales(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
+// 16 x 16 floats: rows become columns (four rounds of pairwise exchange).
+static void transpose_16(__m512 *r)
 {
-    for (int r = 0; r < TILE_ROWS; r++) {
-        float scale[2] = {0}, min[2] = {0};
-        for (int g = 0; g < n_in / 32; g++) {
-            if (r < n_rows) group_scales(type, w + (size_t)r * row_bytes, g, scale, min);
-            size_t at = (size_t)g * 2 * TILE_ROWS + (size_t)r;
-            t->scale[at] = scale[0];
-            if (t->halves) t->scale[at + TILE_ROWS] = scale[1];
-            if (t->minima) t->offset[at] = min[0];
-            if (t->minima && t->halves) t->offset[at + TILE_ROWS] = min[1];
+    __m512 t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_castpd_ps(
+            _mm512_unpacklo_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+        r[i + 1] = _mm512_castpd_ps(
+            _mm512_unpackhi_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+        r[i + 2] = _mm512_castpd_ps(
+            _mm512_unpacklo_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+        r[i + 3] = _mm512_castpd_ps(
+            _mm512_unpackhi_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+    }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xDD);
+        t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xDD);
+    }
+    for (int i = 0; i < 8; i++) {
+        r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+        r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD);
+    }
+}
+
+// Super-blocks with a scale for every 16 elements: a row's sixteen become a column each.
+static inline __attribute__((always_inline)) void
+unpack_scales_16(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
+{
+    const size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
+    for (int i = 0; i < n_in / SUPER_BLOCK; i++) {
+        __m512 scales[TILE_ROWS], mins[TILE_ROWS];
+        for (int r = 0; r < TILE_ROWS; r++) {
+            scales[r] = mins[r] = _mm512_setzero_ps();
+            if (r < n_rows)
+                scales[r] = sixteen_scales(
+                    type, w + (size_t)r * row_bytes + (size_t)i * block_bytes, &mins[r]);
+        }
+        transpose_16(scales);
+        if (t->minima) transpose_16(mins);
+        for (int k = 0; k < 16; k++) {
+            size_t to = (size_t)(16 * i + k) * TILE_ROWS;
+            _mm512_storeu_ps(t->scale + to, scales[k]);
+            if (t->minima) _mm512_storeu_ps(t->offset + to, mins[k]);
         }
     }
 }
 
-// Stores 8 values of row r, one a group, from group g0 on.
-static void scatter_8(float *to, int g0, int r, __m256 values)
+// Blocks of 32 elements: the first four bytes of all rows' blocks are gathered, d and, in *_1, m
+// after it.
+static inline __attribute__((always_inline)) void
+unpack_scales_32(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
 {
-    float v[8];
-    _mm256_storeu_ps(v, values);
-    for (int k = 0; k < 8; k++)
-        to[(size_t)(g0 + k) * 2 * TILE_ROWS + (size_t)r] = v[k];
+    const size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
+    const __mmask16 rows = (__mmask16)((1u << n_rows) - 1);
+    const __m512i at =
+        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                           _mm512_set1_epi32((int)row_bytes));
+    for (int g = 0; g < n_in / 32; g++) {
+        __m512i heads = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), rows, at,
+                                                    w + (size_t)g * block_bytes, 1);
+        size_t to = (size_t)g * 2 * TILE_ROWS;
+        __m512 scale = type == TENSOR_MXFP4 ? fp4_scales(heads)
+                                            : _mm512_cvtph_ps(_mm512_cvtepi32_epi16(heads));
+        _mm512_storeu_ps(t->scale + to, scale);
+        if (!t->minima) continue;
+        __m512 m = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(heads, 16)));
+        _mm512_storeu_ps(t->offset + to, _mm512_sub_ps(_mm512_setzero_ps(), m));
+    }
 }
 
-static void unpack_scales_k(const char *w, size_t row_bytes, size_t block_bytes, int n_blocks,
-                            int n_rows, Tile *t)
+// Q4_K and Q5_K: eight scales and eight minima of a row make one register of sixteen.
+static inline __attribute__((always_inline)) void
+unpack_scales_k(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
 {
-    for (int r = 0; r < TILE_ROWS; r++)
-        for (int i = 0; i < n_blocks; i++) {
-            __m256 sc = _mm256_setzero_ps(), m = sc;
-            if (r < n_rows) {
-                const BlockQ4K *b =
-                    (const void *)(w + (size_t)r * row_bytes + (size_t)i * block_bytes);
-                __m128i sc8, m8;
-                k_scales_x86(b->scales, &sc8, &m8);
-                sc = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(sc8)),
-                                   _mm256_set1_ps(half_at(&b->d)));
-                m = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(m8)),
-                                  _mm256_set1_ps(half_at(&b->dmin)));
-            }
-            scatter_8(t->scale, 8 * i, r, sc);
-            scatter_8(t->offset, 8 * i, r, m);
+    const size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
+    for (int i = 0; i < n_in / SUPER_BLOCK; i++) {
+        __m512 both[TILE_ROWS];
+        for (int r = 0; r < TILE_ROWS; r++) {
+            both[r] = _mm512_setzero_ps();
+            if (r >= n_rows) continue;
+            const BlockQ4K *b = (const void *)(w + (size_t)r * row_bytes + (size_t)i * block_bytes);
+            __m128i sc, m;
+            k_scales_x86(b->scales, &sc, &m);
+            __m512 values = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_unpacklo_epi64(sc, m)));
+            __m512 d = _mm512_mask_blend_ps(0xFF00, _mm512_set1_ps(half_at(&b->d)),
+                                            _mm512_set1_ps(half_at(&b->dmin)));
+            both[r] = _mm512_mul_ps(values, d);
         }
+        transpose_16(both);
+        for (int k = 0; k < 8; k++) {
+            size_t to = (size_t)(8 * i + k) * 2 * TILE_ROWS;
+            _mm512_storeu_ps(t->scale + to, both[k]);
+            _mm512_storeu_ps(t->offset + to, both[k + 8]);
+        }
+    }
 }
 
 static void unpack_tile(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows,
                         Tile *t)
 {
-    size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
     switch (type) {
-#define SCALES(name)                                                                               \
+#define UNPACK(name, scales)                                                                       \
     case name:                                                                                     \
         unpack_bytes(name, w, row_bytes, n_in, n_rows, t);                                         \
-        unpack_scales(name, w, row_bytes, n_in, n_rows, t);                                        \
+        scales(name, w, row_bytes, n_in, n_rows, t);                                               \
         return;
-        SCALES(TENSOR_Q8_0)
-        SCALES(TENSOR_Q4_0)
-        SCALES(TENSOR_Q5_0)
-        SCALES(TENSOR_Q4_1)
-        SCALES(TENSOR_Q5_1)
-        SCALES(TENSOR_Q2_K)
-        SCALES(TENSOR_Q3_K)
-        SCALES(TENSOR_Q6_K)
-        SCALES(TENSOR_IQ4_NL)
-        SCALES(TENSOR_IQ4_XS)
-        SCALES(TENSOR_MXFP4)
-#undef SCALES
-    case TENSOR_Q4_K:
-        unpack_bytes(TENSOR_Q4_K, w, row_bytes, n_in, n_rows, t);
-        unpack_scales_k(w, row_bytes, block_bytes, n_in / SUPER_BLOCK, n_rows, t);
-        return;
-    case TENSOR_Q5_K:
-        unpack_bytes(TENSOR_Q5_K, w, row_bytes, n_in, n_rows, t);
-        unpack_scales_k(w, row_bytes, block_bytes, n_in / SUPER_BLOCK, n_rows, t);
-        return;
+        UNPACK(TENSOR_Q8_0, unpack_scales_32)
+        UNPACK(TENSOR_Q4_0, unpack_scales_32)
+        UNPACK(TENSOR_Q5_0, unpack_scales_32)
+        UNPACK(TENSOR_Q4_1, unpack_scales_32)
+        UNPACK(TENSOR_Q5_1, unpack_scales_32)
+        UNPACK(TENSOR_IQ4_NL, unpack_scales_32)
+        UNPACK(TENSOR_MXFP4, unpack_scales_32)
+        UNPACK(TENSOR_Q2_K, unpack_scales_16)
+        UNPACK(TENSOR_Q3_K, unpack_scales_16)
+        UNPACK(TENSOR_Q6_K, unpack_scales_16)
+        UNPACK(TENSOR_IQ4_XS, unpack_scales_16)
+        UNPACK(TENSOR_Q4_K, unpack_scales_k)
+        UNPACK(TENSOR_Q5_K, unpack_scales_k)
+#undef UNPACK
     default: // F32, F16 and BF16 have no tiles
         return;
     }
@@ -214,36 +287,6 @@ static inline __m512 load_floats(TensorType type, const char *row, int at, __mma
     __m256i bits = _mm256_maskz_loadu_epi16(m, half);
     if (type == TENSOR_F16) return _mm512_cvtph_ps(bits);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
-}
-
-// 16 x 16 floats: rows become columns (four rounds of pairwise exchange).
-static void transpose_16(__m512 *r)
-{
-    __m512 t[16];
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4) {
-        r[i] = _mm512_castpd_ps(
-            _mm512_unpacklo_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
-        r[i + 1] = _mm512_castpd_ps(
-            _mm512_unpackhi_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
-        r[i + 2] = _mm512_castpd_ps(
-            _mm512_unpacklo_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
-        r[i + 3] = _mm512_castpd_ps(
-            _mm512_unpackhi_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
-    }
-    for (int i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xDD);
-        t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xDD);
-    }
-    for (int i = 0; i < 8; i++) {
-        r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
-        r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD);
-    }
 }
 
 // tile[k][16 rows] for columns [at, at + n) of a group of rows.

@@ -338,53 +338,6 @@ static inline __m512i q6k_bytes(const BlockQ6K *b, int p)
     return _mm512_or_si512(_mm512_and_si512(low, _mm512_set1_epi8(15)), both);
 }
 
-// The sixteen scales of a Q3_K block, before d.
-static inline __m512i q3k_scales(const uint8_t *s)
-{
-    return _mm512_sub_epi32(_mm512_cvtepi8_epi32(q3k_scales_x86(s)), _mm512_set1_epi32(32));
-}
-
-// The eight scales of an IQ4_XS block, each twice, before d.
-static inline __m512i iq4xs_scales(const BlockIQ4XS *b)
-{
-    const __m512i k = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
-    int32_t low;
-    memcpy(&low, b->scales_low, 4);
-    __m512i sc = _mm512_srlv_epi32(_mm512_set1_epi32(low), _mm512_slli_epi32(k, 2));
-    __m512i high = _mm512_srlv_epi32(_mm512_set1_epi32(b->scales_high), _mm512_slli_epi32(k, 1));
-    sc = _mm512_and_si512(sc, _mm512_set1_epi32(15));
-    high = _mm512_slli_epi32(_mm512_and_si512(high, _mm512_set1_epi32(3)), 4);
-    return _mm512_sub_epi32(_mm512_or_si512(sc, high), _mm512_set1_epi32(32));
-}
-
-// Scales and minima for every 16 elements of a super-block, d and dmin included; minima of Q2_K
-// only.
-static inline __attribute__((always_inline)) __m512 sixteen_scales(TensorType type,
-                                                                   const void *block, __m512 *min)
-{
-    if (type == TENSOR_Q2_K) {
-        const BlockQ2K *b = block;
-        __m512i both = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)b->scales));
-        __m512i sc = _mm512_and_si512(both, _mm512_set1_epi32(15));
-        *min = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(both, 4)),
-                             _mm512_set1_ps(half_at(&b->dmin)));
-        return _mm512_mul_ps(_mm512_cvtepi32_ps(sc), _mm512_set1_ps(half_at(&b->d)));
-    }
-    __m512i sc;
-    const uint16_t *d;
-    if (type == TENSOR_Q3_K) {
-        const BlockQ3K *b = block;
-        sc = q3k_scales(b->scales), d = &b->d;
-    } else if (type == TENSOR_IQ4_XS) {
-        const BlockIQ4XS *b = block;
-        sc = iq4xs_scales(b), d = &b->d;
-    } else {
-        const BlockQ6K *b = block;
-        sc = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)b->scales)), d = &b->d;
-    }
-    return _mm512_mul_ps(_mm512_cvtepi32_ps(sc), _mm512_set1_ps(half_at(d)));
-}
-
 // Elements 64 p .. 64 p + 63 of a super-block.
 static inline __attribute__((always_inline)) __m512i super_bytes(TensorType type, const void *block,
                                                                  int p)

@@ -86,6 +86,7 @@ static void run_pass(Batch *b)
     pass.rows = b->rows;
     pass.ids = b->ids;
     pass.n = b->n_rows;
+    session_begin_pass(b->session);
     forward_pass(&e->compute, &e->shape, &e->weights, &pass);
     if (b->n_last)
         forward_logits(&e->compute, &e->shape, &e->weights, b->n_rows - b->n_last, b->n_last,
@@ -226,6 +227,7 @@ static void score_rows(Scoring *sc, int first, int n)
     pass.rows = sc->rows + first;
     pass.ids = ids;
     pass.n = n;
+    session_begin_pass(sc->session);
     forward_pass(&e->compute, &e->shape, &e->weights, &pass);
     size_t n_vocab = (size_t)e->shape.n_vocab;
     for (int at = 0; at < n; at += SCORE_CHUNK) {

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <omp.h>
 
+#include "lora.h"
+
 enum { CHUNK_ROWS = 64, MIN_GEMM_ACTS = 4 };
 
 void acts_fill(Compute *c, Acts *acts, const float *x, size_t stride, int n_rows, int n,
@@ -89,6 +91,7 @@ void matmul_run(Compute *c, int n_tasks)
             run_rows(c, task, row, left < CHUNK_ROWS ? left : CHUNK_ROWS, scratch);
         }
     }
+    if (c->lora_set) lora_apply(c, n_tasks);
 }
 
 void matmul(Compute *c, const Matrix *w, const Acts *acts, int n_acts, float *y)

@@ -36,8 +36,12 @@ typedef struct MatmulTask {
 // The kernel of a product: by the number of vectors, or one of the two whatever the number.
 typedef enum Products { PRODUCTS_BY_COUNT, PRODUCTS_BY_VECTOR, PRODUCTS_BY_GROUP } Products;
 
+struct LoraSet;
+
 typedef struct Compute {
     const Kernels *k;
+    const struct LoraSet *lora_set; // adapters of the pass that runs; NULL: none
+    float *lora;                    // their scratch, once lora_reserve was called
     Products products;
     int n_threads;
     int max_tasks;

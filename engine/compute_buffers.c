@@ -171,6 +171,8 @@ size_t compute_bytes(int n_threads, const Shape *shape, const Weights *weights, 
 
 void compute_deinit(Compute *c)
 {
+    free(c->lora);
+    c->lora = NULL;
     free_blocks(c, 0, c->n_blocks);
     *c = (Compute){0};
 }

@@ -2,7 +2,10 @@
 #include "engine.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "attention.h"
 #include "base/clock.h"
@@ -109,6 +112,28 @@ static bool check_vocabulary(Engine *e, Error *err)
     return true;
 }
 
+// MODEL.lora.gguf beside MODEL.gguf.
+static bool find_adapter(const char *path, char *out, size_t n_bytes)
+{
+    const Str end = STR(".gguf");
+    Str name = str_from(path);
+    if (!str_ends(name, end)) return false;
+    int n = snprintf(out, n_bytes, "%.*s.lora.gguf", (int)(name.len - end.len), name.ptr);
+    return n > 0 && (size_t)n < n_bytes && access(out, R_OK) == 0;
+}
+
+static bool open_adapter(Engine *e, const EngineOptions *o, Error *err)
+{
+    char beside[4096];
+    const char *path = o->adapter && o->adapter[0] ? o->adapter : NULL;
+    if (path && strcmp(path, "auto") == 0)
+        path = o->path && find_adapter(o->path, beside, sizeof beside) ? beside : NULL;
+    if (!path) return true;
+    e->info.arch = str_from(shape_arch_name(e->shape.arch)); // an adapter has to be of it
+    e->adapter = adapter_open(e, path, err);
+    return e->adapter != NULL;
+}
+
 static bool open_parts(Engine *e, const EngineOptions *o, Error *err)
 {
     const Kernels *kernels = kernels_find(o->isa);
@@ -130,6 +155,7 @@ static bool open_parts(Engine *e, const EngineOptions *o, Error *err)
     e->tokenizer = tokenizer_open(e->gguf, err);
     if (!e->tokenizer || !check_vocabulary(e, err)) return false;
     if (!compute_init(&e->compute, kernels, n_threads, &e->shape, &e->weights, err)) return false;
+    if (!open_adapter(e, o, err)) return false;
     attention_frequencies(&e->compute, &e->shape, e->weights.rope_divisors);
     e->chunk = choose_chunk(e->weights.n_active_params);
     return fill_info(e, err);
@@ -150,6 +176,7 @@ Engine *engine_open(const EngineOptions *options, Error *err)
 void engine_close(Engine *engine)
 {
     if (!engine) return;
+    adapter_close(engine->adapter);
     compute_deinit(&engine->compute);
     tokenizer_close(engine->tokenizer);
     weights_deinit(&engine->weights);
@@ -162,6 +189,11 @@ void engine_close(Engine *engine)
 const EngineInfo *engine_info(const Engine *engine)
 {
     return &engine->info;
+}
+
+const Adapter *engine_adapter(const Engine *engine)
+{
+    return engine->adapter;
 }
 
 size_t engine_tokenize(const Engine *engine, Str text, bool parse_special, int *out, size_t cap)

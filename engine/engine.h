@@ -28,11 +28,13 @@ typedef enum FimOrder {
 enum { ENGINE_DEFAULT_CTX = 8192 };
 
 typedef struct EngineOptions {
-    const char *path;   // a GGUF file (v2, v3); NULL: use image
-    const void *image;  // a GGUF file already in memory, borrowed until engine_close
-    size_t image_bytes; //
-    int n_threads;      // OpenMP team; 0: one per core that this process may use
-    const char *isa;    // "ref", "avx2", "avx512", "amx"; NULL: the best this machine has
+    const char *path;    // a GGUF file (v2, v3); NULL: use image
+    const void *image;   // a GGUF file already in memory, borrowed until engine_close
+    size_t image_bytes;  //
+    int n_threads;       // OpenMP team; 0: one per core that this process may use
+    const char *adapter; // path of a LoRA file; "auto": MODEL.lora.gguf beside MODEL.gguf, if there
+                         // is one; NULL or "": none
+    const char *isa;     // "ref", "avx2", "avx512", "amx"; NULL: the best this machine has
 } EngineOptions;
 
 // Facts about the open model, valid until engine_close. Token ids are -1 where absent.
@@ -68,6 +70,15 @@ Str engine_token_bytes(const Engine *engine, int id);
 bool engine_token_is_control(const Engine *engine, int id);
 bool engine_token_ends(const Engine *engine, int id);
 
+// An open adapter, engine_adapter's or one of the caller's. adapter_open: NULL with
+// ERROR_NOT_FOUND, ERROR_DAMAGED, ERROR_UNSUPPORTED or ERROR_INVALID where it does not fit the
+// model. adapter_close before engine_close and after the sessions that use it.
+typedef struct Adapter Adapter;
+Adapter *adapter_open(const Engine *engine, const char *path, Error *err);
+void adapter_close(Adapter *adapter);
+// The adapter of EngineOptions; NULL: none. Nothing uses it by itself.
+const Adapter *engine_adapter(const Engine *engine);
+
 // A sequence with its own cache of n_ctx tokens (0: the model's training length, at most 8192).
 // NULL with ERROR_NO_MEMORY or ERROR_INVALID.
 Session *session_new(Engine *engine, int n_ctx, Error *err);
@@ -75,6 +86,15 @@ void session_free(Session *session);
 int session_n_ctx(const Session *session);
 // The ids whose state the cache holds, borrowed until the next call on the session.
 const int *session_ids(const Session *session, int *n);
+
+// From now on the session computes with these adapters, added up, each times its strength; n 0:
+// with none. What it holds is forgotten if they differ from those before. At most 4; else
+// ERROR_INVALID.
+typedef struct AdapterUse {
+    const Adapter *adapter;
+    float strength; // 1: as trained
+} AdapterUse;
+bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error *err);
 
 // Polled at least once a token and once a prefill chunk; true stops the work with ERROR_CANCELLED.
 // It may run other sessions of the same engine.

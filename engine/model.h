@@ -12,6 +12,7 @@ struct Engine {
     Weights weights;
     Tokenizer *tokenizer;
     Compute compute;
+    Adapter *adapter; // of the options, or NULL
     EngineInfo info;
     int chunk;             // tokens of one prefill pass
     Candidate *candidates; // [n_vocab], scratch of one choice

@@ -47,6 +47,28 @@ int session_n_ctx(const Session *session)
     return session->kv.n_ctx;
 }
 
+bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error *err)
+{
+    LoraSet set = {.n = n};
+    if (n < 0 || n > LORA_MAX_ADAPTERS)
+        return error_set(err, ERROR_INVALID, "%d adapters, wanted 0 to %d", n, LORA_MAX_ADAPTERS);
+    for (int i = 0; i < n; i++) {
+        set.uses[i] = uses[i];
+        if (uses[i].adapter->engine != session->engine)
+            return error_set(err, ERROR_INVALID, "an adapter of another model");
+    }
+    if (n && !lora_reserve(&session->engine->compute, err)) return false;
+    bool same = n == session->lora.n;
+    for (int i = 0; same && i < n; i++)
+        same = set.uses[i].adapter == session->lora.uses[i].adapter &&
+               set.uses[i].strength == session->lora.uses[i].strength;
+    if (same) return true;
+    session->lora = set;
+    session->kv.len = 0;
+    session->has_logits = false;
+    return true;
+}
+
 const int *session_ids(const Session *session, int *n)
 {
     *n = session->kv.len;
@@ -78,9 +100,15 @@ bool session_check_ids(const Session *s, const int *ids, int n, int max, Error *
     return true;
 }
 
+void session_begin_pass(Session *s)
+{
+    s->engine->compute.lora_set = s->lora.n ? &s->lora : NULL;
+}
+
 static void evaluate(Session *s, int n, ForwardLogits which, float *logits)
 {
     Engine *e = s->engine;
+    session_begin_pass(s);
     forward(&e->compute, &e->shape, &e->weights, &s->kv, s->ids + s->kv.len, n, which, logits);
 }
 

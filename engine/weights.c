@@ -68,6 +68,7 @@ static bool set_matrix(Binder *b, const GgufTensor *t, int n_in, int n_out, int 
                     .n_in = n_in,
                     .n_out = n_out,
                     .n_parts = n_parts,
+                    .tensor = (size_t)(t - gguf_tensor(b->gguf, 0)) + 1,
                     .row_bytes = row_bytes,
                     .part_bytes = row_bytes * (size_t)n_out,
                     .data = t->data};

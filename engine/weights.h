@@ -12,6 +12,7 @@
 typedef struct Matrix {
     TensorType type;
     int n_in, n_out, n_parts;
+    size_t tensor; // 1 + its index in the file; 0: a copy
     size_t row_bytes, part_bytes;
     const unsigned char *data;
 } Matrix;

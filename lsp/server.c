@@ -69,6 +69,7 @@ bool server_start_engine(Server *server, const Config *config, Error *err)
     if (strcmp(config->model, server->options->config.model) != 0)
         options.path = config->model[0] ? config->model : NULL;
     if (config->threads > 0) options.n_threads = config->threads;
+    options.adapter = strcmp(config->adapter, "off") == 0 ? NULL : config->adapter;
     JobsEvents events = {on_job_ended, on_job_progress, on_engine_state, server};
     server->jobs = jobs_new(&server->loop, &options, config->context, events, &server->engine_err);
     if (!server->jobs) *err = server->engine_err;

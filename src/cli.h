@@ -86,8 +86,9 @@ Str cli_model_folder(Arena *arena);
 // The path of a model by path or name; empty for the embedded one. ERROR_NOT_FOUND names both
 // places that were looked at.
 bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err);
-// Finds and opens. NULL: it was printed and *code says which exit code.
-Engine *cli_open_model(const char *name, int n_threads, const char *isa, Arena *arena, int *code);
+// Finds and opens, with the options beside the file. NULL: it was printed and *code says which exit
+// code.
+Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, int *code);
 
 // FILE:LINE:COL or FILE:LINE (n_numbers 2 or 1), split from the right, so that FILE may have
 // colons. Numbers count from 1.

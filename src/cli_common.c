@@ -53,7 +53,7 @@ bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err)
                      name, folder.ptr);
 }
 
-Engine *cli_open_model(const char *name, int n_threads, const char *isa, Arena *arena, int *code)
+Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, int *code)
 {
     Error err = {0};
     Str path;
@@ -61,7 +61,6 @@ Engine *cli_open_model(const char *name, int n_threads, const char *isa, Arena *
         *code = cli_fail(CLI_USAGE, "%s", err.text);
         return NULL;
     }
-    EngineOptions options = {.n_threads = n_threads, .isa = isa};
     if (path.len)
         options.path = path.ptr;
     else

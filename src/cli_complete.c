@@ -124,7 +124,8 @@ static int run(const Flags *flags, const char *place, Arena *arena)
     if (!find_offset(file.text, numbers, &byte_off, &err))
         code = cli_fail(CLI_USAGE, "%s: %s", path.ptr, err.text);
     else
-        engine = cli_open_model(flags->config.model, flags->config.threads, NULL, arena, &code);
+        engine = cli_open_model(flags->config.model,
+                                (EngineOptions){.n_threads = flags->config.threads}, arena, &code);
     if (engine) code = offer(engine, flags, &file, byte_off, arena);
     engine_close(engine);
     text_release(file.text);

@@ -96,7 +96,8 @@ static int examine_model(Doctor *d)
     struct json_object *section = add_section(d, "model");
     const char *chosen = d->config.model[0] ? d->config.model : "embedded";
     add_text(section, "chosen", str_from(chosen));
-    Engine *engine = cli_open_model(chosen, d->config.threads, NULL, d->arena, &code);
+    Engine *engine =
+        cli_open_model(chosen, (EngineOptions){.n_threads = d->config.threads}, d->arena, &code);
     if (engine) {
         describe_engine(section, engine_info(engine));
         if (!measure_model(section, engine, &err)) code = cli_fail(CLI_FAILED, "%s", err.text);

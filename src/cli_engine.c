@@ -338,7 +338,9 @@ static int run_action(const CliCommand *command, Flags *flags, Action action, in
     int n_args, code;
     if (!cli_parse(command, argc, argv, &n_args, &code)) return code;
     Arena *arena = arena_new();
-    Engine *engine = cli_open_model(argv[1], flags->config.threads, flags->isa, arena, &code);
+    Engine *engine = cli_open_model(
+        argv[1], (EngineOptions){.n_threads = flags->config.threads, .isa = flags->isa}, arena,
+        &code);
     if (engine) code = action(engine, flags, arena);
     engine_close(engine);
     arena_free(arena);

@@ -233,7 +233,9 @@ static int run_model(const Flags *flags, const CliFile *file, const LoopRequest 
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
-    Engine *engine = cli_open_model(config->model, config->threads, NULL, arena, &code);
+    const char *adapter = strcmp(config->adapter, "off") == 0 ? NULL : config->adapter;
+    EngineOptions options = {.n_threads = config->threads, .adapter = adapter};
+    Engine *engine = cli_open_model(config->model, options, arena, &code);
     if (!engine) return code;
     Session *session = session_new(engine, config->context, &err);
     if (session)

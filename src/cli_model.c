@@ -94,7 +94,7 @@ int cli_model(int argc, char **argv)
     if (strcmp(argv[1], "info") != 0)
         return cli_fail(CLI_USAGE, "unknown action '%.60s', wanted info", argv[1]);
     Arena *arena = arena_new();
-    Engine *engine = cli_open_model(argv[2], 0, NULL, arena, &code);
+    Engine *engine = cli_open_model(argv[2], (EngineOptions){0}, arena, &code);
     if (engine) {
         print_info(engine_info(engine), json);
         code = CLI_DONE;

@@ -10,6 +10,8 @@
 // X(field, C type tag, JSON key, default, min, max, description). Tags: BOOL, INT, NUM, TEXT.
 #define CONFIG_OPTIONS(X)                                                                          \
     X(model, TEXT, "model", "", 0, 0, "path of a GGUF model; empty: the embedded one")             \
+    X(adapter, TEXT, "adapter", "auto", 0, 0,                                                      \
+      "of actions, a LoRA file; auto: MODEL.lora.gguf beside the model; off")                      \
     X(threads, INT, "threads", 0, 0, 256, "engine threads; 0: one per core")                       \
     X(context, INT, "context", 0, 0, 131072, "tokens of context; 0: the model's, at most 8192")    \
     X(trusted, BOOL, "trusted", 0, 0, 1, "the folder may be compiled (untrusted: parsed only)")    \

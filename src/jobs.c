@@ -52,7 +52,7 @@ typedef struct News {
 struct Jobs {
     uv_async_t async;
     pthread_t thread;
-    EngineOptions options; // path and isa are ours
+    EngineOptions options; // path, isa and adapter are ours
     int n_ctx;
     JobsEvents events;
     atomic_bool closing;
@@ -340,6 +340,7 @@ static void free_jobs(Jobs *jobs)
     pthread_cond_destroy(&jobs->in_wake);
     free((char *)jobs->options.path);
     free((char *)jobs->options.isa);
+    free((char *)jobs->options.adapter);
     free(jobs);
 }
 
@@ -408,6 +409,7 @@ Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, int n_ctx, 
     jobs->options = *options;
     jobs->options.path = copy_text(options->path);
     jobs->options.isa = copy_text(options->isa);
+    jobs->options.adapter = copy_text(options->adapter);
     jobs->n_ctx = n_ctx;
     jobs->events = events;
     atomic_init(&jobs->closing, false);

@@ -481,6 +481,10 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
     scratch_sweep(SWEEP_SECONDS);
     run->form = chat_form(run->engine);
     run->chat = run->form != CHAT_NONE;
+    // An adapter is trained on questions and answers, not on filling in the middle.
+    AdapterUse use = {engine_adapter(run->engine), 1};
+    if (!session_use_adapters(run->session, &use, use.adapter && run->chat ? 1 : 0, err))
+        return false;
     return true;
 }
 

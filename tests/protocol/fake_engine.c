@@ -166,6 +166,18 @@ bool engine_token_ends(const Engine *engine, int id)
 
 // --- sessions
 
+const Adapter *engine_adapter(const Engine *engine)
+{
+    (void)engine;
+    return NULL;
+}
+
+bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error *err)
+{
+    (void)session, (void)uses, (void)n, (void)err;
+    return true;
+}
+
 Session *session_new(Engine *engine, int n_ctx, Error *err)
 {
     (void)n_ctx;

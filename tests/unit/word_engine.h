@@ -112,6 +112,18 @@ Str engine_token_bytes(const Engine *engine, int id)
     return id >= WORD_CONTROLS && id < engine->n_vocab ? str_from(engine->bytes[id]) : STR("<c>");
 }
 
+const Adapter *engine_adapter(const Engine *engine)
+{
+    (void)engine;
+    return NULL;
+}
+
+bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error *err)
+{
+    (void)session, (void)uses, (void)n, (void)err;
+    return true;
+}
+
 Session *session_new(Engine *engine, int n_ctx, Error *err)
 {
     (void)n_ctx, (void)err;

@@ -1,0 +1,243 @@
+// The file is llama.cpp's: general.type "adapter", adapter.type "lora", adapter.lora.alpha, and for
+// an adapted tensor NAME the pair NAME.lora_a [n_in, rank] and NAME.lora_b [rank, n_out].
+#include "lora.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model.h"
+
+enum { ROWS = 256 };
+
+// --- reading -------------------------------------------------------------------------------------
+
+// Matrices that one product applies whole; not those that attention takes apart, nor experts.
+static bool is_adaptable(Str name)
+{
+    static const char *const suffixes[] = {
+        ".attn_q.weight",        ".attn_k.weight",         ".attn_v.weight",
+        ".attn_output.weight",   ".attn_q_a.weight",       ".attn_q_b.weight",
+        ".attn_kv_a_mqa.weight", ".ffn_gate.weight",       ".ffn_up.weight",
+        ".ffn_down.weight",      ".ffn_gate_shexp.weight", ".ffn_up_shexp.weight",
+        ".ffn_down_shexp.weight"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (str_ends(name, str_from(suffixes[i]))) return true;
+    return false;
+}
+
+static bool check_head(const Engine *e, const Gguf *file, float *alpha, Error *err)
+{
+    Str type = {0}, kind = {0}, arch = {0};
+    if (!gguf_read_str(file, "general.type", &type, err) ||
+        !gguf_read_str(file, "adapter.type", &kind, err) ||
+        !gguf_read_str(file, "general.architecture", &arch, err) ||
+        !gguf_read_float(file, "adapter.lora.alpha", alpha, err))
+        return false;
+    if (!str_equal(type, STR("adapter")) || !str_equal(kind, STR("lora")))
+        return error_set(err, ERROR_INVALID,
+                         "general.type is '%.*s' and adapter.type '%.*s', wanted adapter and lora",
+                         STR_FMT(type), STR_FMT(kind));
+    if (!str_equal(arch, e->info.arch))
+        return error_set(err, ERROR_INVALID, "an adapter of architecture '%.*s', wanted '%.*s'",
+                         STR_FMT(arch), STR_FMT(e->info.arch));
+    if (*alpha > 0 && *alpha <= 65536) return true;
+    return error_set(err, ERROR_DAMAGED, "adapter.lora.alpha is %g, wanted 0 to 65536", *alpha);
+}
+
+static bool check_pair(const GgufTensor *base, const GgufTensor *a, const GgufTensor *b, Error *err)
+{
+    uint64_t rank = a->dims[1];
+    bool ok = base->dims[2] == 1 && base->dims[3] == 1 && a->dims[0] == base->dims[0] &&
+              a->dims[2] == 1 && a->dims[3] == 1 && rank >= 1 && rank <= LORA_MAX_RANK &&
+              b->dims[0] == rank && b->dims[1] == base->dims[1] && b->dims[2] == 1 &&
+              b->dims[3] == 1;
+    return ok || error_set(err, ERROR_DAMAGED,
+                           "adapter of %.*s is [%llu, %llu] and [%llu, %llu], wanted [%llu, rank] "
+                           "and [rank, %llu] with a rank up to %d",
+                           STR_FMT(base->name), (unsigned long long)a->dims[0],
+                           (unsigned long long)rank, (unsigned long long)b->dims[0],
+                           (unsigned long long)b->dims[1], (unsigned long long)base->dims[0],
+                           (unsigned long long)base->dims[1], LORA_MAX_RANK);
+}
+
+static uint16_t *halves(size_t n)
+{
+    return malloc((n ? n : 1) * sizeof(uint16_t));
+}
+
+// Row j of a tensor of any type as floats.
+static void read_row(const GgufTensor *t, size_t j, float *out)
+{
+    const TensorTypeInfo *info = tensor_type_info(t->type);
+    size_t bytes = (size_t)t->dims[0] / (size_t)info->block_elements * (size_t)info->block_bytes;
+    kernels_ref.dequantize(t->type, (const unsigned char *)t->data + j * bytes, (int)t->dims[0],
+                           out);
+}
+
+static bool read_pair(const GgufTensor *a, const GgufTensor *b, LoraPair *out, Error *err)
+{
+    size_t n_in = (size_t)a->dims[0], n_out = (size_t)b->dims[1], rank = (size_t)a->dims[1];
+    size_t longest = n_in > rank ? n_in : rank;
+    float *row = malloc(longest * sizeof *row);
+    out->a = halves(rank * n_in);
+    out->b = halves(rank * n_out);
+    bool ok = row && out->a && out->b;
+    for (size_t j = 0; ok && j < rank; j++) {
+        read_row(a, j, row);
+        kernels_ref.to_f16(row, (int)n_in, out->a + j * n_in);
+    }
+    for (size_t i = 0; ok && i < n_out; i++) {
+        read_row(b, i, row);
+        for (size_t j = 0; j < rank; j++)
+            out->b[j * n_out + i] = float_to_half(row[j]);
+    }
+    out->rank = (int)rank;
+    free(row);
+    return ok || error_set(err, ERROR_NO_MEMORY, "no memory for an adapter");
+}
+
+// The pair of one "NAME.lora_a"; every lora_b belongs to one.
+static bool bind_pair(Adapter *adapter, const Gguf *file, const GgufTensor *a, Error *err)
+{
+    const Gguf *base_file = adapter->engine->gguf;
+    char name[160];
+    Str base_name = str_slice(a->name, 0, a->name.len - strlen(".lora_a"));
+    snprintf(name, sizeof name, "%.*s", STR_FMT(base_name));
+    const GgufTensor *base = is_adaptable(base_name) ? gguf_find_tensor(base_file, name) : NULL;
+    if (!base)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the adapter changes %.*s, wanted an attention projection or a dense "
+                         "feed-forward matrix of this model",
+                         STR_FMT(base_name));
+    snprintf(name, sizeof name, "%.*s.lora_b", STR_FMT(base_name));
+    const GgufTensor *b = gguf_find_tensor(file, name);
+    if (!b) return error_set(err, ERROR_DAMAGED, "tensor %s is missing", name);
+    LoraPair *pair = &adapter->pairs[base - gguf_tensor(base_file, 0)];
+    return check_pair(base, a, b, err) && read_pair(a, b, pair, err);
+}
+
+static bool bind_all(Adapter *adapter, const Gguf *file, Error *err)
+{
+    size_t n_a = 0, n_b = 0;
+    int rank = 0;
+    for (size_t i = 0; i < gguf_n_tensors(file); i++) {
+        const GgufTensor *t = gguf_tensor(file, i);
+        bool a = str_ends(t->name, STR(".lora_a"));
+        if (!a && !str_ends(t->name, STR(".lora_b")))
+            return error_set(err, ERROR_UNSUPPORTED,
+                             "tensor %.*s, wanted names that end in .lora_a or .lora_b",
+                             STR_FMT(t->name));
+        n_a += a;
+        n_b += !a;
+        if (a && !bind_pair(adapter, file, t, err)) return false;
+        if (a && rank && (uint64_t)rank != t->dims[1])
+            return error_set(err, ERROR_UNSUPPORTED, "%.*s has rank %llu, wanted %d as the others",
+                             STR_FMT(t->name), (unsigned long long)t->dims[1], rank);
+        if (a) rank = (int)t->dims[1];
+    }
+    if (n_a == 0 || n_a != n_b)
+        return error_set(err, ERROR_DAMAGED, "%zu lora_a and %zu lora_b, wanted pairs", n_a, n_b);
+    adapter->scale /= (float)rank;
+    return true;
+}
+
+Adapter *adapter_open(const Engine *engine, const char *path, Error *err)
+{
+    Gguf *file = gguf_open(path, err);
+    if (!file) return NULL;
+    Adapter *adapter = mem_zero(sizeof *adapter);
+    adapter->engine = engine;
+    adapter->n_pairs = gguf_n_tensors(engine->gguf);
+    adapter->pairs = mem_zero(adapter->n_pairs * sizeof *adapter->pairs);
+    bool ok = check_head(engine, file, &adapter->scale, err) && bind_all(adapter, file, err);
+    gguf_close(file);
+    if (ok) return adapter;
+    adapter_close(adapter);
+    return NULL;
+}
+
+void adapter_close(Adapter *adapter)
+{
+    if (!adapter) return;
+    for (size_t i = 0; i < adapter->n_pairs; i++) {
+        free(adapter->pairs[i].a);
+        free(adapter->pairs[i].b);
+    }
+    free(adapter->pairs);
+    free(adapter);
+}
+
+// --- applying ------------------------------------------------------------------------------------
+
+bool lora_reserve(Compute *c, Error *err)
+{
+    if (c->lora) return true;
+    c->lora = malloc((size_t)LORA_TASKS * COMPUTE_CHUNK * LORA_MAX_RANK * sizeof *c->lora);
+    return c->lora || error_set(err, ERROR_NO_MEMORY, "no memory for an adapter's products");
+}
+
+// One task's share in an adapter.
+typedef struct Part {
+    const MatmulTask *task;
+    const LoraPair *pair;
+    float *inner; // [n_acts][rank], strength * alpha / rank * A x
+} Part;
+
+static int find_parts(const Compute *c, const Adapter *adapter, int n_tasks, Part *parts)
+{
+    int n = 0;
+    for (int i = 0; i < n_tasks && n < LORA_TASKS; i++) {
+        const MatmulTask *task = &c->tasks[i];
+        const LoraPair *pair = task->w->tensor ? &adapter->pairs[task->w->tensor - 1] : NULL;
+        if (!pair || pair->rank == 0 || task->w->n_parts != 1) continue;
+        float *inner = c->lora + (size_t)n * COMPUTE_CHUNK * LORA_MAX_RANK;
+        parts[n++] = (Part){task, pair, inner};
+    }
+    return n;
+}
+
+static void run_inner(const Compute *c, const Part *p, float scale, int i)
+{
+    int act = i / p->pair->rank, j = i % p->pair->rank;
+    size_t n_in = (size_t)p->task->w->n_in;
+    p->inner[i] =
+        scale * c->k->dot_f16(p->task->acts[act].x, p->pair->a + (size_t)j * n_in, (int)n_in);
+}
+
+static void run_outer(const Compute *c, const Part *p, int row)
+{
+    int n_out = p->task->w->n_out, n = n_out - row < ROWS ? n_out - row : ROWS;
+    for (int t = 0; t < p->task->n_acts; t++)
+        for (int j = 0; j < p->pair->rank; j++)
+            c->k->axpy_f16(p->inner[t * p->pair->rank + j],
+                           p->pair->b + (size_t)j * (size_t)n_out + row,
+                           p->task->y + (size_t)t * p->task->y_stride + row, n);
+}
+
+void lora_apply(Compute *c, int n_tasks)
+{
+    for (int u = 0; u < c->lora_set->n; u++) {
+        const AdapterUse *use = &c->lora_set->uses[u];
+        float scale = use->strength * use->adapter->scale;
+        Part parts[LORA_TASKS];
+        int n_parts = find_parts(c, use->adapter, n_tasks, parts);
+        if (n_parts == 0) continue;
+#pragma omp parallel num_threads(c->n_threads)
+        {
+            for (int p = 0; p < n_parts; p++) {
+#pragma omp for schedule(static) nowait
+                for (int i = 0; i < parts[p].task->n_acts * parts[p].pair->rank; i++)
+                    run_inner(c, &parts[p], scale, i);
+            }
+#pragma omp barrier
+            for (int p = 0; p < n_parts; p++) {
+#pragma omp for schedule(static) nowait
+                for (int row = 0; row < parts[p].task->w->n_out; row += ROWS)
+                    run_outer(c, &parts[p], row);
+            }
+        }
+    }
+}

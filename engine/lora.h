@@ -1,0 +1,36 @@
+// Low-rank adapters: y = W x + strength * alpha / rank * B (A x), over any base and quantisation
+// (Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021). No weight is copied or
+// changed; the product's second part is added after the first. For engine.c, session.c and
+// compute.c only.
+#pragma once
+
+#include "compute.h"
+#include "engine.h"
+#include "gguf.h"
+
+enum { LORA_MAX_RANK = 512, LORA_MAX_ADAPTERS = 4, LORA_TASKS = 4 };
+
+// What an adapter adds to one matrix. Half floats, in memory of the adapter.
+typedef struct LoraPair {
+    int rank;    // 0: nothing
+    uint16_t *a; // [rank][n_in]
+    uint16_t *b; // [rank][n_out], transposed
+} LoraPair;
+
+struct Adapter {
+    const Engine *engine;
+    float scale;     // alpha / rank
+    LoraPair *pairs; // [n_tensors] of the base file
+    size_t n_pairs;
+};
+
+// The adapters of a pass.
+typedef struct LoraSet {
+    AdapterUse uses[LORA_MAX_ADAPTERS];
+    int n;
+} LoraSet;
+
+// Adds the parts of c->lora_set to the results of the first n_tasks of c->tasks.
+void lora_apply(Compute *c, int n_tasks);
+// Room for lora_apply. ERROR_NO_MEMORY.
+bool lora_reserve(Compute *c, Error *err);

@@ -30,6 +30,8 @@ typedef struct ClientCaps {
     bool code_action_literals, code_action_resolve, llm_tag;
     bool document_changes, change_annotations;
     bool work_done_progress, configuration, apply_edit;
+    bool nested_symbols, hover_markdown;
+    int64_t fold_limit; // 0: none stated
 } ClientCaps;
 
 typedef enum ProgressState { PROGRESS_NONE, PROGRESS_CREATING, PROGRESS_BEGUN } ProgressState;

@@ -29,6 +29,18 @@ bool inline_completion_request(Call *call, Error *err);
 bool completion_request(Call *call, Error *err);
 bool completion_resolve(Call *call, Error *err);
 
+// Keeps the request until its document's current text is parsed, then calls answer. Answers null
+// at once if the document is not open or the feature is not enabled.
+bool structure_start(Call *call, bool enabled, void (*answer)(Request *request), Error *err);
+// SymbolKind of the protocol.
+int structure_symbol_kind(SymbolKind kind);
+bool structure_document_symbol(Call *call, Error *err);
+bool structure_folding_range(Call *call, Error *err);
+bool structure_selection_range(Call *call, Error *err);
+
+bool names_document_highlight(Call *call, Error *err);
+bool names_hover(Call *call, Error *err);
+
 bool diagnostics_pull(Call *call, Error *err);
 // A new text of doc: to be published when it has rested (delay_ms).
 void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms);

@@ -44,6 +44,10 @@ static void read_caps(ClientCaps *caps, Json *params)
         .work_done_progress = types_bool(client, "window.workDoneProgress"),
         .configuration = types_bool(client, "workspace.configuration"),
         .apply_edit = types_bool(client, "workspace.applyEdit"),
+        .nested_symbols =
+            types_bool(client, "textDocument.documentSymbol.hierarchicalDocumentSymbolSupport"),
+        .hover_markdown = types_array_has(client, "textDocument.hover.contentFormat", "markdown"),
+        .fold_limit = types_int(client, "textDocument.foldingRange.rangeLimit", 0),
     };
     Json *tags = types_get(action, "tagSupport.valueSet");
     for (size_t i = 0;
@@ -71,6 +75,16 @@ static void set_root(Connection *conn, Json *params, Arena *arena)
     if (root.len) memcpy(conn->root, root.ptr, root.len);
 }
 
+// What is switched off is not offered, so that an editor asks only the other servers.
+static void offer_structure(const Config *config, Json *caps)
+{
+    if (config->document_symbol) types_put_bool(caps, "documentSymbolProvider", true);
+    if (config->folding_range) types_put_bool(caps, "foldingRangeProvider", true);
+    if (config->selection_range) types_put_bool(caps, "selectionRangeProvider", true);
+    if (config->document_highlight) types_put_bool(caps, "documentHighlightProvider", true);
+    if (config->hover) types_put_bool(caps, "hoverProvider", true);
+}
+
 static Json *new_capabilities(const Connection *conn)
 {
     Json *caps = json_object_new_object();
@@ -81,6 +95,7 @@ static Json *new_capabilities(const Connection *conn)
     types_put_bool(types_put_object(sync, "save"), "includeText", false);
     types_put_bool(caps, "inlineCompletionProvider", true);
     types_put_bool(types_put_object(caps, "completionProvider"), "resolveProvider", true);
+    offer_structure(&conn->config, caps);
     Json *action = types_put_object(caps, "codeActionProvider");
     json_object_array_add(types_put_array(action, "codeActionKinds"),
                           types_new_str(STR("refactor.rewrite.r1ls")));

@@ -18,11 +18,11 @@
     X(inline_completion, BOOL, "inlineCompletion", 1, 0, 1, "ghost text")                          \
     X(completion, BOOL, "completion", 1, 0, 1, "symbol completion")                                \
     X(diagnostics, BOOL, "diagnostics", 1, 0, 1, "syntax diagnostics")                             \
-    X(document_symbol, BOOL, "documentSymbol", 1, 0, 1, "outline of a document")                   \
+    X(document_symbol, BOOL, "documentSymbol", 0, 0, 1, "outline; on where no server has it")      \
     X(folding_range, BOOL, "foldingRange", 1, 0, 1, "folds from the syntax tree")                  \
     X(selection_range, BOOL, "selectionRange", 1, 0, 1, "selections that grow by syntax")          \
     X(document_highlight, BOOL, "documentHighlight", 1, 0, 1, "other places of a name")            \
-    X(hover, BOOL, "hover", 1, 0, 1, "signature and comment of a name")                            \
+    X(hover, BOOL, "hover", 0, 0, 1, "signature and comment; on where no server has it")           \
     X(code_actions, BOOL, "codeActions", 1, 0, 1, "generate actions")                              \
     X(max_tokens, INT, "maxTokens", 48, 1, 2048, "tokens of one suggestion")                       \
     X(prompt_tokens, INT, "promptTokens", 0, 0, 131072,                                            \

@@ -33,7 +33,8 @@ def new_client(**options):
     caps = copy.deepcopy(FULL_CAPS)
     caps["textDocument"]["documentSymbol"] = {"hierarchicalDocumentSymbolSupport": True}
     caps["textDocument"]["hover"] = {"contentFormat": ["markdown", "plaintext"]}
-    return Client(caps=caps, options=options)
+    # Both are off by default, because a real server of the language has them.
+    return Client(caps=caps, options={"documentSymbol": True, "hover": True, **options})
 
 
 def place(line, character):
@@ -47,7 +48,7 @@ def test_outline():
     assert [i["name"] for i in items] == ["Square", "area", "use"], items
     assert [c["name"] for c in items[0]["children"]] == ["side"]
     assert items[1]["kind"] == 12 and items[1]["selectionRange"] == at(6, 4, 8), items[1]
-    flat = Client()
+    flat = Client(options={"documentSymbol": True})
     flat.open(URI, CODE)
     items = flat.ask("textDocument/documentSymbol", DOC)
     assert [i["name"] for i in items] == ["Square", "side", "area", "use"]
@@ -111,7 +112,7 @@ def test_hover():
     assert "int side = 7;" in client.ask("textDocument/hover", place(11, 18))["contents"]["value"]
     assert client.ask("textDocument/hover", place(3, 0)) is None
     assert client.fail("textDocument/hover", DOC) == -32602
-    plain = Client()
+    plain = Client(options={"hover": True})
     plain.open(URI, CODE)
     assert plain.ask("textDocument/hover", place(18, 23))["contents"]["kind"] == "plaintext"
     client.close()

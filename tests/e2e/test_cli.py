@@ -262,7 +262,7 @@ class Generate(Case):
 
 class Engine(Case):
     def test_tokenize_agrees_with_the_reference(self):
-        for case in GOLDEN["as_quantised"]["tokenize"]:
+        for case in GOLDEN["tokenize"]:
             args = ["--special"] if case["parse_special"] else []
             ids = self.run_json("engine", "tokenize", MODEL, *args, stdin=case["text"].encode())
             self.assertEqual(ids, case["ids"], case["text"])

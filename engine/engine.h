@@ -145,6 +145,11 @@ typedef struct GenerateOptions {
     SamplerOptions sampler;
     int max_tokens;
     Str forced; // token healing: the output starts with exactly these bytes
+    // Guesses what repeats the session's ids, or the reference's (borrowed, may be NULL: the text
+    // that is being edited), where that saves time. It changes no result. Not for batches.
+    bool speculate;
+    const int *reference;
+    int n_reference;
     OnToken on_token;
     void *user;
     EngineCancel cancel;
@@ -162,6 +167,7 @@ typedef struct GenerateResult {
     int n_tokens;
     GenerateStop stop;
     double ms;
+    int n_passes, n_guessed, n_guessed_right; // of a single sequence
 } GenerateResult;
 
 // Continues the session after a sync. End tokens are not passed to on_token and control tokens are

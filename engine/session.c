@@ -9,6 +9,7 @@
 #include "forward.h"
 #include "generation.h"
 #include "session_state.h"
+#include "speculate.h"
 
 enum { MIN_CTX = 16, MAX_CTX = 1 << 20 };
 
@@ -200,8 +201,8 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
 // --- generation
 // -----------------------------------------------------------------------------------
 
-// One step: true to go on, else the result says why not, or err.
-static bool generate_step(Session *s, Generation *g, Error *err)
+// One step: true to go on, else the result says why not.
+static bool generate_step(Session *s, Generation *g, Speculation *speculation)
 {
     int id;
     if (!generation_choose(g, s->engine, s->logits, &id)) return false;
@@ -209,7 +210,8 @@ static bool generate_step(Session *s, Generation *g, Error *err)
         g->result->stop = STOP_FULL;
         return false;
     }
-    return session_append(s, id, err);
+    speculation_append(speculation, id);
+    return true;
 }
 
 bool session_generate(Session *session, const GenerateOptions *options, GenerateResult *result,
@@ -220,8 +222,11 @@ bool session_generate(Session *session, const GenerateOptions *options, Generate
     bool go_on = generation_begin(&generation, options, result);
     if (!session->has_logits)
         return error_set(err, ERROR_INVALID, "nothing to continue: the session has no prompt");
+    Speculation speculation;
+    speculation_begin(&speculation, session, options, result);
     while (go_on && !session_is_cancelled(options->cancel, err))
-        go_on = generate_step(session, &generation, err);
+        go_on = generate_step(session, &generation, &speculation);
+    speculation_end(&speculation);
     result->ms = clock_ms() - start;
     return err->code == ERROR_NONE;
 }

@@ -1,4 +1,5 @@
-// What a Session consists of, and what its parts share; for session.c and batch.c only.
+// What a Session consists of, and what its parts share; for session.c, batch.c and speculate.c
+// only.
 #pragma once
 
 #include "kv.h"

@@ -218,6 +218,7 @@ static bool generate(Writer *w, int i, GenerateResult *generated, Error *err)
                                .max_tokens =
                                    budget->tokens + (w->thinking ? budget->thinking_tokens : 0),
                                .forced = w->way->forced,
+                               .speculate = true, // fixes repeat what they fix
                                .on_token = on_token,
                                .user = w,
                                .cancel = run->cancel};

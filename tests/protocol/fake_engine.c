@@ -329,3 +329,18 @@ bool session_generate(Session *session, const GenerateOptions *options, Generate
     strbuf_deinit(&before);
     return ok;
 }
+
+// In turn: each sequence begins where the session stands.
+bool session_generate_batch(Session *session, BatchSequence *sequences, int n, EngineCancel cancel,
+                            Error *err)
+{
+    int held = session->n;
+    for (int i = 0; i < n; i++) {
+        GenerateOptions options = sequences[i].generate;
+        options.cancel = cancel;
+        bool ok = session_generate(session, &options, &sequences[i].result, err);
+        session->n = held;
+        if (!ok) return false;
+    }
+    return true;
+}

@@ -292,18 +292,23 @@ static void an_endless_compiler_is_killed(void **state)
                             p.root, p.root);
     add_file(&p, "compile_commands.json", json.ptr, 0600);
     start(&p, "a.c", "int f(void)\n{<| return 1; |>}\n", true);
-    for (int i = 0; i < 2000 && !process_is_alive(sleeper); i++) {
-        assert_int_equal(verify_poll(p.verify), VERDICT_PENDING);
+    double started = clock_ms();
+    long pid = 0;
+    while (!(pid = process_below(getpid(), sleeper)) && verify_poll(p.verify) == VERDICT_PENDING)
         usleep(5000);
+    if (!pid && clock_ms() - started > 20000) {
+        print_message("skipped: the machine stood still until the limit of time was reached\n");
+        tear_down(&p);
+        skip();
     }
-    assert_true(process_is_alive(sleeper));
+    assert_true(pid > 0);
     double before = clock_ms();
     verify_free(p.verify);
     p.verify = NULL;
     assert_true(clock_ms() - before < 2000);
-    for (int i = 0; i < 200 && process_is_alive(sleeper); i++)
+    for (int i = 0; i < 200 && process_is(pid, sleeper); i++)
         usleep(5000); // until init has reaped it
-    assert_false(process_is_alive(sleeper));
+    assert_false(process_is(pid, sleeper));
     tear_down(&p);
 }
 

@@ -14,6 +14,7 @@ typedef struct Sequence {
     BatchSequence *request;
     Generation generation;
     bool active, bridged; // bridged: the bridge has begun
+    bool ended;           // and its owner was told
     int first, cap;       // its stripe
     int len;              // rows of it that are evaluated
     int token;            // to be evaluated, -1: none
@@ -120,16 +121,21 @@ static void choose_next(Batch *b, Sequence *q)
     }
 }
 
+static void end_sequence(Sequence *q, double start)
+{
+    q->ended = true;
+    q->request->result.ms = clock_ms() - start;
+    if (q->request->on_end) q->request->on_end(q->request->generate.user);
+}
+
 // Every sequence that has logits chooses; false when none is left to be evaluated.
 static bool choose_all(Batch *b, double start)
 {
     bool any = false;
     for (int i = 0; i < b->n; i++) {
         Sequence *q = &b->sequences[i];
-        if (q->active && q->logits) {
-            choose_next(b, q);
-            q->request->result.ms = clock_ms() - start;
-        }
+        if (q->active && q->logits) choose_next(b, q);
+        if (!q->active && !q->ended) end_sequence(q, start);
         any |= q->active;
     }
     return any;

@@ -182,6 +182,9 @@ typedef struct BatchSequence {
     GenerateOptions generate; // its cancel ends this sequence alone, as STOP_CALLER
     const int *bridge;        // [n_bridge], borrowed; 0: none
     int n_bridge;
+    // Told once, with generate.user, when the sequence has ended and its result stands; the others
+    // go on after it. NULL: not told. It may run other sessions.
+    void (*on_end)(void *user);
     GenerateResult result;
 } BatchSequence;
 

@@ -243,17 +243,26 @@ static bool is_same(const LoopRun *run, Str a, Str b)
     return str_equal(a, b) || (!blanks_matter && has_same_words(a, b));
 }
 
-static const char *find_flaw(const LoopRun *run, const Candidate *c, const char *known)
+static bool is_earlier_one(const LoopRun *run, const Candidate *c)
 {
     for (size_t i = 0; i < run->candidates.n; i++) {
         const Candidate *o = &run->candidates.items[i];
         if (o->replace.start == c->replace.start && o->replace.end == c->replace.end &&
             is_same(run, o->insert, c->insert))
-            return "the same as an earlier one";
+            return true;
     }
-    if (known) return known;
+    return false;
+}
+
+// Why it need not be verified; NULL: it has to be. Notes whether it says anything new.
+static const char *find_flaw(const LoopRun *run, Candidate *c, const char *known)
+{
+    bool earlier = is_earlier_one(run, c);
     Str old = str_slice(text_str(run->request->text), c->replace.start, c->replace.end);
-    return is_same(run, old, c->insert) ? "it changes nothing" : NULL;
+    c->repeats = earlier || is_same(run, old, c->insert);
+    if (earlier) return "the same as an earlier one";
+    if (known) return known;
+    return c->repeats ? "it changes nothing" : NULL;
 }
 
 bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw)

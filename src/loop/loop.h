@@ -66,6 +66,7 @@ typedef struct Candidate {
     int n_tokens; // that the model wrote for it, thoughts included
     double ms_decode;
     double confidence; // mean probability of the tokens; 0 where no model wrote it
+    bool repeats;      // the text as it is or an earlier candidate: not verified again
     Verdict verdict;   // SKIPPED: its verification was not waited for
     Evidence evidence; // of parser and compiler
     Verdict tests;

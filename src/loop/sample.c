@@ -26,14 +26,22 @@ typedef struct Way {
 typedef struct Writer {
     LoopRun *run;
     const Way *way;
+    struct Batch *batch; // it is one of; NULL: written alone
     StrBuf raw;
     size_t n_forced;
     double prob_sum;
     int number, n_all, n_tokens, last_id;
     bool thinking;
     bool opened;         // the prompt holds the way's opening, which the answer continues
+    bool ended, offered; // of a batch's
     size_t answer_start; // in raw, once it thinks no more
 } Writer;
+
+typedef struct Batch {
+    Writer writers[MAX_BATCH];
+    BatchSequence sequences[MAX_BATCH];
+    int n;
+} Batch;
 
 // --- prompts -------------------------------------------------------------------------------------
 
@@ -115,6 +123,8 @@ static void tell_tokens(Writer *w)
         loop_tell(run, "writing %d of %d: %d tokens", w->number, w->n_all, w->n_tokens);
 }
 
+static void offer_ended(Batch *batch, bool wait);
+
 static bool on_token(void *user, const GeneratedToken *token)
 {
     Writer *w = user;
@@ -132,14 +142,31 @@ static bool on_token(void *user, const GeneratedToken *token)
     }
     tell_tokens(w);
     if (w->thinking && w->n_tokens >= run->request->budget.thinking_tokens) return false;
-    return !has_ended(w) && loop_wants_more(run);
+    if (has_ended(w) || !loop_wants_more(run)) return false;
+    if (w->batch) offer_ended(w->batch, false);
+    return true;
 }
 
-// The first is the model's best guess, the others spread around it.
+// The share of this run's answers that said nothing new: the text as it is, or an earlier answer.
+static float find_sameness(const LoopRun *run)
+{
+    int n = 0, n_same = 0;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        if (strcmp(c->proposer, "sample") != 0) continue;
+        n++;
+        n_same += c->repeats;
+    }
+    return n ? (float)n_same / (float)n : 0;
+}
+
+// The first is the model's best guess, the others spread around it, the further the more a model
+// that is sure of itself repeats what is known to fail.
 static SamplerOptions sampler_for(const LoopRun *run, int i)
 {
     if (i == 0) return (SamplerOptions){0};
-    return (SamplerOptions){.temperature = 0.5f + 0.1f * (float)(i % 5),
+    float heat = 0.4f * find_sameness(run);
+    return (SamplerOptions){.temperature = 0.5f + heat + 0.1f * (float)(i % 5),
                             .top_p = 0.95f,
                             .top_k = 40,
                             .seed = run->request->seed + 1000 * (uint64_t)run->round + (uint64_t)i};
@@ -298,23 +325,44 @@ static bool write_one(LoopRun *run, const Way *way, int i, Error *err)
     return ok;
 }
 
+// What has been written is verified while the rest is still being written; without `wait` as far as
+// there is a place.
+static void offer_ended(Batch *batch, bool wait)
+{
+    for (int k = 0; k < batch->n; k++) {
+        Writer *w = &batch->writers[k];
+        if (!w->ended || w->offered) continue;
+        if (!wait && w->run->n_trials >= LOOP_MAX_TRIALS) return;
+        w->offered = true;
+        offer_written(w, batch->sequences[k].result.ms);
+    }
+}
+
+static void on_end(void *user)
+{
+    Writer *w = user;
+    w->ended = true;
+    offer_ended(w->batch, false);
+}
+
 // Several answers to one question in the passes of one: at eight, two to three times as many tokens
-// a second. They are verified when all have been written.
+// a second.
 static bool write_batch(LoopRun *run, const Way *way, int first, int n, Error *err)
 {
-    Writer writers[MAX_BATCH];
-    BatchSequence sequences[MAX_BATCH];
+    Batch batch = {.n = n};
     for (int k = 0; k < n; k++) {
-        writers[k] = make_writer(run, way, first + k);
-        sequences[k] = (BatchSequence){.generate = make_options(&writers[k], first + k)};
-        sequences[k].generate.cancel = (EngineCancel){0}; // the whole batch has it
+        Writer *w = &batch.writers[k];
+        *w = make_writer(run, way, first + k);
+        w->batch = &batch;
+        batch.sequences[k] =
+            (BatchSequence){.generate = make_options(w, first + k), .on_end = on_end};
+        batch.sequences[k].generate.cancel = (EngineCancel){0}; // the whole batch has it
     }
     bool ok = read_question(run, way, err) &&
-              session_generate_batch(run->session, sequences, n, run->cancel, err);
-    for (int k = 0; k < n; k++) {
-        if (ok) offer_written(&writers[k], sequences[k].result.ms);
-        strbuf_deinit(&writers[k].raw);
-    }
+              session_generate_batch(run->session, batch.sequences, n, run->cancel, err);
+    if (ok) offer_ended(&batch, true);
+    for (int k = 0; k < n; k++)
+        strbuf_deinit(&batch.writers[k].raw);
     return ok;
 }
 

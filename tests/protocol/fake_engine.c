@@ -341,6 +341,7 @@ bool session_generate_batch(Session *session, BatchSequence *sequences, int n, E
         bool ok = session_generate(session, &options, &sequences[i].result, err);
         session->n = held;
         if (!ok) return false;
+        if (sequences[i].on_end) sequences[i].on_end(options.user);
     }
     return true;
 }

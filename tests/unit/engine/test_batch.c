@@ -206,6 +206,44 @@ static void a_sequence_ends_where_the_context_does(void **state)
     session_free(small);
 }
 
+typedef struct Ended {
+    Written written;
+    const BatchSequence *sequence;
+    int n_told;
+    GenerateStop stop;
+} Ended;
+
+static void note_end(void *user)
+{
+    Ended *e = user;
+    e->n_told++;
+    e->stop = e->sequence->result.stop;
+    assert_int_equal(e->written.n, e->sequence->result.n_tokens);
+}
+
+static void every_end_is_told_once(void **state)
+{
+    Setup *s = *state;
+    Ended ended[4] = {0};
+    BatchSequence batch[4];
+    static const int max_tokens[] = {N_TOKENS, 5, 0, 12};
+    for (int i = 0; i < 4; i++) {
+        batch[i] = make_sequence(&ended[i].written, i);
+        batch[i].generate.max_tokens = max_tokens[i];
+        batch[i].generate.user = &ended[i];
+        batch[i].on_end = note_end;
+        ended[i].sequence = &batch[i];
+    }
+    ended[3].written.stop_at = 3;
+    assert_ok(session_generate_batch(s->session, batch, 4, (EngineCancel){0}, &s->err), s->err);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(ended[i].n_told, 1);
+        assert_int_equal(ended[i].stop, batch[i].result.stop);
+    }
+    assert_int_equal(ended[1].stop, STOP_LENGTH);
+    assert_int_equal(ended[3].stop, STOP_CALLER);
+}
+
 static void continuations_have_the_scores_of_whole_texts(void **state)
 {
     Setup *s = *state;
@@ -250,6 +288,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(one_sequence_or_all_can_be_cancelled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sequence_ends_where_the_context_does, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_end_is_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(continuations_have_the_scores_of_whole_texts, set_up,
                                         tear_down),
     };

@@ -147,6 +147,36 @@ static void the_first_candidate_that_compiles_is_taken(void **state)
     tear_down(&s);
 }
 
+static bool wait_a_moment(void *user)
+{
+    (void)user;
+    usleep(5000);
+    return false;
+}
+
+// The last answer would go on for long; the one before it is verified meanwhile, and ends it.
+static void what_has_ended_is_verified_while_the_rest_is_written(void **state)
+{
+    (void)state;
+    enum { N_WORDS = 3000 };
+    static const char word[] = "a++; ";
+    char *endless = malloc(N_WORDS * (sizeof word - 1) + 1);
+    for (size_t i = 0; i < N_WORDS; i++)
+        memcpy(endless + i * (sizeof word - 1), word, sizeof word);
+    const char *answers[] = {"return b;\n}\n", "return c;\n}\n", "return a;\n}\n", endless};
+    Setup s;
+    set_up(&s, "c", "int f(int a)\n{<|>\n}\n");
+    s.request.budget.candidates = 4;
+    s.request.budget.tokens = N_WORDS;
+    s.request.budget.ms = 60000;
+    assert_ok(run(&s, answers, 4, (EngineCancel){.poll = wait_a_moment}), s.err);
+    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+    assert_str(applied(&s), "int f(int a)\n{\n    return a;\n}\n");
+    assert_in_range(s.result.generated_tokens, 1, N_WORDS - 1);
+    tear_down(&s);
+    free(endless);
+}
+
 static void all_compilers_are_waited_for_where_none_passes(void **state)
 {
     (void)state;
@@ -596,6 +626,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_are_empty_bodies),
         cmocka_unit_test(the_first_candidate_that_compiles_is_taken),
+        cmocka_unit_test(what_has_ended_is_verified_while_the_rest_is_written),
         cmocka_unit_test(all_compilers_are_waited_for_where_none_passes),
         cmocka_unit_test(a_good_first_candidate_is_enough),
         cmocka_unit_test(worthless_bodies_are_refused),

@@ -78,6 +78,7 @@ struct Connection {
     PositionEncoding encoding;
     Config config_base, config; // flags and initializationOptions; and the client's settings
     char *root;                 // absolute path, "" if there is none
+    bool root_trusted;          // by the user's list of folders; settings count beside it
     Documents documents;
     SymbolIndex *symbols;
     struct Scan *scan; // running, or NULL

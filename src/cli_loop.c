@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "loop/loop.h"
 #include "prompt/indent.h"
+#include "trust.h"
 
 #define SPACE_AND_WORD(name, word, title, lack) " " word
 #define TASK_WORDS TASK_KINDS(SPACE_AND_WORD)
@@ -188,6 +189,7 @@ static bool make_request(const Flags *flags, const CliFile *file, TaskKind kind,
                          .instruction = str_from(flags->instruction),
                          .seed = flags->seed};
     if (!loop_configure(&flags->config, arena, out, err)) return false;
+    if (!out->trusted) out->trusted = trust_has(arena_str(arena, file->root).ptr);
     if (!flags->message_file) return true;
     TextSnap *message = text_read_file(flags->message_file, MESSAGE_MAX_BYTES, err);
     if (message) out->message = loop_message(text_str(message), STR(""), arena);

@@ -59,9 +59,12 @@ static Job *new_job(Request *request, Error *err)
         .message = arena_str(job->arena, acting->act.message),
         .instruction = arena_str(job->arena, acting->act.instruction),
     };
-    if (loop_configure(&conn->config, job->arena, &job->loop, err)) return job;
-    job_free(job);
-    return NULL;
+    if (!loop_configure(&conn->config, job->arena, &job->loop, err)) {
+        job_free(job);
+        return NULL;
+    }
+    job->loop.trusted = trust_is_given(conn);
+    return job;
 }
 
 static void submit(Request *request)

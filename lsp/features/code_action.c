@@ -181,7 +181,7 @@ static void answer_list(Request *request)
                  .selection = {position_to_offset(doc->text, listing->range.start, conn->encoding),
                                position_to_offset(doc->text, listing->range.end, conn->encoding)},
                  .chat = info && info->chat,
-                 .tests = conn->config.trusted && conn->config.test_command[0]};
+                 .tests = trust_is_given(conn) && conn->config.test_command[0]};
     if (doc->syntax && list.selection.start <= list.selection.end) {
         put_diagnostics(&list, types_get(context, "diagnostics"));
         put_tasks(&list);

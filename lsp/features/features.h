@@ -54,6 +54,13 @@ bool code_action_list(Call *call, Error *err);
 bool code_action_resolve(Call *call, Error *err);
 bool code_action_execute(Call *call, Error *err);
 
+// May code of the root be compiled and executed: by the settings, or by what the user has said of
+// the folder once?
+bool trust_is_given(const Connection *conn);
+// Looks the root up among the trusted folders.
+void trust_read(Connection *conn);
+bool trust_request(Call *call, Error *err);
+
 bool inspect_document_text(Call *call, Error *err);
 bool inspect_status(Call *call, Error *err);
 bool inspect_explain(Call *call, Error *err);

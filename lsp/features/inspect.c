@@ -80,7 +80,7 @@ bool inspect_status(Call *call, Error *err)
     types_put_bool(value, "busy", jobs && jobs_are_running(jobs));
     types_put_int(value, "residentBytes", get_resident_bytes());
     types_put_text(value, "positionEncoding", position_encoding_name(call->conn->encoding));
-    types_put_bool(value, "trusted", call->conn->config.trusted);
+    types_put_bool(value, "trusted", trust_is_given(call->conn));
     types_put_bool(value, "scanning", call->conn->scan != NULL);
     Json *last = types_put_object(value, "lastSuggestions");
     for (Document *doc = call->conn->documents.first; doc; doc = doc->next) {

@@ -135,6 +135,7 @@ bool lifecycle_initialize(Call *call, Error *err)
     read_caps(&conn->caps, call->params);
     conn->encoding = choose_encoding(conn, call->params);
     set_root(conn, call->params, call->arena);
+    trust_read(conn);
     watch_process(conn, types_int(call->params, "processId", 0));
     Error engine_err = {0};
     if (!server_start_engine(conn->server, &conn->config, &engine_err))

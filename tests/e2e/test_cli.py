@@ -13,6 +13,7 @@ import tempfile
 import unittest
 
 BINARY = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "r1ls"
+os.environ["XDG_STATE_HOME"] = "/nowhere"  # nothing is trusted but by a test
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = json.loads((SOURCE / "tests/golden/r1ls-mini.json").read_text())
 MODEL = SOURCE / "engine/models/r1ls-mini.gguf"
@@ -72,7 +73,7 @@ class Case(unittest.TestCase):
 
 class Usage(Case):
     def test_help_of_every_command(self):
-        for words in (["complete"], ["check"], ["generate"], ["doctor"], ["model"], ["engine"], [],
+        for words in (["complete"], ["check"], ["generate"], ["trust"], ["doctor"], ["model"], ["engine"], [],
                       *(["engine", a] for a in ("tokenize", "generate", "score", "bench"))):
             rc, out, _ = run(*words, "--help")
             self.assertEqual(rc, 0, words)
@@ -329,6 +330,24 @@ class Engine(Case):
                     self.write("big.json", "[1, 999999]"))
         self.expect(3, "0 tokens", "engine", "generate", "embedded", stdin=b"")
         self.expect(2, "isa", "engine", "bench", "embedded", "--isa", "z80")
+
+
+class Trust(Case):
+    def test_folders_are_trusted_by_name(self):
+        env = {"XDG_STATE_HOME": str(self.dir / "state")}
+        project = self.dir / "project"
+        project.mkdir()
+        self.assertEqual(run("trust", env=env), (0, b"", ""))
+        self.assertEqual(run("trust", project, env=env), (0, b"", ""))
+        self.assertEqual(run("trust", ".", env=env, cwd=project), (0, b"", ""))
+        self.assertEqual(run("trust", env=env)[1].decode(), f"{project}\n")
+        self.assertEqual(run("trust", self.dir, env=env)[0], 0)
+        rc, _, err = run("trust", "--remove", project, env=env)
+        self.assertEqual(rc, 0)
+        self.assertIn("still trusted", err)
+        self.assertEqual(run("trust", env=env)[1].decode(), f"{self.dir}\n")
+        self.expect(2, "No such file", "trust", self.dir / "nothing", env=env)
+        self.expect(2, "wanted one or more", "trust", "--remove", env=env)
 
 
 class Model(Case):

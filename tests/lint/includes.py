@@ -18,7 +18,7 @@ RULES = {
             ("json-c/", "uv.h", "tree_sitter/")),
 }
 # Headers of another folder that are included by name alone.
-PUBLIC = {"src": {"engine.h"}, "lsp": {"config.h", "jobs.h", "complete.h"}}
+PUBLIC = {"src": {"engine.h"}, "lsp": {"config.h", "jobs.h", "complete.h", "trust.h"}}
 # Files that may see a library more than their folder.
 MORE_LIBRARIES = {
     "src/config.c": ("json-c/",),

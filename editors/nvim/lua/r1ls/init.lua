@@ -101,18 +101,16 @@ function M.restart()
   vim.defer_fn(again, 50)
 end
 
-local function change_settings(changes)
+-- The server remembers it for the folder; vim.g.r1ls.trusted = true is for all.
+function M.trust(word)
   local client = client_here()
   if not client then return end
-  client.settings = vim.tbl_deep_extend('force', client.settings or {}, { r1ls = changes })
-  client:notify('workspace/didChangeConfiguration', { settings = client.settings })
-  vim.defer_fn(function() if not client:is_stopped() then refresh(client) end end, 200)
-end
-
--- For this session; vim.g.r1ls.trusted = true is for all.
-function M.trust()
-  change_settings({ trusted = true })
-  vim.notify('r1ls: what is generated may be compiled and tested until this Neovim ends')
+  if word and word ~= 'on' and word ~= 'off' then return vim.notify('r1ls: trust ' .. word .. ', wanted on or off', vim.log.levels.ERROR) end
+  client:request('r1ls/trust', { trusted = word ~= 'off' }, function(err, result)
+    if err then return vim.notify('r1ls: ' .. err.message, vim.log.levels.ERROR) end
+    vim.notify(('r1ls: what is generated in %s is %s'):format(result.folder, result.trusted and 'compiled and tested' or 'parsed only'))
+    refresh(client)
+  end)
 end
 
 function M.toggle()

@@ -6,59 +6,29 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/vec.h"
 #include "cli.h"
+#include "cli_findings.h"
 #include "workspace/syntax.h"
 
 enum { MAX_ISSUES = 1000, MAX_DEPTH = 128 };
 
 typedef struct Check {
-    bool json, failed;
-    size_t n_files, n_issues;
-    struct json_object *findings, *skipped, *errors; // with json only
+    Findings findings;
+    FindingFormat format;
+    bool json;
+    const char *format_word, *baseline, *write_baseline;
 } Check;
-
-static void note(struct json_object *list, const char *path, const char *why)
-{
-    struct json_object *entry = json_object_new_object();
-    json_object_object_add(entry, "file", cli_json_str(str_from(path)));
-    json_object_object_add(entry, "why", cli_json_str(str_from(why)));
-    json_object_array_add(list, entry);
-}
 
 static void report_failure(Check *check, const char *path, const char *why)
 {
-    check->failed = true;
-    if (check->json) note(check->errors, path, why);
+    findings_add_failure(&check->findings, path, why);
     cli_fail(CLI_FAILED, "%s: %s", path, why);
 }
 
 static void report_skipped(Check *check, const char *path, const char *why)
 {
-    if (check->json)
-        note(check->skipped, path, why);
-    else
-        cli_fail(CLI_DONE, "%s: not checked: %s", path, why);
-}
-
-static void report_issue(Check *check, const char *path, const TextSnap *text,
-                         const SyntaxIssue *issue)
-{
-    check->n_issues++;
-    TextPoint at = text_point(text, issue->range.start);
-    if (!check->json) {
-        printf("%s:%u:%u: error: %.*s\n", path, at.row + 1, at.col_bytes + 1,
-               STR_FMT(issue->message));
-        return;
-    }
-    struct json_object *entry = json_object_new_object();
-    json_object_object_add(entry, "file", cli_json_str(str_from(path)));
-    json_object_object_add(entry, "line", json_object_new_int64((int64_t)at.row + 1));
-    json_object_object_add(entry, "column", json_object_new_int64((int64_t)at.col_bytes + 1));
-    json_object_object_add(entry, "range", cli_json_range(text, issue->range));
-    json_object_object_add(entry, "severity", json_object_new_string("error"));
-    json_object_object_add(entry, "message", cli_json_str(issue->message));
-    json_object_array_add(check->findings, entry);
+    findings_add_skipped(&check->findings, path, why);
+    if (check->format != FORMAT_JSON) cli_fail(CLI_DONE, "%s: not checked: %s", path, why);
 }
 
 static void check_text(Check *check, const char *path, const Language *lang, const TextSnap *text)
@@ -76,8 +46,8 @@ static void check_text(Check *check, const char *path, const Language *lang, con
     SyntaxIssue *issues;
     size_t n = syntax_issues(syntax, MAX_ISSUES, arena, &issues);
     for (size_t i = 0; i < n; i++)
-        report_issue(check, path, text, &issues[i]);
-    check->n_files++;
+        findings_add(&check->findings, path, text, issues[i].range, issues[i].message);
+    check->findings.n_files++;
     arena_free(arena);
     syntax_release(syntax);
 }
@@ -161,24 +131,41 @@ static void check_path(Check *check, const char *path)
         report_skipped(check, path, "no grammar knows a file of this name");
 }
 
-static void print_json(Check *check)
+// Everything is read before anything is printed: reports are one document each.
+static int run(Check *check, char **paths, int n)
 {
-    struct json_object *out = json_object_new_object();
-    json_object_object_add(out, "n_files", json_object_new_int64((int64_t)check->n_files));
-    json_object_object_add(out, "findings", check->findings);
-    json_object_object_add(out, "skipped", check->skipped);
-    json_object_object_add(out, "errors", check->errors);
-    cli_json_print(out);
+    Error err = {0};
+    Findings *f = &check->findings;
+    if (check->baseline && !findings_read_baseline(f, check->baseline, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    for (int i = 0; i < n; i++)
+        check_path(check, paths[i]);
+    if (check->write_baseline && !findings_write_baseline(f, check->write_baseline, &err))
+        return cli_fail(CLI_FAILED, "%s", err.text);
+    findings_print(f, check->format);
+    if (f->failed) return CLI_FAILED;
+    bool is_new = f->all.n > f->n_known && !check->write_baseline;
+    return is_new ? CLI_FINDINGS : CLI_DONE;
 }
 
 int cli_check(int argc, char **argv)
 {
-    Check check = {0};
-    const CliOption options[] = {CLI_OPTION_JSON(&check.json)};
+    Check check = {.format_word = "text"};
+    const CliOption options[] = {
+        {"format", "FORM", "text, json, sarif, github, gitlab or junit", CLI_TEXT,
+         &check.format_word, NULL, 0, 0},
+        {"baseline", "FILE", "do not report what this file knows", CLI_TEXT, &check.baseline, NULL,
+         0, 0},
+        {"write-baseline", "FILE", "write what is found into this file, and succeed", CLI_TEXT,
+         &check.write_baseline, NULL, 0, 0},
+        CLI_OPTION_JSON(&check.json),
+    };
     const CliCommand command = {
         "r1ls check PATH... [options]",
         "Reports syntax errors of files and of the files in folders, as file:line:column, from 1,\n"
         "columns in bytes. In folders, hidden entries, node_modules and build are passed over.\n"
+        "--json is --format json. A baseline knows a finding by its file, its line's text and its\n"
+        "message, so that it stays known when lines move.\n"
         "Exit codes: 0 clean, 1 findings, 2 usage, 3 something could not be read or is too\n"
         "large to be parsed.\n",
         options,
@@ -187,14 +174,13 @@ int cli_check(int argc, char **argv)
         -1};
     int n_args, code;
     if (!cli_parse(&command, argc, argv, &n_args, &code)) return code;
-    if (check.json) {
-        check.findings = json_object_new_array();
-        check.skipped = json_object_new_array();
-        check.errors = json_object_new_array();
-    }
-    for (int i = 1; i <= n_args; i++)
-        check_path(&check, argv[i]);
-    if (check.json) print_json(&check);
-    if (check.failed) return CLI_FAILED;
-    return check.n_issues ? CLI_FINDINGS : CLI_DONE;
+    if (check.json) check.format_word = "json";
+    if (!findings_find_format(check.format_word, &check.format))
+        return cli_fail(CLI_USAGE,
+                        "format '%.40s', wanted text, json, sarif, github, gitlab or junit",
+                        check.format_word);
+    findings_init(&check.findings);
+    code = run(&check, argv + 1, n_args);
+    findings_deinit(&check.findings);
+    return code;
 }

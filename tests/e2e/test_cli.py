@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.parse
+import xml.etree.ElementTree
 
 BINARY = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "r1ls"
 os.environ["XDG_STATE_HOME"] = "/nowhere"  # nothing is trusted but by a test
@@ -159,6 +161,105 @@ class Check(Case):
         self.assertEqual([e["file"] for e in report["errors"]], [str(self.dir / "long.json")])
         self.assertIn("too many", report["errors"][0]["why"])
         self.assertTrue(report["findings"])
+
+
+class CheckForms(Case):
+    """What other programs read: every form from the same findings."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("odd, name%.c", "int main(void)\n{\n    /* \U0001f600 */ int = 1;\n}\n")
+        self.write("part/b.py", "def f(:\n    pass\ndef f(:\n    pass\n")
+        self.write("long.json", b"[" + b"1," * 3_000_000 + b"1]")
+
+    def report(self, form, *args, code=3):
+        rc, out, err = run("check", ".", "--format", form, *args, cwd=self.dir)
+        self.assertEqual(rc, code, err)
+        self.assertEqual(run("check", ".", "--format", form, *args, cwd=self.dir)[1], out)
+        return out.decode()
+
+    def test_sarif(self):
+        log = json.loads(self.report("sarif"))
+        self.assertEqual(log["version"], "2.1.0")
+        [tool_run] = log["runs"]
+        ids = [r["id"] for r in tool_run["tool"]["driver"]["rules"]]
+        self.assertFalse(tool_run["invocations"][0]["executionSuccessful"])
+        seen = {}
+        for result in tool_run["results"]:
+            self.assertEqual(ids[result["ruleIndex"]], result["ruleId"])
+            self.assertTrue(result["message"]["text"])
+            [location] = result["locations"]
+            place = location["physicalLocation"]
+            self.assertEqual(place["artifactLocation"]["uriBaseId"], "%SRCROOT%")
+            uri = place["artifactLocation"]["uri"]
+            self.assertTrue((self.dir / urllib.parse.unquote(uri)).is_file(), uri)
+            seen.setdefault(uri, []).append(place.get("region"))
+            self.assertRegex(result["partialFingerprints"]["r1ls/v1"], "^[0-9a-f]{16}$")
+        self.assertEqual(seen["long.json"], [None])
+        self.assertEqual([r["startLine"] for r in seen["part/b.py"]], [1, 3])
+        # The face before it is four bytes and two UTF-16 code units.
+        [region] = seen["odd%2C%20name%25.c"]
+        [found] = [f for f in json.loads(self.report("json"))["findings"] if "odd" in f["file"]]
+        before = (self.dir / "odd, name%.c").read_bytes().split(b"\n")[2][:found["column"] - 1].decode()
+        self.assertIn("\U0001f600", before)
+        self.assertEqual(region["startColumn"], len(before.encode("utf-16-le")) // 2 + 1)
+
+    def test_github(self):
+        lines = self.report("github").splitlines()
+        self.assertEqual(len(lines), 4)
+        [odd] = [l for l in lines if "odd" in l]
+        self.assertTrue(odd.startswith("::error file=odd%2C name%25.c,line=3,"), odd)
+        self.assertTrue(any(l.startswith("::error file=long.json,title=r1ls unreadable::") for l in lines))
+
+    def test_gitlab(self):
+        entries = json.loads(self.report("gitlab"))
+        self.assertEqual(len({e["fingerprint"] for e in entries}), 4)
+        self.assertEqual([e["location"]["lines"]["begin"] for e in entries if e["location"]["path"] == "part/b.py"],
+                         [1, 3])
+
+    def test_junit(self):
+        [suite] = xml.etree.ElementTree.fromstring(self.report("junit"))
+        self.assertEqual([suite.get(k) for k in ("tests", "failures", "errors")], ["4", "3", "1"])
+        self.assertEqual(sum(c.find("failure") is not None for c in suite), 3)
+        [error] = [c for c in suite if c.find("error") is not None]
+        self.assertEqual(error.get("classname"), "long.json")
+
+    def test_a_clean_tree_is_a_report_too(self):
+        clean = self.write("clean/a.c", GOOD_C)
+        for form, part in (("sarif", '"results":[]'), ("gitlab", "[]"), ("junit", 'failures="0"'), ("github", "")):
+            rc, out, err = run("check", clean, "--format", form)
+            self.assertEqual(rc, 0, err)
+            self.assertIn(part, out.decode())
+
+    def test_unknown_forms_are_refused(self):
+        self.expect(2, "wanted text, json, sarif", "check", self.dir, "--format", "xml")
+
+    def test_baselines_know_what_has_moved(self):
+        (self.dir / "long.json").unlink()
+        known = self.dir / "known.txt"
+        self.report("text", "--write-baseline", known, code=0)
+        self.assertEqual(self.report("text", "--baseline", known, code=0), "")
+        moved = self.dir / "part/b.py"
+        moved.write_text("# One line more.\n" + moved.read_text() + "x = (\n")
+        out = self.report("text", "--baseline", known, code=1)
+        self.assertEqual(len(out.splitlines()), 1, out)
+        self.assertIn("b.py:6:", out)
+        report = json.loads(self.report("json", "--baseline", known, code=1))
+        self.assertEqual((len(report["findings"]), report["n_known"]), (1, 3))
+        # From anywhere, by any spelling of the path.
+        rc, out, _ = run("check", self.dir / "odd, name%.c", "--baseline", known, cwd=self.dir)
+        self.assertEqual((rc, out), (0, b""))
+
+    def test_baselines_hide_no_failure(self):
+        known = self.dir / "known.txt"
+        self.report("text", "--write-baseline", known)
+        self.assertNotIn("long.json", known.read_text())
+        self.report("text", "--baseline", known)
+
+    def test_damaged_baselines_are_refused(self):
+        self.expect(2, "nothing.txt", "check", self.dir, "--baseline", self.dir / "nothing.txt")
+        bad = self.write("bad.txt", "# fine\n0123456789abcdef a.c:1: x\n0123456789ABCDEF a.c:2: x\n")
+        self.expect(2, "bad.txt:3: '0123456789ABCDEF', wanted a fingerprint", "check", self.dir, "--baseline", bad)
 
 
 class Complete(Case):

@@ -1,0 +1,84 @@
+// What `r1ls check` found, and the forms in which other programs want to read it. Private to the
+// program; main thread.
+#pragma once
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "base/vec.h"
+#include "cli.h"
+
+// X(name, word of --format)
+#define FINDING_FORMATS(X)                                                                         \
+    X(FORMAT_TEXT, "text")     /* FILE:LINE:COLUMN: error: MESSAGE */                              \
+    X(FORMAT_JSON, "json")     /* one object, with what was skipped */                             \
+    X(FORMAT_SARIF, "sarif")   /* SARIF 2.1.0, OASIS */                                            \
+    X(FORMAT_GITHUB, "github") /* workflow commands, which annotate a pull request */              \
+    X(FORMAT_GITLAB, "gitlab") /* GitLab's Code Quality report */                                  \
+    X(FORMAT_JUNIT, "junit")   /* a test case for each finding */
+
+typedef enum FindingFormat {
+#define X(name, word) name,
+    FINDING_FORMATS(X)
+#undef X
+} FindingFormat;
+
+// X(name, id, what it finds)
+#define FINDING_RULES(X)                                                                           \
+    X(RULE_SYNTAX, "syntax", "The text does not fit the grammar of its language.")                 \
+    X(RULE_UNREADABLE, "unreadable", "The file could not be read or is too large to be parsed.")
+
+typedef enum FindingRule {
+#define X(name, id, text) name,
+    FINDING_RULES(X)
+#undef X
+} FindingRule;
+
+// All slices live in the arena of the list. Lines and columns count from 1; line 0: the whole file.
+typedef struct Finding {
+    FindingRule rule;
+    Str path;                                    // as it was given
+    Str message;                                 // one line
+    uint32_t line, column, end_line, end_column; // columns in bytes
+    uint32_t column16, end_column16;             // in UTF-16 code units, as SARIF counts
+    Str json_range;                              // of FORMAT_JSON
+    // Stays the same when lines move: of rule, path below the working folder, message, the line's
+    // text, and how many equal ones stand before it. 16 hexadecimal digits.
+    char fingerprint[17];
+    bool known; // the baseline has it: not reported
+} Finding;
+
+typedef VEC(Finding) FindingVec;
+
+typedef struct Findings {
+    Arena *arena;
+    FindingVec all;
+    VEC(Str) baseline; // fingerprints that are known
+    size_t n_files, n_known;
+    bool failed;                 // something could not be read
+    struct json_object *skipped; // [{file, why}]
+} Findings;
+
+// findings_deinit frees what the list holds and its arena.
+void findings_init(Findings *f);
+void findings_deinit(Findings *f);
+
+// A finding of a range of text.
+void findings_add(Findings *f, const char *path, const TextSnap *text, ByteRange range,
+                  Str message);
+// The file or folder at path could not be checked. Baselines do not hide that.
+void findings_add_failure(Findings *f, const char *path, const char *why);
+void findings_add_skipped(Findings *f, const char *path, const char *why);
+
+// The path below the working folder, or as it was given.
+Str findings_short_path(const Findings *f, const Finding *finding);
+
+// Before anything is added: reads fingerprints; after: writes those of all. A line has one, and the
+// place behind it for people. ERROR_NOT_FOUND, ERROR_IO; ERROR_INVALID names the first line that is
+// none.
+bool findings_read_baseline(Findings *f, const char *path, Error *err);
+bool findings_write_baseline(const Findings *f, const char *path, Error *err);
+
+// False: the word is none of FINDING_FORMATS.
+bool findings_find_format(const char *word, FindingFormat *out);
+// Prints what the baseline does not know on stdout: the same bytes for the same findings.
+void findings_print(const Findings *f, FindingFormat format);

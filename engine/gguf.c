@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +20,7 @@ static const uint64_t MAX_STRING_BYTES = (uint64_t)1 << 30;
 static const uint64_t MAX_ARRAY = (uint64_t)1 << 30;
 static const uint64_t MAX_DIM = (uint64_t)1 << 31;
 enum { MAX_NAME_BYTES = 64, MIN_PAIR_BYTES = 13, MIN_TENSOR_BYTES = 32, HEADER_BYTES = 24 };
+enum { MAX_SHARDS = 9999 };
 
 struct Gguf {
     const unsigned char *data;
@@ -28,6 +31,8 @@ struct Gguf {
     GgufTensor *tensors;
     uint32_t *value_slots, *tensor_slots; // open addressing: index + 1, 0 empty
     size_t n_value_slots, n_tensor_slots; // powers of two
+    Gguf **shards;                        // [n_shards - 1] after this one, for their mappings
+    int n_shards;                         // at least 1
 };
 
 const TensorTypeInfo *tensor_type_info(TensorType type)
@@ -394,6 +399,7 @@ static bool read_tensors(Gguf *g, Cursor *c)
 static bool parse(Gguf *g, Error *err)
 {
     Cursor c = {g->data, g->data, g->data + g->n_bytes, err};
+    g->n_shards = 1;
     if (!read_header(g, &c)) return false;
     g->values = mem_zero(g->n_values * sizeof *g->values);
     g->n_value_slots = count_slots(g->n_values);
@@ -411,7 +417,7 @@ static Gguf *parse_or_close(Gguf *g, Error *err)
     return NULL;
 }
 
-Gguf *gguf_open(const char *path, Error *err)
+static Gguf *open_file(const char *path, Error *err)
 {
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -440,17 +446,142 @@ Gguf *gguf_open(const char *path, Error *err)
     return parse_or_close(g, err);
 }
 
+// --- shards
+// ---------------------------------------------------------------------------------------
+
+// What a shard says about itself; count 1 where it says nothing.
+typedef struct Split {
+    int no, count, n_tensors;
+} Split;
+
+static bool read_split(const Gguf *g, Split *out, Error *err)
+{
+    *out = (Split){.count = 1};
+    return gguf_read_int(g, "split.count", 0, MAX_SHARDS, &out->count, err) &&
+           gguf_read_int(g, "split.no", 0, MAX_SHARDS - 1, &out->no, err) &&
+           gguf_read_int(g, "split.tensors.count", 0, INT32_MAX, &out->n_tensors, err);
+}
+
+static void name_shard(char *out, size_t n_bytes, Str stem, int no, int count)
+{
+    snprintf(out, n_bytes, "%.*s-%05d-of-%05d.gguf", STR_FMT(stem), no + 1, count);
+}
+
+// STEM of a path STEM-00002-of-00003.gguf whose numbers are the shard's own.
+static bool find_stem(const char *path, const Split *split, Str *stem, Error *err)
+{
+    char end[32];
+    name_shard(end, sizeof end, (Str){0}, split->no, split->count);
+    if (!str_ends(str_from(path), str_from(end)))
+        return error_set(err, ERROR_DAMAGED,
+                         "%.120s is shard %d of %d by its metadata, wanted a name that ends in %s",
+                         path, split->no + 1, split->count, end);
+    *stem = str_slice(str_from(path), 0, strlen(path) - strlen(end));
+    return true;
+}
+
+static bool check_shard(const Gguf *shard, const char *path, const Split *wanted, Error *err)
+{
+    Split found;
+    if (!read_split(shard, &found, err)) return false;
+    if (found.no == wanted->no && found.count == wanted->count &&
+        found.n_tensors == wanted->n_tensors)
+        return true;
+    return error_set(err, ERROR_DAMAGED,
+                     "%.100s is shard %d of %d with %d tensors in all, wanted shard %d of %d with "
+                     "%d",
+                     path, found.no + 1, found.count, found.n_tensors, wanted->no + 1,
+                     wanted->count, wanted->n_tensors);
+}
+
+// One directory over all shards' tensors.
+static bool join_tensors(Gguf *g, int wanted, Error *err)
+{
+    size_t n = g->n_tensors;
+    for (int i = 0; i < g->n_shards - 1; i++)
+        n += g->shards[i]->n_tensors;
+    if (n != (size_t)wanted)
+        return error_set(err, ERROR_DAMAGED, "the %d shards have %zu tensors, wanted %d",
+                         g->n_shards, n, wanted);
+    g->tensors = mem_resize(g->tensors, n * sizeof *g->tensors);
+    for (int i = 0; i < g->n_shards - 1; i++) {
+        const Gguf *shard = g->shards[i];
+        if (shard->n_tensors)
+            memcpy(g->tensors + g->n_tensors, shard->tensors,
+                   shard->n_tensors * sizeof *g->tensors);
+        g->n_tensors += shard->n_tensors;
+    }
+    free(g->tensor_slots);
+    g->n_tensor_slots = count_slots(g->n_tensors);
+    g->tensor_slots = mem_zero(g->n_tensor_slots * sizeof *g->tensor_slots);
+    return index_names(g, g->tensor_slots, g->n_tensor_slots, g->n_tensors, tensor_name, err);
+}
+
+static bool open_shards(Gguf *first, Str stem, Split split, Error *err)
+{
+    char path[PATH_MAX];
+    int count = split.count;
+    first->shards = mem_zero((size_t)(count - 1) * sizeof(Gguf *));
+    for (split.no = 1; split.no < count; split.no++) {
+        name_shard(path, sizeof path, stem, split.no, count);
+        Gguf *shard = open_file(path, err);
+        if (!shard) return false;
+        first->shards[first->n_shards++ - 1] = shard;
+        if (!check_shard(shard, path, &split, err)) return false;
+    }
+    return join_tensors(first, split.n_tensors, err);
+}
+
+// The whole model of which g, opened from path, is a shard; g is closed if it is not the first.
+static Gguf *open_model_of(Gguf *g, const char *path, Split split, Error *err)
+{
+    Str stem;
+    bool ok = find_stem(path, &split, &stem, err);
+    if (ok && split.no > 0) {
+        char name[PATH_MAX];
+        gguf_close(g);
+        split.no = 0;
+        name_shard(name, sizeof name, stem, 0, split.count);
+        g = open_file(name, err);
+        ok = g && check_shard(g, name, &split, err);
+    }
+    if (ok && open_shards(g, stem, split, err)) return g;
+    gguf_close(g);
+    return NULL;
+}
+
+Gguf *gguf_open(const char *path, Error *err)
+{
+    Split split;
+    Gguf *g = open_file(path, err);
+    if (!g) return NULL;
+    if (!read_split(g, &split, err)) {
+        gguf_close(g);
+        return NULL;
+    }
+    return split.count <= 1 ? g : open_model_of(g, path, split, err);
+}
+
 Gguf *gguf_open_image(const void *image, size_t n_bytes, Error *err)
 {
+    Split split;
     Gguf *g = mem_zero(sizeof *g);
     g->data = image;
     g->n_bytes = n_bytes;
-    return parse_or_close(g, err);
+    g = parse_or_close(g, err);
+    if (!g || (read_split(g, &split, err) && split.count <= 1)) return g;
+    error_set(err, ERROR_UNSUPPORTED, "an image is shard %d of %d, wanted a whole model",
+              split.no + 1, split.count);
+    gguf_close(g);
+    return NULL;
 }
 
 void gguf_close(Gguf *gguf)
 {
     if (!gguf) return;
+    for (int i = 0; i < gguf->n_shards - 1; i++)
+        gguf_close(gguf->shards[i]);
+    free(gguf->shards);
     if (gguf->mapped) munmap((void *)(uintptr_t)gguf->data, gguf->n_bytes);
     free(gguf->values);
     free(gguf->tensors);
@@ -461,7 +592,15 @@ void gguf_close(Gguf *gguf)
 
 size_t gguf_file_bytes(const Gguf *gguf)
 {
-    return gguf->n_bytes;
+    size_t n = gguf->n_bytes;
+    for (int i = 0; i < gguf->n_shards - 1; i++)
+        n += gguf->shards[i]->n_bytes;
+    return n;
+}
+
+int gguf_n_shards(const Gguf *gguf)
+{
+    return gguf->n_shards;
 }
 
 const GgufValue *gguf_find(const Gguf *gguf, const char *key)

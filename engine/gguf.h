@@ -1,4 +1,5 @@
-// GGUF files (v2, v3, little-endian): a mapped file, a bounds-checked cursor, a directory.
+// GGUF files (v2, v3, little-endian): a mapped file, a bounds-checked cursor, a directory. A model
+// that is split into shards is one Gguf: the first shard's metadata, the tensors of all.
 //
 // Owns the mapping and the directory; refuses files that break any rule of docs/engine.md,
 // "Checks of a model file". Metadata values and names are slices of the mapping, which must
@@ -78,13 +79,16 @@ typedef struct GgufTensor {
 
 typedef struct Gguf Gguf;
 
-// Maps and checks a file, or checks an image in memory (borrowed until gguf_close).
+// Maps and checks a file, or checks an image in memory (borrowed until gguf_close). The path of any
+// shard (NAME-00002-of-00003.gguf, split.* keys) opens the whole model; an image must be whole.
 // NULL with ERROR_NOT_FOUND, ERROR_IO, ERROR_DAMAGED or ERROR_UNSUPPORTED.
 Gguf *gguf_open(const char *path, Error *err);
 Gguf *gguf_open_image(const void *image, size_t n_bytes, Error *err);
 void gguf_close(Gguf *gguf);
 
+// Of all shards together, and how many there are (1 where the model is not split).
 size_t gguf_file_bytes(const Gguf *gguf);
+int gguf_n_shards(const Gguf *gguf);
 // By key or name; NULL if absent. O(1).
 const GgufValue *gguf_find(const Gguf *gguf, const char *key);
 const GgufTensor *gguf_find_tensor(const Gguf *gguf, const char *name);

@@ -12,15 +12,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "state.h"
 
 enum { MAX_FILE_BYTES = 1 << 20 };
-
-static Str state_folder(Arena *arena)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (state && state[0] == '/') return arena_printf(arena, "%s/r1ls", state);
-    return arena_printf(arena, "%s/.local/state/r1ls", home ? home : "");
-}
 
 static Str file_path(Arena *arena)
 {
@@ -63,17 +57,6 @@ bool trust_has(const char *folder)
         found = is_within(str_from(real), next_line(&lines));
     arena_free(arena);
     return found;
-}
-
-static bool make_folders(char *path, Error *err)
-{
-    for (char *at = strchr(path + 1, '/');; at = strchr(at + 1, '/')) {
-        if (at) *at = '\0';
-        bool ok = mkdir(path, 0700) == 0 || errno == EEXIST;
-        if (!ok) return error_set(err, ERROR_IO, "%.200s: %s", path, strerror(errno));
-        if (!at) return true;
-        *at = '/';
-    }
 }
 
 static bool replace_file(const char *path, Str text, Arena *arena, Error *err)
@@ -127,7 +110,7 @@ bool trust_set(const char *folder, bool trusted, Error *err)
     if (!resolve(folder, trusted, real, err)) return false;
     Arena *arena = arena_new();
     const char *path = file_path(arena).ptr;
-    bool ok = make_folders((char *)(uintptr_t)state_folder(arena).ptr, err);
+    bool ok = state_make_folder(state_folder(arena), err);
     if (ok) {
         const char *lock = arena_printf(arena, "%s.lock", path).ptr;
         int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

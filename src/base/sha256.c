@@ -1,4 +1,5 @@
-// FIPS 180-4, sections 4.1.2, 5.1.1 and 6.2; the constants are those of its sections 4.2.2 and 5.3.3.
+// FIPS 180-4, sections 4.1.2, 5.1.1 and 6.2; the constants are those of its sections 4.2.2
+// and 5.3.3.
 #include "base/sha256.h"
 
 #include <string.h>

@@ -265,27 +265,33 @@ static const char *find_flaw(const LoopRun *run, Candidate *c, const char *known
     return c->repeats ? "it changes nothing" : NULL;
 }
 
-bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw)
+static void start_trial(LoopRun *run, Candidate *c)
 {
-    Candidate c = *candidate;
-    c.round = run->round;
-    flaw = find_flaw(run, &c, flaw);
-    TextSnap *text = flaw ? NULL : loop_apply(run, &c);
+    TextSnap *text = loop_apply(run, c);
     if (!text) {
-        put_failed(run, &c, flaw ? flaw : "it is too large");
-        return loop_wants_more(run);
+        put_failed(run, c, "it is too large");
+        return;
     }
-    if (!wait_for_place(run, LOOP_MAX_TRIALS - 1)) {
-        text_release(text);
-        return false;
-    }
-    VEC_PUSH(&run->candidates, c);
-    ByteRange changed = {c.replace.start, c.replace.start + c.insert.len};
+    VEC_PUSH(&run->candidates, *c);
+    ByteRange changed = {c->replace.start, c->replace.start + c->insert.len};
     Trial *trial = trial_start(run, (int)run->candidates.n - 1, text, changed);
     text_release(text);
     trial->next = run->trials;
     run->trials = trial;
     run->n_trials++;
+}
+
+bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw)
+{
+    Candidate c = *candidate;
+    c.round = run->round;
+    flaw = find_flaw(run, &c, flaw);
+    if (flaw) {
+        put_failed(run, &c, flaw);
+        return loop_wants_more(run);
+    }
+    if (!wait_for_place(run, LOOP_MAX_TRIALS - 1)) return false;
+    start_trial(run, &c);
     return loop_wants_more(run);
 }
 
@@ -437,7 +443,7 @@ static void summarise_tests(LoopRun *run)
                      r->n_noticed, r->n_changes, STR_FMT(run->task.name), STR_FMT(missed));
 }
 
-static void summarise(LoopRun *run)
+static void keep_candidates(LoopRun *run)
 {
     LoopResult *r = run->result;
     r->n_candidates = (int)run->candidates.n;
@@ -445,6 +451,11 @@ static void summarise(LoopRun *run)
         arena_array(run->arena, run->candidates.n ? run->candidates.n : 1, sizeof *r->candidates);
     if (run->candidates.n)
         memcpy(r->candidates, run->candidates.items, run->candidates.n * sizeof *r->candidates);
+}
+
+static void summarise(LoopRun *run)
+{
+    LoopResult *r = run->result;
     if (run->task.kind == TASK_TESTS) {
         summarise_tests(run);
         return;
@@ -468,6 +479,21 @@ static void summarise(LoopRun *run)
                               c->test_note.len ? "; " : "", STR_FMT(c->test_note));
 }
 
+static bool prepare_tests(LoopRun *run, LoopRequest *filled, Error *err)
+{
+    const LoopRequest *r = run->request;
+    const char *why;
+    filled->test_command = arena_str(run->arena, r->test_command); // NUL-terminated
+    run->has_tests = r->trusted && r->test_command.len > 0;
+    if (run->has_tests && r->sandbox == SANDBOX_BWRAP && !sandbox_is_available(&why))
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the tests cannot run without a sandbox: %s; wanted bubblewrap, or the "
+                         "setting sandbox=rlimits to do without",
+                         why);
+    scratch_sweep(SWEEP_SECONDS);
+    return true;
+}
+
 static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
 {
     const LoopRequest *r = run->request;
@@ -476,18 +502,10 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
     if (budget->candidates <= 0) budget->candidates = DEFAULT_CANDIDATES;
     if (budget->tokens <= 0) budget->tokens = DEFAULT_TOKENS;
     if (budget->thinking_tokens < 0) budget->thinking_tokens = 0;
-    filled->test_command = arena_str(run->arena, r->test_command); // NUL-terminated
     if (!r->syntax || !task_find(r->syntax, r->kind, r->selection, &run->task))
         return error_set(err, ERROR_INVALID, "nothing to do for '%s' at byte %zu of %.*s",
                          task_word(r->kind), r->selection.start, STR_FMT(r->path));
-    run->has_tests = r->trusted && r->test_command.len > 0;
-    const char *why;
-    if (run->has_tests && r->sandbox == SANDBOX_BWRAP && !sandbox_is_available(&why))
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "the tests cannot run without a sandbox: %s; wanted bubblewrap, or the "
-                         "setting sandbox=rlimits to do without",
-                         why);
-    scratch_sweep(SWEEP_SECONDS);
+    if (!prepare_tests(run, filled, err)) return false;
     run->form = chat_form(run->engine);
     run->chat = run->form != CHAT_NONE;
     // An adapter is trained on questions and answers, not on filling in the middle.
@@ -519,10 +537,40 @@ bool loop_run(Engine *engine, Session *session, const LoopRequest *request, Engi
     else
         ok = ok && (!has_work(&run) || run_rounds(&run, err));
     end_trials(&run);
+    keep_candidates(&run);
     if (ok) summarise(&run);
     VEC_FREE(&run.candidates);
     for (int i = 0; i < run.n_scratches; i++)
         scratch_free(run.scratches[i]);
     result->ms_total = clock_ms() - run.start_ms;
     return ok;
+}
+
+bool loop_judge(const LoopRequest *request, Candidate *candidates, int n, EngineCancel cancel,
+                LoopProgress progress, void *user, Arena *arena, Error *err)
+{
+    LoopRequest filled = *request;
+    LoopResult result = {0};
+    filled.budget.ms = 0;
+    LoopRun run = {.request = &filled,
+                   .cancel = cancel,
+                   .progress = progress,
+                   .user = user,
+                   .arena = arena,
+                   .result = &result,
+                   .passed = -1,
+                   .keep_going = true,
+                   .start_ms = clock_ms()};
+    bool ok = prepare_tests(&run, &filled, err);
+    for (int i = 0; ok && i < n && wait_for_place(&run, LOOP_MAX_TRIALS - 1); i++) {
+        loop_tell(&run, "judging %d of %d", i + 1, n);
+        start_trial(&run, &candidates[i]);
+    }
+    ok = ok && loop_drain(&run);
+    end_trials(&run);
+    if (ok) memcpy(candidates, run.candidates.items, (size_t)n * sizeof *candidates);
+    VEC_FREE(&run.candidates);
+    for (int i = 0; i < run.n_scratches; i++)
+        scratch_free(run.scratches[i]);
+    return ok || error_set(err, ERROR_CANCELLED, "cancelled");
 }

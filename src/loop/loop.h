@@ -58,6 +58,30 @@ typedef struct LoopRequest {
     uint64_t seed;
 } LoopRequest;
 
+// A prompt as the model got it.
+typedef struct LoopPrompt {
+    const int *ids;
+    int n_ids;
+    Str text; // the ids' bytes
+} LoopPrompt;
+
+// How the model wrote an answer: enough to write it again.
+typedef struct LoopSample {
+    const LoopPrompt *prompt; // shared by the samples of one question
+    Str forced;               // token healing
+    // Of the thought and of what follows its forced end; the same where none was ended.
+    SamplerOptions sampler, answer_sampler;
+    int max_tokens, answer_max_tokens;
+    bool batched; // in a batch, whose kernels add in another order (engine.h)
+    bool adapted; // with the engine's adapter
+    bool ended;   // by an end token; else it was stopped after the last id
+    int *ids;     // [n_ids] as generated, the bridge not among them
+    int n_ids, cap_ids;
+    int n_thought;     // ids before the thought was ended by force; 0: it was not
+    const int *bridge; // [n_bridge] ids that ended it
+    int n_bridge;
+} LoopSample;
+
 typedef struct Candidate {
     const char *proposer; // a word of PROPOSERS
     int round;            // from 1
@@ -65,10 +89,11 @@ typedef struct Candidate {
     Str insert;
     int n_tokens; // that the model wrote for it, thoughts included
     double ms_decode;
-    double confidence; // mean probability of the tokens; 0 where no model wrote it
-    bool repeats;      // the text as it is or an earlier candidate: not verified again
-    Verdict verdict;   // SKIPPED: its verification was not waited for
-    Evidence evidence; // of parser and compiler
+    double confidence;        // mean probability of the tokens; 0 where no model wrote it
+    const LoopSample *sample; // NULL: no model wrote it
+    bool repeats;             // the text as it is or an earlier candidate: not verified again
+    Verdict verdict;          // SKIPPED: its verification was not waited for
+    Evidence evidence;        // of parser and compiler
     Verdict tests;
     Str test_note; // "tests pass", or what failed
     double test_ms;
@@ -100,7 +125,8 @@ typedef struct LoopResult {
     int n_candidates;
     ByteRange replace; // of the chosen
     Str insert;
-    Str explanation; // of TASK_EXPLAIN
+    Str explanation;             // of TASK_EXPLAIN
+    const LoopSample *explained; // how it was written
     // Of TASK_TESTS: do the tests pass, and of how many small changes of the function that compile
     // do they notice how many? None noticed: they do not reach the function.
     bool tests_pass;
@@ -124,7 +150,12 @@ typedef void (*LoopProgress)(void *user, int pct, Str text);
 // Runs on the thread that owns the engine; cancel is polled per token and every few ms while
 // commands run. engine may do nothing but FIM. False only with ERROR_CANCELLED, or when the request
 // itself is wrong (no such task at the selection, no sandbox for its tests) or the model cannot do
-// it. After any end, no
+// it; the candidates so far are in the result even then. After any end, no
 // process and no file of the run is left.
 bool loop_run(Engine *engine, Session *session, const LoopRequest *request, EngineCancel cancel,
               LoopProgress progress, void *user, Arena *arena, LoopResult *result, Error *err);
+// Judges candidates anew, as a run with this request judges them: proposer, replace and insert are
+// given, the verdicts are filled in. No engine and no time limit but a command's own takes part.
+// False as loop_run.
+bool loop_judge(const LoopRequest *request, Candidate *candidates, int n, EngineCancel cancel,
+                LoopProgress progress, void *user, Arena *arena, Error *err);

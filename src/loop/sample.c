@@ -8,6 +8,7 @@
 #include "loop/ask.h"
 #include "loop/chat.h"
 #include "loop/run.h"
+#include "loop/trace.h"
 #include "prompt/body.h"
 #include "prompt/fim.h"
 #include "prompt/indent.h"
@@ -19,13 +20,15 @@ typedef struct Way {
     bool chat, thinks;
     int *ids;
     int n_ids;
-    Str forced, opening; // healing of FIM; what the chat answer begins with
-    BodyHole hole;       // of FIM
+    const LoopPrompt *prompt; // the ids, for the record
+    Str forced, opening;      // healing of FIM; what the chat answer begins with
+    BodyHole hole;            // of FIM
 } Way;
 
 typedef struct Writer {
     LoopRun *run;
     const Way *way;
+    LoopSample *sample;
     struct Batch *batch; // it is one of; NULL: written alone
     StrBuf raw;
     size_t n_forced;
@@ -134,6 +137,7 @@ static bool on_token(void *user, const GeneratedToken *token)
     w->prob_sum += (double)token->prob;
     w->n_tokens++;
     w->last_id = token->id;
+    trace_token(run, w->sample, token->id);
     run->result->generated_tokens++;
     strbuf_append(&w->raw, str_slice(token->bytes, skip, token->bytes.len));
     if (w->thinking) {
@@ -255,10 +259,12 @@ static GenerateOptions make_options(Writer *w, int i)
     return options;
 }
 
-static bool generate(Writer *w, int i, GenerateResult *generated, Error *err)
+static bool generate(Writer *w, const GenerateOptions *options, GenerateResult *generated,
+                     Error *err)
 {
-    GenerateOptions options = make_options(w, i);
-    return session_generate(w->run->session, &options, generated, err);
+    bool ok = session_generate(w->run->session, options, generated, err);
+    w->sample->ended = generated->stop == STOP_END_TOKEN;
+    return ok;
 }
 
 // The token at which the thought was stopped is not in the cache yet.
@@ -272,7 +278,13 @@ static bool end_thought(Writer *w, int i, GenerateResult *generated, Error *err)
     w->thinking = false;
     w->opened = true;
     w->answer_start = w->raw.len;
-    return ok && generate(w, i, generated, err);
+    GenerateOptions options = make_options(w, i);
+    w->sample->n_thought = w->sample->n_ids;
+    w->sample->bridge = end.ids;
+    w->sample->n_bridge = end.n_ids;
+    w->sample->answer_sampler = options.sampler;
+    w->sample->answer_max_tokens = options.max_tokens;
+    return ok && generate(w, &options, generated, err);
 }
 
 static Writer make_writer(LoopRun *run, const Way *way, int i)
@@ -301,8 +313,10 @@ static void offer_written(Writer *w, double ms)
     Candidate c = {.proposer = "sample",
                    .n_tokens = w->n_tokens,
                    .ms_decode = ms,
+                   .sample = w->sample,
                    .confidence = w->n_tokens ? w->prob_sum / w->n_tokens : 0};
     if (run->task.kind == TASK_EXPLAIN) {
+        run->result->explained = w->sample;
         run->result->explanation = arena_str(run->arena, str_trim(answer_of(w)));
     } else if (loop_wants_more(run)) { // else it was cut off, and means nothing
         const char *flaw = w->way->chat ? read_answer(w, &c) : read_body(w, &c);
@@ -314,7 +328,9 @@ static bool write_one(LoopRun *run, const Way *way, int i, Error *err)
 {
     Writer w = make_writer(run, way, i);
     GenerateResult generated = {0};
-    bool ok = read_question(run, way, err) && generate(&w, i, &generated, err);
+    GenerateOptions options = make_options(&w, i);
+    w.sample = trace_start(run, way->prompt, &options);
+    bool ok = read_question(run, way, err) && generate(&w, &options, &generated, err);
     double ms = generated.ms;
     if (ok && w.thinking && generated.stop == STOP_CALLER && loop_wants_more(run)) {
         ok = end_thought(&w, i, &generated, err);
@@ -334,6 +350,7 @@ static void offer_ended(Batch *batch, bool wait)
         if (!w->ended || w->offered) continue;
         if (!wait && w->run->n_trials >= LOOP_MAX_TRIALS) return;
         w->offered = true;
+        w->sample->ended = batch->sequences[k].result.stop == STOP_END_TOKEN;
         offer_written(w, batch->sequences[k].result.ms);
     }
 }
@@ -356,6 +373,8 @@ static bool write_batch(LoopRun *run, const Way *way, int first, int n, Error *e
         w->batch = &batch;
         batch.sequences[k] =
             (BatchSequence){.generate = make_options(w, first + k), .on_end = on_end};
+        w->sample = trace_start(run, way->prompt, &batch.sequences[k].generate);
+        w->sample->batched = true;
         batch.sequences[k].generate.cancel = (EngineCancel){0}; // the whole batch has it
     }
     bool ok = read_question(run, way, err) &&
@@ -377,6 +396,7 @@ static bool write_some(LoopRun *run, bool chat, int first, int n, Error *err)
     const Candidate *failure = feedback ? loop_best_failure(run) : NULL;
     if (n <= 0 || !loop_wants_more(run)) return true;
     bool ok = chat ? make_chat(run, &way, failure, err) : make_fim(run, &way, err);
+    if (ok) way.prompt = trace_prompt(run, way.ids, way.n_ids);
     for (int i = first, k; ok && i < first + n && loop_wants_more(run); i += k) {
         int left = first + n - i;
         k = left < MAX_BATCH ? left : MAX_BATCH;

@@ -8,6 +8,7 @@
 #include "complete.h"
 #include "loop/mutate.h"
 #include "loop/run.h"
+#include "loop/trace.h"
 #include "prompt/fim.h"
 #include "prompt/indent.h"
 
@@ -99,6 +100,7 @@ typedef struct Line {
     StrBuf raw;
     size_t n_forced;
     LoopRun *run;
+    LoopSample *sample;
 } Line;
 
 static bool on_line_token(void *user, const GeneratedToken *token)
@@ -107,6 +109,7 @@ static bool on_line_token(void *user, const GeneratedToken *token)
     size_t skip = line->n_forced < token->bytes.len ? line->n_forced : token->bytes.len;
     line->n_forced -= skip;
     line->run->result->generated_tokens++;
+    trace_token(line->run, line->sample, token->id);
     strbuf_append(&line->raw, str_slice(token->bytes, skip, token->bytes.len));
     Str raw = strbuf_str(&line->raw);
     return str_find(str_trim(raw), STR("\n"), 0) == str_trim(raw).len &&
@@ -138,11 +141,14 @@ static bool refill(LoopRun *run, ByteRange range, const char *proposer, int i, E
                                    .user = &line,
                                    .cancel = run->cancel};
         line.n_forced = prompt.forced.len;
+        line.sample = trace_start(run, trace_prompt(run, prompt.ids, prompt.n_ids), &options);
         ok = session_generate(run->session, &options, &generated, err);
+        line.sample->ended = generated.stop == STOP_END_TOKEN;
     }
     text_release(host);
     Str insert = str_slice(strbuf_str(&line.raw), 0, str_find(strbuf_str(&line.raw), STR("\n"), 0));
     Candidate c = {.proposer = proposer, .replace = range, .insert = arena_str(run->arena, insert)};
+    c.sample = line.sample;
     if (ok && str_trim(insert).len) loop_offer(run, &c, NULL);
     strbuf_deinit(&line.raw);
     return ok;

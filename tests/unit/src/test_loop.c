@@ -192,6 +192,35 @@ static void all_compilers_are_waited_for_where_none_passes(void **state)
     tear_down(&s);
 }
 
+// What an answer needs to be written again is kept with it, and judging it again says the same.
+static void answers_are_traced_and_judged_again(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"return b;\n}\n", "return a +;\n}\n", "return a;\n}\n"};
+    Setup s;
+    set_up(&s, "c", "int f(int a)\n{<|>\n}\n");
+    s.request.budget.candidates = 3;
+    assert_ok(run(&s, answers, 3, (EngineCancel){0}), s.err);
+    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+    Candidate again[3] = {0};
+    int n = s.result.n_candidates;
+    assert_int_equal(n, 3);
+    for (int i = 0; i < n; i++) {
+        const Candidate *c = &s.result.candidates[i];
+        assert_non_null(c->sample);
+        assert_int_equal(c->sample->n_ids, c->n_tokens);
+        assert_true(c->sample->prompt->n_ids > 0 && c->sample->prompt->text.len > 0);
+        again[i] = (Candidate){.proposer = c->proposer, .replace = c->replace, .insert = c->insert};
+    }
+    assert_ok(loop_judge(&s.request, again, n, (EngineCancel){0}, NULL, NULL, s.arena, &s.err),
+              s.err);
+    assert_int_equal(again[0].verdict, VERDICT_FAIL);
+    assert_int_equal(again[0].evidence.compile, VERDICT_FAIL);
+    assert_int_equal(again[1].evidence.parse, VERDICT_FAIL);
+    assert_int_equal(again[2].verdict, VERDICT_PASS);
+    tear_down(&s);
+}
+
 static void a_good_first_candidate_is_enough(void **state)
 {
     (void)state;
@@ -628,6 +657,7 @@ int main(void)
         cmocka_unit_test(the_first_candidate_that_compiles_is_taken),
         cmocka_unit_test(what_has_ended_is_verified_while_the_rest_is_written),
         cmocka_unit_test(all_compilers_are_waited_for_where_none_passes),
+        cmocka_unit_test(answers_are_traced_and_judged_again),
         cmocka_unit_test(a_good_first_candidate_is_enough),
         cmocka_unit_test(worthless_bodies_are_refused),
         cmocka_unit_test(functions_without_a_value_need_no_return),

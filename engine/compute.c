@@ -73,6 +73,7 @@ void matmul_run(Compute *c, int n_tasks)
     assert(n_tasks <= c->max_tasks);
     int n_chunks = 0;
     for (int i = 0; i < n_tasks; i++) {
+        if (c->observer) c->observer->see(c->observer->user, &c->tasks[i]);
         c->task_starts[i] = n_chunks;
         n_chunks += (c->tasks[i].w->n_out + CHUNK_ROWS - 1) / CHUNK_ROWS;
     }

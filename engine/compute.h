@@ -36,6 +36,12 @@ typedef struct MatmulTask {
 // The kernel of a product: by the number of vectors, or one of the two whatever the number.
 typedef enum Products { PRODUCTS_BY_COUNT, PRODUCTS_BY_VECTOR, PRODUCTS_BY_GROUP } Products;
 
+// Told of every product of matmul_run, on the thread that calls it.
+typedef struct MatmulObserver {
+    void (*see)(void *user, const MatmulTask *task);
+    void *user;
+} MatmulObserver;
+
 struct LoraSet;
 
 typedef struct Compute {
@@ -43,6 +49,7 @@ typedef struct Compute {
     const struct LoraSet *lora_set; // adapters of the pass that runs; NULL: none
     float *lora;                    // their scratch, once lora_reserve was called
     Products products;
+    const MatmulObserver *observer; // NULL: nobody looks
     int n_threads;
     int max_tasks;
     MatmulTask *tasks;   // [max_tasks], for callers to fill

@@ -120,6 +120,26 @@ Str cli_diff(const TextSnap *text, ByteRange range, Str insert, Str path, Arena 
 // Replaces a file's contents at once (temporary file beside it, then rename), keeping its mode.
 bool cli_write_file(const char *path, Str bytes, Error *err);
 
+// --- progress (cli_progress.c) -------------------------------------------------------------------
+
+typedef struct CliProgress {
+    const char *action; // "quantize": stands before each line
+    bool in_tokens;     // what is counted, set after the start; else bytes
+    bool json, is_terminal, is_whole;
+    double start_ms, shown_ms;
+    uint64_t first; // what was done at the first step
+} CliProgress;
+
+// From now on SIGINT and SIGTERM make cli_progress_step say false; a second one ends the program.
+void cli_progress_start(CliProgress *progress, const char *action, bool json);
+// Shows what is done: a bar on stderr if that is a terminal, lines with a percentage if not, or
+// JSON lines {"event": "progress", "action", "done", "total"} on stdout. False: the user wants an
+// end.
+bool cli_progress_step(void *progress, uint64_t done, uint64_t total);
+bool cli_progress_interrupted(void);
+// Ends the bar's line.
+void cli_progress_end(CliProgress *progress);
+
 // --- speed (cli_engine.c) ------------------------------------------------------------------------
 
 typedef struct CliSpeed {
@@ -139,4 +159,5 @@ int cli_test(int argc, char **argv);
 int cli_trust(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_model(int argc, char **argv);
+int cli_model_quantize(int argc, char **argv); // argv[0] "quantize"
 int cli_engine(int argc, char **argv);

@@ -1,4 +1,4 @@
-// `r1ls model info`: what a model file says about itself.
+// `r1ls model`: its actions, and `info`, what a model file says about itself.
 #include <stdio.h>
 #include <string.h>
 
@@ -78,7 +78,7 @@ static void print_info(const EngineInfo *info, bool json)
     if (json) cli_json_print(object);
 }
 
-int cli_model(int argc, char **argv)
+static int run_info(int argc, char **argv)
 {
     bool json = false;
     const CliOption options[] = {CLI_OPTION_JSON(&json)};
@@ -87,14 +87,12 @@ int cli_model(int argc, char **argv)
                                 "'embedded', or a name in the cache folder.\n",
                                 options,
                                 sizeof options / sizeof *options,
-                                2,
-                                2};
+                                1,
+                                1};
     int n_args, code;
     if (!cli_parse(&command, argc, argv, &n_args, &code)) return code;
-    if (strcmp(argv[1], "info") != 0)
-        return cli_fail(CLI_USAGE, "unknown action '%.60s', wanted info", argv[1]);
     Arena *arena = arena_new();
-    Engine *engine = cli_open_model(argv[2], (EngineOptions){0}, arena, &code);
+    Engine *engine = cli_open_model(argv[1], (EngineOptions){0}, arena, &code);
     if (engine) {
         print_info(engine_info(engine), json);
         code = CLI_DONE;
@@ -102,4 +100,26 @@ int cli_model(int argc, char **argv)
     engine_close(engine);
     arena_free(arena);
     return code;
+}
+
+int cli_model(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } actions[] = {{"info", run_info}, {"quantize", cli_model_quantize}};
+    for (size_t i = 0; argc > 1 && i < sizeof actions / sizeof *actions; i++)
+        if (strcmp(actions[i].name, argv[1]) == 0) return actions[i].run(argc - 1, argv + 1);
+    const CliCommand command = {"r1ls model info|quantize ...",
+                                "Model files. Each action has its own --help.\n\n"
+                                "  model info M                 what a model is\n"
+                                "  model quantize IN OUT TYPE   a GGUF file in another format\n",
+                                NULL,
+                                0,
+                                0,
+                                -1};
+    int n_args, code;
+    if (!cli_parse(&command, argc, argv, &n_args, &code)) return code;
+    if (n_args == 0) return cli_fail(CLI_USAGE, "no action, wanted info or quantize");
+    return cli_fail(CLI_USAGE, "unknown action '%.60s', wanted info or quantize", argv[1]);
 }

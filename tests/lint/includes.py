@@ -12,6 +12,7 @@ RULES = {
     "src/base": (("base/",), ()),
     "engine": (("base/", "engine/", "kernels/"), ("omp.h",)),
     "grammars": (("grammars/",), ("tree_sitter/",)),
+    "src/models": (("base/", "engine/"), ("json-c/", "omp.h", "curl/")),
     "src": (("base/", "engine/engine.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "loop/"),
             ("tree_sitter/",)),
     "lsp": (("base/", "workspace/", "index/", "loop/", "features/", "grammars/languages.h"),

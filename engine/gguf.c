@@ -603,6 +603,12 @@ int gguf_n_shards(const Gguf *gguf)
     return gguf->n_shards;
 }
 
+Str gguf_shard_bytes(const Gguf *gguf, int i)
+{
+    const Gguf *shard = i == 0 ? gguf : gguf->shards[i - 1];
+    return (Str){(const char *)shard->data, shard->n_bytes};
+}
+
 const GgufValue *gguf_find(const Gguf *gguf, const char *key)
 {
     size_t slot =

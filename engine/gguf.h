@@ -89,6 +89,8 @@ void gguf_close(Gguf *gguf);
 // Of all shards together, and how many there are (1 where the model is not split).
 size_t gguf_file_bytes(const Gguf *gguf);
 int gguf_n_shards(const Gguf *gguf);
+// All bytes of shard i's file or of the image.
+Str gguf_shard_bytes(const Gguf *gguf, int i);
 // By key or name; NULL if absent. O(1).
 const GgufValue *gguf_find(const Gguf *gguf, const char *key);
 const GgufTensor *gguf_find_tensor(const Gguf *gguf, const char *name);

@@ -104,6 +104,8 @@ bool cli_read_file(Str path, const char *root, Arena *arena, CliFile *out, Error
 // Everything from stdin. False: it was too large or could not be read.
 bool cli_read_stdin(Arena *arena, Str *out, Error *err);
 
+// True for 64 hexadecimal digits (cli_model_check.c).
+bool cli_is_sha256(const char *text);
 // A JSON string; bytes that are not UTF-8 become U+FFFD.
 struct json_object *cli_json_str(Str s);
 // A JSON number with that many decimals; null for what JSON cannot say.
@@ -159,5 +161,8 @@ int cli_test(int argc, char **argv);
 int cli_trust(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_model(int argc, char **argv);
-int cli_model_quantize(int argc, char **argv); // argv[0] "quantize"
+int cli_model_verify(int argc, char **argv); // argv[0] "verify", and so on
+int cli_model_convert(int argc, char **argv);
+int cli_model_quantize(int argc, char **argv);
+int cli_model_pull(int argc, char **argv);
 int cli_engine(int argc, char **argv);

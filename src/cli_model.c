@@ -107,19 +107,30 @@ int cli_model(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } actions[] = {{"info", run_info}, {"quantize", cli_model_quantize}};
+    } actions[] = {{"info", run_info},
+                   {"verify", cli_model_verify},
+                   {"convert", cli_model_convert},
+                   {"quantize", cli_model_quantize},
+                   {"pull", cli_model_pull}};
     for (size_t i = 0; argc > 1 && i < sizeof actions / sizeof *actions; i++)
         if (strcmp(actions[i].name, argv[1]) == 0) return actions[i].run(argc - 1, argv + 1);
-    const CliCommand command = {"r1ls model info|quantize ...",
-                                "Model files. Each action has its own --help.\n\n"
-                                "  model info M                 what a model is\n"
-                                "  model quantize IN OUT TYPE   a GGUF file in another format\n",
-                                NULL,
-                                0,
-                                0,
-                                -1};
+    const CliCommand command = {
+        "r1ls model info|verify|convert|quantize|pull ...",
+        "Model files. Each action has its own --help.\n\n"
+        "  model info M                 what a model is\n"
+        "  model verify M               every byte of it checked\n"
+        "  model convert FOLDER OUT     a folder of safetensors to a GGUF file\n"
+        "  model quantize IN OUT TYPE   a GGUF file in another format\n"
+        "  model pull NAME|URL          a model from the network, by its checksum\n",
+        NULL,
+        0,
+        0,
+        -1};
     int n_args, code;
     if (!cli_parse(&command, argc, argv, &n_args, &code)) return code;
-    if (n_args == 0) return cli_fail(CLI_USAGE, "no action, wanted info or quantize");
-    return cli_fail(CLI_USAGE, "unknown action '%.60s', wanted info or quantize", argv[1]);
+    if (n_args == 0)
+        return cli_fail(CLI_USAGE, "no action, wanted info, verify, convert, quantize or pull");
+    return cli_fail(CLI_USAGE,
+                    "unknown action '%.60s', wanted info, verify, convert, quantize or pull",
+                    argv[1]);
 }

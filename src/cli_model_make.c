@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "cli.h"
 #include "engine/importance.h"
+#include "models/convert.h"
 #include "models/requantize.h"
 
 typedef VEC(int) Ids;
@@ -26,6 +27,69 @@ static void print_made(const char *path, uint64_t in_bytes, uint64_t out_bytes, 
     json_object_object_add(object, "path", cli_json_str(str_from(path)));
     json_object_object_add(object, "bytes", json_object_new_uint64(out_bytes));
     cli_json_print(object);
+}
+
+// --- convert -------------------------------------------------------------------------------------
+
+typedef struct ConvertFlags {
+    Config config;
+    bool json, overwrite, no_mtp;
+    const char *type, *pre;
+} ConvertFlags;
+
+static int convert(char **argv, const ConvertFlags *flags)
+{
+    Error err = {0};
+    ConvertResult result;
+    CliProgress progress;
+    ConvertOptions options = {.folder = argv[1],
+                              .out = argv[2],
+                              .recipe = flags->type ? recipe_find(flags->type) : NULL,
+                              .pre = flags->pre,
+                              .drop_mtp = flags->no_mtp,
+                              .overwrite = flags->overwrite,
+                              .n_threads = flags->config.threads,
+                              .on_progress = cli_progress_step,
+                              .user = &progress};
+    if (flags->type && !options.recipe)
+        return cli_fail(CLI_USAGE, "unknown type '%.40s', wanted one of %s", flags->type,
+                        recipe_names());
+    cli_progress_start(&progress, "convert", flags->json);
+    bool ok = convert_folder(&options, &result, &err);
+    cli_progress_end(&progress);
+    if (!ok) return cli_fail(exit_code(&err), "%s", err.text);
+    print_made(options.out, result.in_bytes, result.out_bytes, flags->json);
+    return CLI_DONE;
+}
+
+int cli_model_convert(int argc, char **argv)
+{
+    ConvertFlags flags = {0};
+    config_init(&flags.config);
+    const CliOption options[] = {
+        {"type", "TYPE", "of the matrices, as of quantize; default: as they are, FP8 as BF16",
+         CLI_TEXT, &flags.type, NULL, 0, 0},
+        {"no-mtp", NULL, "without the blocks that predict more than one token", CLI_FLAG,
+         &flags.no_mtp, NULL, 0, 0},
+        {"pre", "NAME", "the pre-tokenizer, where tokenizer.json has none that is known", CLI_TEXT,
+         &flags.pre, NULL, 0, 0},
+        {"overwrite", NULL, "replace OUT if it exists", CLI_FLAG, &flags.overwrite, NULL, 0, 0},
+        CLI_OPTION_THREADS(&flags.config),
+        CLI_OPTION_JSON(&flags.json),
+    };
+    const CliCommand command = {"r1ls model convert FOLDER OUT [options]",
+                                "Makes one GGUF file of a folder with config.json, tokenizer.json "
+                                "and safetensors (F32, F16,\n"
+                                "BF16, FP8 with block scales): Llama, Qwen2, Qwen3 and its MoE, "
+                                "DeepSeek V1 to V3 and R1.\n",
+                                options,
+                                sizeof options / sizeof *options,
+                                2,
+                                2};
+    int n_args, code;
+    if (cli_parse(&command, argc, argv, &n_args, &code)) code = convert(argv, &flags);
+    config_deinit(&flags.config);
+    return code;
 }
 
 // --- quantize ------------------------------------------------------------------------------------
@@ -79,24 +143,24 @@ static Importance *read_importance(const char *model, const QuantizeFlags *flags
     return importance;
 }
 
-static int run_requantize(RequantizeOptions *options, const QuantizeFlags *flags)
+static int run_requantize(RequantizeOptions options, const QuantizeFlags *flags)
 {
     Error err = {0};
     RequantizeResult result;
     CliProgress progress;
     cli_progress_start(&progress, "quantize", flags->json);
-    options->on_progress = cli_progress_step;
-    options->user = &progress;
-    bool ok = requantize(options, &result, &err);
+    options.on_progress = cli_progress_step;
+    options.user = &progress;
+    bool ok = requantize(&options, &result, &err);
     cli_progress_end(&progress);
     if (!ok) return cli_fail(exit_code(&err), "%s", err.text);
-    print_made(options->out, result.in_bytes, result.out_bytes, flags->json);
+    print_made(options.out, result.in_bytes, result.out_bytes, flags->json);
     if (result.was_quantised)
-        fprintf(stderr, "r1ls: %s was quantised already: what it lost stays lost\n", options->in);
+        fprintf(stderr, "r1ls: %s was quantised already: what it lost stays lost\n", options.in);
     if (result.n_fallbacks)
         fprintf(stderr,
                 "r1ls: %d tensors have rows that %s does not divide, and got another type\n",
-                result.n_fallbacks, recipe_name(options->recipe));
+                result.n_fallbacks, recipe_name(options.recipe));
     return CLI_DONE;
 }
 
@@ -125,7 +189,7 @@ static int quantize(char **argv, const QuantizeFlags *flags)
     if (ok) {
         options.in = in.ptr;
         options.importance = importance;
-        code = run_requantize(&options, flags);
+        code = run_requantize(options, flags);
     }
     importance_free(importance);
     arena_free(arena);

@@ -26,7 +26,7 @@ static const Command commands[] = {
     {"test", cli_test, "run the tests of the function at FILE:LINE, and test these tests"},
     {"trust", cli_trust, "list, add or remove folders whose code may be compiled"},
     {"doctor", cli_doctor, "tell what this machine can do and what is configured"},
-    {"model", cli_model, "info, quantize: model files"},
+    {"model", cli_model, "info, verify, convert, quantize, pull: model files"},
     {"engine", cli_engine, "tokenize, generate, score, bench: the engine alone"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

@@ -91,6 +91,7 @@ void writer_put_strs(GgufWriter *writer, const char *key, const Str *values, siz
 void writer_copy(GgufWriter *writer, const GgufValue *value)
 {
     StrBuf *b = &writer->metadata;
+    float f32 = (float)value->f;
     put_key(writer, value->key, value->type);
     switch (value->type) {
     case GGUF_STRING:
@@ -102,7 +103,7 @@ void writer_copy(GgufWriter *writer, const GgufValue *value)
         strbuf_append(b, value->data);
         break;
     case GGUF_F32:
-        put_bytes(b, &(float){(float)value->f}, 4);
+        put_bytes(b, &f32, 4);
         break;
     case GGUF_F64:
         put_bytes(b, &value->f, 8);
@@ -283,6 +284,7 @@ static bool write_all(Run *run, Error *err)
         ok = put_out(run, strbuf_str(&head), err);
         for (size_t i = 0; ok && i < run->writer->tensors.n; i++)
             ok = write_tensor(run, i, err);
+        if (ok && run->job->check) ok = run->job->check(run->out.temporary, err);
         if (ok)
             ok = out_commit(&run->out, err);
         else

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "check_file.h"
 #include "engine/importance.h"
 #include "engine/kernels/blocks.h"
 #include "engine/kernels/kernels.h"
@@ -101,6 +102,7 @@ static bool run(Requantizer *r, RequantizeResult *result, Error *err)
                           .n_threads = o->n_threads,
                           .read_row = read_row,
                           .find_importance = o->importance ? find_importance : NULL,
+                          .check = check_model_file,
                           .on_progress = report,
                           .user = r};
     return writer_run(&r->writer, &job, err);

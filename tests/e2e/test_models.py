@@ -2,6 +2,8 @@
 
 Usage: test_models.py R1LS_BINARY [unittest options]. Needs the Python standard library only.
 """
+import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -10,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -75,6 +78,166 @@ class Quantize(Case):
         self.assertIn("cancelled", process.stderr.read())
         process.stderr.close()
         self.assertEqual(self.names(), [])
+
+
+# --- a server ------------------------------------------------------------------------------------
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves files with Range requests; `cuts` breaks the first answers off after so many bytes."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.cuts, self.ranges, self.knows_ranges, self.hold = {}, [], [], True, None
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, name):
+        return "http://127.0.0.1:%d/%s" % (self.server_address[1], name)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        server, name = self.server, self.path.lstrip("/").split("?")[0]
+        server.ranges.append(self.headers.get("Range"))
+        if name.startswith("to/"):
+            self.send_response(302)
+            self.send_header("Location", "/" + name[3:])
+            self.end_headers()
+            return
+        data = server.files.get(name)
+        if data is None:
+            self.send_error(404)
+            return
+        start = 0
+        if self.headers.get("Range") and server.knows_ranges:
+            start = int(self.headers["Range"].split("=")[1].rstrip("-"))
+            if start >= len(data):
+                self.send_response(416)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(data) - 1, len(data)))
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        body = data[start:]
+        if server.cuts:
+            body = body[:server.cuts.pop(0)]
+            self.wfile.write(body)
+            if server.hold:
+                server.hold.wait(30)
+            self.close_connection = True
+            return
+        self.wfile.write(body)
+
+
+class Pull(Case):
+    def setUp(self):
+        super().setUp()
+        self.server = Server()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+        self.data = MINI.read_bytes()
+        self.server.files["m.gguf"] = self.data
+        self.sha = hashlib.sha256(self.data).hexdigest()
+        self.folder = self.dir / "cache/r1ls/models"
+
+    def left(self):
+        return sorted(p.name for p in self.folder.iterdir()) if self.folder.exists() else []
+
+    def test_a_file_with_the_right_checksum_is_kept(self):
+        done = self.run_model("pull", self.server.url("to/m.gguf"), "--sha256", self.sha.upper(), "--json")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(events[-1], {"event": "done", "path": str(self.folder / "m.gguf"), "bytes": len(self.data),
+                                      "resumed": 0, "sha256": self.sha})
+        self.assertTrue(all(e["event"] == "progress" and e["total"] == len(self.data) for e in events[:-1]))
+        self.assertEqual((self.folder / "m.gguf").read_bytes(), self.data)
+        self.assertEqual(self.left(), ["m.gguf"])
+        self.run_model("info", "m")  # by its name in the cache folder
+        self.refuse(2, "exists", "pull", self.server.url("m.gguf"), "--sha256", self.sha)
+
+    def test_a_broken_connection_is_resumed(self):
+        self.server.cuts = [1000000, 2000000]
+        self.run_model("pull", self.server.url("m.gguf"), "--sha256", self.sha)
+        self.assertEqual(self.server.ranges, [None, "bytes=1000000-", "bytes=3000000-"])
+        self.assertEqual((self.folder / "m.gguf").read_bytes(), self.data)
+
+    def test_a_stopped_pull_goes_on(self):
+        self.server.cuts, self.server.hold = [5000000], threading.Event()
+        process = subprocess.Popen([BINARY, "model", "pull", self.server.url("m.gguf"), "--sha256", self.sha, "--json"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env={**os.environ, "XDG_CACHE_HOME": str(self.dir / "cache")})
+        self.assertEqual(json.loads(process.stdout.readline())["event"], "progress")
+        part = self.folder / "m.gguf.part"
+        until = time.time() + 30
+        while time.time() < until and part.stat().st_size < 5000000:
+            time.sleep(0.05)
+        self.refuse(3, "another process", "pull", self.server.url("m.gguf"), "--sha256", self.sha)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=60), 3)
+        process.communicate()
+        self.assertEqual(self.left(), ["m.gguf.part"])
+        self.server.hold.set()
+        done = self.run_model("pull", self.server.url("m.gguf"), "--sha256", self.sha, "--json")
+        self.assertEqual(json.loads(done.stdout.splitlines()[-1])["resumed"], 5000000)
+        self.assertEqual(self.left(), ["m.gguf"])
+        self.assertEqual((self.folder / "m.gguf").read_bytes(), self.data)
+
+    def test_a_server_without_ranges_starts_anew(self):
+        self.folder.mkdir(parents=True)
+        (self.folder / "m.gguf.part").write_bytes(self.data[:70000])
+        self.server.knows_ranges = False
+        self.run_model("pull", self.server.url("m.gguf"), "--sha256", self.sha)
+        self.assertEqual((self.folder / "m.gguf").read_bytes(), self.data)
+
+    def test_what_is_wrong_is_removed(self):
+        self.refuse(3, "it was removed", "pull", self.server.url("m.gguf"), "--sha256", "0" * 64)
+        self.assertEqual(self.left(), [])
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "m.gguf.part").write_bytes(self.data + b"more")  # longer than the file
+        self.run_model("pull", self.server.url("m.gguf"), "--sha256", self.sha)
+        self.assertEqual(self.left(), ["m.gguf"])
+        self.refuse(3, "answered 404", "pull", self.server.url("other.gguf"), "--sha256", self.sha)
+        self.assertEqual(self.left(), ["m.gguf"])
+
+    def test_no_checksum_has_to_be_asked_for(self):
+        self.refuse(2, "--no-checksum", "pull", self.server.url("m.gguf"))
+        self.assertEqual(self.server.ranges, [])
+        self.server.files["page.gguf"] = b"<html>please log in</html>"
+        self.refuse(3, "not a GGUF file", "pull", self.server.url("page.gguf"), "--no-checksum")
+        self.assertEqual(self.left(), [])
+        self.run_model("pull", self.server.url("m.gguf"), "--no-checksum")
+        self.refuse(2, "64 hexadecimal", "pull", self.server.url("m.gguf"), "--sha256", "12")
+        self.refuse(2, "no file name", "pull", self.server.url("..?x"), "--no-checksum")
+        self.refuse(2, "no address", "pull", "file:///etc/passwd", "--no-checksum")
+        self.refuse(3, "127.0.0.1:1/", "pull", "http://127.0.0.1:1/x.gguf", "--no-checksum")
+
+
+class Verify(Case):
+    def test_a_sound_file_has_its_checksum(self):
+        sha = hashlib.sha256(MINI.read_bytes()).hexdigest()
+        done = json.loads(self.run_model("verify", MINI, "--json").stdout.splitlines()[-1])
+        self.assertEqual((done["sha256"], done["ok"], done["bytes"]), (sha, True, MINI.stat().st_size))
+        self.run_model("verify", MINI, "--sha256", sha)
+        self.refuse(3, "wanted 0000", "verify", MINI, "--sha256", "0" * 64)
+        self.refuse(2, "64 hexadecimal", "verify", MINI, "--sha256", "xyz")
+        self.refuse(2, "no file", "verify", "embedded")
+
+    def test_damage_of_the_data_is_found(self):
+        data = bytearray(MINI.read_bytes())
+        bad = self.dir / "bad.gguf"
+        data[-3:] = b"\xff\x7f\xff"  # the last tensor's end
+        # Every scale of the last megabyte becomes a NaN, whatever its type.
+        data[-1000000:] = b"\xff" * 1000000
+        bad.write_bytes(data)
+        self.refuse(3, "has a NaN or an infinity", "verify", bad)
+        bad.write_bytes(data[:-1000])
+        self.refuse(3, "of the data, the file has", "verify", bad)
 
 
 if __name__ == "__main__":

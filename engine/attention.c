@@ -22,7 +22,7 @@ void attention_frequencies(Compute *c, const Shape *s, const float *divisors)
 
 void attention_angles(Compute *c, const Shape *s, const Pass *pass)
 {
-    COMPUTE_FOR(c, t, pass->n)
+    COMPUTE_FOR_ROWS(c, t, pass->n)
     {
         int tok_pos = pass_row(pass, t).tok_pos;
         float *out = c->angles + (size_t)t * (size_t)s->rope_dim;
@@ -261,7 +261,7 @@ void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass,
     c->tasks[1] = (MatmulTask){&l->k, 0, c->acts.rows, n, k, k_dim};
     c->tasks[2] = (MatmulTask){&l->v, 0, c->acts.rows, n, v, v_dim};
     matmul_run(c, 3);
-    COMPUTE_FOR(c, t, n)
+    COMPUTE_FOR_ROWS(c, t, n)
     {
         const float *angles = c->angles + (size_t)t * (size_t)s->rope_dim;
         float *qt = c->q + (size_t)t * q_dim, *kt = k + (size_t)t * k_dim,
@@ -298,7 +298,7 @@ static void project_mla(Compute *c, const Shape *s, const Layer *l, const Pass *
     c->tasks[1] = (MatmulTask){&l->kv_a, 0, c->acts.rows, n, c->kv, row};
     matmul_run(c, 2);
     if (s->q_lora) {
-        COMPUTE_FOR(c, t, n)
+        COMPUTE_FOR_ROWS(c, t, n)
         {
             float *qa = c->latent + (size_t)t * (size_t)s->q_lora;
             c->k->rms_norm(qa, l->q_a_norm, s->rms_eps, s->q_lora, qa);
@@ -307,7 +307,7 @@ static void project_mla(Compute *c, const Shape *s, const Layer *l, const Pass *
                   matrix_is_quantised(&l->q_b));
         matmul(c, &l->q_b, &c->acts, n, c->q);
     }
-    COMPUTE_FOR(c, t, n)
+    COMPUTE_FOR_ROWS(c, t, n)
     {
         const float *angles = c->angles + (size_t)t * (size_t)s->rope_dim;
         float *qt = c->q + (size_t)t * q_dim, *kvt = c->kv + (size_t)t * row;

@@ -15,7 +15,7 @@ void acts_fill(Compute *c, Acts *acts, const float *x, size_t stride, int n_rows
 {
     assert(!quantised || n % ACT_BLOCK == 0);
     size_t n_blocks = (size_t)(n / ACT_BLOCK);
-    COMPUTE_FOR(c, i, n_rows)
+    COMPUTE_FOR_ROWS(c, i, n_rows)
     {
         size_t at = (size_t)i;
         ActRow row = {.x = x + at * stride};
@@ -63,7 +63,11 @@ static void run_rows(const Compute *c, const MatmulTask *task, int row, int n_ro
                    task->y + row, task->y_stride, scratch);
         return;
     }
-    for (int i = 0; i < task->n_acts; i++)
+    int i = 0;
+    for (; i + 2 <= task->n_acts; i += 2)
+        c->k->gemv_two(w->type, data, w->row_bytes, w->n_in, n_rows, &task->acts[i],
+                       task->y + (size_t)i * task->y_stride + row, task->y_stride);
+    if (i < task->n_acts)
         c->k->gemv(w->type, data, w->row_bytes, w->n_in, n_rows, &task->acts[i],
                    task->y + (size_t)i * task->y_stride + row);
 }

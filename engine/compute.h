@@ -110,6 +110,9 @@ void matmul(Compute *c, const Matrix *w, const Acts *acts, int n_acts, float *y)
 
 // for (int i = 0; i < n; i++) over the team.
 #define COMPUTE_PRAGMA(text) _Pragma(#text)
-#define COMPUTE_FOR(c, i, n)                                                                       \
-    COMPUTE_PRAGMA(omp parallel for num_threads((c)->n_threads) schedule(static) if ((n) > 1))     \
+#define COMPUTE_TEAM_FOR(c, i, n, least)                                                            \
+    COMPUTE_PRAGMA(omp parallel for num_threads((c)->n_threads) schedule(static) if ((n) >= least)) \
     for (int i = 0; i < (n); i++)
+#define COMPUTE_FOR(c, i, n) COMPUTE_TEAM_FOR(c, i, n, 2)
+// The same for a step of a microsecond a row: waking the team costs more than a few rows.
+#define COMPUTE_FOR_ROWS(c, i, n) COMPUTE_TEAM_FOR(c, i, n, 4)

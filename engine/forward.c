@@ -9,7 +9,7 @@
 
 static void normalise(Compute *c, const Shape *s, const float *weight, int n)
 {
-    COMPUTE_FOR(c, t, n)
+    COMPUTE_FOR_ROWS(c, t, n)
     {
         size_t at = (size_t)t * (size_t)s->n_embd;
         c->k->rms_norm(c->x + at, weight, s->rms_eps, s->n_embd, c->h + at);
@@ -18,7 +18,7 @@ static void normalise(Compute *c, const Shape *s, const float *weight, int n)
 
 static void add_to_stream(Compute *c, const Shape *s, const float *delta, int n)
 {
-    COMPUTE_FOR(c, t, n)
+    COMPUTE_FOR_ROWS(c, t, n)
     {
         size_t at = (size_t)t * (size_t)s->n_embd;
         c->k->axpy(1, delta + at, c->x + at, s->n_embd);
@@ -48,7 +48,7 @@ static void run_layer(Compute *c, const Shape *s, const Layer *l, const Pass *pa
 
 static void embed(Compute *c, const Shape *s, const Weights *w, const int *ids, int n)
 {
-    COMPUTE_FOR(c, t, n)
+    COMPUTE_FOR_ROWS(c, t, n)
     {
         assert(ids[t] >= 0 && ids[t] < s->n_vocab);
         const unsigned char *row = w->token_embd.data + (size_t)ids[t] * w->token_embd.row_bytes;

@@ -93,7 +93,7 @@ void moe_route(const Shape *s, const float *logits, const float *bias, int *expe
 
 static void route_all(Compute *c, const Shape *s, const Layer *l, int n)
 {
-    COMPUTE_FOR(c, t, n)
+    COMPUTE_FOR_ROWS(c, t, n)
     {
         const float *x = c->h + (size_t)t * (size_t)s->n_embd;
         float *logits = c->router_logits + (size_t)t * (size_t)s->n_experts;
@@ -129,7 +129,7 @@ static void sort_by_expert(Compute *c, const Shape *s, int n)
 
 static void activate(Compute *c, int n_rows, int n_ff)
 {
-    COMPUTE_FOR(c, i, n_rows)
+    COMPUTE_FOR_ROWS(c, i, n_rows)
     {
         float *gate = c->ff_gate + (size_t)i * (size_t)n_ff;
         c->k->silu_mul(gate, c->ff_up + (size_t)i * (size_t)n_ff, n_ff, gate);
@@ -204,7 +204,7 @@ void moe_sparse(Compute *c, const Shape *s, const Layer *l, int n)
     else
         memset(out, 0, (size_t)n * n_embd * sizeof *out);
     run_experts(c, s, l, n * used, expert_rows);
-    COMPUTE_FOR(c, t, n)
+    COMPUTE_FOR_ROWS(c, t, n)
     {
         for (int i = t * used; i < (t + 1) * used; i++)
             c->k->axpy(c->gate_weights[i], expert_rows + (size_t)c->row_of[i] * n_embd,

@@ -38,6 +38,11 @@ typedef struct Kernels {
     void (*gemv)(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                  const ActRow *a, float *y);
 
+    // The same for two vectors: y[r] and y[y_stride + r], with the bits of two calls of gemv. A row
+    // is unpacked once where that saves time.
+    void (*gemv_two)(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                     const ActRow *acts, float *y, size_t y_stride);
+
     // Prefill: y[t * y_stride + r] for r in [0, n_rows), t in [0, n_acts). For quantised types each
     // group of TILE_ROWS rows is unpacked once into an int8 tile inside `scratch` (at least
     // gemm_scratch_bytes(n_in) bytes, 64-byte aligned, private to the calling thread) and

@@ -201,19 +201,30 @@ add_group(bool signed_bytes, __m256 sum, __m256i w, const float *scale, const Ac
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), halves, sum);
 }
 
-static inline __attribute__((always_inline)) float dot_groups(TensorType type, const void *row,
-                                                              int n_in, const ActRow *a)
+// Every product of a row takes n vectors at once, 1 or 2: the row is unpacked once, and each vector
+// adds in the order in which it would alone.
+enum { MAX_TOGETHER = 2 };
+
+static inline __attribute__((always_inline)) void
+dot_groups(TensorType type, const void *row, int n_in, const ActRow *a, int n, float *out)
 {
-    __m256 sum = _mm256_setzero_ps();
-    float minima = 0;
+    __m256 sum[MAX_TOGETHER];
+    float minima[MAX_TOGETHER] = {0, 0};
+    for (int t = 0; t < n; t++)
+        sum[t] = _mm256_setzero_ps();
     for (int g = 0; g < n_in / 32; g++) {
         float scale[2], min[2];
         group_scales(type, row, g, scale, min);
-        sum = add_group(!has_minima(type), sum, operand_bytes(type, row, g), scale, a, g);
-        if (has_minima(type))
-            minima += a->scale[g] * (min[0] * a->sums[2 * g] + min[1] * a->sums[2 * g + 1]);
+        __m256i w = operand_bytes(type, row, g);
+        for (int t = 0; t < n; t++) {
+            sum[t] = add_group(!has_minima(type), sum[t], w, scale, a + t, g);
+            if (has_minima(type))
+                minima[t] +=
+                    a[t].scale[g] * (min[0] * a[t].sums[2 * g] + min[1] * a[t].sums[2 * g + 1]);
+        }
     }
-    return reduce(sum) - minima;
+    for (int t = 0; t < n; t++)
+        out[t] = reduce(sum[t]) - minima[t];
 }
 
 // Lane i of the result is lane (first + i) / 2: eight values become half of sixteen.
@@ -280,34 +291,42 @@ static inline __attribute__((always_inline)) void super_scales(TensorType type, 
     }
 }
 
-static inline __attribute__((always_inline)) float
-dot_super(TensorType type, size_t block_bytes, const void *row, int n_in, const ActRow *a)
+static inline __attribute__((always_inline)) void dot_super(TensorType type, size_t block_bytes,
+                                                            const void *row, int n_in,
+                                                            const ActRow *a, int n, float *out)
 {
     const __m256i halves = _mm256_set_epi32(1, 1, 1, 1, 0, 0, 0, 0), ones = _mm256_set1_epi16(1);
-    __m256 sum = _mm256_setzero_ps(), minima = sum, scale[2], min[2];
+    __m256 sum[MAX_TOGETHER], minima[MAX_TOGETHER], scale[MAX_TOGETHER][2], own[2], min[2];
+    for (int t = 0; t < n; t++)
+        sum[t] = minima[t] = _mm256_setzero_ps();
     const char *block = row;
     for (int i = 0; i < n_in / SUPER_BLOCK; i++, block += block_bytes) {
-        __m256 act = _mm256_loadu_ps(a->scale + 8 * i);
-        super_scales(type, block, scale, min);
-        for (int h = 0; h < 2; h++) {
-            __m256 acts = each_twice(act, 8 * h);
-            scale[h] = _mm256_mul_ps(scale[h], acts);
-            if (!has_minima(type)) continue;
-            __m128i sums = _mm_loadu_si128((const __m128i *)(a->sums + 16 * i + 8 * h));
-            minima = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(sums)),
-                                     _mm256_mul_ps(min[h], acts), minima);
+        super_scales(type, block, own, min);
+        for (int t = 0; t < n; t++) {
+            __m256 act = _mm256_loadu_ps(a[t].scale + 8 * i);
+            for (int h = 0; h < 2; h++) {
+                __m256 acts = each_twice(act, 8 * h);
+                scale[t][h] = _mm256_mul_ps(own[h], acts);
+                if (!has_minima(type)) continue;
+                __m128i sums = _mm_loadu_si128((const __m128i *)(a[t].sums + 16 * i + 8 * h));
+                minima[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(sums)),
+                                            _mm256_mul_ps(min[h], acts), minima[t]);
+            }
         }
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++) {
-            __m256i q = _mm256_loadu_si256((const __m256i *)(a->q + 256 * i + 32 * g));
             __m256i w = operand_bytes(type, block, g);
-            __m256i pairs = multiply_bytes(!has_minima(type), w, q);
             __m256i lanes = _mm256_add_epi32(halves, _mm256_set1_epi32(2 * (g % 4)));
-            sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, ones)),
-                                  _mm256_permutevar8x32_ps(scale[g / 4], lanes), sum);
+            for (int t = 0; t < n; t++) {
+                __m256i q = _mm256_loadu_si256((const __m256i *)(a[t].q + 256 * i + 32 * g));
+                __m256i pairs = multiply_bytes(!has_minima(type), w, q);
+                sum[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, ones)),
+                                         _mm256_permutevar8x32_ps(scale[t][g / 4], lanes), sum[t]);
+            }
         }
     }
-    return reduce(_mm256_sub_ps(sum, minima));
+    for (int t = 0; t < n; t++)
+        out[t] = reduce(_mm256_sub_ps(sum[t], minima[t]));
 }
 
 static float dot_bf16(const float *a, const uint16_t *b, int n)
@@ -328,18 +347,21 @@ static float dot_bf16(const float *a, const uint16_t *b, int n)
     return sum;
 }
 
-static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a)
+static float dot_floats(TensorType type, const void *row, int n_in, const float *x)
+{
+    if (type == TENSOR_F32) return dot_avx2(x, row, n_in);
+    return type == TENSOR_F16 ? dot_f16_avx2(x, row, n_in) : dot_bf16(x, row, n_in);
+}
+
+// out[t] = row . a[t] for t in [0, n), n a constant where this is inlined.
+static inline __attribute__((always_inline)) void
+dot_row(TensorType type, const void *row, int n_in, const ActRow *a, int n, float *out)
 {
     switch (type) {
-    case TENSOR_F32:
-        return dot_avx2(a->x, row, n_in);
-    case TENSOR_F16:
-        return dot_f16_avx2(a->x, row, n_in);
-    case TENSOR_BF16:
-        return dot_bf16(a->x, row, n_in);
 #define GROUPS(name)                                                                               \
     case name:                                                                                     \
-        return dot_groups(name, row, n_in, a);
+        dot_groups(name, row, n_in, a, n, out);                                                    \
+        return;
         GROUPS(TENSOR_Q8_0)
         GROUPS(TENSOR_Q4_0)
         GROUPS(TENSOR_Q4_1)
@@ -350,7 +372,8 @@ static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a
 #undef GROUPS
 #define SUPER(name, block)                                                                         \
     case name:                                                                                     \
-        return dot_super(name, sizeof(block), row, n_in, a);
+        dot_super(name, sizeof(block), row, n_in, a, n, out);                                      \
+        return;
         SUPER(TENSOR_Q2_K, BlockQ2K)
         SUPER(TENSOR_Q3_K, BlockQ3K)
         SUPER(TENSOR_Q4_K, BlockQ4K)
@@ -358,8 +381,10 @@ static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a
         SUPER(TENSOR_Q6_K, BlockQ6K)
         SUPER(TENSOR_IQ4_XS, BlockIQ4XS)
 #undef SUPER
+    default:
+        for (int t = 0; t < n; t++)
+            out[t] = dot_floats(type, row, n_in, a[t].x);
     }
-    return 0;
 }
 
 static void gemv_avx2(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
@@ -367,7 +392,19 @@ static void gemv_avx2(TensorType type, const void *w, size_t row_bytes, int n_in
 {
     const char *row = w;
     for (int r = 0; r < n_rows; r++, row += row_bytes)
-        y[r] = dot_row(type, row, n_in, a);
+        dot_row(type, row, n_in, a, 1, &y[r]);
+}
+
+static void gemv_two_avx2(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                          const ActRow *acts, float *y, size_t y_stride)
+{
+    const char *row = w;
+    float out[2];
+    for (int r = 0; r < n_rows; r++, row += row_bytes) {
+        dot_row(type, row, n_in, acts, 2, out);
+        y[r] = out[0];
+        y[y_stride + (size_t)r] = out[1];
+    }
 }
 
 // A row unpacked into scratch.
@@ -502,6 +539,7 @@ const Kernels kernels_avx2 = {
     .name = "avx2",
     .quantize = quantize_avx2,
     .gemv = gemv_avx2,
+    .gemv_two = gemv_two_avx2,
     .gemm = gemm_avx2,
     .dequantize = dequantize_avx2,
     .dot = dot_avx2,

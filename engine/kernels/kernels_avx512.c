@@ -202,12 +202,15 @@ static inline __m256 fp4_scales(__m256i heads)
         _mm256_mask_blend_epi32(_mm256_cmpgt_epi32_mask(e, one), small, normal));
 }
 
-// Scales of up to eight blocks, times the activations' (in *sc); returns what the offsets add. The
-// blocks' first four bytes are gathered: d and, in *_1, m after it.
-static inline __attribute__((always_inline)) __m256
-eight_scales(TensorType type, const char *block, int n, const ActRow *a, int g, __m256 *sc)
+// Every product of a row takes n vectors at once, 1 or 2: the row is unpacked once, and each vector
+// adds in the order in which it would alone.
+enum { MAX_TOGETHER = 2 };
+
+// d of up to eight blocks, and m of the formats that have minima. The blocks' first four bytes are
+// gathered: d and, in *_1, m after it.
+static inline __attribute__((always_inline)) __m256 eight_heads(TensorType type, const char *block,
+                                                                int n_blocks, __m256 *min)
 {
-    const bool has_min = type == TENSOR_Q4_1 || type == TENSOR_Q5_1;
     const int block_bytes = type == TENSOR_Q8_0     ? (int)sizeof(BlockQ8_0)
                             : type == TENSOR_Q4_0   ? (int)sizeof(BlockQ4_0)
                             : type == TENSOR_IQ4_NL ? (int)sizeof(BlockIQ4NL)
@@ -215,46 +218,61 @@ eight_scales(TensorType type, const char *block, int n, const ActRow *a, int g, 
                             : type == TENSOR_Q4_1   ? (int)sizeof(BlockQ4_1)
                             : type == TENSOR_Q5_0   ? (int)sizeof(BlockQ5_0)
                                                     : (int)sizeof(BlockQ5_1);
-    __mmask8 blocks = (__mmask8)((1u << n) - 1);
+    __mmask8 blocks = (__mmask8)((1u << n_blocks) - 1);
     __m256i at = _mm256_mullo_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0),
                                     _mm256_set1_epi32(block_bytes));
     __m256i heads = _mm256_mmask_i32gather_epi32(_mm256_setzero_si256(), blocks, at, block, 1);
-    __m256 act = _mm256_maskz_loadu_ps(blocks, a->scale + g);
-    __m256i sums = _mm256_maskz_loadu_epi16((__mmask16)((1u << 2 * n) - 1), a->sums + 2 * g);
-    __m256 totals = _mm256_cvtepi32_ps(_mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
-    __m256 own =
-        type == TENSOR_MXFP4 ? fp4_scales(heads) : _mm256_cvtph_ps(_mm256_cvtepi32_epi16(heads));
-    *sc = _mm256_mul_ps(own, act);
-    if (!has_min)
-        return _mm256_mul_ps(_mm256_mul_ps(*sc, totals), _mm256_set1_ps((float)-group_zero(type)));
-    __m256 m = _mm256_cvtph_ps(_mm256_cvtepi32_epi16(_mm256_srli_epi32(heads, 16)));
-    return _mm256_mul_ps(_mm256_mul_ps(m, act), totals);
+    *min = _mm256_cvtph_ps(_mm256_cvtepi32_epi16(_mm256_srli_epi32(heads, 16)));
+    return type == TENSOR_MXFP4 ? fp4_scales(heads) : _mm256_cvtph_ps(_mm256_cvtepi32_epi16(heads));
 }
 
-static inline __attribute__((always_inline)) float
-dot_row_32(TensorType type, size_t block_bytes, const void *row, int n_in, const ActRow *a)
+// The scales d of blocks g .. g + n_blocks - 1 times a vector's (in *sc); returns what the offsets
+// add.
+static inline __attribute__((always_inline)) __m256 eight_scales(TensorType type, __m256 d,
+                                                                 __m256 min, int n_blocks,
+                                                                 const ActRow *a, int g, __m256 *sc)
 {
-    __m512 sum = _mm512_setzero_ps();
-    __m256 offsets = _mm256_setzero_ps(), sc;
+    __mmask8 blocks = (__mmask8)((1u << n_blocks) - 1);
+    __m256 act = _mm256_maskz_loadu_ps(blocks, a->scale + g);
+    __m256i sums = _mm256_maskz_loadu_epi16((__mmask16)((1u << 2 * n_blocks) - 1), a->sums + 2 * g);
+    __m256 totals = _mm256_cvtepi32_ps(_mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
+    *sc = _mm256_mul_ps(d, act);
+    if (type == TENSOR_Q4_1 || type == TENSOR_Q5_1)
+        return _mm256_mul_ps(_mm256_mul_ps(min, act), totals);
+    return _mm256_mul_ps(_mm256_mul_ps(*sc, totals), _mm256_set1_ps((float)-group_zero(type)));
+}
+
+static inline __attribute__((always_inline)) void dot_row_32(TensorType type, size_t block_bytes,
+                                                             const void *row, int n_in,
+                                                             const ActRow *a, int n, float *out)
+{
+    __m512 sum[MAX_TOGETHER];
+    __m256 offsets[MAX_TOGETHER], sc[MAX_TOGETHER], min;
+    for (int t = 0; t < n; t++)
+        sum[t] = _mm512_setzero_ps(), offsets[t] = _mm256_setzero_ps();
     int n_groups = n_in / 32;
     for (int g0 = 0; g0 < n_groups; g0 += 8) {
-        int n = n_groups - g0 < 8 ? n_groups - g0 : 8;
-        offsets =
-            _mm256_add_ps(offsets, eight_scales(type, (const char *)row + (size_t)g0 * block_bytes,
-                                                n, a, g0, &sc));
+        int n_blocks = n_groups - g0 < 8 ? n_groups - g0 : 8;
+        __m256 d = eight_heads(type, (const char *)row + (size_t)g0 * block_bytes, n_blocks, &min);
+        for (int t = 0; t < n; t++)
+            offsets[t] =
+                _mm256_add_ps(offsets[t], eight_scales(type, d, min, n_blocks, a + t, g0, &sc[t]));
         __m512i lanes = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-        for (int g = g0; g < g0 + n; g += 2) {
-            bool two = g + 1 < g0 + n;
+        for (int g = g0; g < g0 + n_blocks; g += 2) {
+            bool two = g + 1 < g0 + n_blocks;
             __m512i u = _mm512_zextsi256_si512(group_bytes(type, row, g));
-            __m512i q = _mm512_maskz_loadu_epi64(two ? 0xFF : 0x0F, a->q + 32 * g);
             if (two) u = _mm512_inserti64x4(u, group_bytes(type, row, g + 1), 1);
-            __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, q);
-            __m512 scale = _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(sc));
-            sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scale, sum);
+            for (int t = 0; t < n; t++) {
+                __m512i q = _mm512_maskz_loadu_epi64(two ? 0xFF : 0x0F, a[t].q + 32 * g);
+                __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, q);
+                __m512 scale = _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(sc[t]));
+                sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scale, sum[t]);
+            }
             lanes = _mm512_add_epi32(lanes, _mm512_set1_epi32(2));
         }
     }
-    return _mm512_reduce_add_ps(sum) + reduce_256(offsets);
+    for (int t = 0; t < n; t++)
+        out[t] = _mm512_reduce_add_ps(sum[t]) + reduce_256(offsets[t]);
 }
 
 // Q4_K and Q5_K: BlockQ5K is BlockQ4K with qh in between; qh NULL tells them apart.
@@ -263,65 +281,69 @@ typedef struct KBlock {
     const uint8_t *scales, *qh, *qs;
 } KBlock;
 
-static inline __attribute__((always_inline)) void
-add_k_block(const KBlock *b, const ActRow *a, int block, __m512 *sum, __m256 *minima)
+// Elements 64 p .. 64 p + 63 of a Q4_K or Q5_K block; high: all of qh.
+static inline __attribute__((always_inline)) __m512i k_block_bytes(const KBlock *b, __m256i high,
+                                                                   int p)
 {
-    const __m256i mask = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
+    const __m256i mask = _mm256_set1_epi8(15);
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(b->qs + 32 * p));
+    __m256i u0 = _mm256_and_si256(bytes, mask);
+    __m256i u1 = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), mask);
+    if (b->qh) { // bit 2p of high belongs to u0, bit 2p + 1 to u1; both moved to bit 4
+        __m256i both = _mm256_srl_epi16(high, _mm_cvtsi32_si128(2 * p));
+        u0 = _mm256_or_si256(u0, _mm256_slli_epi16(_mm256_and_si256(both, _mm256_set1_epi8(1)), 4));
+        u1 = _mm256_or_si256(u1, _mm256_slli_epi16(_mm256_and_si256(both, _mm256_set1_epi8(2)), 3));
+    }
+    return _mm512_inserti64x4(_mm512_castsi256_si512(u0), u1, 1);
+}
+
+static inline __attribute__((always_inline)) void
+add_k_block(const KBlock *b, const ActRow *a, int n, int block, __m512 *sum, __m256 *minima)
+{
     __m128i sc8, m8;
     k_scales_x86(b->scales, &sc8, &m8);
-    __m256 act = _mm256_loadu_ps(a->scale + 8 * block);
-    __m256 sc = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(sc8)), act),
-                              _mm256_set1_ps(half_at(b->d)));
-    __m256 m = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(m8)), act),
-                             _mm256_set1_ps(half_at(b->dmin)));
-    __m256i sums = _mm256_loadu_si256((const __m256i *)(a->sums + 16 * block));
-    sums = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
-    *minima = _mm256_fmadd_ps(m, _mm256_cvtepi32_ps(sums), *minima);
+    __m256 sc_all = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(sc8)), sc[MAX_TOGETHER];
+    __m256 m_all = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(m8));
+    for (int t = 0; t < n; t++) {
+        __m256 act = _mm256_loadu_ps(a[t].scale + 8 * block);
+        sc[t] = _mm256_mul_ps(_mm256_mul_ps(sc_all, act), _mm256_set1_ps(half_at(b->d)));
+        __m256 m = _mm256_mul_ps(_mm256_mul_ps(m_all, act), _mm256_set1_ps(half_at(b->dmin)));
+        __m256i sums = _mm256_loadu_si256((const __m256i *)(a[t].sums + 16 * block));
+        sums = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
+        minima[t] = _mm256_fmadd_ps(m, _mm256_cvtepi32_ps(sums), minima[t]);
+    }
     __m512i lanes = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-    __m256i high = b->qh ? _mm256_loadu_si256((const __m256i *)b->qh) : zero;
+    __m256i high = b->qh ? _mm256_loadu_si256((const __m256i *)b->qh) : _mm256_setzero_si256();
 #pragma GCC unroll 4
     for (int p = 0; p < 4; p++) {
-        __m256i bytes = _mm256_loadu_si256((const __m256i *)(b->qs + 32 * p));
-        __m256i u0 = _mm256_and_si256(bytes, mask);
-        __m256i u1 = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), mask);
-        if (b->qh) { // bit 2p of high belongs to u0, bit 2p + 1 to u1; both moved to bit 4
-            __m256i both = _mm256_srl_epi16(high, _mm_cvtsi32_si128(2 * p));
-            u0 = _mm256_or_si256(u0,
-                                 _mm256_slli_epi16(_mm256_and_si256(both, _mm256_set1_epi8(1)), 4));
-            u1 = _mm256_or_si256(u1,
-                                 _mm256_slli_epi16(_mm256_and_si256(both, _mm256_set1_epi8(2)), 3));
+        __m512i u = k_block_bytes(b, high, p);
+        for (int t = 0; t < n; t++) {
+            __m512i q = _mm512_loadu_si512(a[t].q + 256 * block + 64 * p);
+            __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, q);
+            __m512 scale = _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(sc[t]));
+            sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scale, sum[t]);
         }
-        __m512i u = _mm512_inserti64x4(_mm512_castsi256_si512(u0), u1, 1);
-        __m512i q = _mm512_loadu_si512(a->q + 256 * block + 64 * p);
-        __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, q);
-        __m512 scale = _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(sc));
-        *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scale, *sum);
         lanes = _mm512_add_epi32(lanes, _mm512_set1_epi32(2));
     }
 }
 
-static float dot_row_q4k(const void *row, int n_in, const ActRow *a)
+static inline __attribute__((always_inline)) void
+dot_row_k(TensorType type, const void *row, int n_in, const ActRow *a, int n, float *out)
 {
-    __m512 sum = _mm512_setzero_ps();
-    __m256 minima = _mm256_setzero_ps();
-    const BlockQ4K *b = row;
-    for (int i = 0; i < n_in / SUPER_BLOCK; i++, b++) {
-        KBlock block = {&b->d, &b->dmin, b->scales, NULL, b->qs};
-        add_k_block(&block, a, i, &sum, &minima);
+    __m512 sum[MAX_TOGETHER];
+    __m256 minima[MAX_TOGETHER];
+    for (int t = 0; t < n; t++)
+        sum[t] = _mm512_setzero_ps(), minima[t] = _mm256_setzero_ps();
+    const BlockQ4K *q4 = row;
+    const BlockQ5K *q5 = row;
+    for (int i = 0; i < n_in / SUPER_BLOCK; i++, q4++, q5++) {
+        KBlock block = type == TENSOR_Q4_K
+                           ? (KBlock){&q4->d, &q4->dmin, q4->scales, NULL, q4->qs}
+                           : (KBlock){&q5->d, &q5->dmin, q5->scales, q5->qh, q5->qs};
+        add_k_block(&block, a, n, i, sum, minima);
     }
-    return _mm512_reduce_add_ps(sum) - reduce_256(minima);
-}
-
-static float dot_row_q5k(const void *row, int n_in, const ActRow *a)
-{
-    __m512 sum = _mm512_setzero_ps();
-    __m256 minima = _mm256_setzero_ps();
-    const BlockQ5K *b = row;
-    for (int i = 0; i < n_in / SUPER_BLOCK; i++, b++) {
-        KBlock block = {&b->d, &b->dmin, b->scales, b->qh, b->qs};
-        add_k_block(&block, a, i, &sum, &minima);
-    }
-    return _mm512_reduce_add_ps(sum) - reduce_256(minima);
+    for (int t = 0; t < n; t++)
+        out[t] = _mm512_reduce_add_ps(sum[t]) - reduce_256(minima[t]);
 }
 
 // Elements 64 p .. 64 p + 63 of a Q6_K block, 0..63 each.
@@ -349,69 +371,86 @@ static inline __attribute__((always_inline)) __m512i super_bytes(TensorType type
 
 // Super-blocks with a scale for every 16 elements: Q2_K, Q3_K, Q6_K, and IQ4_XS with each scale
 // twice.
-static inline __attribute__((always_inline)) float
-dot_row_16(TensorType type, size_t block_bytes, const void *row, int n_in, const ActRow *a)
+static inline __attribute__((always_inline)) void dot_row_16(TensorType type, size_t block_bytes,
+                                                             const void *row, int n_in,
+                                                             const ActRow *a, int n, float *out)
 {
     const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
     const __m512i four = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
-    __m512 sum = _mm512_setzero_ps(), offsets = _mm512_setzero_ps(), min = offsets;
+    __m512 sum[MAX_TOGETHER], offsets[MAX_TOGETHER], scale[MAX_TOGETHER];
+    __m512 min = _mm512_setzero_ps();
+    for (int t = 0; t < n; t++)
+        sum[t] = offsets[t] = _mm512_setzero_ps();
     const char *b = row;
     for (int i = 0; i < n_in / SUPER_BLOCK; i++, b += block_bytes) {
-        __m512 act = _mm512_castps256_ps512(_mm256_loadu_ps(a->scale + 8 * i));
-        act = _mm512_permutexvar_ps(twice, act);
-        __m512 scale = _mm512_mul_ps(sixteen_scales(type, b, &min), act);
-        __m256i sums = _mm256_loadu_si256((const __m256i *)(a->sums + 16 * i));
-        __m512 factor = type == TENSOR_Q2_K ? _mm512_mul_ps(min, act) : scale;
-        offsets = _mm512_fmadd_ps(factor, _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(sums)), offsets);
+        __m512 own = sixteen_scales(type, b, &min);
+        for (int t = 0; t < n; t++) {
+            __m512 act = _mm512_castps256_ps512(_mm256_loadu_ps(a[t].scale + 8 * i));
+            act = _mm512_permutexvar_ps(twice, act);
+            scale[t] = _mm512_mul_ps(own, act);
+            __m256i sums = _mm256_loadu_si256((const __m256i *)(a[t].sums + 16 * i));
+            __m512 factor = type == TENSOR_Q2_K ? _mm512_mul_ps(min, act) : scale[t];
+            offsets[t] = _mm512_fmadd_ps(factor, _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(sums)),
+                                         offsets[t]);
+        }
 #pragma GCC unroll 4
         for (int p = 0; p < 4; p++) {
-            __m512i q = _mm512_loadu_si512(a->q + 256 * i + 64 * p);
-            __m512i products =
-                _mm512_dpbusd_epi32(_mm512_setzero_si512(), super_bytes(type, b, p), q);
+            __m512i u = super_bytes(type, b, p);
             __m512i lanes = _mm512_add_epi32(four, _mm512_set1_epi32(4 * p));
-            sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_permutexvar_ps(lanes, scale),
-                                  sum);
+            for (int t = 0; t < n; t++) {
+                __m512i q = _mm512_loadu_si512(a[t].q + 256 * i + 64 * p);
+                __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, q);
+                sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products),
+                                         _mm512_permutexvar_ps(lanes, scale[t]), sum[t]);
+            }
         }
     }
     __m512 zero = _mm512_set1_ps(type == TENSOR_Q2_K ? 1 : (float)group_zero(type));
-    return _mm512_reduce_add_ps(_mm512_fnmadd_ps(zero, offsets, sum));
+    for (int t = 0; t < n; t++)
+        out[t] = _mm512_reduce_add_ps(_mm512_fnmadd_ps(zero, offsets[t], sum[t]));
 }
 
-static float dot_row(TensorType type, const void *row, int n_in, const ActRow *a)
+static float dot_floats(TensorType type, const void *row, int n_in, const float *x)
+{
+    if (type == TENSOR_F32) return dot_avx512(x, row, n_in);
+    return type == TENSOR_F16 ? dot_f16_avx512(x, row, n_in) : dot_bf16(x, row, n_in);
+}
+
+// out[t] = row . a[t] for t in [0, n), n a constant where this is inlined.
+static inline __attribute__((always_inline)) void
+dot_row(TensorType type, const void *row, int n_in, const ActRow *a, int n, float *out)
 {
     switch (type) {
-    case TENSOR_F32:
-        return dot_avx512(a->x, row, n_in);
-    case TENSOR_F16:
-        return dot_f16_avx512(a->x, row, n_in);
-    case TENSOR_BF16:
-        return dot_bf16(a->x, row, n_in);
-    case TENSOR_Q8_0:
-        return dot_row_32(TENSOR_Q8_0, sizeof(BlockQ8_0), row, n_in, a);
-    case TENSOR_Q4_0:
-        return dot_row_32(TENSOR_Q4_0, sizeof(BlockQ4_0), row, n_in, a);
-    case TENSOR_Q4_1:
-        return dot_row_32(TENSOR_Q4_1, sizeof(BlockQ4_1), row, n_in, a);
-    case TENSOR_Q5_0:
-        return dot_row_32(TENSOR_Q5_0, sizeof(BlockQ5_0), row, n_in, a);
-    case TENSOR_Q5_1:
-        return dot_row_32(TENSOR_Q5_1, sizeof(BlockQ5_1), row, n_in, a);
+#define GROUPS(name, block)                                                                        \
+    case name:                                                                                     \
+        dot_row_32(name, sizeof(block), row, n_in, a, n, out);                                     \
+        return;
+        GROUPS(TENSOR_Q8_0, BlockQ8_0)
+        GROUPS(TENSOR_Q4_0, BlockQ4_0)
+        GROUPS(TENSOR_Q4_1, BlockQ4_1)
+        GROUPS(TENSOR_Q5_0, BlockQ5_0)
+        GROUPS(TENSOR_Q5_1, BlockQ5_1)
+        GROUPS(TENSOR_IQ4_NL, BlockIQ4NL)
+        GROUPS(TENSOR_MXFP4, BlockMXFP4)
+#undef GROUPS
+#define SUPER(name, block)                                                                         \
+    case name:                                                                                     \
+        dot_row_16(name, sizeof(block), row, n_in, a, n, out);                                     \
+        return;
+        SUPER(TENSOR_Q2_K, BlockQ2K)
+        SUPER(TENSOR_Q3_K, BlockQ3K)
+        SUPER(TENSOR_Q6_K, BlockQ6K)
+        SUPER(TENSOR_IQ4_XS, BlockIQ4XS)
+#undef SUPER
     case TENSOR_Q4_K:
-        return dot_row_q4k(row, n_in, a);
+        dot_row_k(TENSOR_Q4_K, row, n_in, a, n, out);
+        return;
     case TENSOR_Q5_K:
-        return dot_row_q5k(row, n_in, a);
-    case TENSOR_IQ4_NL:
-        return dot_row_32(TENSOR_IQ4_NL, sizeof(BlockIQ4NL), row, n_in, a);
-    case TENSOR_MXFP4:
-        return dot_row_32(TENSOR_MXFP4, sizeof(BlockMXFP4), row, n_in, a);
-    case TENSOR_Q2_K:
-        return dot_row_16(TENSOR_Q2_K, sizeof(BlockQ2K), row, n_in, a);
-    case TENSOR_Q3_K:
-        return dot_row_16(TENSOR_Q3_K, sizeof(BlockQ3K), row, n_in, a);
-    case TENSOR_IQ4_XS:
-        return dot_row_16(TENSOR_IQ4_XS, sizeof(BlockIQ4XS), row, n_in, a);
+        dot_row_k(TENSOR_Q5_K, row, n_in, a, n, out);
+        return;
     default:
-        return dot_row_16(TENSOR_Q6_K, sizeof(BlockQ6K), row, n_in, a);
+        for (int t = 0; t < n; t++)
+            out[t] = dot_floats(type, row, n_in, a[t].x);
     }
 }
 
@@ -420,13 +459,26 @@ static void gemv_avx512(TensorType type, const void *w, size_t row_bytes, int n_
 {
     const char *row = w;
     for (int r = 0; r < n_rows; r++, row += row_bytes)
-        y[r] = dot_row(type, row, n_in, a);
+        dot_row(type, row, n_in, a, 1, &y[r]);
+}
+
+static void gemv_two_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                            const ActRow *acts, float *y, size_t y_stride)
+{
+    const char *row = w;
+    float out[2];
+    for (int r = 0; r < n_rows; r++, row += row_bytes) {
+        dot_row(type, row, n_in, acts, 2, out);
+        y[r] = out[0];
+        y[y_stride + (size_t)r] = out[1];
+    }
 }
 
 const Kernels kernels_avx512 = {
     .name = "avx512",
     .quantize = quantize_avx512,
     .gemv = gemv_avx512,
+    .gemv_two = gemv_two_avx512,
     .gemm = gemm_avx512,
     .dequantize = dequantize_avx512,
     .dot = dot_avx512,
@@ -443,6 +495,7 @@ const Kernels kernels_amx = {
     .name = "amx",
     .quantize = quantize_avx512,
     .gemv = gemv_avx512,
+    .gemv_two = gemv_two_avx512,
     .gemm = gemm_amx,
     .dequantize = dequantize_avx512,
     .dot = dot_avx512,

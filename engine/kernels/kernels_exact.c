@@ -35,12 +35,19 @@ static void gemv_exact(TensorType type, const void *w, size_t row_bytes, int n_i
     gemm_exact(type, w, row_bytes, n_in, n_rows, a, 1, y, 0, NULL);
 }
 
+static void gemv_two_exact(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                           const ActRow *acts, float *y, size_t y_stride)
+{
+    gemm_exact(type, w, row_bytes, n_in, n_rows, acts, 2, y, y_stride, NULL);
+}
+
 const Kernels *kernels_exact(void)
 {
     static Kernels table;
     table = kernels_ref;
     table.name = "exact";
     table.gemv = gemv_exact;
+    table.gemv_two = gemv_two_exact;
     table.gemm = gemm_exact;
     return &table;
 }

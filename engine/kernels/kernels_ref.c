@@ -141,6 +141,13 @@ static void gemv_ref(TensorType type, const void *w, size_t row_bytes, int n_in,
         y[r] = dot_row(type, (const char *)w + (size_t)r * row_bytes, n_in, a);
 }
 
+static void gemv_two_ref(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                         const ActRow *acts, float *y, size_t y_stride)
+{
+    gemv_ref(type, w, row_bytes, n_in, n_rows, &acts[0], y);
+    gemv_ref(type, w, row_bytes, n_in, n_rows, &acts[1], y + y_stride);
+}
+
 static void gemm_ref(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                      const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
 {
@@ -225,6 +232,7 @@ const Kernels kernels_ref = {
     .name = "ref",
     .quantize = quantize_ref,
     .gemv = gemv_ref,
+    .gemv_two = gemv_two_ref,
     .gemm = gemm_ref,
     .dequantize = dequantize_ref,
     .dot = dot_ref,

@@ -141,6 +141,7 @@ static void check_products(const Kernels *k, TensorType type, int n_in, int n_ro
     size_t stride = (size_t)n_rows + 3;
     float *wanted = calloc(stride * (size_t)n_acts, sizeof *wanted);
     float *got = calloc(stride * (size_t)n_acts, sizeof *got), *one = calloc(stride, sizeof *one);
+    float *two = calloc(2 * stride, sizeof *two);
     void *scratch = aligned_alloc(64, (gemm_scratch_bytes(n_in) + 63) / 64 * 64);
     kernels_ref.gemm(type, w, row_bytes, n_in, n_rows, acts, n_acts, wanted, stride, scratch);
     k->gemm(type, w, row_bytes, n_in, n_rows, acts, n_acts, got, stride, scratch);
@@ -156,6 +157,12 @@ static void check_products(const Kernels *k, TensorType type, int n_in, int n_ro
             assert_near(one[r], wanted[at], scale, what);
         }
         assert_true(got[(size_t)t * stride + (size_t)n_rows] == 0); // nothing past the rows
+        if (t == 0) continue;
+        k->gemv_two(type, w, row_bytes, n_in, n_rows, &acts[t - 1], two, stride);
+        assert_memory_equal(two + stride, one, (size_t)n_rows * sizeof *one);
+        k->gemv(type, w, row_bytes, n_in, n_rows, &acts[t - 1], one);
+        assert_memory_equal(two, one, (size_t)n_rows * sizeof *one);
+        assert_true(two[n_rows] == 0 && two[stride + (size_t)n_rows] == 0);
     }
     for (int t = 0; t < n_acts; t++)
         free_vector(&vectors[t]);
@@ -165,6 +172,7 @@ static void check_products(const Kernels *k, TensorType type, int n_in, int n_ro
     free(wanted);
     free(got);
     free(one);
+    free(two);
     free(scratch);
 }
 

@@ -162,7 +162,7 @@ static bool set_up(Batch *b, BatchSequence *sequences, Error *err)
     b->logits = malloc(n_logits * sizeof *b->logits);
     if (!b->logits)
         return error_set(err, ERROR_NO_MEMORY, "no memory for the logits of %d sequences", b->n);
-    return kv_init(&b->tails, &s->engine->shape, n_rows > 0 ? n_rows : 1, err);
+    return kv_init(&b->tails, &s->engine->shape, s->kv.n_layers, n_rows > 0 ? n_rows : 1, err);
 }
 
 bool session_generate_batch(Session *session, BatchSequence *sequences, int n, EngineCancel cancel,
@@ -273,7 +273,8 @@ bool session_score_continuations(Session *session, const int *ids, const int *le
     sc.row_ids = mem_alloc((size_t)total * sizeof *sc.row_ids);
     sc.row_out = mem_alloc((size_t)total * sizeof *sc.row_out);
     sc.rows = mem_alloc((size_t)total * sizeof *sc.rows);
-    bool ok = sc.logits && kv_init(&sc.tails, &session->engine->shape, total, err);
+    bool ok =
+        sc.logits && kv_init(&sc.tails, &session->engine->shape, session->kv.n_layers, total, err);
     if (!sc.logits) error_set(err, ERROR_NO_MEMORY, "no memory for %d rows of logits", SCORE_CHUNK);
     if (ok) list_rows(&sc, ids, lengths, n, logprobs);
     for (int at = 0; ok && at < sc.n_rows; at += COMPUTE_CHUNK) {

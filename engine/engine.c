@@ -13,6 +13,7 @@
 #include "kv.h"
 #include "memory_plan.h"
 #include "model.h"
+#include "speculate.h"
 
 // Prefill passes are the grain of cancellation, so a pass should take a small part of a second on
 // two cores: small models get long passes. A fixed size keeps results reproducible.
@@ -157,6 +158,11 @@ static bool open_parts(Engine *e, const EngineOptions *o, Error *err)
     if (!compute_init(&e->compute, kernels, n_threads, &e->shape, &e->weights, err)) return false;
     if (!open_adapter(e, o, err)) return false;
     attention_frequencies(&e->compute, &e->shape, e->weights.rope_divisors);
+    if (e->weights.mtp.present) {
+        e->draft_logits = mem_alloc((size_t)e->shape.n_vocab * sizeof *e->draft_logits);
+        e->draft_state = mem_alloc((size_t)e->shape.n_embd * sizeof *e->draft_state);
+    }
+    speculation_init_costs(&e->speculation);
     e->chunk = choose_chunk(e->weights.n_active_params);
     return fill_info(e, err);
 }
@@ -183,6 +189,8 @@ void engine_close(Engine *engine)
     gguf_close(engine->gguf);
     free(engine->candidates);
     free(engine->kinds);
+    free(engine->draft_logits);
+    free(engine->draft_state);
     free(engine);
 }
 

@@ -146,7 +146,8 @@ typedef struct GenerateOptions {
     int max_tokens;
     Str forced; // token healing: the output starts with exactly these bytes
     // Guesses what repeats the session's ids, or the reference's (borrowed, may be NULL: the text
-    // that is being edited), where that saves time. It changes no result. Not for batches.
+    // that is being edited), or what the model's MTP block drafts, where that saves time. It
+    // changes no result. Not for batches.
     bool speculate;
     const int *reference;
     int n_reference;
@@ -167,7 +168,8 @@ typedef struct GenerateResult {
     int n_tokens;
     GenerateStop stop;
     double ms;
-    int n_passes, n_guessed, n_guessed_right; // of a single sequence
+    // Of a single sequence: passes of the model, guesses, and those of them by the MTP block.
+    int n_passes, n_guessed, n_guessed_right, n_mtp, n_mtp_right;
 } GenerateResult;
 
 // Continues the session after a sync. End tokens are not passed to on_token and control tokens are

@@ -46,25 +46,31 @@ static void run_layer(Compute *c, const Shape *s, const Layer *l, const Pass *pa
     add_to_stream(c, s, c->ff_down, n);
 }
 
-static void embed(Compute *c, const Shape *s, const Weights *w, const int *ids, int n)
+static void embed(Compute *c, const Shape *s, const Matrix *table, const int *ids, int n)
 {
     COMPUTE_FOR_ROWS(c, t, n)
     {
         assert(ids[t] >= 0 && ids[t] < s->n_vocab);
-        const unsigned char *row = w->token_embd.data + (size_t)ids[t] * w->token_embd.row_bytes;
-        c->k->dequantize(w->token_embd.type, row, s->n_embd, c->x + (size_t)t * (size_t)s->n_embd);
+        const unsigned char *row = table->data + (size_t)ids[t] * table->row_bytes;
+        c->k->dequantize(table->type, row, s->n_embd, c->x + (size_t)t * (size_t)s->n_embd);
     }
+}
+
+static void apply_head(Compute *c, const Shape *s, const float *norm, const Matrix *head, int first,
+                       int n, float *logits)
+{
+    const size_t n_embd = (size_t)s->n_embd;
+    for (int t = first; t < first + n; t++)
+        c->k->rms_norm(c->x + (size_t)t * n_embd, norm, s->rms_eps, s->n_embd,
+                       c->h + (size_t)t * n_embd);
+    acts_fill(c, &c->acts, c->h + (size_t)first * n_embd, n_embd, n, s->n_embd,
+              matrix_is_quantised(head));
+    matmul(c, head, &c->acts, n, logits);
 }
 
 void forward_logits(Compute *c, const Shape *s, const Weights *w, int first, int n, float *logits)
 {
-    const size_t n_embd = (size_t)s->n_embd;
-    for (int t = first; t < first + n; t++)
-        c->k->rms_norm(c->x + (size_t)t * n_embd, w->output_norm, s->rms_eps, s->n_embd,
-                       c->h + (size_t)t * n_embd);
-    acts_fill(c, &c->acts, c->h + (size_t)first * n_embd, n_embd, n, s->n_embd,
-              matrix_is_quantised(&w->output));
-    matmul(c, &w->output, &c->acts, n, logits);
+    apply_head(c, s, w->output_norm, &w->output, first, n, logits);
 }
 
 void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass)
@@ -76,7 +82,7 @@ void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass
     c->products = pass->kernels == PASS_ALONE     ? PRODUCTS_BY_VECTOR
                   : pass->kernels == PASS_GROUPED ? PRODUCTS_BY_GROUP
                                                   : PRODUCTS_BY_COUNT;
-    embed(c, s, w, pass->ids, pass->n);
+    embed(c, s, &w->token_embd, pass->ids, pass->n);
     attention_angles(c, s, pass);
     for (int i = 0; i < s->n_layers; i++)
         run_layer(c, s, &w->layers[i], pass, i);
@@ -90,4 +96,69 @@ void forward(Compute *c, const Shape *s, const Weights *w, Kv *kv, const int *id
     kv->len += n;
     if (which == LOGITS_LAST) forward_logits(c, s, w, n - 1, 1, logits);
     if (which == LOGITS_ALL) forward_logits(c, s, w, 0, n, logits);
+}
+
+// --- multi-token prediction ----------------------------------------------------------------------
+
+static void keep_states(Compute *c, const Shape *s, const float *norm, int first, int n,
+                        uint16_t *states)
+{
+    const size_t n_embd = (size_t)s->n_embd;
+    COMPUTE_FOR_ROWS(c, t, n)
+    {
+        size_t at = (size_t)t * n_embd, from = (size_t)(first + t) * n_embd;
+        c->k->rms_norm(c->x + from, norm, s->rms_eps, s->n_embd, c->h + from);
+        c->k->to_f16(c->h + from, s->n_embd, states + at);
+    }
+}
+
+void forward_keep_states(Compute *c, const Shape *s, const Weights *w, int n, uint16_t *states)
+{
+    keep_states(c, s, w->output_norm, 0, n, states);
+}
+
+// The embedding's half comes first in eh_proj's input.
+static void join(Compute *c, const Shape *s, const Mtp *m, const uint16_t *states, const int *ids,
+                 int n)
+{
+    const size_t n_embd = (size_t)s->n_embd;
+    float *joined = c->ff_down; // has two rows a token and more
+    embed(c, s, &m->token_embd, ids, n);
+    COMPUTE_FOR_ROWS(c, t, n)
+    {
+        size_t at = (size_t)t * n_embd;
+        float *row = joined + 2 * at;
+        c->k->rms_norm(c->x + at, m->enorm, s->rms_eps, s->n_embd, row);
+        c->k->dequantize(TENSOR_F16, states + at, s->n_embd, row + n_embd);
+        c->k->rms_norm(row + n_embd, m->hnorm, s->rms_eps, s->n_embd, row + n_embd);
+    }
+    acts_fill(c, &c->acts, joined, 2 * n_embd, n, 2 * s->n_embd, matrix_is_quantised(&m->eh_proj));
+    matmul(c, &m->eh_proj, &c->acts, n, c->x);
+}
+
+void forward_mtp(Compute *c, const Shape *s, const Weights *w, Kv *kv, const uint16_t *states,
+                 const int *ids, int n)
+{
+    assert(w->mtp.present && kv->n_layers == 1);
+    assert(n >= 1 && n <= COMPUTE_CHUNK && kv->len + n <= kv->n_ctx);
+    Pass pass = {.own = kv, .ids = ids, .n = n};
+    c->products = PRODUCTS_BY_COUNT;
+    join(c, s, &w->mtp, states, ids, n);
+    attention_angles(c, s, &pass);
+    run_layer(c, s, w->mtp.block, &pass, 0);
+    kv->len += n;
+}
+
+void forward_mtp_state(Compute *c, const Shape *s, const Weights *w, int row, uint16_t *state)
+{
+    keep_states(c, s, w->mtp.head_norm, row, 1, state);
+}
+
+void forward_mtp_logits(Compute *c, const Shape *s, const Weights *w, int first, int n, int n_ids,
+                        float *logits)
+{
+    Matrix head = w->mtp.head;
+    assert(n_ids <= head.n_out);
+    head.n_out = n_ids;
+    apply_head(c, s, w->mtp.head_norm, &head, first, n, logits);
 }

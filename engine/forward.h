@@ -19,3 +19,19 @@ void forward(Compute *c, const Shape *s, const Weights *w, Kv *kv, const int *id
 // next pass.
 void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass);
 void forward_logits(Compute *c, const Shape *s, const Weights *w, int first, int n, float *logits);
+
+// Multi-token prediction (weights.h, Mtp), between passes of the main model.
+//
+// After forward_pass: the states of the pass's n rows after the final norm, as half floats
+// [n][n_embd].
+void forward_keep_states(Compute *c, const Shape *s, const Weights *w, int n, uint16_t *states);
+// The block's pass over n rows of (state after token i, token i + 1), i = kv->len .., into its own
+// cache of one layer, which it advances. Leaves the block's states in c->x.
+void forward_mtp(Compute *c, const Shape *s, const Weights *w, Kv *kv, const uint16_t *states,
+                 const int *ids, int n);
+// After forward_mtp, of one of its rows: what stands in for the state after token i + 1 where a
+// chain of guesses goes on.
+void forward_mtp_state(Compute *c, const Shape *s, const Weights *w, int row, uint16_t *state);
+// Logits [n][n_ids] of token i + 2, of the vocabulary's first n_ids alone.
+void forward_mtp_logits(Compute *c, const Shape *s, const Weights *w, int first, int n, int n_ids,
+                        float *logits);

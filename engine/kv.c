@@ -17,11 +17,12 @@ size_t kv_bytes_per_token(const Shape *shape)
     return (k_width + v_width) * sizeof(uint16_t) * (size_t)shape->n_layers;
 }
 
-bool kv_init(Kv *kv, const Shape *shape, int n_ctx, Error *err)
+bool kv_init(Kv *kv, const Shape *shape, int n_layers, int n_ctx, Error *err)
 {
-    *kv = (Kv){.n_ctx = n_ctx, .n_layers = shape->n_layers};
+    *kv = (Kv){.n_ctx = n_ctx, .n_layers = n_layers};
     row_widths(shape, &kv->k_width, &kv->v_width);
-    if (__builtin_mul_overflow(kv_bytes_per_token(shape), (size_t)n_ctx, &kv->n_bytes))
+    size_t token = (kv->k_width + kv->v_width) * sizeof(uint16_t) * (size_t)n_layers;
+    if (__builtin_mul_overflow(token, (size_t)n_ctx, &kv->n_bytes))
         return error_set(err, ERROR_NO_MEMORY, "a cache of %d tokens is too large", n_ctx);
     void *data = mmap(NULL, kv->n_bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

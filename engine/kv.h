@@ -23,7 +23,7 @@ typedef struct Kv {
 } Kv;
 
 // Pages are taken from the system as they are first written. ERROR_NO_MEMORY.
-bool kv_init(Kv *kv, const Shape *shape, int n_ctx, Error *err);
+bool kv_init(Kv *kv, const Shape *shape, int n_layers, int n_ctx, Error *err);
 void kv_deinit(Kv *kv);
 
 size_t kv_bytes_per_token(const Shape *shape);

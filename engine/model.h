@@ -6,6 +6,19 @@
 #include "sampler.h"
 #include "tokenizer.h"
 
+enum { SPECULATE_MAX_MATCH = 4 };
+
+// What guessing ahead has been worth with this model on this machine (speculate.h).
+typedef struct SpeculationCosts {
+    // The share of guesses that came true, by the length of the match; [0]: the MTP block's.
+    double accepted[SPECULATE_MAX_MATCH + 1];
+    // Running means, 0: not measured yet: a pass of one row, one more row, one guess of the block.
+    double alone_ms, row_ms, mtp_ms;
+    int n_since_probe; // passes without a guess
+    int n_rests;       // generations without the block
+    bool frozen;       // tests: nothing is learned
+} SpeculationCosts;
+
 struct Engine {
     Gguf *gguf;
     Shape shape;
@@ -17,6 +30,9 @@ struct Engine {
     int chunk;             // tokens of one prefill pass
     Candidate *candidates; // [n_vocab], scratch of one choice
     unsigned char *kinds;  // [n_vocab], TOKEN_* bits
+    SpeculationCosts speculation;
+    float *draft_logits;   // [n_vocab] and
+    uint16_t *draft_state; // [n_embd] of the MTP block, or NULL
 };
 
 enum { TOKEN_CONTROL = 1, TOKEN_ENDS = 2 };

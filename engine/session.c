@@ -13,6 +13,17 @@
 
 enum { MIN_CTX = 16, MAX_CTX = 1 << 20 };
 
+static bool init_mtp(Session *s, int n_ctx, Error *err)
+{
+    const Engine *e = s->engine;
+    if (!e->weights.mtp.present) return true;
+    // Pages are taken from the system as they are first written.
+    s->mtp.states = calloc((size_t)n_ctx * (size_t)e->shape.n_embd, sizeof *s->mtp.states);
+    if (!s->mtp.states)
+        return error_set(err, ERROR_NO_MEMORY, "no memory for the states of %d tokens", n_ctx);
+    return kv_init(&s->mtp.kv, &e->shape, 1, n_ctx, err);
+}
+
 Session *session_new(Engine *engine, int n_ctx, Error *err)
 {
     int longest = engine->shape.n_ctx_train;
@@ -24,7 +35,8 @@ Session *session_new(Engine *engine, int n_ctx, Error *err)
     }
     Session *s = mem_zero(sizeof *s);
     s->engine = engine;
-    if (!kv_init(&s->kv, &engine->shape, n_ctx, err) ||
+    if (!kv_init(&s->kv, &engine->shape, engine->shape.n_layers, n_ctx, err) ||
+        !init_mtp(s, n_ctx, err) ||
         !compute_reserve(&engine->compute, &engine->shape, n_ctx, err)) {
         session_free(s);
         return NULL;
@@ -38,6 +50,8 @@ void session_free(Session *session)
 {
     if (!session) return;
     kv_deinit(&session->kv);
+    kv_deinit(&session->mtp.kv);
+    free(session->mtp.states);
     free(session->ids);
     free(session->logits);
     free(session);
@@ -46,6 +60,15 @@ void session_free(Session *session)
 int session_n_ctx(const Session *session)
 {
     return session->kv.n_ctx;
+}
+
+// The MTP block's row i depends on token i + 1.
+static void truncate_session(Session *s, int len)
+{
+    if (len < s->kv.len) s->has_logits = false;
+    s->kv.len = len;
+    int n_rows = len > 0 ? len - 1 : 0;
+    if (s->mtp.kv.len > n_rows) s->mtp.kv.len = n_rows;
 }
 
 bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error *err)
@@ -65,7 +88,7 @@ bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error
                set.uses[i].strength == session->lora.uses[i].strength;
     if (same) return true;
     session->lora = set;
-    session->kv.len = 0;
+    truncate_session(session, 0);
     session->has_logits = false;
     return true;
 }
@@ -106,11 +129,20 @@ void session_begin_pass(Session *s)
     s->engine->compute.lora_set = s->lora.n ? &s->lora : NULL;
 }
 
+void session_keep_states(Session *s, int first, int n)
+{
+    Engine *e = s->engine;
+    if (s->mtp.states)
+        forward_keep_states(&e->compute, &e->shape, &e->weights, n,
+                            s->mtp.states + (size_t)first * (size_t)e->shape.n_embd);
+}
+
 static void evaluate(Session *s, int n, ForwardLogits which, float *logits)
 {
     Engine *e = s->engine;
     session_begin_pass(s);
     forward(&e->compute, &e->shape, &e->weights, &s->kv, s->ids + s->kv.len, n, which, logits);
+    session_keep_states(s, s->kv.len - n, n);
 }
 
 // Rewinds to what ids and the cache share, then takes over the new ids.
@@ -118,8 +150,7 @@ static int rewind_to_shared(Session *s, const int *ids, int n)
 {
     int shared = kv_common_prefix(s->ids, s->kv.len, ids, n);
     if (shared == n && !(s->kv.len == n && s->has_logits)) shared--; // the last id gives the logits
-    if (shared < s->kv.len) s->has_logits = false;
-    s->kv.len = shared;
+    truncate_session(s, shared);
     memcpy(s->ids, ids, (size_t)n * sizeof *ids);
     return shared;
 }
@@ -180,7 +211,7 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
     float *rows = malloc(SCORE_CHUNK * n_vocab * sizeof *rows);
     if (!rows)
         return error_set(err, ERROR_NO_MEMORY, "no memory for %d rows of logits", SCORE_CHUNK);
-    session->kv.len = 0;
+    truncate_session(session, 0);
     session->has_logits = false;
     memcpy(session->ids, ids, (size_t)n * sizeof *ids);
     bool ok = true;

@@ -8,6 +8,14 @@
 
 enum { SCORE_CHUNK = 16 }; // rows of logits that scoring holds at once
 
+// What the MTP block needs of a session; all zero where the model has none.
+typedef struct SessionMtp {
+    // One layer. Row i comes of the state after token i and of token i + 1, so there are fewer rows
+    // than tokens; they are computed when a guess is wanted.
+    Kv kv;
+    uint16_t *states; // [n_ctx][n_embd] half floats, of every cached token
+} SessionMtp;
+
 struct Session {
     Engine *engine;
     Kv kv;
@@ -15,12 +23,15 @@ struct Session {
     float *logits; // [n_vocab] after ids[kv.len - 1], if has_logits
     bool has_logits;
     LoraSet lora;
+    SessionMtp mtp;
 };
 
 // True with ERROR_CANCELLED if the poll says so.
 bool session_is_cancelled(EngineCancel cancel, Error *err);
 // Before each forward pass: the engine computes for this session.
 void session_begin_pass(Session *s);
+// After a pass of the main model whose n rows begin at token `first`.
+void session_keep_states(Session *s, int first, int n);
 // 1 <= n <= max ids, all in the vocabulary. ERROR_INVALID or ERROR_TOO_LARGE.
 bool session_check_ids(const Session *s, const int *ids, int n, int max, Error *err);
 // The log-probability of id under logits [n_vocab], and the most probable id.

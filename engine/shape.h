@@ -23,7 +23,7 @@ typedef enum GateFunc { GATE_SOFTMAX = 1, GATE_SIGMOID = 2 } GateFunc;
 typedef struct Shape {
     Arch arch;
     int n_layers;     // that the forward pass runs; MTP blocks are not among them
-    int n_mtp_layers; // blocks after them, recognised and not run
+    int n_mtp_layers; // blocks after them: the first drafts (weights.h, Mtp), deeper ones rest
     int n_embd, n_vocab, n_ctx_train, n_ff;
     float rms_eps;
 

@@ -1,5 +1,6 @@
-// Prompt look-up speculation: guesses what comes next from what stood after the same tokens before,
-// evaluates the guess together with the chosen token, and keeps what is then chosen anyway.
+// Speculation: guesses what comes next, from what stood after the same tokens before (prompt
+// look-up) or by the model's MTP block (mtp.h), evaluates the guess together with the chosen token,
+// and keeps what is then chosen anyway.
 //
 // It cannot change a result. The next token is always chosen from the logits of the model, by the
 // same sampler with the same random numbers; a guess only decides how many tokens' logits one pass
@@ -8,14 +9,14 @@
 // speculative sampling (Leviathan et al. 2023) with a draft that is certain: x is accepted with
 // probability p(x), and on rejection the token comes from p without x.
 //
-// Whether it pays is measured as it runs: how often a guess of some match length comes true, and
-// what a further row costs in time. Guesses that do not pay are not made, but for a probe now and
-// then.
+// Whether it pays is measured as it runs and remembered by the engine (SpeculationCosts): how often
+// a guess of some match length or of the block comes true, and what a further row and a guess of
+// the block cost in time. Guesses that do not pay are not made, but for a probe now and then.
 #pragma once
 
 #include "session_state.h"
 
-enum { SPECULATE_MAX_DRAFT = 7, SPECULATE_MAX_MATCH = 4 };
+enum { SPECULATE_MAX_DRAFT = 7 };
 
 typedef struct Speculation {
     Session *session;
@@ -23,13 +24,14 @@ typedef struct Speculation {
     int n_reference, max_tokens;
     float *logits; // [SPECULATE_MAX_DRAFT + 1][n_vocab] of the last pass; NULL: no guesses
     int draft[SPECULATE_MAX_DRAFT];
-    int n_draft, n_taken, n_match;            // taken: rows of the pass that came true
-    double accepted[SPECULATE_MAX_MATCH + 1]; // share of guessed tokens, by length of the match
-    double alone_ms, row_ms;                  // running means: a pass of one row; one more row
-    int n_since_probe;
-    GenerateResult *result; // counts passes, guesses and hits
+    int n_draft, n_taken, n_match; // taken: rows of the pass that came true; n_match 0: MTP
+    bool mtp;                      // the block may guess in this generation
+    SpeculationCosts *costs;       // the engine's
+    GenerateResult *result;        // counts passes, guesses and hits
 } Speculation;
 
+// Nothing measured yet.
+void speculation_init_costs(SpeculationCosts *costs);
 // Borrows all. With options->speculate it takes room for logits; without memory for that it does
 // without guesses. speculation_end frees it.
 void speculation_begin(Speculation *p, Session *session, const GenerateOptions *options,

@@ -204,7 +204,7 @@ static bool bind_mla(Binder *b, Layer *l)
 static bool bind_ffn(Binder *b, Layer *l)
 {
     const Shape *s = b->shape;
-    l->moe = b->layer >= s->n_dense_layers;
+    l->moe = s->n_experts > 0 && b->layer >= s->n_dense_layers;
     if (!l->moe) return bind_mlp(b, "", s->n_ff, 1, &l->mlp);
     if (!check_floats(b, find(b, "ffn_gate_inp.weight"), s->n_embd, s->n_experts, &l->router) ||
         !bind_optional_floats(b, "exp_probs_b.bias", s->n_experts, &l->router_bias) ||
@@ -240,6 +240,29 @@ static bool bind_globals(Binder *b, Shape *shape)
     w->output = w->token_embd; // tied where the file has no output matrix
     return !find(b, "output.weight") ||
            bind_matrix(b, "output.weight", shape->n_embd, shape->n_vocab, &w->output);
+}
+
+static bool bind_mtp(Binder *b)
+{
+    const int n_embd = b->shape->n_embd;
+    Weights *w = b->weights;
+    Mtp *m = &w->mtp;
+    b->layer = b->shape->n_layers;
+    if (b->shape->n_mtp_layers == 0 || !find(b, "nextn.eh_proj.weight")) return true;
+    m->present = true;
+    m->block = &w->layers[b->layer];
+    m->token_embd = w->token_embd;
+    m->head = w->output;
+    return bind_matrix(b, "nextn.eh_proj.weight", 2 * n_embd, n_embd, &m->eh_proj) &&
+           bind_floats(b, "nextn.enorm.weight", n_embd, &m->enorm) &&
+           bind_floats(b, "nextn.hnorm.weight", n_embd, &m->hnorm) &&
+           bind_floats(b, "nextn.shared_head_norm.weight", n_embd, &m->head_norm) &&
+           (!find(b, "nextn.embed_tokens.weight") ||
+            bind_matrix(b, "nextn.embed_tokens.weight", n_embd, b->shape->n_vocab,
+                        &m->token_embd)) &&
+           (!find(b, "nextn.shared_head_head.weight") ||
+            bind_matrix(b, "nextn.shared_head_head.weight", n_embd, b->shape->n_vocab, &m->head)) &&
+           bind_layer(b, &w->layers[b->layer]);
 }
 
 // What one token multiplies.
@@ -278,7 +301,7 @@ static Active count_active(const Shape *s, const Weights *w)
     return sum;
 }
 
-// MTP blocks lie behind the layers; old converters wrote the rotary frequencies, which are
+// MTP blocks behind the first; old converters wrote the rotary frequencies, which are
 // computed.
 static bool may_be_left(const Shape *s, Str name)
 {
@@ -307,10 +330,10 @@ static bool bind_all(Binder *b, Shape *shape)
 {
     Weights *w = b->weights;
     if (!bind_globals(b, shape)) return false;
-    w->layers = mem_zero((size_t)shape->n_layers * sizeof *w->layers);
+    w->layers = mem_zero((size_t)(shape->n_layers + 1) * sizeof *w->layers);
     for (b->layer = 0; b->layer < shape->n_layers; b->layer++)
         if (!bind_layer(b, &w->layers[b->layer])) return false;
-    return check_all_taken(b);
+    return bind_mtp(b) && check_all_taken(b);
 }
 
 bool weights_bind(const Gguf *gguf, Shape *shape, Weights *out, Error *err)
@@ -356,7 +379,7 @@ bool weights_make_copies(const Shape *s, Weights *w, Error *err)
     if (!ok)
         error_set(err, ERROR_NO_MEMORY, "no memory to transpose attn_kv_b: %llu bytes",
                   (unsigned long long)w->n_copied_bytes);
-    for (int i = 0; ok && i < s->n_layers; i++) {
+    for (int i = 0; ok && i < s->n_layers + w->mtp.present; i++) {
         if (w->layers[i].k_b.data) continue; // a split layer beside joined ones
         transpose_keys(s, &w->layers[i], row, to);
         to += layer_elements;

@@ -46,11 +46,24 @@ typedef struct Layer {
     const float *router_bias; // [n_experts] or NULL: selection only
 } Layer;
 
+// Multi-token prediction (DeepSeek-V3 report, section 2.2): from the main model's state after token
+// i (after its final norm) and token i + 1 follows a guess of token i + 2:
+//   head(head_norm(block(eh_proj [enorm(embedding of token i + 1); hnorm(state)])))
+// It only ever drafts. Where a file leaves its tensors out there is none.
+typedef struct Mtp {
+    bool present;
+    Matrix eh_proj;                         // [2 n_embd -> n_embd]
+    const float *enorm, *hnorm, *head_norm; // [n_embd]
+    Matrix token_embd, head;                // the main model's where the file has no others
+    const Layer *block;                     // layers[n_layers]
+} Mtp;
+
 typedef struct Weights {
     Matrix token_embd, output; // [n_embd -> n_vocab] rows by token
     const float *output_norm;
     const float *rope_divisors; // [rope_dim/2] or NULL (Llama-3 scaling)
-    Layer *layers;              // [n_layers]
+    Layer *layers;              // [n_layers], and the block of mtp behind them
+    Mtp mtp;                    // the first of the file
     void *owned;                // transposed copies of legacy k/v up-projections
     int max_n_in;               // the widest input of any matrix
     uint64_t n_params;          // of the whole file

@@ -66,7 +66,7 @@ static void run_case(const Case *k, int n_threads)
     Kv kv;
     if (!compute_init(&c, kernels_find(NULL), n_threads, &s, &w, &err) ||
         !compute_reserve(&c, &s, 4096 + COMPUTE_CHUNK, &err) ||
-        !kv_init(&kv, &s, 4096 + COMPUTE_CHUNK, &err)) {
+        !kv_init(&kv, &s, s.n_layers, 4096 + COMPUTE_CHUNK, &err)) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);
     }

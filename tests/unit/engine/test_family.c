@@ -205,7 +205,7 @@ static void open_model(json_object *model, TensorType type, const Kernels *kerne
     assert_ok(compute_init(&o->compute, kernels, 1, &o->shape, &o->weights, &err), err);
     assert_ok(compute_reserve(&o->compute, &o->shape, N_CTX, &err), err);
     attention_frequencies(&o->compute, &o->shape, o->weights.rope_divisors);
-    assert_ok(kv_init(&o->kv, &o->shape, N_CTX, &err), err);
+    assert_ok(kv_init(&o->kv, &o->shape, o->shape.n_layers, N_CTX, &err), err);
 }
 
 static void close_model(Opened *o)

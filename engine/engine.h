@@ -122,6 +122,25 @@ bool session_append(Session *session, int id, Error *err);
 bool session_score(Session *session, const int *ids, int n, float *logprobs, int *argmax,
                    EngineCancel cancel, Error *err);
 
+// Which model this is, as 64 hexadecimal digits: SHA-256 of the file's size, metadata, tensor
+// directory and eight samples of 64 bytes of every tensor. It tells models and quantisations apart,
+// and fine-tunings of all layers; a file that was changed between the samples goes unnoticed. Made
+// at the first call (milliseconds), then kept.
+const char *engine_model_hash(Engine *engine);
+
+// Writes ids, cache and logits to a new file, which replaces path when it is whole. Polls between
+// two layers. ERROR_IO or ERROR_CANCELLED: path is as it was.
+bool session_save(Session *session, const char *path, EngineCancel cancel, Error *err);
+// The session as it was saved, bit for bit. Everything is verified: format, version, model,
+// adapters (those in use now), dimensions, size, checksum, ids. ERROR_NOT_FOUND, ERROR_IO,
+// ERROR_DAMAGED, ERROR_UNSUPPORTED (a newer version), ERROR_INVALID (another model, other
+// adapters) or ERROR_TOO_LARGE (more tokens than this session holds). After an error in the rows
+// (ERROR_DAMAGED) the session is empty, after others it is as it was.
+bool session_load(Session *session, const char *path, Error *err);
+// The ids of a saved session of the same model, by the caller to be freed; n may be 0. Only the
+// header and the size are verified. NULL with the errors above.
+int *session_file_ids(const Session *session, const char *path, int *n, Error *err);
+
 // Sampling: top-k, top-p, min-p on the untempered distribution, then temperature; 0 is greedy
 // with the lowest id on ties, and then the other fields do not matter.
 typedef struct SamplerOptions {

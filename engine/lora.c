@@ -241,3 +241,28 @@ void lora_apply(Compute *c, int n_tasks)
         }
     }
 }
+
+static void hash_pair(Sha256 *hash, const LoraPair *pair, const GgufTensor *base)
+{
+    size_t rank = (size_t)pair->rank, bytes = rank * sizeof *pair->a;
+    sha256_add(hash, (Str){(const char *)&pair->rank, sizeof pair->rank});
+    sha256_add(hash, (Str){(const char *)pair->a, bytes * (size_t)base->dims[0]});
+    sha256_add(hash, (Str){(const char *)pair->b, bytes * (size_t)base->dims[1]});
+}
+
+void lora_hash(const LoraSet *set, char hex[SHA256_HEX + 1])
+{
+    Sha256 hash;
+    memset(hex, '0', SHA256_HEX);
+    hex[SHA256_HEX] = '\0';
+    if (set->n == 0) return;
+    sha256_init(&hash);
+    for (int i = 0; i < set->n; i++) {
+        const Adapter *adapter = set->uses[i].adapter;
+        const float factors[2] = {set->uses[i].strength, adapter->scale};
+        sha256_add(&hash, (Str){(const char *)factors, sizeof factors});
+        for (size_t p = 0; p < adapter->n_pairs; p++)
+            hash_pair(&hash, &adapter->pairs[p], gguf_tensor(adapter->engine->gguf, p));
+    }
+    sha256_hex(&hash, hex);
+}

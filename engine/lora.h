@@ -4,6 +4,7 @@
 // compute.c only.
 #pragma once
 
+#include "base/sha256.h"
 #include "compute.h"
 #include "engine.h"
 #include "gguf.h"
@@ -32,5 +33,7 @@ typedef struct LoraSet {
 
 // Adds the parts of c->lora_set to the results of the first n_tasks of c->tasks.
 void lora_apply(Compute *c, int n_tasks);
+// What tells sets of adapters apart: SHA-256 of strengths, scales and matrices; of none: zeros.
+void lora_hash(const LoraSet *set, char hex[SHA256_HEX + 1]);
 // Room for lora_apply. ERROR_NO_MEMORY.
 bool lora_reserve(Compute *c, Error *err);

@@ -1,6 +1,7 @@
 // What an Engine consists of; for engine.c and session.c only.
 #pragma once
 
+#include "base/sha256.h"
 #include "compute.h"
 #include "engine.h"
 #include "sampler.h"
@@ -27,9 +28,10 @@ struct Engine {
     Compute compute;
     Adapter *adapter; // of the options, or NULL
     EngineInfo info;
-    int chunk;             // tokens of one prefill pass
-    Candidate *candidates; // [n_vocab], scratch of one choice
-    unsigned char *kinds;  // [n_vocab], TOKEN_* bits
+    int chunk;                 // tokens of one prefill pass
+    Candidate *candidates;     // [n_vocab], scratch of one choice
+    unsigned char *kinds;      // [n_vocab], TOKEN_* bits
+    char hash[SHA256_HEX + 1]; // empty: not made yet
     SpeculationCosts speculation;
     float *draft_logits;   // [n_vocab] and
     uint16_t *draft_state; // [n_embd] of the MTP block, or NULL

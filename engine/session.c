@@ -71,6 +71,12 @@ static void truncate_session(Session *s, int len)
     if (s->mtp.kv.len > n_rows) s->mtp.kv.len = n_rows;
 }
 
+void session_forget(Session *s)
+{
+    truncate_session(s, 0);
+    s->has_logits = false;
+}
+
 bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error *err)
 {
     LoraSet set = {.n = n};
@@ -88,8 +94,7 @@ bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error
                set.uses[i].strength == session->lora.uses[i].strength;
     if (same) return true;
     session->lora = set;
-    truncate_session(session, 0);
-    session->has_logits = false;
+    session_forget(session);
     return true;
 }
 
@@ -211,8 +216,7 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
     float *rows = malloc(SCORE_CHUNK * n_vocab * sizeof *rows);
     if (!rows)
         return error_set(err, ERROR_NO_MEMORY, "no memory for %d rows of logits", SCORE_CHUNK);
-    truncate_session(session, 0);
-    session->has_logits = false;
+    session_forget(session);
     memcpy(session->ids, ids, (size_t)n * sizeof *ids);
     bool ok = true;
     while (ok && session->kv.len < n) {

@@ -32,6 +32,10 @@ bool session_is_cancelled(EngineCancel cancel, Error *err);
 void session_begin_pass(Session *s);
 // After a pass of the main model whose n rows begin at token `first`.
 void session_keep_states(Session *s, int first, int n);
+// Back to no tokens.
+void session_forget(Session *s);
+// XXH64 of n bytes (session_file.c).
+uint64_t session_checksum(uint64_t seed, const void *bytes, size_t n);
 // 1 <= n <= max ids, all in the vocabulary. ERROR_INVALID or ERROR_TOO_LARGE.
 bool session_check_ids(const Session *s, const int *ids, int n, int max, Error *err);
 // The log-probability of id under logits [n_vocab], and the most probable id.

@@ -345,3 +345,28 @@ bool session_generate_batch(Session *session, BatchSequence *sequences, int n, E
     }
     return true;
 }
+
+const char *engine_model_hash(Engine *engine)
+{
+    (void)engine;
+    return "0000000000000000000000000000000000000000000000000000000000000000";
+}
+
+bool session_save(Session *session, const char *path, EngineCancel cancel, Error *err)
+{
+    (void)session, (void)cancel;
+    return error_set(err, ERROR_UNSUPPORTED, "%s: this engine saves nothing", path);
+}
+
+bool session_load(Session *session, const char *path, Error *err)
+{
+    (void)session;
+    return error_set(err, ERROR_UNSUPPORTED, "%s: this engine loads nothing", path);
+}
+
+int *session_file_ids(const Session *session, const char *path, int *n, Error *err)
+{
+    (void)session, (void)n;
+    error_set(err, ERROR_UNSUPPORTED, "%s: this engine loads nothing", path);
+    return NULL;
+}

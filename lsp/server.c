@@ -71,7 +71,8 @@ bool server_start_engine(Server *server, const Config *config, Error *err)
     if (config->threads > 0) options.n_threads = config->threads;
     options.adapter = strcmp(config->adapter, "off") == 0 ? NULL : config->adapter;
     JobsEvents events = {on_job_ended, on_job_progress, on_engine_state, server};
-    server->jobs = jobs_new(&server->loop, &options, config->context, events, &server->engine_err);
+    JobsLimits limits = {config->context, (uint64_t)config->prefix_cache_mb << 20};
+    server->jobs = jobs_new(&server->loop, &options, limits, events, &server->engine_err);
     if (!server->jobs) *err = server->engine_err;
     return server->jobs != NULL;
 }

@@ -66,10 +66,12 @@ static bool on_token(void *user, const GeneratedToken *token)
     return run->n_forced > 0 || !ending_reached(run->context, strbuf_str(&run->raw));
 }
 
-static bool generate(Session *session, const CompleteRequest *request, const FimPrompt *prompt,
-                     Run *run, EngineCancel cancel, CompleteResult *result, Error *err)
+static bool generate(Engine *engine, Session *session, const CompleteRequest *request,
+                     const FimPrompt *prompt, Run *run, EngineCancel cancel, CompleteResult *result,
+                     Error *err)
 {
     SyncStats sync;
+    prefix_cache_load(request->prefixes, engine, session, prompt->ids, prompt->n_ids);
     bool ok = session_sync(session, prompt->ids, prompt->n_ids, cancel, &sync, err);
     result->prompt_tokens = prompt->n_ids;
     result->reused_tokens = sync.n_reused;
@@ -161,7 +163,7 @@ static bool run_at(Engine *engine, Session *session, const CompleteRequest *requ
     result->ms_prompt = clock_ms() - start;
     Run run = {
         .request = request, .context = &context, .n_forced = prompt.forced.len, .start_ms = start};
-    bool ok = generate(session, request, &prompt, &run, cancel, result, err);
+    bool ok = generate(engine, session, request, &prompt, &run, cancel, result, err);
     if (ok) judge(request, &context, &run, arena, result);
     strbuf_deinit(&run.raw);
     result->ms_total = clock_ms() - start;

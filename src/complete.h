@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "engine/engine.h"
+#include "prefix_cache.h"
 #include "prompt/ending.h"
 #include "prompt/fim.h"
 
@@ -39,6 +40,7 @@ typedef struct CompleteRequest {
     size_t byte_off;
     Str selected; // selectedCompletionInfo.text: the suggestion must start with it, else empty
     ByteRange selected_range;
+    PrefixCache *prefixes; // saved prompts to begin with, or NULL; the engine thread's
     int max_tokens;        // of the answer
     int max_prompt_tokens; // 0: complete_default_prompt_tokens
     bool multi_line;

@@ -14,6 +14,8 @@
       "of actions, a LoRA file; auto: MODEL.lora.gguf beside the model; off")                      \
     X(threads, INT, "threads", 0, 0, 256, "engine threads; 0: one per core")                       \
     X(context, INT, "context", 0, 0, 131072, "tokens of context; 0: the model's, at most 8192")    \
+    X(prefix_cache_mb, INT, "prefixCacheMb", 256, 0, 1048576,                                      \
+      "megabytes of saved prompts in the cache folder; 0: none")                                   \
     X(trusted, BOOL, "trusted", 0, 0, 1, "the folder may be compiled (untrusted: parsed only)")    \
     X(inline_completion, BOOL, "inlineCompletion", 1, 0, 1, "ghost text")                          \
     X(completion, BOOL, "completion", 1, 0, 1, "symbol completion")                                \

@@ -19,7 +19,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { N_INTERACTIVE_SLOTS = 2, LOOP_SLOT = N_INTERACTIVE_SLOTS, N_SLOTS };
+enum { MIN_INTERACTIVE_SLOTS = 2, MAX_INTERACTIVE_SLOTS = 8, N_SLOTS = MAX_INTERACTIVE_SLOTS + 1 };
+enum { LOOP_SLOT = MAX_INTERACTIVE_SLOTS };
+static const uint64_t SLOT_CACHE_BYTES = (uint64_t)512 << 20; // of all interactive sessions, full
 static const size_t STACK_BYTES = (size_t)8 << 20;
 
 typedef struct Queue {
@@ -32,6 +34,7 @@ typedef struct Slot {
     Session *session;
     unsigned long long path_hash;
     unsigned last_used; // 0: never
+    bool dirty;         // used since it was saved
 } Slot;
 
 // The newest progress of the one background job that can run: older ones are overwritten.
@@ -53,7 +56,7 @@ struct Jobs {
     uv_async_t async;
     pthread_t thread;
     EngineOptions options; // path, isa and adapter are ours
-    int n_ctx;
+    JobsLimits limits;
     JobsEvents events;
     atomic_bool closing;
     atomic_int n_unended; // jobs handed over and not yet ended
@@ -71,7 +74,9 @@ struct Jobs {
 
     // Engine thread only.
     Slot slots[N_SLOTS];
-    unsigned n_runs;
+    int n_interactive_slots;
+    PrefixCache *prefixes;     // NULL: nothing is saved
+    unsigned n_runs, n_newest; // runs so far; the last one of a completion
 
     // Loop thread only.
     EngineState state;
@@ -205,7 +210,7 @@ static Slot *choose_slot(Jobs *jobs, const Job *job)
     if (job->kind == JOB_LOOP) return &jobs->slots[LOOP_SLOT];
     unsigned long long hash = str_hash(job->complete.path, 0);
     Slot *oldest = &jobs->slots[0];
-    for (int i = 0; i < N_INTERACTIVE_SLOTS; i++) {
+    for (int i = 0; i < jobs->n_interactive_slots; i++) {
         Slot *slot = &jobs->slots[i];
         if (slot->last_used && slot->path_hash == hash) return slot;
         if (slot->last_used < oldest->last_used) oldest = slot;
@@ -218,7 +223,9 @@ static Session *get_session(Jobs *jobs, const Job *job, Error *err)
 {
     Slot *slot = choose_slot(jobs, job);
     slot->last_used = ++jobs->n_runs;
-    if (!slot->session) slot->session = session_new(jobs->engine, jobs->n_ctx, err);
+    if (job->kind == JOB_COMPLETE) jobs->n_newest = slot->last_used;
+    slot->dirty = job->kind == JOB_COMPLETE;
+    if (!slot->session) slot->session = session_new(jobs->engine, jobs->limits.n_ctx, err);
     return slot->session;
 }
 
@@ -232,6 +239,7 @@ static bool run_kind(Run *run, Error *err)
     if (!session) return false;
     if (job->kind == JOB_COMPLETE) {
         EngineCancel cancel = {poll_interactive, run};
+        job->complete.prefixes = jobs->prefixes;
         return complete_run(jobs->engine, session, &job->complete, cancel, job->arena,
                             &job->complete_result, err);
     }
@@ -285,6 +293,44 @@ static bool poll_background(void *user)
     return true;
 }
 
+// --- engine thread: saved prompts ----------------------------------------------------------------
+
+static bool poll_waiting(void *user)
+{
+    Jobs *jobs = user;
+    pthread_mutex_lock(&jobs->in_lock);
+    bool waits = jobs->interactive.n + jobs->background.n > 0 || atomic_load(&jobs->closing);
+    pthread_mutex_unlock(&jobs->in_lock);
+    return waits;
+}
+
+// A save that gave way to work is tried again when the thread rests next.
+static void save_slot(Jobs *jobs, Slot *slot, EngineCancel cancel)
+{
+    Error err = {0};
+    bool ok = prefix_cache_save(jobs->prefixes, jobs->engine, slot->session, cancel, &err);
+    slot->dirty = !ok && err.code == ERROR_CANCELLED;
+    if (!ok && !slot->dirty) log_info("a prompt is not saved: %s", err.text);
+}
+
+// A session that is to be saved: of a document that is not the newest, or any. NULL: none.
+static Slot *find_dirty(Jobs *jobs, bool newest_too)
+{
+    for (int i = 0; jobs->prefixes && i < jobs->n_interactive_slots; i++) {
+        Slot *slot = &jobs->slots[i];
+        if (slot->session && slot->dirty && (newest_too || slot->last_used < jobs->n_newest))
+            return slot;
+    }
+    return NULL;
+}
+
+static void save_all(Jobs *jobs)
+{
+    Slot *slot;
+    while ((slot = find_dirty(jobs, true)))
+        save_slot(jobs, slot, (EngineCancel){0});
+}
+
 // Blocks for the next job; NULL when the thread should end.
 static Job *wait_job(Jobs *jobs)
 {
@@ -293,10 +339,29 @@ static Job *wait_job(Jobs *jobs)
     while (!atomic_load(&jobs->closing) && !job) {
         job = queue_pop(&jobs->interactive);
         if (!job) job = queue_pop(&jobs->background);
-        if (!job) pthread_cond_wait(&jobs->in_wake, &jobs->in_lock);
+        if (job) break;
+        Slot *slot = find_dirty(jobs, false);
+        if (!slot) {
+            pthread_cond_wait(&jobs->in_wake, &jobs->in_lock);
+            continue;
+        }
+        pthread_mutex_unlock(&jobs->in_lock);
+        save_slot(jobs, slot, (EngineCancel){poll_waiting, jobs});
+        pthread_mutex_lock(&jobs->in_lock);
     }
     pthread_mutex_unlock(&jobs->in_lock);
     return job;
+}
+
+// As many sessions as fit where each is full.
+static int choose_n_slots(const EngineInfo *info, int n_ctx)
+{
+    if (n_ctx == 0)
+        n_ctx = info->n_ctx_train < ENGINE_DEFAULT_CTX ? info->n_ctx_train : ENGINE_DEFAULT_CTX;
+    uint64_t bytes = (uint64_t)info->cache_bytes_per_token * (uint64_t)n_ctx;
+    uint64_t n = bytes ? SLOT_CACHE_BYTES / bytes : MAX_INTERACTIVE_SLOTS;
+    if (n < MIN_INTERACTIVE_SLOTS) return MIN_INTERACTIVE_SLOTS;
+    return n > MAX_INTERACTIVE_SLOTS ? MAX_INTERACTIVE_SLOTS : (int)n;
 }
 
 static void open_model(Jobs *jobs)
@@ -304,6 +369,10 @@ static void open_model(Jobs *jobs)
     tell_state(jobs, ENGINE_LOADING);
     jobs->engine = engine_open(&jobs->options, &jobs->open_err);
     if (!jobs->engine) log_error("the model cannot be used: %s", jobs->open_err.text);
+    if (jobs->engine) {
+        jobs->n_interactive_slots = choose_n_slots(engine_info(jobs->engine), jobs->limits.n_ctx);
+        jobs->prefixes = prefix_cache_new(jobs->limits.prefix_cache_bytes);
+    }
     tell_state(jobs, jobs->engine ? ENGINE_READY : ENGINE_FAILED);
 }
 
@@ -315,6 +384,8 @@ static void *engine_thread(void *user)
     open_model(jobs);
     while ((job = wait_job(jobs)))
         run_job(jobs, job);
+    save_all(jobs);
+    prefix_cache_free(jobs->prefixes);
     for (int i = 0; i < N_SLOTS; i++)
         session_free(jobs->slots[i].session);
     engine_close(jobs->engine);
@@ -401,8 +472,8 @@ static bool start_thread(Jobs *jobs)
     return ok;
 }
 
-Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, int n_ctx, JobsEvents events,
-               Error *err)
+Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, JobsLimits limits,
+               JobsEvents events, Error *err)
 {
     assert(events.ended);
     Jobs *jobs = mem_zero(sizeof *jobs);
@@ -410,7 +481,7 @@ Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, int n_ctx, 
     jobs->options.path = copy_text(options->path);
     jobs->options.isa = copy_text(options->isa);
     jobs->options.adapter = copy_text(options->adapter);
-    jobs->n_ctx = n_ctx;
+    jobs->limits = limits;
     jobs->events = events;
     atomic_init(&jobs->closing, false);
     pthread_mutex_init(&jobs->in_lock, NULL);

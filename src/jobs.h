@@ -56,10 +56,17 @@ typedef struct JobsEvents {
     void *user;
 } JobsEvents;
 
+typedef struct JobsLimits {
+    int n_ctx;                   // tokens of a session; 0: the model's own choice
+    uint64_t prefix_cache_bytes; // of saved prompts (prefix_cache.h); 0: none are saved
+} JobsLimits;
+
 // Starts the engine thread, which opens the model (options are copied; the image is borrowed) and
-// makes its sessions of n_ctx tokens (0: the model's own choice). Events arrive on loop.
-Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, int n_ctx, JobsEvents events,
-               Error *err);
+// makes its sessions. The documents used last keep a session each, as memory allows; a session that
+// another document has replaced as the newest is saved when nothing else is to be done, and all are
+// when the thread ends. Events arrive on loop.
+Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, JobsLimits limits,
+               JobsEvents events, Error *err);
 // Cancels everything, ends the thread, closes the engine. Jobs still inside come back first as
 // CANCELLED. Then `closed` (may be NULL) is called on the loop when the async handle is gone.
 void jobs_close(Jobs *jobs, void (*closed)(void *user), void *user);

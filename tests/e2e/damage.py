@@ -69,7 +69,7 @@ def framing(r1ls):
 
 def positions(r1ls):
     client = Client([r1ls])
-    client.start(options={"gate": 0})
+    client.start(options={"gate": 0, "prefixCacheMb": 0})
     uri = "file:///tmp/damage.c"
     text = "int f(void)\n{\n    return \U0001F600é;\n}\n"
     client.notify("textDocument/didOpen", {"textDocument": {"uri": uri, "languageId": "c", "version": 1, "text": text}})

@@ -253,3 +253,9 @@ int *session_file_ids(const Session *session, const char *path, int *n, Error *e
     error_set(err, ERROR_UNSUPPORTED, "%s: this engine loads nothing", path);
     return NULL;
 }
+
+const int *session_ids(const Session *session, int *n)
+{
+    *n = session->n;
+    return session->ids;
+}

@@ -19,7 +19,9 @@ struct Session {
     int number;
 };
 
-static struct Engine the_engine = {.info = {.n_vocab = 7}};
+// Two sessions of this size are half a gigabyte.
+static struct Engine the_engine = {
+    .info = {.n_vocab = 7, .n_ctx_train = 8192, .cache_bytes_per_token = 32 << 10}};
 static atomic_bool open_fails, open_waits;
 static atomic_int n_sessions, n_open_sessions, n_opened, n_closed, n_running, n_nested, n_release;
 
@@ -59,6 +61,37 @@ void session_free(Session *session)
 {
     if (session) atomic_fetch_sub(&n_open_sessions, 1);
     free(session);
+}
+
+// Saved prompts: which sessions were saved, in order; a save lasts until it is cancelled or
+// save_waits ends.
+static atomic_bool save_waits;
+static atomic_int n_saves, n_cancelled_saves, saved_numbers[16];
+
+PrefixCache *prefix_cache_new(uint64_t max_bytes)
+{
+    return max_bytes ? (PrefixCache *)&the_engine : NULL;
+}
+
+void prefix_cache_free(PrefixCache *cache)
+{
+    (void)cache;
+}
+
+bool prefix_cache_save(PrefixCache *cache, Engine *engine, Session *session, EngineCancel cancel,
+                       Error *err)
+{
+    (void)cache, (void)engine;
+    while (cancel.poll && atomic_load(&save_waits)) {
+        if (cancel.poll(cancel.user)) {
+            atomic_fetch_add(&n_cancelled_saves, 1);
+            return error_set(err, ERROR_CANCELLED, "cancelled");
+        }
+        usleep(200);
+    }
+    atomic_store(&saved_numbers[atomic_load(&n_saves) % 16], session->number);
+    atomic_fetch_add(&n_saves, 1);
+    return true;
 }
 
 // A path that starts with "wait" runs until it is cancelled or released; "fail" fails.
@@ -148,11 +181,13 @@ static void watch_open(Watch *w)
     atomic_store(&n_release, 0);
     atomic_store(&n_nested, 0);
     atomic_store(&n_sessions, 0);
+    atomic_store(&n_saves, 0);
+    atomic_store(&n_cancelled_saves, 0);
     Error err = {0};
     uv_loop_init(&w->loop);
     EngineOptions options = {.path = "a", .isa = "ref"};
-    w->jobs =
-        jobs_new(&w->loop, &options, 0, (JobsEvents){on_ended, on_progress, on_state, w}, &err);
+    w->jobs = jobs_new(&w->loop, &options, (JobsLimits){0, 1 << 20},
+                       (JobsEvents){on_ended, on_progress, on_state, w}, &err);
     if (!w->jobs) fail_msg("%s", err.text);
 }
 
@@ -376,6 +411,52 @@ static void documents_find_their_sessions_again(void **state)
     watch_close(&w);
 }
 
+static void wait_saves(int n)
+{
+    for (int i = 0; i < 20000 && atomic_load(&n_saves) < n; i++)
+        usleep(500);
+    assert_int_equal(atomic_load(&n_saves), n);
+}
+
+static void documents_that_are_left_are_saved(void **state)
+{
+    (void)state;
+    Watch w;
+    watch_open(&w);
+    submit(&w, JOB_COMPLETE, "a.c");
+    wait_ended(&w, 1);
+    submit(&w, JOB_LOOP, "a.c");
+    wait_ended(&w, 2);
+    assert_int_equal(atomic_load(&n_saves), 0); // a.c is still worked on
+    submit(&w, JOB_COMPLETE, "b.c");
+    wait_ended(&w, 3);
+    wait_saves(1);
+    assert_int_equal(atomic_load(&saved_numbers[0]), 1);
+    watch_close(&w); // the thread saves the rest when it ends, but not the loop's
+    assert_int_equal(atomic_load(&n_saves), 2);
+    assert_int_equal(atomic_load(&saved_numbers[1]), 3);
+}
+
+static void saving_gives_way_to_work(void **state)
+{
+    (void)state;
+    Watch w;
+    watch_open(&w);
+    atomic_store(&save_waits, true);
+    submit(&w, JOB_COMPLETE, "a.c");
+    wait_ended(&w, 1);
+    submit(&w, JOB_COMPLETE, "b.c");
+    wait_ended(&w, 2);
+    usleep(20000); // the save of a.c has begun, or it begins after the next job
+    submit(&w, JOB_COMPLETE, "b.c");
+    wait_ended(&w, 3);
+    assert_int_equal(atomic_load(&n_saves), 0);
+    atomic_store(&save_waits, false);
+    wait_saves(1);
+    assert_int_equal(atomic_load(&saved_numbers[0]), 1);
+    watch_close(&w);
+}
+
 static void close_returns_what_is_inside_first(void **state)
 {
     (void)state;
@@ -440,6 +521,8 @@ int main(void)
         cmocka_unit_test(cancel_ends_running_and_waiting_jobs),
         cmocka_unit_test(a_full_queue_drops_its_oldest_completion),
         cmocka_unit_test(documents_find_their_sessions_again),
+        cmocka_unit_test(documents_that_are_left_are_saved),
+        cmocka_unit_test(saving_gives_way_to_work),
         cmocka_unit_test(close_returns_what_is_inside_first),
         cmocka_unit_test(close_while_loading_comes_back),
         cmocka_unit_test(many_jobs_and_cancels_end_exactly_once),

@@ -11,9 +11,10 @@
 
 // NULL-terminated lists of query sources that apply together, embedded at build time.
 // Captures: definitions: @definition.KIND around @name; references: @reference; scopes: @scope and
-// @local; bodies: @function around @name and @body.
+// @local; bodies: @function around @name and @body; rules: src/rules/rules.h.
 typedef struct LanguageQueries {
     const char *const *definitions, *const *references, *const *scopes, *const *bodies;
+    const char *const *rules; // NULL: none
 } LanguageQueries;
 
 typedef struct Language {

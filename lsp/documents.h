@@ -8,6 +8,7 @@
 
 #include "base/vec.h"
 #include "position.h"
+#include "rules/rules.h"
 #include "types.h"
 #include "workspace/syntax.h"
 
@@ -40,9 +41,11 @@ typedef struct Document {
     uint64_t parsed_revision;
     struct ParseWork *parsing; // running now, or NULL
     bool parse_is_stale;       // no list of changes leads from what `parsing` reads to text
-    Arena *issues_arena;       // of issues
+    Arena *issues_arena;       // of issues and findings
     SyntaxIssue *issues;       // of the text of parsed_revision
     size_t n_issues;
+    RuleFinding *findings; // of the rules, in the same text
+    size_t n_findings;
 
     // features/'s.
     double push_due_ms; // 0: nothing to publish

@@ -6,7 +6,7 @@
 
 #include "features/features.h"
 
-enum { MAX_ISSUES = 200 };
+enum { MAX_ISSUES = 200, MAX_FINDINGS = 500 };
 
 typedef struct ParseWork {
     uv_work_t work;
@@ -18,11 +18,14 @@ typedef struct ParseWork {
     uint64_t revision;
     Syntax *old; // NULL: parse afresh
     TextChanges changes;
+    Arena *arena; // of what follows
+    Str name;
     // Results.
     Syntax *syntax;
-    Arena *arena;
     SyntaxIssue *issues;
     size_t n_issues;
+    RuleFinding *findings;
+    size_t n_findings;
     Symbol *symbols;
     size_t n_symbols;
 } ParseWork;
@@ -37,6 +40,8 @@ static void parse(uv_work_t *request)
                              : syntax_parse(work->lang, work->text, &work->cancelled);
     if (!work->syntax || atomic_load(&work->cancelled)) return;
     work->n_issues = syntax_issues(work->syntax, MAX_ISSUES, work->arena, &work->issues);
+    work->n_findings =
+        rules_find(work->syntax, work->name, MAX_FINDINGS, work->arena, &work->findings);
     work->n_symbols = symbols_collect(work->syntax, work->arena, &work->symbols);
 }
 
@@ -73,6 +78,8 @@ static void install(ParseWork *work)
     doc->issues_arena = work->arena;
     doc->issues = work->issues;
     doc->n_issues = work->n_issues;
+    doc->findings = work->findings;
+    doc->n_findings = work->n_findings;
     doc->parsed_revision = work->revision;
     const char *path = doc->path[0] ? doc->path : doc->uri;
     symbol_index_put(work->conn->symbols, str_from(path), work->symbols, work->n_symbols);
@@ -118,6 +125,7 @@ static void start_work(Connection *conn, Document *doc)
     work->old = doc->syntax ? syntax_retain(doc->syntax) : NULL;
     work->changes = doc->changes;
     work->arena = arena_new();
+    work->name = arena_str(work->arena, str_from(doc->name));
     doc->changes = (TextChanges){0};
     doc->parsing = work;
     uv_queue_work(conn->push_timer.loop, &work->work, parse, on_parsed);

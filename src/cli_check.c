@@ -1,4 +1,4 @@
-// `r1ls check`: syntax diagnostics of files and folders, in the order of their names.
+// `r1ls check`: diagnostics of files and folders, in the order of their names.
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,8 +15,10 @@ enum { MAX_ISSUES = 1000, MAX_DEPTH = 128 };
 typedef struct Check {
     Findings findings;
     FindingFormat format;
+    RuleSeverity severity; // the least that is reported
+    Config config;
     bool json;
-    const char *format_word, *baseline, *write_baseline;
+    const char *format_word, *severity_word, *baseline, *write_baseline;
 } Check;
 
 static void report_failure(Check *check, const char *path, const char *why)
@@ -44,9 +46,20 @@ static void check_text(Check *check, const char *path, const Language *lang, con
     }
     Arena *arena = arena_new();
     SyntaxIssue *issues;
+    RuleFinding *found;
     size_t n = syntax_issues(syntax, MAX_ISSUES, arena, &issues);
+    for (size_t i = 0; i < n; i++) {
+        RuleFinding issue = {.rule = STR(FINDING_SYNTAX),
+                             .severity = SEVERITY_ERROR,
+                             .range = issues[i].range,
+                             .message = issues[i].message};
+        findings_add(&check->findings, path, text, &issue);
+    }
+    Str off = str_from(check->config.rules_off);
+    n = rules_find(syntax, str_from(path), MAX_ISSUES, arena, &found);
     for (size_t i = 0; i < n; i++)
-        findings_add(&check->findings, path, text, issues[i].range, issues[i].message);
+        if (found[i].severity <= check->severity && !rules_is_listed(off, found[i].rule))
+            findings_add(&check->findings, path, text, &found[i]);
     check->findings.n_files++;
     arena_free(arena);
     syntax_release(syntax);
@@ -148,22 +161,44 @@ static int run(Check *check, char **paths, int n)
     return is_new ? CLI_FINDINGS : CLI_DONE;
 }
 
+static int run_formatted(Check *check, char **paths, int n)
+{
+    if (check->json) check->format_word = "json";
+    if (!findings_find_format(check->format_word, &check->format))
+        return cli_fail(CLI_USAGE,
+                        "format '%.40s', wanted text, json, sarif, github, gitlab or junit",
+                        check->format_word);
+    if (!findings_find_severity(check->severity_word, &check->severity))
+        return cli_fail(CLI_USAGE, "severity '%.40s', wanted error, warning, information or hint",
+                        check->severity_word);
+    findings_init(&check->findings);
+    int code = run(check, paths, n);
+    findings_deinit(&check->findings);
+    return code;
+}
+
 int cli_check(int argc, char **argv)
 {
-    Check check = {.format_word = "text"};
+    Check check = {.format_word = "text", .severity_word = "warning"};
+    config_init(&check.config);
     const CliOption options[] = {
         {"format", "FORM", "text, json, sarif, github, gitlab or junit", CLI_TEXT,
          &check.format_word, NULL, 0, 0},
+        {"severity", "LEVEL", "the least to report: error, warning (default), information or hint",
+         CLI_TEXT, &check.severity_word, NULL, 0, 0},
         {"baseline", "FILE", "do not report what this file knows", CLI_TEXT, &check.baseline, NULL,
          0, 0},
         {"write-baseline", "FILE", "write what is found into this file, and succeed", CLI_TEXT,
          &check.write_baseline, NULL, 0, 0},
         CLI_OPTION_JSON(&check.json),
+        CLI_OPTION_SET(&check.config),
     };
     const CliCommand command = {
         "r1ls check PATH... [options]",
-        "Reports syntax errors of files and of the files in folders, as file:line:column, from 1,\n"
-        "columns in bytes. In folders, hidden entries, node_modules and build are passed over.\n"
+        "Reports syntax errors and what the rules find (docs/rules.md) in files and in the files "
+        "of\n"
+        "folders, as file:line:column, from 1, columns in bytes. In folders, hidden entries, "
+        "node_modules and build are passed over.\n"
         "--json is --format json. A baseline knows a finding by its file, its line's text and its\n"
         "message, so that it stays known when lines move.\n"
         "Exit codes: 0 clean, 1 findings, 2 usage, 3 something could not be read or is too\n"
@@ -173,14 +208,8 @@ int cli_check(int argc, char **argv)
         1,
         -1};
     int n_args, code;
-    if (!cli_parse(&command, argc, argv, &n_args, &code)) return code;
-    if (check.json) check.format_word = "json";
-    if (!findings_find_format(check.format_word, &check.format))
-        return cli_fail(CLI_USAGE,
-                        "format '%.40s', wanted text, json, sarif, github, gitlab or junit",
-                        check.format_word);
-    findings_init(&check.findings);
-    code = run(&check, argv + 1, n_args);
-    findings_deinit(&check.findings);
+    if (cli_parse(&command, argc, argv, &n_args, &code))
+        code = run_formatted(&check, argv + 1, n_args);
+    config_deinit(&check.config);
     return code;
 }

@@ -66,7 +66,7 @@ static Str short_path(Str path, Arena *arena)
 static void set_fingerprint(const Findings *f, Finding *out, Str line)
 {
     Str path = short_path(out->path, f->arena);
-    unsigned long long hash = str_hash(path, (unsigned long long)out->rule);
+    unsigned long long hash = str_hash(path, str_hash(out->rule, 0));
     hash = str_hash(str_trim(line), str_hash(out->message, hash));
     for (unsigned nth = 0; nth < UINT32_MAX; nth++) {
         char number[16];
@@ -90,17 +90,19 @@ static bool is_known(Findings *f, const Finding *finding)
 
 // --- the list ------------------------------------------------------------------------------------
 
-static Finding new_finding(Findings *f, FindingRule rule, const char *path, Str message)
+static Finding new_finding(Findings *f, Str rule, RuleSeverity severity, const char *path,
+                           Str message)
 {
-    return (Finding){.rule = rule,
+    return (Finding){.rule = arena_str(f->arena, rule),
+                     .severity = severity,
                      .path = arena_str(f->arena, str_from(path)),
                      .message = arena_str(f->arena, message)};
 }
 
-void findings_add(Findings *f, const char *path, const TextSnap *text, ByteRange range, Str message)
+void findings_add(Findings *f, const char *path, const TextSnap *text, const RuleFinding *found)
 {
-    Finding finding = new_finding(f, RULE_SYNTAX, path, message);
-    set_place(&finding, text, range, f->arena);
+    Finding finding = new_finding(f, found->rule, found->severity, path, found->message);
+    set_place(&finding, text, found->range, f->arena);
     set_fingerprint(f, &finding, text_line(text, finding.line - 1));
     finding.known = is_known(f, &finding);
     f->n_known += finding.known;
@@ -109,7 +111,8 @@ void findings_add(Findings *f, const char *path, const TextSnap *text, ByteRange
 
 void findings_add_failure(Findings *f, const char *path, const char *why)
 {
-    Finding finding = new_finding(f, RULE_UNREADABLE, path, str_from(why));
+    Finding finding = new_finding(f, STR(FINDING_UNREADABLE), SEVERITY_ERROR, path, str_from(why));
+    finding.failure = true;
     set_fingerprint(f, &finding, STR(""));
     VEC_PUSH(&f->all, finding);
     f->failed = true;
@@ -157,7 +160,7 @@ bool findings_write_baseline(const Findings *f, const char *path, Error *err)
     strbuf_append(&out, STR("# What r1ls check found and is not asked to report again.\n"));
     for (size_t i = 0; i < f->all.n; i++) {
         const Finding *x = &f->all.items[i];
-        if (x->rule == RULE_UNREADABLE) continue;
+        if (x->failure) continue;
         Str place = short_path(x->path, f->arena);
         strbuf_printf(&out, "%s %.*s:%u: %.*s\n", x->fingerprint, STR_FMT(place), x->line,
                       STR_FMT(x->message));

@@ -6,10 +6,11 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "cli.h"
+#include "rules/rules.h"
 
 // X(name, word of --format)
 #define FINDING_FORMATS(X)                                                                         \
-    X(FORMAT_TEXT, "text")     /* FILE:LINE:COLUMN: error: MESSAGE */                              \
+    X(FORMAT_TEXT, "text")     /* FILE:LINE:COLUMN: SEVERITY: MESSAGE */                           \
     X(FORMAT_JSON, "json")     /* one object, with what was skipped */                             \
     X(FORMAT_SARIF, "sarif")   /* SARIF 2.1.0, OASIS */                                            \
     X(FORMAT_GITHUB, "github") /* workflow commands, which annotate a pull request */              \
@@ -22,20 +23,14 @@ typedef enum FindingFormat {
 #undef X
 } FindingFormat;
 
-// X(name, id, what it finds)
-#define FINDING_RULES(X)                                                                           \
-    X(RULE_SYNTAX, "syntax", "The text does not fit the grammar of its language.")                 \
-    X(RULE_UNREADABLE, "unreadable", "The file could not be read or is too large to be parsed.")
-
-typedef enum FindingRule {
-#define X(name, id, text) name,
-    FINDING_RULES(X)
-#undef X
-} FindingRule;
+// Ids of what is found beside the rules of rules/rules.h.
+#define FINDING_SYNTAX "syntax"
+#define FINDING_UNREADABLE "unreadable"
 
 // All slices live in the arena of the list. Lines and columns count from 1; line 0: the whole file.
 typedef struct Finding {
-    FindingRule rule;
+    Str rule; // an id
+    RuleSeverity severity;
     Str path;                                    // as it was given
     Str message;                                 // one line
     uint32_t line, column, end_line, end_column; // columns in bytes
@@ -44,7 +39,8 @@ typedef struct Finding {
     // Stays the same when lines move: of rule, path below the working folder, message, the line's
     // text, and how many equal ones stand before it. 16 hexadecimal digits.
     char fingerprint[17];
-    bool known; // the baseline has it: not reported
+    bool failure; // the file could not be read: known to no baseline
+    bool known;   // the baseline has it: not reported
 } Finding;
 
 typedef VEC(Finding) FindingVec;
@@ -62,9 +58,8 @@ typedef struct Findings {
 void findings_init(Findings *f);
 void findings_deinit(Findings *f);
 
-// A finding of a range of text.
-void findings_add(Findings *f, const char *path, const TextSnap *text, ByteRange range,
-                  Str message);
+// A finding in a text; what it says is copied.
+void findings_add(Findings *f, const char *path, const TextSnap *text, const RuleFinding *found);
 // The file or folder at path could not be checked. Baselines do not hide that.
 void findings_add_failure(Findings *f, const char *path, const char *why);
 void findings_add_skipped(Findings *f, const char *path, const char *why);
@@ -78,6 +73,9 @@ Str findings_short_path(const Findings *f, const Finding *finding);
 bool findings_read_baseline(Findings *f, const char *path, Error *err);
 bool findings_write_baseline(const Findings *f, const char *path, Error *err);
 
+// "error", "warning", "information" or "hint", as --severity has it.
+const char *findings_severity_word(RuleSeverity severity);
+bool findings_find_severity(const char *word, RuleSeverity *out);
 // False: the word is none of FINDING_FORMATS.
 bool findings_find_format(const char *word, FindingFormat *out);
 // Prints what the baseline does not know on stdout: the same bytes for the same findings.

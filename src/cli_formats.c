@@ -5,14 +5,6 @@
 
 #include "cli_findings.h"
 
-static const struct {
-    const char *id, *text;
-} rules[] = {
-#define X(name, id, text) {id, text},
-    FINDING_RULES(X)
-#undef X
-};
-
 static const char *const words[] = {
 #define X(name, word) word,
     FINDING_FORMATS(X)
@@ -29,13 +21,35 @@ bool findings_find_format(const char *word, FindingFormat *out)
     return false;
 }
 
+const char *findings_severity_word(RuleSeverity severity)
+{
+    static const char *const severities[] = {"error", "warning", "information", "hint"};
+    return severities[severity - SEVERITY_ERROR];
+}
+
+bool findings_find_severity(const char *word, RuleSeverity *out)
+{
+    for (int s = SEVERITY_ERROR; s <= SEVERITY_HINT; s++) {
+        if (strcmp(findings_severity_word((RuleSeverity)s), word) != 0) continue;
+        *out = (RuleSeverity)s;
+        return true;
+    }
+    return false;
+}
+
+// The forms' words for what is less than a warning.
+static const char *level(RuleSeverity severity, const char *lesser)
+{
+    return severity > SEVERITY_WARNING ? lesser : findings_severity_word(severity);
+}
+
 // --- text and JSON -------------------------------------------------------------------------------
 
 static void print_text(const Finding *x)
 {
     if (x->line)
-        printf("%.*s:%u:%u: error: %.*s\n", STR_FMT(x->path), x->line, x->column,
-               STR_FMT(x->message));
+        printf("%.*s:%u:%u: %s: %.*s\n", STR_FMT(x->path), x->line, x->column,
+               level(x->severity, "note"), STR_FMT(x->message));
 }
 
 static void put_str(struct json_object *object, const char *key, Str text)
@@ -69,8 +83,8 @@ static struct json_object *json_finding(const Finding *x)
     put_int(entry, "line", x->line);
     put_int(entry, "column", x->column);
     json_object_object_add(entry, "range", json_tokener_parse(x->json_range.ptr));
-    put_str(entry, "severity", STR("error"));
-    put_str(entry, "rule", str_from(rules[x->rule].id));
+    put_str(entry, "severity", str_from(findings_severity_word(x->severity)));
+    put_str(entry, "rule", x->rule);
     put_str(entry, "message", x->message);
     put_str(entry, "fingerprint", str_from(x->fingerprint));
     return entry;
@@ -87,7 +101,7 @@ static void print_json(const Findings *f)
     for (size_t i = 0; i < f->all.n; i++) {
         const Finding *x = &f->all.items[i];
         if (x->known) continue;
-        if (x->rule != RULE_UNREADABLE) {
+        if (!x->failure) {
             json_object_array_add(findings, json_finding(x));
             continue;
         }
@@ -138,17 +152,49 @@ static void put_location(struct json_object *result, const Findings *f, const Fi
     put_int(region, "endColumn", x->end_column16);
 }
 
-static struct json_object *sarif_tool(void)
+// The rules of a report, in the order that ruleIndex counts: two of ours, then rules_list's.
+typedef struct RuleTable {
+    RuleInfo own[2], *listed;
+    size_t n_listed;
+} RuleTable;
+
+static const RuleInfo *rule_at(const RuleTable *table, size_t i)
+{
+    return i < 2 ? &table->own[i] : &table->listed[i - 2];
+}
+
+static RuleTable make_rule_table(Arena *arena)
+{
+    RuleTable table = {
+        .own = {{STR(FINDING_SYNTAX), STR("The text does not fit the grammar of its language."),
+                 SEVERITY_ERROR},
+                {STR(FINDING_UNREADABLE),
+                 STR("The file could not be read or is too large to be parsed."), SEVERITY_ERROR}}};
+    table.n_listed = rules_list(arena, &table.listed);
+    return table;
+}
+
+static size_t rule_index(const RuleTable *table, Str id)
+{
+    size_t i = 0;
+    while (i < table->n_listed + 2 && !str_equal(rule_at(table, i)->id, id))
+        i++;
+    return i;
+}
+
+static struct json_object *sarif_tool(const RuleTable *table)
 {
     struct json_object *tool = json_object_new_object(), *driver = put_object(tool, "driver");
     put_str(driver, "name", STR("r1ls"));
     put_str(driver, "version", STR(R1LS_VERSION));
     struct json_object *list = put_array(driver, "rules");
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    for (size_t i = 0; i < table->n_listed + 2; i++) {
+        const RuleInfo *info = rule_at(table, i);
         struct json_object *rule = json_object_new_object();
-        put_str(rule, "id", str_from(rules[i].id));
-        put_str(put_object(rule, "shortDescription"), "text", str_from(rules[i].text));
-        put_str(put_object(rule, "defaultConfiguration"), "level", STR("error"));
+        put_str(rule, "id", info->id);
+        put_str(put_object(rule, "shortDescription"), "text", info->message);
+        put_str(put_object(rule, "defaultConfiguration"), "level",
+                str_from(level(info->severity, "note")));
         json_object_array_add(list, rule);
     }
     return tool;
@@ -157,10 +203,11 @@ static struct json_object *sarif_tool(void)
 static void print_sarif(const Findings *f)
 {
     struct json_object *out = json_object_new_object(), *run = json_object_new_object();
+    RuleTable table = make_rule_table(f->arena);
     put_str(out, "$schema", STR("https://json.schemastore.org/sarif-2.1.0.json"));
     put_str(out, "version", STR("2.1.0"));
     json_object_array_add(put_array(out, "runs"), run);
-    json_object_object_add(run, "tool", sarif_tool());
+    json_object_object_add(run, "tool", sarif_tool(&table));
     put_str(run, "columnKind", STR("utf16CodeUnits"));
     struct json_object *invocation = json_object_new_object();
     json_object_array_add(put_array(run, "invocations"), invocation);
@@ -170,9 +217,9 @@ static void print_sarif(const Findings *f)
         const Finding *x = &f->all.items[i];
         if (x->known) continue;
         struct json_object *result = json_object_new_object();
-        put_str(result, "ruleId", str_from(rules[x->rule].id));
-        put_int(result, "ruleIndex", (size_t)x->rule);
-        put_str(result, "level", STR("error"));
+        put_str(result, "ruleId", x->rule);
+        put_int(result, "ruleIndex", rule_index(&table, x->rule));
+        put_str(result, "level", str_from(level(x->severity, "note")));
         put_str(put_object(result, "message"), "text", x->message);
         put_location(result, f, x);
         put_str(put_object(result, "partialFingerprints"), "r1ls/v1", str_from(x->fingerprint));
@@ -197,13 +244,13 @@ static void print_escaped(Str text, const char *marks)
 
 static void print_github(const Findings *f, const Finding *x)
 {
-    printf("::error file=");
+    printf("::%s file=", level(x->severity, "notice"));
     print_escaped(findings_short_path(f, x), ":,");
     if (x->line) {
         printf(",line=%u,endLine=%u,col=%u", x->line, x->end_line, x->column16);
         if (x->end_line == x->line) printf(",endColumn=%u", x->end_column16);
     }
-    printf(",title=r1ls %s::", rules[x->rule].id);
+    printf(",title=r1ls %.*s::", STR_FMT(x->rule));
     print_escaped(x->message, "");
     putchar('\n');
 }
@@ -218,9 +265,12 @@ static void print_gitlab(const Findings *f)
         if (x->known) continue;
         struct json_object *entry = json_object_new_object();
         put_str(entry, "description", x->message);
-        put_str(entry, "check_name", str_from(rules[x->rule].id));
+        put_str(entry, "check_name", x->rule);
         put_str(entry, "fingerprint", str_from(x->fingerprint));
-        put_str(entry, "severity", STR("major"));
+        put_str(entry, "severity",
+                x->severity == SEVERITY_ERROR     ? STR("major")
+                : x->severity == SEVERITY_WARNING ? STR("minor")
+                                                  : STR("info"));
         struct json_object *location = put_object(entry, "location");
         put_str(location, "path", findings_short_path(f, x));
         put_int(put_object(location, "lines"), "begin", x->line ? x->line : 1);
@@ -249,12 +299,12 @@ static void print_xml(Str text)
 
 static void print_case(const Findings *f, const Finding *x)
 {
-    const char *kind = x->rule == RULE_UNREADABLE ? "error" : "failure";
+    const char *kind = x->failure ? "error" : "failure";
     Str path = findings_short_path(f, x);
     printf("<testcase classname=\"");
     print_xml(path);
-    printf("\" name=\"%s %s\"><%s type=\"%s\" message=\"", rules[x->rule].id, x->fingerprint, kind,
-           rules[x->rule].id);
+    printf("\" name=\"%.*s %s\"><%s type=\"%.*s\" message=\"", STR_FMT(x->rule), x->fingerprint,
+           kind, STR_FMT(x->rule));
     print_xml(x->message);
     printf("\">");
     print_xml(path);
@@ -265,8 +315,8 @@ static void print_junit(const Findings *f)
 {
     size_t n_failures = 0, n_errors = 0;
     for (size_t i = 0; i < f->all.n; i++) {
-        n_errors += f->all.items[i].rule == RULE_UNREADABLE;
-        n_failures += f->all.items[i].rule != RULE_UNREADABLE && !f->all.items[i].known;
+        n_errors += f->all.items[i].failure;
+        n_failures += !f->all.items[i].failure && !f->all.items[i].known;
     }
     size_t n = n_errors + n_failures;
     printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite "

@@ -19,7 +19,8 @@
     X(trusted, BOOL, "trusted", 0, 0, 1, "the folder may be compiled (untrusted: parsed only)")    \
     X(inline_completion, BOOL, "inlineCompletion", 1, 0, 1, "ghost text")                          \
     X(completion, BOOL, "completion", 1, 0, 1, "symbol completion")                                \
-    X(diagnostics, BOOL, "diagnostics", 1, 0, 1, "syntax diagnostics")                             \
+    X(diagnostics, BOOL, "diagnostics", 1, 0, 1, "syntax diagnostics, and the rules'")             \
+    X(rules_off, TEXT, "rulesOff", "", 0, 0, "ids of rules that do not apply, or all")             \
     X(document_symbol, BOOL, "documentSymbol", 0, 0, 1, "outline; on where no server has it")      \
     X(folding_range, BOOL, "foldingRange", 1, 0, 1, "folds from the syntax tree")                  \
     X(selection_range, BOOL, "selectionRange", 1, 0, 1, "selections that grow by syntax")          \

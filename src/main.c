@@ -20,7 +20,7 @@ typedef struct Command {
 
 static const Command commands[] = {
     {"complete", cli_complete, "complete the text at FILE:LINE:COL"},
-    {"check", cli_check, "report syntax errors of files and folders"},
+    {"check", cli_check, "report syntax errors and likely mistakes of files and folders"},
     {"generate", cli_generate, "write the body of the function at FILE:LINE, or other code there"},
     {"debug", cli_debug, "repair the function at FILE:LINE"},
     {"test", cli_test, "run the tests of the function at FILE:LINE, and test these tests"},

@@ -112,32 +112,39 @@ static void put_annotation(Json *edit, const LoopResult *result)
     if (note.len) types_put_str(annotation, "description", note);
 }
 
-static Json *new_text_edit(const Request *request, const LoopResult *result)
+Json *act_new_text_edit(const Connection *conn, const Document *doc, ByteRange range, Str text)
 {
     Json *edit = json_object_new_object();
-    LspRange range =
-        position_from_range(request->doc->text, result->replace, request->conn->encoding);
-    types_put(edit, "range", types_new_range(range));
-    types_put_str(edit, "newText", result->insert);
+    types_put(edit, "range",
+              types_new_range(position_from_range(doc->text, range, conn->encoding)));
+    types_put_str(edit, "newText", text);
+    return edit;
+}
+
+Json *act_new_workspace_edit(const Connection *conn, const Document *doc, Json *text_edit)
+{
+    Json *edit = json_object_new_object();
+    if (!conn->caps.document_changes) {
+        Json *changes = types_put_object(edit, "changes");
+        json_object_array_add(types_put_array(changes, doc->uri), text_edit);
+        return edit;
+    }
+    Json *change = json_object_new_object();
+    Json *document = types_put_object(change, "textDocument");
+    types_put_text(document, "uri", doc->uri);
+    types_put_int(document, "version", doc->version);
+    json_object_array_add(types_put_array(change, "edits"), text_edit);
+    json_object_array_add(types_put_array(edit, "documentChanges"), change);
     return edit;
 }
 
 Json *act_new_edit(const Request *request, const LoopResult *result)
 {
     const ClientCaps *caps = &request->conn->caps;
-    Json *edit = json_object_new_object(), *text_edit = new_text_edit(request, result);
-    if (!caps->document_changes) {
-        Json *changes = types_put_object(edit, "changes");
-        json_object_array_add(types_put_array(changes, request->doc->uri), text_edit);
-        return edit;
-    }
-    Json *change = json_object_new_object();
-    Json *document = types_put_object(change, "textDocument");
-    types_put_text(document, "uri", request->doc->uri);
-    types_put_int(document, "version", request->version);
-    json_object_array_add(types_put_array(change, "edits"), text_edit);
-    json_object_array_add(types_put_array(edit, "documentChanges"), change);
-    if (caps->change_annotations) {
+    Json *text_edit =
+        act_new_text_edit(request->conn, request->doc, result->replace, result->insert);
+    Json *edit = act_new_workspace_edit(request->conn, request->doc, text_edit);
+    if (caps->document_changes && caps->change_annotations) {
         types_put_text(text_edit, "annotationId", "r1ls");
         put_annotation(edit, result);
     }

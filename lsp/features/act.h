@@ -16,7 +16,10 @@ typedef struct Act {
 
 // request->doc is set. Waits for the parse, submits the job, reports progress.
 void act_start(Request *request, Json *params, const Act *act, OnLoop on_loop);
-// A WorkspaceEdit in the form that the client takes. result->found.
+// A TextEdit; and a WorkspaceEdit of it (taken) in the form that the client takes.
+Json *act_new_text_edit(const Connection *conn, const Document *doc, ByteRange range, Str text);
+Json *act_new_workspace_edit(const Connection *conn, const Document *doc, Json *text_edit);
+// The WorkspaceEdit of a result that was found, with its evidence where the client shows it.
 Json *act_new_edit(const Request *request, const LoopResult *result);
 // Why there is no edit, for the user; in the request's arena.
 const char *act_message(Request *request, const LoopResult *result);

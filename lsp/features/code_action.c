@@ -94,6 +94,29 @@ static void put_action(List *list, TaskKind kind, Str title, Str message, Json *
     json_object_array_add(list->actions, action);
 }
 
+// The rules' own fixes need no model: the edit stands in the list.
+static void put_rule_fixes(List *list)
+{
+    const Request *request = list->request;
+    const Document *doc = request->doc;
+    if (!request->conn->caps.code_action_literals || !is_wanted_kind(list->only, QUICK_FIX)) return;
+    for (size_t i = 0; i < doc->n_findings; i++) {
+        const RuleFinding *found = &doc->findings[i];
+        bool here =
+            found->range.start <= list->selection.end && found->range.end >= list->selection.start;
+        if (!here || !found->has_fix || !diagnostics_is_on(request->conn, found)) continue;
+        Json *action = json_object_new_object();
+        types_put_str(action, "title", found->fix_title);
+        types_put_text(action, "kind", QUICK_FIX);
+        types_put_bool(action, "isPreferred", true);
+        json_object_array_add(types_put_array(action, "diagnostics"),
+                              diagnostics_new_item(request->conn, doc, found));
+        Json *edit = act_new_text_edit(request->conn, doc, found->fix_range, found->fix);
+        types_put(action, "edit", act_new_workspace_edit(request->conn, doc, edit));
+        json_object_array_add(list->actions, action);
+    }
+}
+
 static bool is_found(const List *list, TaskKind kind, Task *task)
 {
     return task_find(list->request->doc->syntax, kind, list->selection, task);
@@ -183,6 +206,7 @@ static void answer_list(Request *request)
                  .chat = info && info->chat,
                  .tests = trust_is_given(conn) && conn->config.test_command[0]};
     if (doc->syntax && list.selection.start <= list.selection.end) {
+        put_rule_fixes(&list);
         put_diagnostics(&list, types_get(context, "diagnostics"));
         put_tasks(&list);
     }

@@ -17,9 +17,14 @@ void configuration_init(Connection *conn, Json *options)
 static void apply(Connection *conn, Json *settings)
 {
     bool had_diagnostics = conn->config.diagnostics;
+    StrBuf had_rules_off = {0};
+    strbuf_append(&had_rules_off, str_from(conn->config.rules_off));
     config_copy(&conn->config, &conn->config_base);
     config_apply_json(&conn->config, settings, warn, conn);
-    if (had_diagnostics != conn->config.diagnostics) diagnostics_setting_changed(conn);
+    if (had_diagnostics != conn->config.diagnostics ||
+        !str_equal(strbuf_str(&had_rules_off), str_from(conn->config.rules_off)))
+        diagnostics_setting_changed(conn);
+    strbuf_deinit(&had_rules_off);
     if (!str_equal(str_from(conn->config.model), str_from(conn->config_base.model)) ||
         conn->config.threads != conn->config_base.threads)
         connection_log(conn, 3, "model and threads take effect when the server starts anew");

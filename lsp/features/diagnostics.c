@@ -1,4 +1,5 @@
-// Syntax diagnostics: pushed when the typing rests, or pulled where the client can, never both.
+// Diagnostics of the parser and of the rules: pushed when the typing rests, or pulled where the
+// client can, never both.
 #include <stdio.h>
 #include <string.h>
 
@@ -8,24 +9,43 @@
 
 // --- values
 
-static Json *new_item(const Connection *conn, const Document *doc, const SyntaxIssue *issue)
+enum { TAG_UNNECESSARY = 1 };
+
+Json *diagnostics_new_item(const Connection *conn, const Document *doc, const RuleFinding *found)
 {
     Json *item = json_object_new_object();
     types_put(item, "range",
-              types_new_range(position_from_range(doc->text, issue->range, conn->encoding)));
-    types_put_int(item, "severity", 1);
+              types_new_range(position_from_range(doc->text, found->range, conn->encoding)));
+    types_put_int(item, "severity", found->severity);
     types_put_text(item, "source", "r1ls");
-    types_put_text(item, "code", "syntax");
-    types_put_str(item, "message", issue->message);
+    types_put_str(item, "code", found->rule);
+    types_put_str(item, "message", found->message);
+    if (found->unnecessary)
+        json_object_array_add(types_put_array(item, "tags"), json_object_new_int(TAG_UNNECESSARY));
     return item;
+}
+
+bool diagnostics_is_on(const Connection *conn, const RuleFinding *found)
+{
+    return conn->config.diagnostics &&
+           !rules_is_listed(str_from(conn->config.rules_off), found->rule);
 }
 
 // The text must be the parsed one.
 static Json *new_items(const Connection *conn, const Document *doc)
 {
     Json *items = json_object_new_array();
-    for (size_t i = 0; conn->config.diagnostics && i < doc->n_issues; i++)
-        json_object_array_add(items, new_item(conn, doc, &doc->issues[i]));
+    if (!conn->config.diagnostics) return items;
+    for (size_t i = 0; i < doc->n_issues; i++) {
+        RuleFinding issue = {.rule = STR("syntax"),
+                             .severity = SEVERITY_ERROR,
+                             .range = doc->issues[i].range,
+                             .message = doc->issues[i].message};
+        json_object_array_add(items, diagnostics_new_item(conn, doc, &issue));
+    }
+    for (size_t i = 0; i < doc->n_findings; i++)
+        if (diagnostics_is_on(conn, &doc->findings[i]))
+            json_object_array_add(items, diagnostics_new_item(conn, doc, &doc->findings[i]));
     return items;
 }
 

@@ -41,6 +41,10 @@ bool structure_selection_range(Call *call, Error *err);
 bool names_document_highlight(Call *call, Error *err);
 bool names_hover(Call *call, Error *err);
 
+// A Diagnostic; the document's text must be the parsed one.
+Json *diagnostics_new_item(const Connection *conn, const Document *doc, const RuleFinding *found);
+// Do the settings want this finding to be shown?
+bool diagnostics_is_on(const Connection *conn, const RuleFinding *found);
 bool diagnostics_pull(Call *call, Error *err);
 // A new text of doc: to be published when it has rested (delay_ms).
 void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms);

@@ -19,7 +19,7 @@ static TSQuery *compile(const Language *lang, const char *const *sources)
     StrBuf text = {0};
     uint32_t at = 0;
     TSQueryError kind = TSQueryErrorNone;
-    for (; *sources; sources++)
+    for (; sources && *sources; sources++)
         strbuf_append(&text, str_from(*sources));
     if (text.len == 0) return NULL;
     TSQuery *query = ts_query_new(lang->grammar(), text.ptr, (uint32_t)text.len, &at, &kind);
@@ -39,7 +39,8 @@ const TSQuery *queries_get(const Language *lang, QueryKind kind)
     size_t row = (size_t)(lang - all);
     assert(row < n && n <= MAX_LANGUAGES);
     const char *const *lists[QUERY_KINDS] = {lang->queries.definitions, lang->queries.references,
-                                             lang->queries.scopes, lang->queries.bodies};
+                                             lang->queries.scopes, lang->queries.bodies,
+                                             lang->queries.rules};
     pthread_mutex_lock(&lock);
     if (!cache[row][kind]) cache[row][kind] = compile(lang, lists[kind]);
     const TSQuery *query = cache[row][kind];

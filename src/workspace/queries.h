@@ -10,6 +10,7 @@ typedef enum QueryKind {
     QUERY_REFERENCES,
     QUERY_SCOPES,
     QUERY_BODIES,
+    QUERY_RULES,
     QUERY_KINDS
 } QueryKind;
 

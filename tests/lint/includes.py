@@ -13,9 +13,10 @@ RULES = {
     "engine": (("base/", "engine/", "kernels/"), ("omp.h",)),
     "grammars": (("grammars/",), ("tree_sitter/",)),
     "src/models": (("base/", "engine/"), ("json-c/", "omp.h", "curl/")),
-    "src": (("base/", "engine/engine.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "loop/"),
+    "src": (("base/", "engine/engine.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "loop/",
+             "rules/"),
             ("tree_sitter/",)),
-    "lsp": (("base/", "workspace/", "index/", "loop/", "features/", "grammars/languages.h"),
+    "lsp": (("base/", "workspace/", "index/", "loop/", "rules/", "features/", "grammars/languages.h"),
             ("json-c/", "uv.h", "tree_sitter/")),
 }
 # Headers of another folder that are included by name alone.

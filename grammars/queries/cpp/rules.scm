@@ -1,0 +1,12 @@
+((if_statement condition: (condition_clause value: (assignment_expression operator: "=" @operator) @at))
+ (#set! rule "assignment-in-condition") (#set! severity "warning")
+ (#set! message "an assignment stands as a condition; write == to compare, or put it into parentheses of its own")
+ (#set! fix "==") (#set! fix-at "operator") (#set! fix-title "Compare with =="))
+((while_statement condition: (condition_clause value: (assignment_expression operator: "=" @operator) @at))
+ (#set! rule "assignment-in-condition") (#set! severity "warning")
+ (#set! message "an assignment stands as a condition; write == to compare, or put it into parentheses of its own")
+ (#set! fix "==") (#set! fix-at "operator") (#set! fix-title "Compare with =="))
+((if_statement condition: (_) consequence: (expression_statement . ";" @at .)) @if
+ (#empty-if? @if)
+ (#set! rule "empty-if") (#set! severity "warning")
+ (#set! message "this semicolon is the whole body of the if"))

@@ -10,12 +10,15 @@
 #include "cli.h"
 #include "grammars/languages.h"
 #include "sandbox/sandbox.h"
+#include "trust.h"
+#include "verify/project.h"
 
 enum { PREFILL_TOKENS = 128, DECODE_TOKENS = 32 };
 
 // Facts gathered as JSON; the text form is printed from it, so that both always say the same.
 typedef struct Doctor {
     Config config;
+    const char *root;
     bool json;
     Arena *arena;
     struct json_object *report;
@@ -133,6 +136,31 @@ static void list_models(Doctor *d)
 
 // --- tools, grammars, settings -------------------------------------------------------------------
 
+// Reading is not executing, but an untrusted folder is not even looked into.
+static void examine_project(Doctor *d)
+{
+    char *root = d->root ? realpath(d->root, NULL) : NULL;
+    if (!d->root) return;
+    struct json_object *section = add_section(d, "project");
+    add_text(section, "root", root ? str_from(root) : STR("no such folder"));
+    if (!root) return;
+    bool trusted = d->config.trusted || trust_has(root);
+    json_object_object_add(section, "trusted", json_object_new_boolean(trusted));
+    Project found = {.why = STR("not trusted: nothing of it is read by a tool (r1ls trust)")};
+    if (trusted && d->config.test_command[0])
+        found = (Project){.command = str_from(d->config.test_command),
+                          .tests = true,
+                          .why = STR("given by testCommand")};
+    else if (trusted && d->config.find_tests)
+        found = project_find(str_from(root), STR(""), sandbox_is_available(NULL), d->arena);
+    else if (trusted)
+        found.why = STR("no testCommand, and findTests is off");
+    add_text(section, found.tests || !found.command.len ? "tests" : "build",
+             found.command.len ? found.command : STR("none"));
+    add_text(section, "reason", found.why);
+    free(root);
+}
+
 static Str find_program(const char *name, Arena *arena)
 {
     Str path = str_from(getenv("PATH"));
@@ -228,6 +256,7 @@ static int examine(Doctor *d)
     int code = examine_model(d);
     list_models(d);
     examine_tools(d);
+    examine_project(d);
     examine_grammars(d);
     examine_settings(d);
     if (d->json) {
@@ -246,6 +275,9 @@ int cli_doctor(int argc, char **argv)
     const CliOption options[] = {
         CLI_OPTION_MODEL(&d.config),
         CLI_OPTION_THREADS(&d.config),
+        {"root", "DIR", "a project: how it is built and tested", CLI_TEXT, &d.root, NULL, 0, 0},
+        {"trust", NULL, "look into it though it is not trusted", CLI_CONFIG, &d.config, "trusted",
+         0, 0},
         CLI_OPTION_SET(&d.config),
         CLI_OPTION_JSON(&d.json),
     };

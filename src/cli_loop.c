@@ -88,6 +88,8 @@ static void print_json(const CliFile *file, TaskKind kind, const LoopResult *r, 
     json_object_object_add(o, "summary", cli_json_str(r->summary));
     if (r->found) put_chosen(o, file, r, diff);
     if (r->explanation.len) json_object_object_add(o, "explanation", cli_json_str(r->explanation));
+    json_object_object_add(o, "test_command", cli_json_str(r->test_command));
+    json_object_object_add(o, "test_reason", cli_json_str(r->test_reason));
     json_object_object_add(o, "baseline", cli_json_str(r->baseline));
     if (kind == TASK_TESTS) {
         json_object_object_add(o, "tests_pass", json_object_new_boolean(r->tests_pass));
@@ -127,6 +129,11 @@ static void tell_candidates(const LoopResult *r)
     // All candidates are compiled by the same command.
     if (r->n_candidates && r->candidates[0].evidence.command.len)
         fprintf(stderr, "compiled by %.*s\n", STR_FMT(r->candidates[0].evidence.command));
+    if (r->test_command.len)
+        fprintf(stderr, "judged by %.*s (%.*s)\n", STR_FMT(r->test_command),
+                STR_FMT(r->test_reason));
+    else
+        fprintf(stderr, "no tests: %.*s\n", STR_FMT(r->test_reason));
     if (n_mutants) fprintf(stderr, "and %d small changes that failed\n", n_mutants);
     fprintf(stderr, "%.*s; %d prompt tokens, %.0f ms\n", STR_FMT(r->summary), r->prompt_tokens,
             r->ms_total);

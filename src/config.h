@@ -39,6 +39,8 @@
     X(thinking_tokens, INT, "thinkingTokens", 2048, 0, 131072, "tokens of thought of an answer")   \
     X(proposers, TEXT, "proposers", "all", 0, 0, "of an action: sample, mutant, refill or all")    \
     X(test_command, TEXT, "testCommand", "", 0, 0, "runs the tests, in a copy of a trusted root")  \
+    X(find_tests, BOOL, "findTests", 1, 0, 1,                                                      \
+      "without testCommand: the tests or the build that a trusted root has of its own")            \
     X(sandbox, TEXT, "sandbox", "bwrap", 0, 0, "of the tests: bwrap, or rlimits (no isolation)")   \
     X(generate_budget_ms, NUM, "generateBudgetMs", 120000, 0, 3600000, "time limit of an action")  \
     X(position_encoding, TEXT, "positionEncoding", "", 0, 0, "force utf-8, utf-16 or utf-32")      \

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "loop/run.h"
 #include "loop/trial.h"
+#include "verify/project.h"
 
 enum { POLL_US = 2000, SWEEP_SECONDS = 60 };
 enum { DEFAULT_ROUNDS = 3, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
@@ -53,6 +54,7 @@ bool loop_read_proposers(Str words, unsigned *out, Error *err)
 bool loop_configure(const Config *config, Arena *arena, LoopRequest *out, Error *err)
 {
     out->test_command = arena_str(arena, str_from(config->test_command));
+    out->find_tests = config->find_tests;
     out->trusted = config->trusted;
     if (!sandbox_read_mode(str_from(config->sandbox), &out->sandbox, err)) return false;
     out->budget = (LoopBudget){.rounds = config->rounds,
@@ -314,8 +316,8 @@ static bool find_baseline(LoopRun *run)
 {
     ByteRange all = {0, text_n_bytes(run->request->text)};
     Candidate same = {.proposer = "baseline"};
-    if (!run->has_tests) return true;
-    loop_tell(run, "testing the text as it is");
+    if (!run->has_command) return true;
+    loop_tell(run, "%s the text as it is", run->has_tests ? "testing" : "building");
     VEC_PUSH(&run->candidates, same);
     run->trials = trial_start(run, 0, run->request->text, all);
     run->n_trials = 1;
@@ -323,6 +325,13 @@ static bool find_baseline(LoopRun *run)
     const Candidate *c = &run->candidates.items[0];
     bool failed = c->verdict == VERDICT_FAIL;
     if (failed) run->result->baseline = loop_failure_message(c);
+    // A build that fails before any change, or takes too long, judges nothing but its own repair.
+    if (failed && !run->has_tests && run->task.kind != TASK_FIX) {
+        run->has_command = false;
+        run->result->test_reason =
+            arena_printf(run->arena, "%.*s; not used: %.*s", STR_FMT(run->result->test_reason),
+                         STR_FMT(run->result->baseline));
+    }
     // A bug may itself be that the tests do not end: then the limit is the child's own.
     if (c->tests != VERDICT_SKIPPED) run->test_limit_ms = TEST_LIMIT_MS + TEST_FACTOR * c->test_ms;
     end_trials(run);
@@ -370,7 +379,8 @@ static bool run_tests(LoopRun *run, Error *err)
     LoopResult *r = run->result;
     if (!run->has_tests)
         return error_set(err, ERROR_INVALID,
-                         "no tests can be run, wanted a test command and a trusted folder");
+                         "no tests can be run (%.*s), wanted a test command and a trusted folder",
+                         STR_FMT(r->test_reason));
     r->tests_pass = r->baseline.len == 0;
     if (r->tests_pass && !run_stage(run, propose_mutants(run, err), err)) return false;
     for (size_t i = 0; i < run->candidates.n; i++) {
@@ -421,6 +431,23 @@ static void summarise_failure(LoopRun *run)
                               note.len ? "; the best: " : "", STR_FMT(note));
 }
 
+// Tests that were found in the project may fail for reasons of their own: a candidate that compiles
+// and leaves them as they were is better than nothing, and is not called tested.
+static bool take_what_fails_as_before(LoopRun *run)
+{
+    LoopResult *r = run->result;
+    bool may = run->found_command && run->task.kind != TASK_FIX && r->baseline.len > 0;
+    for (int i = 0; may && i < r->n_candidates; i++) {
+        Candidate *c = &r->candidates[i];
+        if (c->tests != VERDICT_FAIL || !str_equal(c->test_note, r->baseline)) continue;
+        c->test_note = arena_printf(run->arena, "the tests fail as they did before: %.*s",
+                                    STR_FMT(r->baseline));
+        run->passed = i;
+        return true;
+    }
+    return false;
+}
+
 // The first change that no test noticed tells what is not tested; it may also change nothing.
 static void summarise_tests(LoopRun *run)
 {
@@ -460,7 +487,7 @@ static void summarise(LoopRun *run)
         summarise_tests(run);
         return;
     }
-    r->found = run->passed >= 0;
+    r->found = run->passed >= 0 || take_what_fails_as_before(run);
     if (!r->found) {
         summarise_failure(run);
         return;
@@ -469,9 +496,10 @@ static void summarise(LoopRun *run)
     const Candidate *c = &r->candidates[r->chosen];
     r->replace = c->replace;
     r->insert = c->insert;
-    r->level = c->tests == VERDICT_PASS              ? LEVEL_TESTED
-               : c->evidence.compile == VERDICT_PASS ? LEVEL_COMPILED
-                                                     : LEVEL_PARSED;
+    bool compiles = c->evidence.compile == VERDICT_PASS || c->tests == VERDICT_PASS;
+    r->level = c->tests == VERDICT_PASS && run->has_tests ? LEVEL_TESTED
+               : compiles                                 ? LEVEL_COMPILED
+                                                          : LEVEL_PARSED;
     r->verified = r->level >= (run->has_tests ? LEVEL_TESTED : LEVEL_COMPILED);
     r->summary = arena_printf(run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s",
                               r->chosen + 1, r->n_candidates, c->proposer,
@@ -479,13 +507,31 @@ static void summarise(LoopRun *run)
                               c->test_note.len ? "; " : "", STR_FMT(c->test_note));
 }
 
+// The user's own command, else the project's.
+static void find_command(LoopRun *run, LoopRequest *filled)
+{
+    LoopResult *result = run->result;
+    Project found = {.command = filled->test_command, .tests = true, .why = STR("given")};
+    if (!filled->trusted)
+        found = (Project){.why = STR("the folder is not trusted")};
+    else if (found.command.len == 0 && !filled->find_tests)
+        found.why = STR("none is given, and findTests is off");
+    else if (found.command.len == 0)
+        found =
+            project_find(filled->root, filled->path, filled->sandbox == SANDBOX_BWRAP, run->arena);
+    run->found_command = filled->test_command.len == 0;
+    run->has_command = found.command.len > 0;
+    run->has_tests = run->has_command && found.tests;
+    run->shown_at_root = found.at_root;
+    filled->test_command = result->test_command = arena_str(run->arena, found.command);
+    result->test_reason = found.why;
+}
+
 static bool prepare_tests(LoopRun *run, LoopRequest *filled, Error *err)
 {
-    const LoopRequest *r = run->request;
     const char *why;
-    filled->test_command = arena_str(run->arena, r->test_command); // NUL-terminated
-    run->has_tests = r->trusted && r->test_command.len > 0;
-    if (run->has_tests && r->sandbox == SANDBOX_BWRAP && !sandbox_is_available(&why))
+    find_command(run, filled);
+    if (run->has_command && filled->sandbox == SANDBOX_BWRAP && !sandbox_is_available(&why))
         return error_set(err, ERROR_UNSUPPORTED,
                          "the tests cannot run without a sandbox: %s; wanted bubblewrap, or the "
                          "setting sandbox=rlimits to do without",

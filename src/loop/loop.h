@@ -50,7 +50,8 @@ typedef struct LoopRequest {
     ByteRange selection; // of text
     Str message;         // of the diagnostic that is to be fixed, or what failed; may be empty
     Str instruction;     // of TASK_CONVERT
-    Str test_command;    // run by a shell in the root; empty: no tests
+    Str test_command;    // run by a shell in the root; empty: no tests but those that are found
+    bool find_tests;     // where it is empty, the project's own command is looked for
     bool trusted;        // false: candidates are only parsed
     SandboxMode sandbox; // in which the test command runs
     unsigned proposers;  // bits; 0: all
@@ -131,6 +132,9 @@ typedef struct LoopResult {
     // do they notice how many? None noticed: they do not reach the function.
     bool tests_pass;
     int n_changes, n_noticed;
+    // What decided: the command that ran in the copy, and where it comes from. Where none ran the
+    // command is empty and the reason says why.
+    Str test_command, test_reason;
     Str baseline; // first message of the tests before any change; empty: they pass or are none
     Str summary;  // "candidate 3, a mutant: compiles, tests pass", or why nothing
     int n_rounds, prompt_tokens, generated_tokens;

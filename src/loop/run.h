@@ -33,7 +33,10 @@ typedef struct LoopRun {
     bool scratch_taken[LOOP_MAX_TRIALS];
     int n_scratches;
     double test_limit_ms; // of one run of the tests, from the baseline; 0: the child's own
-    bool has_tests;       // a command is given and may be run
+    bool has_command;     // the request's test command may be run
+    bool has_tests;       // and runs tests; else it only builds the project
+    bool found_command;   // it was found in the project, not given by the user
+    bool shown_at_root;   // it has to see the copy at the root's own path
     ChatForm form;
     bool chat; // the model answers questions
     int round;

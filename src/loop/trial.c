@@ -11,14 +11,16 @@
 #include "sandbox/sandbox.h"
 
 enum { MESSAGE_BYTES = 700, MESSAGE_LINES = 8 };
+// What was found may have to build the whole project first.
+static const double FOUND_LIMIT_MS = 90000;
 
 // --- what failed ---------------------------------------------------------------------------------
 
 static bool says_failure(Str line)
 {
     static const char *const signs[] = {
-        "FAILED",  "error:",         "Error:",   "FAIL:",  "Assertion", "runtime error",
-        "not ok ", "AssertionError", "panicked", "ERROR:", NULL};
+        "FAILED",  "error:",         "Error:",   "FAIL:",  "Assertion",           "runtime error",
+        "not ok ", "AssertionError", "panicked", "ERROR:", "undefined reference", NULL};
     for (int i = 0; signs[i]; i++)
         if (str_find(line, str_from(signs[i]), 0) < line.len) return true;
     return false;
@@ -93,11 +95,14 @@ static bool start_tests(LoopRun *run, Trial *trial, Error *err)
     trial->child = mem_zero(sizeof *trial->child);
     trial->child->out = -1;
     const char *copy = scratch_folder(trial->scratch).ptr;
+    const char *root = arena_str(run->arena, r->root).ptr;
     SandboxCommand command = {.argv = argv,
-                              .folder = copy,
+                              .folder = run->shown_at_root ? root : copy,
                               .writable = copy,
-                              .readable = arena_str(run->arena, r->root).ptr,
-                              .is_private = true};
+                              .shown_at = run->shown_at_root ? root : NULL,
+                              .readable = root,
+                              .is_private = true,
+                              .limits = {.wall_ms = run->found_command ? FOUND_LIMIT_MS : 0}};
     return scratch_write(trial->scratch, r->path, text_str(trial->text), err) &&
            sandbox_start(trial->child, r->sandbox, &command, run->arena, err);
 }
@@ -117,10 +122,13 @@ static void judge_tests(LoopRun *run, Trial *trial)
     int status = child->status;
     bool ok = !child->overran && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     Str message =
-        ok ? STR("tests pass")
-           : loop_message(strbuf_str(&child->output), scratch_folder(trial->scratch), run->arena);
+        ok ? run->has_tests ? STR("tests pass") : STR("the project builds")
+           : loop_message(strbuf_str(&child->output),
+                          run->shown_at_root ? run->request->root : scratch_folder(trial->scratch),
+                          run->arena);
     if (child->overran)
-        message = arena_printf(run->arena, "the test command used up %s", child->overran);
+        message = arena_printf(run->arena, "the %s command used up %s",
+                               run->has_tests ? "test" : "build", child->overran);
     else if (!ok && message.len == 0)
         message = WIFEXITED(status) ? STR("the tests failed without a message")
                                     : STR("the tests ran over their limits");
@@ -152,7 +160,7 @@ Verdict trial_poll(LoopRun *run, Trial *trial)
 {
     if (!trial->child) {
         Verdict verdict = verify_poll(trial->verify);
-        if (verdict != VERDICT_PASS || !run->has_tests) return verdict;
+        if (verdict != VERDICT_PASS || !run->has_command) return verdict;
         Error err = {0};
         trial->start_ms = clock_ms();
         if (!start_tests(run, trial, &err)) {

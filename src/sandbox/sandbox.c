@@ -150,7 +150,8 @@ static char **wrap(const SandboxCommand *c, Arena *arena)
     }
     if (c->readable) show(&words, arena, c->readable);
     if (c->writable) {
-        const char *const list[] = {"--bind", c->writable, c->writable, NULL};
+        const char *at = c->shown_at ? c->shown_at : c->writable;
+        const char *const list[] = {"--bind", c->writable, at, NULL};
         add_all(&words, arena, list);
     }
     const char *const list[] = {"--chdir", c->folder, "--", NULL};

@@ -28,6 +28,8 @@ typedef struct SandboxCommand {
     char *const *argv;
     const char *folder;   // working directory
     const char *writable; // the one folder that may be written; NULL: none
+    const char *shown_at; // where that folder is seen, covering what is there; NULL: at its own
+                          // path. Only bubblewrap can do this
     const char *readable; // shown read-only though it may lie in a hidden place; may be NULL
     bool is_private;      // the home folder is empty but for its tool chains, temporary folders are
                           // new, and the environment holds no more than builds need

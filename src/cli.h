@@ -100,6 +100,9 @@ typedef struct CliFile {
     TextSnap *text;
     Str path, root, relative;
 } CliFile;
+// The absolute root of a file at an absolute path: given, or the nearest parent with .git, or its
+// folder. ERROR_INVALID: given is no folder.
+bool cli_find_root(const char *given, Str path, Arena *arena, Str *root, Error *err);
 bool cli_read_file(Str path, const char *root, Arena *arena, CliFile *out, Error *err);
 // Everything from stdin. False: it was too large or could not be read.
 bool cli_read_stdin(Arena *arena, Str *out, Error *err);

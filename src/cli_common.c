@@ -114,7 +114,7 @@ static Str find_repository(Str folder, Arena *arena)
     return (Str){0};
 }
 
-static bool find_root(const char *given, Str path, Arena *arena, Str *root, Error *err)
+bool cli_find_root(const char *given, Str path, Arena *arena, Str *root, Error *err)
 {
     size_t slash = path.len;
     while (slash > 1 && path.ptr[slash - 1] != '/')
@@ -140,7 +140,7 @@ bool cli_read_file(Str path, const char *root, Arena *arena, CliFile *out, Error
     if (!real) return error_set(err, ERROR_NOT_FOUND, "%.160s: %s", path.ptr, strerror(errno));
     out->path = arena_str(arena, str_from(real));
     free(real);
-    if (!find_root(root, out->path, arena, &out->root, err)) return false;
+    if (!cli_find_root(root, out->path, arena, &out->root, err)) return false;
     out->relative = out->path; // outside of the root the whole path is all there is to say
     bool inside = str_starts(out->path, out->root) && out->root.len < out->path.len &&
                   out->path.ptr[out->root.len] == '/';

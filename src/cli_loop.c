@@ -1,5 +1,6 @@
 // `r1ls generate`, `r1ls debug` and `r1ls test`: the closed loop as the editor runs it, with its
 // evidence in plain lines or JSON.
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,15 +10,19 @@
 #include "loop/loop.h"
 #include "prompt/indent.h"
 #include "trust.h"
+#include "verify/report.h"
+#include "workspace/files.h"
 
 #define SPACE_AND_WORD(name, word, title, lack) " " word
 #define TASK_WORDS TASK_KINDS(SPACE_AND_WORD)
 
+enum { MAX_FAILURES = 100 };
 static const size_t MESSAGE_MAX_BYTES = (size_t)4 << 20;
 
 typedef struct Flags {
     Config config;
-    const char *root, *kind, *message_file, *instruction;
+    const char *root, *kind, *message_file, *instruction, *output_file;
+    Str message; // read from output
     bool json, apply, diff;
     uint64_t seed;
 } Flags;
@@ -197,6 +202,7 @@ static bool make_request(const Flags *flags, const CliFile *file, TaskKind kind,
                          .seed = flags->seed};
     if (!loop_configure(&flags->config, arena, out, err)) return false;
     if (!out->trusted) out->trusted = trust_has(arena_str(arena, file->root).ptr);
+    out->message = flags->message;
     if (!flags->message_file) return true;
     TextSnap *message = text_read_file(flags->message_file, MESSAGE_MAX_BYTES, err);
     if (message) out->message = loop_message(text_str(message), STR(""), arena);
@@ -305,6 +311,54 @@ static int run(const Flags *flags, const char *place, TaskKind kind, Arena *aren
     return code;
 }
 
+// --- from output ---------------------------------------------------------------------------------
+
+static bool read_output(const char *path, Arena *arena, Str *out, Error *err)
+{
+    if (strcmp(path, "-") == 0) return cli_read_stdin(arena, out, err);
+    TextSnap *text = text_read_file(path, MESSAGE_MAX_BYTES, err);
+    if (text) *out = arena_str(arena, text_str(text));
+    text_release(text);
+    return text != NULL;
+}
+
+// The first failure whose place is a function that can be repaired.
+static int run_output(const Flags *flags, TaskKind kind, Arena *arena)
+{
+    Error err = {0};
+    Str output, root;
+    char folder[PATH_MAX];
+    ReportFailure *failures;
+    if (!read_output(flags->output_file, arena, &output, &err))
+        return cli_fail(CLI_FAILED, "%s", err.text);
+    if (!getcwd(folder, sizeof folder)) return cli_fail(CLI_FAILED, "no working directory");
+    Str inside = arena_printf(arena, "%s/.", folder);
+    if (!cli_find_root(flags->root, inside, arena, &root, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    size_t n = report_read(output, root, MAX_FAILURES, arena, &failures);
+    for (size_t i = 0; i < n; i++) {
+        ReportPlace place;
+        const ReportFailure *f = &failures[i];
+        fprintf(stderr, "%.*s:%d: %s: %.*s\n", STR_FMT(f->place.file), f->place.line, f->tool,
+                STR_FMT(f->message));
+        if (!report_locate(f, root, arena, &place)) continue;
+        CliFile file;
+        if (!cli_read_file(files_path(root, place.file, arena), root.ptr, arena, &file, &err))
+            return cli_fail(CLI_FAILED, "%s", err.text);
+        Flags found = *flags;
+        found.message = loop_message(f->excerpt, root, arena);
+        if (f->message.len && str_find(found.message, f->message, 0) == found.message.len)
+            found.message =
+                arena_printf(arena, "%.*s\n%.*s", STR_FMT(f->message), STR_FMT(found.message));
+        int code = run_file(&found, &file, place.line, kind, arena);
+        text_release(file.text);
+        return code;
+    }
+    return cli_fail(CLI_FINDINGS,
+                    "%zu failures with a place below %s were read, none in a function", n,
+                    root.ptr);
+}
+
 static int run_command(int argc, char **argv, const char *usage, const char *about, TaskKind kind)
 {
     Flags flags = {0};
@@ -321,6 +375,9 @@ static int run_command(int argc, char **argv, const char *usage, const char *abo
          0},
         {"message", "FILE", "output of a compiler or a test that tells what fails", CLI_TEXT,
          &flags.message_file, NULL, 0, 0},
+        {"from-output", "FILE",
+         "of debug, in place of FILE:LINE: output to find the place in; -: stdin", CLI_TEXT,
+         &flags.output_file, NULL, 0, 0},
         {"instruction", "TEXT", "of --task convert", CLI_TEXT, &flags.instruction, NULL, 0, 0},
         {"candidates", "N", "samples of one round", CLI_CONFIG, config, "candidates", 0, 0},
         {"rounds", "N", "rounds with feedback", CLI_CONFIG, config, "rounds", 0, 0},
@@ -334,11 +391,16 @@ static int run_command(int argc, char **argv, const char *usage, const char *abo
         CLI_OPTION_SET(config),
         CLI_OPTION_JSON(&flags.json),
     };
-    const CliCommand command = {usage, about, options, sizeof options / sizeof *options, 1, 1};
+    const CliCommand command = {usage, about, options, sizeof options / sizeof *options, 0, 1};
     int n_args, code;
     if (cli_parse(&command, argc, argv, &n_args, &code)) {
         Arena *arena = arena_new();
-        code = run(&flags, argv[1], kind, arena);
+        if (flags.output_file && n_args == 0 && kind == TASK_FIX)
+            code = run_output(&flags, kind, arena);
+        else if (flags.output_file || n_args == 0)
+            code = cli_fail(CLI_USAGE, "wanted FILE:LINE, or --from-output of r1ls debug");
+        else
+            code = run(&flags, argv[1], kind, arena);
         arena_free(arena);
     }
     config_deinit(config);
@@ -361,8 +423,11 @@ int cli_generate(int argc, char **argv)
 int cli_debug(int argc, char **argv)
 {
     return run_command(
-        argc, argv, "r1ls debug FILE:LINE [options]",
-        "Repairs the function at a line. What fails is told by --cmd, which is run in a copy of "
+        argc, argv, "r1ls debug FILE:LINE|--from-output FILE [options]",
+        "Repairs the function at a line, or the one in which what --from-output gives (of a "
+        "compiler,\n"
+        "a sanitizer or a test runner) has its first failure. What fails is told by --cmd, which "
+        "is run in a copy of "
         "the\n"
         "project (with --trust), or by --message. Candidates are small changes of the function "
         "and\n"

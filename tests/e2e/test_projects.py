@@ -107,6 +107,21 @@ class Projects(unittest.TestCase):
         self.assertEqual(answer["level"], "tested", answer["summary"])
         self.assertEqual(self.tree(folder), before)
 
+    def test_output_tells_what_to_repair(self):
+        files = dict(PROJECTS["unittest"][1], **{"a.py": PY.replace(">", "<")})
+        folder = self.make(files)
+        made = subprocess.run([sys.executable, "-m", "unittest", "discover", "-s", "tests"], cwd=folder,
+                              env=dict(os.environ, PYTHONPATH=folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        words = [BINARY, "debug", "--from-output", "-", "--root", folder, "--json", "--trust", "--apply", "--set",
+                 "proposers=mutant", "--set", "sandbox=" + SANDBOX]
+        done = subprocess.run(words, input=made.stdout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=100)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["level"]), (0, "tested"), done.stderr)
+        self.assertIn(b"tests/test_a.py:7: Python: AssertionError: 3 != 4", done.stderr)
+        with open(os.path.join(folder, "a.py")) as f:
+            self.assertNotEqual(f.read(), files["a.py"])
+        done = subprocess.run(words, input=b"all is well\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=100)
+        self.assertEqual(done.returncode, 1)
+
     def test_nothing_is_read_without_trust(self):
         folder = self.make(PROJECTS["make"][1])
         self.assertIn("not trusted", self.run_task(folder, "test", "a.c:2", trust=False, code=2))

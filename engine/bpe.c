@@ -1,7 +1,7 @@
 // Merging with a priority queue of candidate pairs.
 //
 //   symbols:  [d] <-> [e] <-> [f]        a linked list, by index
-//   heap:     (rank of "de", 0) (rank of "ef", 1)
+//   queue:    (rank of "de", 0) (rank of "ef", 1)
 //
 // A merge changes two neighbourhoods and leaves their old entries in the queue. An entry is stale
 // if the symbols at its place are no longer the pair of its rank, so nothing needs removing.
@@ -15,12 +15,6 @@
 #include "special_tokens.h"
 
 enum { MAX_MERGES = 1 << 22 };
-
-void idsink_put(IdSink *sink, int id)
-{
-    if (sink->n < sink->cap) sink->out[sink->n] = id;
-    sink->n++;
-}
 
 // --- the table
 // ------------------------------------------------------------------------------------
@@ -106,31 +100,8 @@ void bpe_deinit(Bpe *bpe)
     *bpe = (Bpe){0};
 }
 
-// --- the queue
-// ------------------------------------------------------------------------------------
-
-static void heap_push(BpeScratch *s, uint64_t entry)
-{
-    VEC_PUSH(&s->heap, entry);
-    size_t i = s->heap.n - 1;
-    for (; i > 0 && s->heap.items[(i - 1) / 2] > entry; i = (i - 1) / 2)
-        s->heap.items[i] = s->heap.items[(i - 1) / 2];
-    s->heap.items[i] = entry;
-}
-
-static uint64_t heap_pop(BpeScratch *s)
-{
-    uint64_t least = s->heap.items[0], entry = s->heap.items[--s->heap.n];
-    size_t n = s->heap.n, i = 0;
-    for (size_t child = 1; child < n; child = 2 * i + 1) {
-        if (child + 1 < n && s->heap.items[child + 1] < s->heap.items[child]) child++;
-        if (s->heap.items[child] >= entry) break;
-        s->heap.items[i] = s->heap.items[child];
-        i = child;
-    }
-    s->heap.items[i] = entry;
-    return least;
-}
+// --- merging
+// -----------------------------------------------------------------------------------------
 
 static void push_pair(const Bpe *bpe, BpeScratch *s, int32_t left, int32_t right)
 {
@@ -138,7 +109,7 @@ static void push_pair(const Bpe *bpe, BpeScratch *s, int32_t left, int32_t right
     int a = s->symbols.items[left].id, b = s->symbols.items[right].id;
     if (a < 0 || b < 0) return;
     uint32_t found = bpe->slots[find_slot(bpe, a, b)];
-    if (found) heap_push(s, (uint64_t)(found - 1) << 32 | (uint32_t)left);
+    if (found) merge_queue_push(&s->queue, found - 1, left);
 }
 
 static void merge_pair(const Bpe *bpe, BpeScratch *s, uint64_t entry)
@@ -161,7 +132,7 @@ void bpe_encode(const Bpe *bpe, BpeScratch *scratch, Str piece, IdSink *sink)
 {
     assert(piece.len > 0 && piece.len <= BPE_MAX_PIECE);
     int32_t n = (int32_t)piece.len;
-    scratch->symbols.n = scratch->heap.n = 0;
+    scratch->symbols.n = scratch->queue.n = 0;
     VEC_RESERVE(&scratch->symbols, piece.len);
     scratch->symbols.n = piece.len;
     for (int32_t i = 0; i < n; i++)
@@ -169,8 +140,8 @@ void bpe_encode(const Bpe *bpe, BpeScratch *scratch, Str piece, IdSink *sink)
             (BpeSymbol){bpe->byte_ids[(unsigned char)piece.ptr[i]], i - 1, i + 1 < n ? i + 1 : -1};
     for (int32_t i = 1; i < n; i++)
         push_pair(bpe, scratch, i - 1, i);
-    while (scratch->heap.n)
-        merge_pair(bpe, scratch, heap_pop(scratch));
+    while (scratch->queue.n)
+        merge_pair(bpe, scratch, merge_queue_pop(&scratch->queue));
     for (int32_t i = 0; i >= 0; i = scratch->symbols.items[i].next) {
         int id = scratch->symbols.items[i].id;
         if (id >= 0) idsink_put(sink, id);
@@ -180,5 +151,5 @@ void bpe_encode(const Bpe *bpe, BpeScratch *scratch, Str piece, IdSink *sink)
 void bpescratch_deinit(BpeScratch *scratch)
 {
     VEC_FREE(&scratch->symbols);
-    VEC_FREE(&scratch->heap);
+    VEC_FREE(&scratch->queue);
 }

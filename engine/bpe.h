@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "gguf.h"
+#include "merge_queue.h"
 #include "vocab.h"
 
 // Two neighbouring tokens and the one that replaces them; the index in the table is the rank.
@@ -35,16 +36,8 @@ typedef struct BpeSymbol {
 
 typedef struct BpeScratch {
     VEC(BpeSymbol) symbols;
-    VEC(uint64_t) heap; // rank << 32 | index of the left symbol
+    MergeQueue queue;
 } BpeScratch;
-
-// Where ids go: at most cap of them are written, all are counted.
-typedef struct IdSink {
-    int *out;
-    size_t cap, n;
-} IdSink;
-
-void idsink_put(IdSink *sink, int id);
 
 // Reads tokenizer.ggml.merges; every merge must join two known tokens to a known one.
 bool bpe_init(Bpe *bpe, const Gguf *gguf, const Vocab *vocab, Error *err);

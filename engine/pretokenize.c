@@ -11,6 +11,12 @@ static bool is_newline(uint32_t code)
     return code == '\r' || code == '\n';
 }
 
+// False for a byte that is not UTF-8.
+static bool is_char(UniChar c)
+{
+    return c.code < 0x80 || c.n_bytes > 1;
+}
+
 // Past up to max_chars characters of one class.
 static size_t skip_class(Str text, size_t at, CharClass kind, size_t max_chars)
 {
@@ -253,6 +259,97 @@ static size_t match_asian(Str text, size_t at)
     }
 }
 
+// The letters of deepseek-llm: those that had case in the Unicode version it was made with.
+static const uint32_t cased_letters[][2] = {
+    {0x41, 0x5A},       {0x61, 0x7A},       {0xB5, 0xB5},       {0xC0, 0xD6},
+    {0xD8, 0xF6},       {0xF8, 0x1BA},      {0x1BC, 0x1BF},     {0x1C4, 0x293},
+    {0x295, 0x2AF},     {0x370, 0x373},     {0x376, 0x376},     {0x377, 0x377},
+    {0x37B, 0x37D},     {0x37F, 0x37F},     {0x386, 0x386},     {0x388, 0x38A},
+    {0x38C, 0x38C},     {0x38E, 0x3A1},     {0x3A3, 0x3F5},     {0x3F7, 0x481},
+    {0x48A, 0x52F},     {0x531, 0x556},     {0x10A0, 0x10C5},   {0x13A0, 0x13F5},
+    {0x13F8, 0x13FD},   {0x1C90, 0x1CBA},   {0x1CBD, 0x1CBF},   {0x1D00, 0x1D2B},
+    {0x1D6B, 0x1D77},   {0x1D79, 0x1D9A},   {0x1E00, 0x1F15},   {0x1F18, 0x1F1D},
+    {0x1F20, 0x1F45},   {0x1F48, 0x1F4D},   {0x1F50, 0x1F57},   {0x1F59, 0x1F59},
+    {0x1F5B, 0x1F5B},   {0x1F5D, 0x1F5D},   {0x1F5F, 0x1F7D},   {0x1F80, 0x1FB4},
+    {0x1FB6, 0x1FBC},   {0x1FBE, 0x1FBE},   {0x1FC2, 0x1FC4},   {0x1FC6, 0x1FCC},
+    {0x1FD0, 0x1FD3},   {0x1FD6, 0x1FDB},   {0x1FE0, 0x1FEC},   {0x1FF2, 0x1FF4},
+    {0x1FF6, 0x1FFC},   {0x2102, 0x2102},   {0x2107, 0x2107},   {0x210A, 0x2113},
+    {0x2115, 0x2115},   {0x2119, 0x211D},   {0x2124, 0x2124},   {0x2126, 0x2126},
+    {0x2128, 0x2128},   {0x212A, 0x212D},   {0x212F, 0x2134},   {0x2139, 0x2139},
+    {0x213C, 0x213F},   {0x2145, 0x2149},   {0x214E, 0x214E},   {0x2183, 0x2183},
+    {0x2184, 0x2184},   {0x2C00, 0x2C7B},   {0x2C7E, 0x2CE4},   {0x2CEB, 0x2CEE},
+    {0x2CF2, 0x2CF2},   {0x2CF3, 0x2CF3},   {0xA640, 0xA66D},   {0xA680, 0xA69B},
+    {0xA722, 0xA76F},   {0xA771, 0xA787},   {0xA78B, 0xA78E},   {0xAB70, 0xABBF},
+    {0xFB00, 0xFB06},   {0xFB13, 0xFB17},   {0xFF21, 0xFF3A},   {0xFF41, 0xFF5A},
+    {0x10400, 0x1044F}, {0x104B0, 0x104D3}, {0x104D8, 0x104FB}, {0x10C80, 0x10CB2},
+    {0x10CC0, 0x10CF2}, {0x118A0, 0x118DF}, {0x1E900, 0x1E943},
+};
+
+static bool is_cased(uint32_t code)
+{
+    size_t low = 0, high = sizeof cased_letters / sizeof *cased_letters;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (code > cased_letters[middle][1])
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < sizeof cased_letters / sizeof *cased_letters && code >= cased_letters[low][0];
+}
+
+// \s?[cased letters]+
+static size_t match_spaced_cased(Str text, size_t start)
+{
+    size_t at = skip_class(text, start, CHAR_SPACE, 1), end = at;
+    for (UniChar c = unicode_at(text, end); c.n_bytes && is_char(c) && is_cased(c.code);
+         c = unicode_at(text, end))
+        end += c.n_bytes;
+    return end > at ? end : start;
+}
+
+// [U+21-2F U+3A-7E U+FF01-FF0F U+FF1A-FF5E U+2018-201F U+3000-3002], ASCII letters included
+static bool is_llm_sign(uint32_t code)
+{
+    return (code >= 0x21 && code <= 0x2F) || (code >= 0x3A && code <= 0x7E) ||
+           (code >= 0xFF01 && code <= 0xFF0F) || (code >= 0xFF1A && code <= 0xFF5E) ||
+           (code >= 0x2018 && code <= 0x201F) || (code >= 0x3000 && code <= 0x3002);
+}
+
+// \s?[signs]+
+static size_t match_spaced_signs(Str text, size_t start)
+{
+    // U+3000 is both: the space is given back where no other sign follows it.
+    for (size_t at = skip_class(text, start, CHAR_SPACE, 1);; at = start) {
+        size_t end = at;
+        for (UniChar c = unicode_at(text, end); c.n_bytes && is_char(c) && is_llm_sign(c.code);
+             c = unicode_at(text, end))
+            end += c.n_bytes;
+        if (end > at || at == start) return end;
+    }
+}
+
+// \s+$. A match that starts a piece is the whole piece, as the gap without it would be, so only a
+// space after something else needs to be looked at; that keeps long white space linear.
+static size_t match_last_spaces(Str text, size_t start)
+{
+    size_t before = start;
+    while (before > 0 && start - before < 4) {
+        UniChar c = unicode_at(text, --before);
+        if (before + c.n_bytes != start) continue;
+        if (c.kind == CHAR_SPACE) return start;
+        break;
+    }
+    size_t end = skip_class(text, start, CHAR_SPACE, SIZE_MAX);
+    return end == text.len ? end : start;
+}
+
+// \p{N}+
+static size_t match_number(Str text, size_t start)
+{
+    return skip_class(text, start, CHAR_NUMBER, SIZE_MAX);
+}
+
 // X(name, a piece that is a token stays whole, adds BOS by default, passes...)
 #define PRETOKENIZERS(X)                                                                           \
     X("qwen2", false, false, 1, {match_qwen2})                                                     \
@@ -264,7 +361,10 @@ static size_t match_asian(Str text, size_t at)
     X("llama-bpe", true, true, 1, {match_llama3})                                                  \
     X("deepseek-v3", false, false, 3, {match_digits, match_kana, match_deepseek3})                 \
     X("deepseek-coder", false, false, 5,                                                           \
-      {match_newline, match_spaced_letters, match_spaced_punct, match_asian, match_digit})
+      {match_newline, match_spaced_letters, match_spaced_punct, match_asian, match_digit})         \
+    X("deepseek-llm", false, false, 6,                                                             \
+      {match_newline, match_spaced_cased, match_spaced_signs, match_last_spaces, match_asian,      \
+       match_number})
 
 const PreTokenizer *pretokenize_find(Str name)
 {

@@ -10,7 +10,7 @@
 
 #include "base/str.h"
 
-enum { PRETOKENIZE_MAX_PASSES = 5 };
+enum { PRETOKENIZE_MAX_PASSES = 6 };
 
 // The end of the expression's match at byte_off in text, or byte_off where it does not match.
 typedef size_t (*PreMatcher)(Str text, size_t byte_off);

@@ -42,20 +42,23 @@ static const Role roles[N_ROLES] = {
     [ROLE_EOT] = {{"eot_token_id"},
                   true,
                   false,
-                  {"<|im_end|>", "<|eot_id|>", "<|EOT|>", "<|end|>", "<EOT>"}},
+                  {"<|im_end|>", "<|eot_id|>", "<|EOT|>", "<|end|>", "<EOT>", "▁<EOT>"}},
     [ROLE_EOM] = {{"eom_token_id"}, true, false, {"<|eom_id|>"}},
     [ROLE_FIM_PREFIX] = {{"fim_pre_token_id", "prefix_token_id"},
                          false,
                          true,
-                         {"<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>"}},
+                         {"<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>",
+                          "▁<PRE>"}},
     [ROLE_FIM_SUFFIX] = {{"fim_suf_token_id", "suffix_token_id"},
                          false,
                          true,
-                         {"<|fim_suffix|>", "<fim_suffix>", "<fim-suffix>", "<｜fim▁hole｜>"}},
+                         {"<|fim_suffix|>", "<fim_suffix>", "<fim-suffix>", "<｜fim▁hole｜>",
+                          "▁<SUF>"}},
     [ROLE_FIM_MIDDLE] = {{"fim_mid_token_id", "middle_token_id"},
                          false,
                          true,
-                         {"<|fim_middle|>", "<fim_middle>", "<fim-middle>", "<｜fim▁end｜>"}},
+                         {"<|fim_middle|>", "<fim_middle>", "<fim-middle>", "<｜fim▁end｜>",
+                          "▁<MID>"}},
     [ROLE_FIM_PAD] = {{"fim_pad_token_id"}, true, true, {"<|fim_pad|>", "<fim_pad>", "<fim-pad>"}},
     [ROLE_REPO_NAME] = {{"fim_rep_token_id"},
                         true,
@@ -145,24 +148,24 @@ static int compare_entries(const void *a, const void *b)
     return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
-static bool stands_for_itself(const Vocab *vocab, int id, bool with_control)
+static bool stands_for_itself(const Vocab *vocab, int id, int kinds)
 {
-    bool wanted =
-        vocab->kinds[id] == TOKEN_KIND_USER || (with_control && special_is_control(vocab, id));
-    return wanted && vocab->texts[id].len > 0;
+    bool wanted = ((kinds & SPECIAL_USER) && vocab->kinds[id] == TOKEN_KIND_USER) ||
+                  ((kinds & SPECIAL_CONTROL) && special_is_control(vocab, id));
+    return wanted && vocab_bytes(vocab, id).len > 0;
 }
 
-bool special_index_init(SpecialIndex *index, const Vocab *vocab, bool with_control, Error *err)
+bool special_index_init(SpecialIndex *index, const Vocab *vocab, int kinds, Error *err)
 {
     *index = (SpecialIndex){0};
     size_t n = 0;
     for (int id = 0; id < vocab->n_tokens; id++)
-        n += stands_for_itself(vocab, id, with_control);
+        n += stands_for_itself(vocab, id, kinds);
     Entry *entries = mem_alloc(n * sizeof *entries);
     bool ok = true;
     for (int id = 0; ok && id < vocab->n_tokens; id++) {
-        Str text = vocab->texts[id];
-        if (!stands_for_itself(vocab, id, with_control)) continue;
+        Str text = vocab_bytes(vocab, id);
+        if (!stands_for_itself(vocab, id, kinds)) continue;
         entries[index->n++] = (Entry){text, id};
         index->first[(unsigned char)text.ptr[0]] = true;
         if (text.len > MAX_SPECIAL_BYTES)
@@ -191,7 +194,7 @@ static size_t lower_bound(const SpecialIndex *index, const Vocab *vocab, size_t 
 {
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if ((unsigned char)vocab->texts[index->ids[middle]].ptr[depth] < byte)
+        if ((unsigned char)vocab_bytes(vocab, index->ids[middle]).ptr[depth] < byte)
             low = middle + 1;
         else
             high = middle;
@@ -205,8 +208,8 @@ static int match_longest(const SpecialIndex *index, const Vocab *vocab, Str text
     size_t low = 0, high = index->n;
     int best = -1;
     for (size_t depth = 0; low < high; depth++) {
-        if (depth && vocab->texts[index->ids[low]].len == depth) best = index->ids[low];
-        while (low < high && vocab->texts[index->ids[low]].len == depth)
+        if (depth && vocab_bytes(vocab, index->ids[low]).len == depth) best = index->ids[low];
+        while (low < high && vocab_bytes(vocab, index->ids[low]).len == depth)
             low++;
         if (depth == text.len) break;
         int byte = (unsigned char)text.ptr[depth];

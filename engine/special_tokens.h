@@ -29,8 +29,14 @@ typedef struct SpecialIndex {
     bool first[256]; // bytes that some text starts with
 } SpecialIndex;
 
-// All tokens that stand for themselves in a text: user-defined ones, and control ones if asked for.
-bool special_index_init(SpecialIndex *index, const Vocab *vocab, bool with_control, Error *err);
+// Which tokens stand for themselves in a text.
+typedef enum SpecialKinds {
+    SPECIAL_USER = 1,
+    SPECIAL_CONTROL = 2,
+} SpecialKinds;
+
+// kinds: of SpecialKinds, or'ed.
+bool special_index_init(SpecialIndex *index, const Vocab *vocab, int kinds, Error *err);
 void special_index_deinit(SpecialIndex *index);
 // The leftmost and there the longest token in text at or after from. Returns its id and sets
 // *byte_off, or -1 with *byte_off at the text's end.

@@ -101,6 +101,8 @@ static bool read_kinds(Vocab *vocab, const Gguf *gguf, Error *err)
     const GgufValue *types = gguf_find(gguf, key);
     vocab->kinds = mem_alloc((size_t)vocab->n_tokens);
     memset(vocab->kinds, TOKEN_KIND_NORMAL, (size_t)vocab->n_tokens);
+    if (!types && vocab->form == VOCAB_SENTENCEPIECE)
+        return error_set(err, ERROR_DAMAGED, "%s is absent, wanted an array of integers", key);
     if (!types) return true;
     bool is_int32 = types->elem_type == GGUF_I32 || types->elem_type == GGUF_U32;
     if (types->type != GGUF_ARRAY || !is_int32 || types->count != (uint64_t)vocab->n_tokens)
@@ -119,7 +121,52 @@ static bool read_kinds(Vocab *vocab, const Gguf *gguf, Error *err)
     return true;
 }
 
-static void decode_texts(Vocab *vocab, const unsigned char unmapped[N_MAPPED])
+// SentencePiece: spaces for U+2581.
+static size_t unescape_text(Str text, char *out)
+{
+    const Str space = STR(VOCAB_SPACE);
+    size_t n = 0;
+    for (size_t at = 0; at < text.len;) {
+        size_t end = str_find(text, space, at);
+        memcpy(out + n, text.ptr + at, end - at);
+        n += end - at;
+        if (end < text.len) out[n++] = ' ';
+        at = end + space.len;
+    }
+    return n;
+}
+
+// "<0x0A>"
+static bool read_byte_text(Str text, char *out)
+{
+    unsigned byte = 0;
+    if (text.len != 6 || !str_starts(text, STR("<0x")) || text.ptr[5] != '>') return false;
+    for (int i = 3; i < 5; i++) {
+        const char *digits = "0123456789ABCDEFabcdef", *digit = strchr(digits, text.ptr[i]);
+        if (!digit || !*digit) return false;
+        unsigned value = (unsigned)(digit - digits);
+        byte = byte << 4 | (value < 16 ? value : value - 6);
+    }
+    *out = (char)byte;
+    return true;
+}
+
+// Returns the length, SIZE_MAX where the text is not one of its kind.
+static size_t decode_text(const Vocab *vocab, int id, const unsigned char unmapped[N_MAPPED],
+                          char *out)
+{
+    Str text = vocab->texts[id];
+    unsigned char kind = vocab->kinds[id];
+    if (vocab->form == VOCAB_SENTENCEPIECE) {
+        if (kind == TOKEN_KIND_BYTE) return read_byte_text(text, out) ? 1 : SIZE_MAX;
+        return unescape_text(text, out);
+    }
+    if (kind == TOKEN_KIND_NORMAL) return unmap_text(text, unmapped, out);
+    if (text.len) memcpy(out, text.ptr, text.len);
+    return text.len;
+}
+
+static bool decode_texts(Vocab *vocab, const unsigned char unmapped[N_MAPPED], Error *err)
 {
     size_t room = 0, n = 0;
     for (int id = 0; id < vocab->n_tokens; id++)
@@ -127,16 +174,15 @@ static void decode_texts(Vocab *vocab, const unsigned char unmapped[N_MAPPED])
     vocab->bytes = mem_alloc(room);
     vocab->bytes_at = mem_alloc(((size_t)vocab->n_tokens + 1) * sizeof *vocab->bytes_at);
     for (int id = 0; id < vocab->n_tokens; id++) {
-        Str text = vocab->texts[id];
+        size_t n_bytes = decode_text(vocab, id, unmapped, vocab->bytes + n);
+        if (n_bytes == SIZE_MAX)
+            return error_set(err, ERROR_DAMAGED, "byte token %d is '%.*s', wanted <0x00> to <0xFF>",
+                             id, STR_FMT(str_slice(vocab->texts[id], 0, 40)));
         vocab->bytes_at[id] = (uint32_t)n;
-        if (vocab->kinds[id] == TOKEN_KIND_NORMAL) {
-            n += unmap_text(text, unmapped, vocab->bytes + n);
-        } else {
-            memcpy(vocab->bytes + n, text.ptr, text.len);
-            n += text.len;
-        }
+        n += n_bytes;
     }
     vocab->bytes_at[vocab->n_tokens] = (uint32_t)n;
+    return true;
 }
 
 // --- the index
@@ -203,16 +249,16 @@ Str vocab_bytes(const Vocab *vocab, int id)
     return (Str){vocab->bytes + start, vocab->bytes_at[id + 1] - start};
 }
 
-bool vocab_init(Vocab *vocab, const Gguf *gguf, Error *err)
+bool vocab_init(Vocab *vocab, const Gguf *gguf, VocabForm form, Error *err)
 {
     unsigned char unmapped[N_MAPPED];
-    *vocab = (Vocab){0};
+    *vocab = (Vocab){.form = form};
     make_byte_map(vocab, unmapped);
-    if (!read_texts(vocab, gguf, err) || !read_kinds(vocab, gguf, err)) {
+    if (!read_texts(vocab, gguf, err) || !read_kinds(vocab, gguf, err) ||
+        !decode_texts(vocab, unmapped, err)) {
         vocab_deinit(vocab);
         return false;
     }
-    decode_texts(vocab, unmapped);
     index_texts(vocab);
     return true;
 }

@@ -39,6 +39,15 @@ def vocabulary(pre):
             pair("tokenizer.ggml.eos_token_id", U32, struct.pack("<I", 5))]
 
 
+def sentencepiece():
+    tokens = ["<unk>", "<s>", "</s>", "<0x0A>", "a", "b", "ab", "\u2581", "\u2581a", "<user>"]
+    kinds = [2, 3, 3, 6, 1, 1, 5, 1, 1, 4]
+    return [pair("tokenizer.ggml.model", STRING, text("llama")),
+            array("tokenizer.ggml.tokens", STRING, [text(t) for t in tokens]),
+            array("tokenizer.ggml.token_type", I32, [struct.pack("<i", k) for k in kinds]),
+            array("tokenizer.ggml.scores", F32, [struct.pack("<f", -i) for i in range(len(tokens))])]
+
+
 def frame(body):
     return b"Content-Length: %d\r\n\r\n" % len(body) + body
 
@@ -48,9 +57,9 @@ SEEDS = {
         gguf([]), gguf([pair("general.alignment", U32, struct.pack("<I", 64))], version=2),
         gguf([array("x", F32, [b"\0\0\0\0"] * 3)], [("t", (8, 2), 0, 0)], b"\1" * 64),
         gguf([], [("t", (32, 1), 8, 0), ("u", (256,), 12, 64)], b"\2" * 256),
-        gguf(vocabulary("qwen2")), gguf(vocabulary("llama-bpe")), gguf(vocabulary("smollm")),
+        gguf(sentencepiece()), gguf(vocabulary("deepseek-llm")), gguf(vocabulary("qwen2")), gguf(vocabulary("llama-bpe")), gguf(vocabulary("smollm")),
     ],
-    "fuzz_tokenizer": [bytes([pre]) + t.encode() for pre in (0, 1, 2, 3, 4, 5, 131) for t in (
+    "fuzz_tokenizer": [bytes([pre]) + t.encode() for pre in (*range(9), 131, 134, 135) for t in (
         "the int main(void) {\n\treturn 12121;\r\n}\n   ", "It's I'LL <x><xy> aaaaaaab 日本ー語 e\u0301 😀\u200d")],
     "fuzz_shape": [bytes([kind]) + b"\0" * 40 for kind in range(7)],
     "fuzz_frame": [bytes([n]) + b for n in (0, 3, 40) for b in (

@@ -119,10 +119,14 @@ static void pre_tokenizers_cut_as_the_reference(void **state)
     json_object_put(cases);
 }
 
-// Where ./dev model puts the models.
+// Where ./dev model puts the models, or $R1LS_VOCABS.
 static Gguf *open_installed(const char *name)
 {
     char path[600];
+    const char *vocabs = getenv("R1LS_VOCABS");
+    snprintf(path, sizeof path, "%s/%s.gguf", vocabs ? vocabs : "", name);
+    Gguf *vocabulary = vocabs ? gguf_open(path, &(Error){0}) : NULL;
+    if (vocabulary) return vocabulary;
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (cache && cache[0])
         snprintf(path, sizeof path, "%s/r1ls/models/%s.gguf", cache, name);
@@ -166,6 +170,217 @@ static void smollm2_gives_the_reference_ids(void **state)
 {
     (void)state;
     check_installed("smollm2");
+}
+
+// --- SentencePiece
+// ----------------------------------------------------------------------------------
+
+static json_object *at_index(json_object *array, size_t i)
+{
+    return json_object_array_get_idx(array, i);
+}
+
+// A model of spm.json as a file's image; the caller frees it after the Gguf.
+static StrBuf build_spm(json_object *model)
+{
+    json_object *tokens = get(model, "tokens");
+    size_t n = json_object_array_length(tokens);
+    StrBuf b = {0};
+    build_header(&b, 3, 0, 5);
+    build_pair_text(&b, "tokenizer.ggml.model", "llama");
+    build_key(&b, "tokenizer.ggml.add_space_prefix", GGUF_BOOL);
+    strbuf_append_char(&b, (char)json_object_get_boolean(get(model, "add_space_prefix")));
+    build_array(&b, "tokenizer.ggml.tokens", GGUF_STRING, n);
+    for (size_t i = 0; i < n; i++)
+        build_text(&b, json_object_get_string(at_index(tokens, i)));
+    build_array(&b, "tokenizer.ggml.token_type", GGUF_I32, n);
+    for (size_t i = 0; i < n; i++)
+        build_u32(&b, (uint32_t)json_object_get_int(at_index(get(model, "kinds"), i)));
+    build_array(&b, "tokenizer.ggml.scores", GGUF_F32, n);
+    for (size_t i = 0; i < n; i++) {
+        float score = (float)json_object_get_double(at_index(get(model, "scores"), i));
+        build_bytes(&b, &score, sizeof score);
+    }
+    return b;
+}
+
+static void check_spm_bytes(const Tokenizer *t, bool prefix)
+{
+    unsigned seed = 7;
+    char bytes[100];
+    int ids[400];
+    for (int round = 0; round < 300; round++) {
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (char)((seed = seed * 1664525 + 1013904223) >> (round % 2 ? 24 : 25));
+        size_t n = tokenizer_encode(t, (Str){bytes, sizeof bytes}, false, ids, 400);
+        assert_true(n <= 400);
+        StrBuf back = {0};
+        for (size_t i = 0; i < n; i++)
+            strbuf_append(&back, tokenizer_bytes(t, ids[i]));
+        assert_true(
+            str_equal(str_slice(strbuf_str(&back), prefix, back.len), (Str){bytes, sizeof bytes}));
+        strbuf_deinit(&back);
+    }
+}
+
+static void check_spm_model(json_object *model)
+{
+    StrBuf image = build_spm(model);
+    Error err = {0};
+    Gguf *gguf = gguf_open_image(image.ptr, image.len, &err);
+    assert_ok(gguf, err);
+    Tokenizer *t = tokenizer_open(gguf, &err);
+    assert_ok(t, err);
+    json_object *cases = get(model, "cases");
+    assert_true(json_object_array_length(cases) > 150);
+    for (size_t i = 0; i < json_object_array_length(cases); i++) {
+        json_object *one = at_index(cases, i), *wanted = get(one, "ids");
+        int ids[4096];
+        Str text = get_text(one);
+        size_t n = tokenizer_encode(t, text, false, ids, 4096);
+        for (size_t k = 0; k < n && k < json_object_array_length(wanted); k++)
+            if (ids[k] != json_object_get_int(at_index(wanted, k)))
+                fail_msg("'%.*s': id %zu is %d, wanted %d", STR_FMT(text), k, ids[k],
+                         json_object_get_int(at_index(wanted, k)));
+        assert_int_equal(n, json_object_array_length(wanted));
+    }
+    check_spm_bytes(t, json_object_get_boolean(get(model, "add_space_prefix")));
+    assert_int_equal(tokenizer_find(t, STR("\n")), 3 + 3 + '\n');
+    assert_int_equal(tokenizer_find(t, STR("<s>")), 1);
+    assert_int_equal(tokenizer_encode(t, STR("<s>"), true, NULL, 0), 1);
+    assert_true(tokenizer_encode(t, STR("<s>"), false, NULL, 0) > 1);
+    assert_true(tokenizer_specials(t)->add_bos == (tokenizer_specials(t)->bos >= 0));
+    tokenizer_close(t);
+    gguf_close(gguf);
+    strbuf_deinit(&image);
+}
+
+static void sentencepiece_models_give_the_reference_ids(void **state)
+{
+    (void)state;
+    json_object *models = json_object_from_file(SOURCE_DIR "/tests/golden/spm.json");
+    assert_non_null(models);
+    assert_int_equal(json_object_array_length(models), 2);
+    for (size_t i = 0; i < 2; i++)
+        check_spm_model(at_index(models, i));
+    json_object_put(models);
+}
+
+// --- families
+// ---------------------------------------------------------------------------------------
+
+// FNV-1a over the ids as 32-bit numbers, and one more for the end of a text.
+static uint64_t hash_ids(const int *ids, size_t n, uint64_t hash)
+{
+    for (size_t i = 0; i <= n; i++) {
+        uint32_t id = i < n ? (uint32_t)ids[i] : UINT32_MAX;
+        for (int byte = 0; byte < 4; byte++)
+            hash = (hash ^ (id >> 8 * byte & 0xFF)) * 0x100000001b3ull;
+    }
+    return hash;
+}
+
+// What is hashed of one family, text by text.
+typedef struct FamilySum {
+    const Tokenizer *tokenizer;
+    bool special;
+    uint64_t hash;
+    int64_t n_ids;
+} FamilySum;
+
+static void add_text(FamilySum *sum, Str text)
+{
+    size_t cap = text.len + 2;
+    int *ids = malloc(cap * sizeof *ids);
+    size_t n = tokenizer_encode(sum->tokenizer, text, sum->special, ids, cap);
+    assert_true(n < cap);
+    sum->hash = hash_ids(ids, n, sum->hash);
+    sum->n_ids += (int64_t)n;
+    free(ids);
+}
+
+static void put_times(StrBuf *out, const char *text, int n)
+{
+    for (int i = 0; i < n; i++)
+        strbuf_append(out, str_from(text));
+}
+
+// Every line of texts.txt, the whole, the whole without its line ends, and long runs, as
+// tokenizer_families.py reads them.
+static void add_texts(FamilySum *sum, Str all)
+{
+    StrBuf one_line = {0}, runs = {0};
+    for (size_t at = 0; at < all.len;) {
+        size_t end = str_find(all, STR("\n"), at);
+        add_text(sum, str_slice(all, at, end + 1));
+        strbuf_append(&one_line, str_slice(all, at, end));
+        at = end + 1;
+    }
+    add_text(sum, all);
+    add_text(sum, strbuf_str(&one_line));
+    put_times(&runs, "a", 5000);
+    put_times(&runs, " ", 5000);
+    put_times(&runs, "日本", 2000);
+    put_times(&runs, "9", 3000);
+    add_text(sum, strbuf_str(&runs));
+    strbuf_deinit(&one_line);
+    strbuf_deinit(&runs);
+}
+
+static Str read_texts(void)
+{
+    static char bytes[1 << 18];
+    FILE *file = fopen(SOURCE_DIR "/tests/golden/texts.txt", "rb");
+    assert_non_null(file);
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_true(n > 100000 && n < sizeof bytes);
+    return (Str){bytes, n};
+}
+
+static bool check_family(json_object *family, Str texts)
+{
+    const char *name = json_object_get_string(get(family, "name"));
+    Gguf *gguf = open_installed(name);
+    if (!gguf) return false;
+    Error err = {0};
+    Tokenizer *t = tokenizer_open(gguf, &err);
+    assert_ok(t, err);
+    FamilySum sum = {t, json_object_get_boolean(get(family, "parse_special")),
+                     0xcbf29ce484222325ull, 0};
+    add_texts(&sum, texts);
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)sum.hash);
+    if (strcmp(hash, json_object_get_string(get(family, "hash"))) != 0)
+        fail_msg(
+            "%s: %lld ids, hash %s; wanted %lld, %s (tokenizer_families.py compare tells more)",
+            name, (long long)sum.n_ids, hash,
+            (long long)json_object_get_int64(get(family, "n_ids")),
+            json_object_get_string(get(family, "hash")));
+    print_message("%s: %lld ids as the reference\n", name, (long long)sum.n_ids);
+    tokenizer_close(t);
+    gguf_close(gguf);
+    return true;
+}
+
+static void families_give_the_reference_ids(void **state)
+{
+    (void)state;
+    json_object *families = json_object_from_file(SOURCE_DIR "/tests/golden/families.json");
+    assert_non_null(families);
+    Str texts = read_texts();
+    size_t n = json_object_array_length(families), n_there = 0;
+    assert_true(n >= 10);
+    for (size_t i = 0; i < n; i++) {
+        json_object *family = json_object_array_get_idx(families, i);
+        bool there = check_family(family, texts);
+        if (!there)
+            print_message("vocabulary %s is neither in $R1LS_VOCABS nor installed\n",
+                          json_object_get_string(get(family, "name")));
+        n_there += there;
+    }
+    json_object_put(families);
+    if (n_there == 0) skip();
 }
 
 // --- contracts
@@ -334,7 +549,8 @@ static void damaged_vocabularies_are_refused(void **state)
         change;                                                                                    \
         expect(&r, code, word);                                                                    \
     } while (0)
-    REFUSED(r.model = "llama", ERROR_UNSUPPORTED, "'llama', wanted 'gpt2'");
+    REFUSED(r.model = "bert", ERROR_UNSUPPORTED, "'bert', wanted 'gpt2'");
+    REFUSED(r.model = "llama", ERROR_DAMAGED, "scores is absent");
     REFUSED(r.pre = "tekken", ERROR_UNSUPPORTED, "'tekken', wanted one of qwen2");
     REFUSED(r.n_tokens = 0, ERROR_DAMAGED, "tokens");
     REFUSED(r.n_types = 7, ERROR_DAMAGED, "token_type");
@@ -405,6 +621,8 @@ int main(void)
         cmocka_unit_test(pre_tokenizers_cut_as_the_reference),
         cmocka_unit_test(coder_gives_the_reference_ids),
         cmocka_unit_test(smollm2_gives_the_reference_ids),
+        cmocka_unit_test(sentencepiece_models_give_the_reference_ids),
+        cmocka_unit_test(families_give_the_reference_ids),
         cmocka_unit_test(roles_and_ends_are_found),
         cmocka_unit_test(plain_text_never_gives_control_tokens),
         cmocka_unit_test(find_takes_literal_bytes),

@@ -10,6 +10,7 @@
 #include "attention.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "chat.h"
 #include "kv.h"
 #include "memory_plan.h"
 #include "model.h"
@@ -68,6 +69,7 @@ static bool fill_info(Engine *e, Error *err)
     int file_type = -1;
     if (!gguf_read_str(e->gguf, "general.name", &info->name, err) ||
         !gguf_read_str(e->gguf, "general.license", &info->license, err) ||
+        !gguf_read_str(e->gguf, "tokenizer.chat_template", &info->chat_template, err) ||
         !gguf_read_int(e->gguf, "general.file_type", 0, 1 << 20, &file_type, err))
         return false;
     info->arch = str_from(shape_arch_name(e->shape.arch));
@@ -91,7 +93,7 @@ static bool fill_info(Engine *e, Error *err)
     info->file_sep = t->file_sep;
     info->repo_name = t->repo_name;
     info->add_bos = t->add_bos;
-    info->chat = gguf_find(e->gguf, "tokenizer.chat_template") != NULL;
+    info->chat = chat_form(e, &(Error){0}) != CHAT_NONE;
     return read_fim_order(e, err);
 }
 

@@ -46,9 +46,10 @@ typedef struct EngineInfo {
     int n_layers, n_vocab, n_ctx_train, n_embd, n_mtp_layers, n_threads;
     FimOrder fim_order;
     int bos, eos, fim_prefix, fim_suffix, fim_middle, file_sep, repo_name;
-    bool add_bos;   // prompts start with bos
-    bool chat;      // an instruction-tuned model: it has a chat template
-    double open_ms; // time engine_open took
+    bool add_bos;      // prompts start with bos
+    bool chat;         // answers questions: its chat template is of a known form (chat.h)
+    Str chat_template; // Jinja; empty: none
+    double open_ms;    // time engine_open took
 } EngineInfo;
 
 // Opens and checks a model. NULL with ERROR_NOT_FOUND, ERROR_DAMAGED or ERROR_UNSUPPORTED (what

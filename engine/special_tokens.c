@@ -29,6 +29,8 @@ typedef enum RoleId {
     ROLE_FIM_PAD,
     ROLE_REPO_NAME,
     ROLE_FILE_SEP,
+    ROLE_CHAT,
+    ROLE_THINK,
     N_ROLES,
 } RoleId;
 
@@ -65,6 +67,13 @@ static const Role roles[N_ROLES] = {
                         true,
                         {"<|repo_name|>", "<repo_name>", "<reponame>", "<|reponame|>"}},
     [ROLE_FILE_SEP] = {{"fim_sep_token_id"}, true, true, {"<|file_sep|>", "<file_sep>"}},
+    // Files often type these as user-defined: a question that quotes them would forge a turn.
+    [ROLE_CHAT] = {{NULL},
+                   false,
+                   false,
+                   {"<|im_start|>", "<｜User｜>", "<｜Assistant｜>", "<|start_header_id|>",
+                    "<|end_header_id|>"}},
+    [ROLE_THINK] = {{NULL}, false, false, {"<think>", "</think>"}},
 };
 
 bool special_is_control(const Vocab *vocab, int id)
@@ -84,7 +93,7 @@ static bool read_id(const Gguf *gguf, const Vocab *vocab, const char *name, int 
 
 // Every text of a role counts: a model may end its answers with any of them. The first one found
 // plays the role if the metadata names none.
-static int find_texts(Vocab *vocab, const Role *role, bool *ends)
+static int find_texts(Vocab *vocab, const Role *role, unsigned char kind, bool *ends)
 {
     int first = -1;
     for (int i = 0; i < MAX_TEXTS && role->texts[i]; i++) {
@@ -92,7 +101,7 @@ static int find_texts(Vocab *vocab, const Role *role, bool *ends)
         // "</s>" may be an ordinary token of a vocabulary made from code.
         bool plain = id >= 0 && vocab->kinds[id] == TOKEN_KIND_NORMAL;
         if (id < 0 || (plain && !role->is_fim && vocab->has_kinds)) continue;
-        vocab->kinds[id] = TOKEN_KIND_CONTROL;
+        vocab->kinds[id] = kind;
         if (role->ends) ends[id] = true;
         if (first < 0) first = id;
     }
@@ -102,7 +111,9 @@ static int find_texts(Vocab *vocab, const Role *role, bool *ends)
 static bool read_role(const Gguf *gguf, Vocab *vocab, const Role *role, int *id, bool *ends,
                       Error *err)
 {
-    int by_text = find_texts(vocab, role, ends);
+    // A thought's marks stand in what the model writes, where control tokens never do.
+    unsigned char kind = role == &roles[ROLE_THINK] ? TOKEN_KIND_MARK : TOKEN_KIND_CONTROL;
+    int by_text = find_texts(vocab, role, kind, ends);
     *id = -1;
     for (int i = 0; i < MAX_KEYS && role->keys[i] && *id < 0; i++)
         if (!read_id(gguf, vocab, role->keys[i], id, err)) return false;
@@ -151,7 +162,8 @@ static int compare_entries(const void *a, const void *b)
 static bool stands_for_itself(const Vocab *vocab, int id, int kinds)
 {
     bool wanted = ((kinds & SPECIAL_USER) && vocab->kinds[id] == TOKEN_KIND_USER) ||
-                  ((kinds & SPECIAL_CONTROL) && special_is_control(vocab, id));
+                  ((kinds & SPECIAL_CONTROL) &&
+                   (special_is_control(vocab, id) || vocab->kinds[id] == TOKEN_KIND_MARK));
     return wanted && vocab_bytes(vocab, id).len > 0;
 }
 

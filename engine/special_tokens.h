@@ -19,7 +19,8 @@
 bool special_tokens_read(const Gguf *gguf, Vocab *vocab, SpecialTokens *out, bool *ends,
                          Error *err);
 
-// True for the kinds that untrusted text must never become.
+// True for the kinds that untrusted text must never become and that are never chosen; a thought's
+// marks (TOKEN_KIND_MARK) are chosen and only share the first.
 bool special_is_control(const Vocab *vocab, int id);
 
 // An index over the texts of some tokens, for longest matches.
@@ -32,7 +33,7 @@ typedef struct SpecialIndex {
 // Which tokens stand for themselves in a text.
 typedef enum SpecialKinds {
     SPECIAL_USER = 1,
-    SPECIAL_CONTROL = 2,
+    SPECIAL_CONTROL = 2, // and marks
 } SpecialKinds;
 
 // kinds: of SpecialKinds, or'ed.

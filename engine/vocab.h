@@ -22,6 +22,7 @@ typedef enum TokenKind {
     TOKEN_KIND_USER,
     TOKEN_KIND_UNUSED,
     TOKEN_KIND_BYTE,
+    TOKEN_KIND_MARK, // none of a file's: one that the model writes and a text never becomes
 } TokenKind;
 
 // How texts are written.

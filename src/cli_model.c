@@ -50,7 +50,11 @@ static size_t list_facts(const EngineInfo *info, Fact facts[N_FACTS])
         {"bos", {0}, info->bos},
         {"eos", {0}, info->eos},
         {"add_bos", info->add_bos ? STR("yes") : STR("no"), 0},
-        {"chat_template", info->chat ? STR("yes") : STR("no"), 0},
+        {"chat_template",
+         info->chat                ? STR("yes")
+         : info->chat_template.len ? STR("unknown form")
+                                   : STR("no"),
+         0},
         {"isa", str_from(info->isa), 0},
         {"threads", {0}, info->n_threads},
     };

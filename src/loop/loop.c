@@ -552,7 +552,7 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
         return error_set(err, ERROR_INVALID, "nothing to do for '%s' at byte %zu of %.*s",
                          task_word(r->kind), r->selection.start, STR_FMT(r->path));
     if (!prepare_tests(run, filled, err)) return false;
-    run->form = chat_form(run->engine);
+    run->form = chat_form(run->engine, &(Error){0});
     run->chat = run->form != CHAT_NONE;
     // An adapter is trained on questions and answers, not on filling in the middle.
     AdapterUse use = {engine_adapter(run->engine), 1};

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/vec.h"
-#include "loop/chat.h"
+#include "engine/chat.h"
 #include "loop/loop.h"
 #include "sandbox/scratch.h"
 

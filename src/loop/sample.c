@@ -6,7 +6,6 @@
 #include "complete.h"
 #include "loop/answer.h"
 #include "loop/ask.h"
-#include "loop/chat.h"
 #include "loop/run.h"
 #include "loop/trace.h"
 #include "prompt/body.h"
@@ -17,7 +16,8 @@ enum { SUFFIX_SHARE_PCT = 20, TELL_EVERY = 8, MIN_BATCH = 3, MAX_BATCH = 16 };
 
 // What one way of asking needs: a prompt, and how the answer becomes an edit.
 typedef struct Way {
-    bool chat, thinks;
+    bool chat;
+    ThinkState state; // of what the model writes first
     int *ids;
     int n_ids;
     const LoopPrompt *prompt; // the ids, for the record
@@ -30,14 +30,13 @@ typedef struct Writer {
     const Way *way;
     LoopSample *sample;
     struct Batch *batch; // it is one of; NULL: written alone
-    StrBuf raw;
+    StrBuf raw;          // without the thought
     size_t n_forced;
     double prob_sum;
     int number, n_all, n_tokens, last_id;
-    bool thinking;
+    ThinkStream think;
     bool opened;         // the prompt holds the way's opening, which the answer continues
     bool ended, offered; // of a batch's
-    size_t answer_start; // in raw, once it thinks no more
 } Writer;
 
 typedef struct Batch {
@@ -76,16 +75,22 @@ static bool make_fim(LoopRun *run, Way *way, Error *err)
 static bool make_chat(LoopRun *run, Way *way, const Candidate *failure, Error *err)
 {
     Ask ask = ask_make(run, failure);
-    ChatPrompt prompt =
-        chat_render(run->engine, run->form, ask.system, ask.user, ask.opening, run->arena);
+    ChatPrompt prompt;
     const LoopBudget *budget = &run->request->budget;
+    // R1's makers advise against a system text.
+    ChatRequest request = {.system = run->form == CHAT_R1 ? STR("") : ask.system,
+                           .turns = &ask.user,
+                           .n_turns = 1,
+                           .think = budget->thinking_tokens > 0,
+                           .opening = ask.opening};
+    if (!chat_render(run->engine, run->form, &request, run->arena, &prompt, err)) return false;
     *way = (Way){.chat = true,
-                 .thinks = chat_thinks(run->form),
+                 .state = prompt.state,
                  .opening = ask.opening,
                  .ids = prompt.ids,
                  .n_ids = prompt.n_ids};
     int limit = session_n_ctx(run->session) - budget->tokens - 1;
-    if (way->thinks) limit -= budget->thinking_tokens;
+    if (way->state != THINK_ANSWER) limit -= budget->thinking_tokens;
     if (way->n_ids <= limit) return true;
     return error_set(err, ERROR_TOO_LARGE,
                      "the question has %d tokens, wanted at most %d beside the answer", way->n_ids,
@@ -94,18 +99,16 @@ static bool make_chat(LoopRun *run, Way *way, const Candidate *failure, Error *e
 
 // --- decoding ------------------------------------------------------------------------------------
 
-// What was written after the thought; empty while it lasts.
-static Str answer_of(const Writer *w)
+static bool is_thinking(const Writer *w)
 {
-    Str raw = strbuf_str(&w->raw);
-    return w->thinking ? STR("") : str_slice(raw, w->answer_start, raw.len);
+    return w->think.state == THINK_THOUGHT;
 }
 
 // A fence that was opened for the model ends at the next one, its own at the second.
 static bool has_ended(const Writer *w)
 {
     if (w->way->chat) {
-        Str answer = answer_of(w);
+        Str answer = strbuf_str(&w->raw);
         size_t fence = str_find(answer, STR("```"), 0);
         bool open = w->opened && w->way->opening.len;
         if (!open && fence < answer.len) fence = str_find(answer, STR("```"), fence + 3);
@@ -120,7 +123,7 @@ static void tell_tokens(Writer *w)
 {
     LoopRun *run = w->run;
     if (w->n_tokens % TELL_EVERY) return;
-    if (w->thinking)
+    if (is_thinking(w))
         loop_tell(run, "thinking: %d of %d", w->n_tokens, run->request->budget.thinking_tokens);
     else
         loop_tell(run, "writing %d of %d: %d tokens", w->number, w->n_all, w->n_tokens);
@@ -139,13 +142,10 @@ static bool on_token(void *user, const GeneratedToken *token)
     w->last_id = token->id;
     trace_token(run, w->sample, token->id);
     run->result->generated_tokens++;
-    strbuf_append(&w->raw, str_slice(token->bytes, skip, token->bytes.len));
-    if (w->thinking) {
-        w->answer_start = chat_thought_end(strbuf_str(&w->raw));
-        w->thinking = w->answer_start == 0;
-    }
+    Str bytes = str_slice(token->bytes, skip, token->bytes.len);
+    strbuf_append(&w->raw, think_feed(&w->think, token->id, bytes).answer);
     tell_tokens(w);
-    if (w->thinking && w->n_tokens >= run->request->budget.thinking_tokens) return false;
+    if (think_is_over_budget(&w->think, run->request->budget.thinking_tokens)) return false;
     if (has_ended(w) || !loop_wants_more(run)) return false;
     if (w->batch) offer_ended(w->batch, false);
     return true;
@@ -233,7 +233,7 @@ static const char *read_answer(Writer *w, Candidate *c)
     bool closed;
     Str answer =
         arena_printf(run->arena, "%.*s%.*s", STR_FMT(w->opened ? w->way->opening : STR("")),
-                     STR_FMT(answer_of(w)));
+                     STR_FMT(strbuf_str(&w->raw)));
     AnswerEdit edit =
         answer_edit(run->request->syntax, &run->task, answer_code(answer, &closed), run->arena);
     c->replace = edit.flaw ? run->task.replace : edit.replace;
@@ -247,14 +247,15 @@ static GenerateOptions make_options(Writer *w, int i)
     const LoopBudget *budget = &run->request->budget;
     GenerateOptions options = {.sampler = sampler_for(run, i),
                                .max_tokens =
-                                   budget->tokens + (w->thinking ? budget->thinking_tokens : 0),
+                                   budget->tokens +
+                                   (w->think.state != THINK_ANSWER ? budget->thinking_tokens : 0),
                                .forced = w->way->forced,
                                .speculate = true, // fixes repeat what they fix
                                .on_token = on_token,
                                .user = w,
                                .cancel = run->cancel};
     // R1 repeats itself without end when it is read greedily.
-    if (w->thinking && i == 0)
+    if (w->think.state != THINK_ANSWER && i == 0)
         options.sampler = (SamplerOptions){0.6f, 0.95f, 0, 0, run->request->seed};
     return options;
 }
@@ -271,13 +272,12 @@ static bool generate(Writer *w, const GenerateOptions *options, GenerateResult *
 static bool end_thought(Writer *w, int i, GenerateResult *generated, Error *err)
 {
     LoopRun *run = w->run;
-    ChatPrompt end = chat_end_thought(run->engine, w->way->opening, run->arena);
+    ChatPrompt end = chat_end_thought(run->engine, run->form, w->way->opening, run->arena);
     bool ok = session_append(run->session, w->last_id, err);
     for (int k = 0; ok && k < end.n_ids; k++)
         ok = session_append(run->session, end.ids[k], err);
-    w->thinking = false;
+    think_end(&w->think);
     w->opened = true;
-    w->answer_start = w->raw.len;
     GenerateOptions options = make_options(w, i);
     w->sample->n_thought = w->sample->n_ids;
     w->sample->bridge = end.ids;
@@ -289,13 +289,20 @@ static bool end_thought(Writer *w, int i, GenerateResult *generated, Error *err)
 
 static Writer make_writer(LoopRun *run, const Way *way, int i)
 {
-    return (Writer){.run = run,
-                    .way = way,
-                    .n_forced = way->forced.len,
-                    .number = i + 1,
-                    .n_all = run->request->budget.candidates,
-                    .thinking = way->thinks,
-                    .opened = !way->thinks};
+    Writer w = {.run = run,
+                .way = way,
+                .n_forced = way->forced.len,
+                .number = i + 1,
+                .n_all = run->request->budget.candidates,
+                .opened = way->state == THINK_ANSWER};
+    think_init(&w.think, run->engine, way->state);
+    return w;
+}
+
+static void free_writer(Writer *w)
+{
+    think_deinit(&w->think);
+    strbuf_deinit(&w->raw);
 }
 
 static bool read_question(LoopRun *run, const Way *way, Error *err)
@@ -310,6 +317,7 @@ static bool read_question(LoopRun *run, const Way *way, Error *err)
 static void offer_written(Writer *w, double ms)
 {
     LoopRun *run = w->run;
+    strbuf_append(&w->raw, think_finish(&w->think).answer);
     Candidate c = {.proposer = "sample",
                    .n_tokens = w->n_tokens,
                    .ms_decode = ms,
@@ -317,7 +325,7 @@ static void offer_written(Writer *w, double ms)
                    .confidence = w->n_tokens ? w->prob_sum / w->n_tokens : 0};
     if (run->task.kind == TASK_EXPLAIN) {
         run->result->explained = w->sample;
-        run->result->explanation = arena_str(run->arena, str_trim(answer_of(w)));
+        run->result->explanation = arena_str(run->arena, str_trim(strbuf_str(&w->raw)));
     } else if (loop_wants_more(run)) { // else it was cut off, and means nothing
         const char *flaw = w->way->chat ? read_answer(w, &c) : read_body(w, &c);
         loop_offer(run, &c, flaw);
@@ -332,12 +340,12 @@ static bool write_one(LoopRun *run, const Way *way, int i, Error *err)
     w.sample = trace_start(run, way->prompt, &options);
     bool ok = read_question(run, way, err) && generate(&w, &options, &generated, err);
     double ms = generated.ms;
-    if (ok && w.thinking && generated.stop == STOP_CALLER && loop_wants_more(run)) {
+    if (ok && is_thinking(&w) && generated.stop == STOP_CALLER && loop_wants_more(run)) {
         ok = end_thought(&w, i, &generated, err);
         ms += generated.ms;
     }
     if (ok) offer_written(&w, ms);
-    strbuf_deinit(&w.raw);
+    free_writer(&w);
     return ok;
 }
 
@@ -381,7 +389,7 @@ static bool write_batch(LoopRun *run, const Way *way, int first, int n, Error *e
               session_generate_batch(run->session, batch.sequences, n, run->cancel, err);
     if (ok) offer_ended(&batch, true);
     for (int k = 0; k < n; k++)
-        strbuf_deinit(&batch.writers[k].raw);
+        free_writer(&batch.writers[k]);
     return ok;
 }
 
@@ -401,7 +409,7 @@ static bool write_some(LoopRun *run, bool chat, int first, int n, Error *err)
         int left = first + n - i;
         k = left < MAX_BATCH ? left : MAX_BATCH;
         // A thought that is ended by force goes on by itself; few samples are faster in turn.
-        if (way.thinks || k < MIN_BATCH) k = 1;
+        if (way.state != THINK_ANSWER || k < MIN_BATCH) k = 1;
         ok = k == 1 ? write_one(run, &way, i, err) : write_batch(run, &way, i, k, err);
     }
     text_release(way.hole.host);
@@ -415,9 +423,7 @@ bool propose_samples(LoopRun *run, int first, int n, Error *err)
     bool body = run->task.kind == TASK_BODY, fix = run->task.kind == TASK_FIX;
     bool fim = (body || fix) && engine_info(run->engine)->fim_order != FIM_NONE;
     if (!fim && !run->chat)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "the model %.*s answers no questions, wanted one with a chat template",
-                         STR_FMT(engine_info(run->engine)->name));
+        return chat_form(run->engine, err) != CHAT_NONE; // says why there is none
     if (!fim || !run->chat) return write_some(run, !fim, first, n, err);
     // What failed can be told in chat alone.
     if (run->round > 1) return write_some(run, true, first, n, err);

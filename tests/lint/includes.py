@@ -13,14 +13,14 @@ RULES = {
     "engine": (("base/", "engine/", "kernels/"), ("omp.h",)),
     "grammars": (("grammars/",), ("tree_sitter/",)),
     "src/models": (("base/", "engine/"), ("json-c/", "omp.h", "curl/")),
-    "src": (("base/", "engine/engine.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "loop/",
+    "src": (("base/", "engine/engine.h", "engine/chat.h", "engine/think.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "loop/",
              "rules/"),
             ("tree_sitter/",)),
     "lsp": (("base/", "workspace/", "index/", "loop/", "rules/", "features/", "grammars/languages.h"),
             ("json-c/", "uv.h", "tree_sitter/")),
 }
 # Headers of another folder that are included by name alone.
-PUBLIC = {"src": {"engine.h"}, "lsp": {"config.h", "jobs.h", "complete.h", "trust.h"}}
+PUBLIC = {"src": {"engine.h", "chat.h", "think.h"}, "lsp": {"config.h", "jobs.h", "complete.h", "trust.h"}}
 # Files that may see a library more than their folder.
 MORE_LIBRARIES = {
     "src/config.c": ("json-c/",),

@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 
-enum { WORD_CONTROLS = 8, WORD_VOCAB = 20000, WORD_CTX = 4096, WORD_MAX_BYTES = 24 };
+enum { WORD_CONTROLS = 8, WORD_VOCAB = 20000, WORD_CTX = 4096, WORD_MAX_BYTES = 40 };
 
 // Control ids.
 enum { WORD_BOS = 1, WORD_PRE, WORD_SUF, WORD_MID, WORD_SEP, WORD_END };
@@ -18,7 +18,7 @@ struct Engine {
     int n_vocab;
     const char *const *answers; // of successive generations; the last one repeats
     int n_answers, n_generated;
-    bool thinks;     // its control tokens are those of a model that thinks first
+    bool thinks; // its control tokens are those of a model that thinks first (word_engine_chats)
     float probs[16]; // of the first tokens; later ones and zeros: 0.9
 };
 
@@ -45,6 +45,17 @@ static inline Engine *word_engine_new(FimOrder order)
                                 .file_sep = WORD_SEP,
                                 .repo_name = -1};
     return engine;
+}
+
+// A template of ChatML or of R1, as far as chat_form looks at it.
+static inline void word_engine_chats(Engine *engine, bool thinks)
+{
+    engine->thinks = thinks;
+    engine->info.chat = true;
+    engine->info.chat_template =
+        thinks ? STR("{{'<｜User｜>' + m.content}}{% if '</think>' in m.content %}"
+                     "{% if add_generation_prompt %}{{'<｜Assistant｜><think>\\n'}}{% endif %}")
+               : STR("<|im_start|>user\n{{ m.content }}<|im_end|>\n");
 }
 
 static inline void word_engine_script(Engine *engine, const char *const *answers, int n)
@@ -95,8 +106,8 @@ static inline int word_id(const Engine *engine, Str s)
 size_t engine_tokenize(const Engine *engine, Str text, bool parse_special, int *out, size_t cap)
 {
     size_t n = 0;
-    // A document never becomes control tokens, only what a chat template writes.
-    assert_true(!parse_special || text.ptr[0] == '<' || str_starts(text, STR("\n</think>")));
+    // A document never becomes control tokens, only the marks of a chat template.
+    assert_true(!parse_special || (text.ptr[0] == '<' && text.len < WORD_MAX_BYTES + 8));
     while (text.len) {
         size_t length = parse_special ? word_mark(engine, text) : 0;
         if (length == 0) length = word_length(text);

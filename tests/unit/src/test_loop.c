@@ -418,7 +418,7 @@ static void chat_answers_are_tested_and_failures_come_back(void **state)
     Setup s;
     char folder[64];
     set_up_fix(&s, folder);
-    s.engine->info.chat = true;
+    word_engine_chats(s.engine, false);
     s.engine->info.fim_order = FIM_NONE;
     s.request.proposers = PROPOSE_SAMPLE;
     s.request.budget.candidates = 2;
@@ -447,7 +447,7 @@ static void thoughts_are_no_code_and_end_in_time(void **state)
         Setup s;
         char folder[64];
         set_up_fix(&s, folder);
-        s.engine->info.chat = s.engine->thinks = true;
+        word_engine_chats(s.engine, true);
         s.request.proposers = PROPOSE_SAMPLE;
         s.request.budget.thinking_tokens = forced ? 10 : 100;
         assert_ok(run(&s, answers + forced, forced ? 2 : 1, (EngineCancel){0}), s.err);
@@ -470,7 +470,7 @@ static void an_explanation_changes_nothing(void **state)
     Setup s;
     char folder[64];
     set_up_fix(&s, folder);
-    s.engine->info.chat = true;
+    word_engine_chats(s.engine, false);
     s.request.kind = TASK_EXPLAIN;
     assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
     assert_false(s.result.found);
@@ -491,7 +491,7 @@ static void nothing_is_run_in_an_untrusted_folder(void **state)
     snprintf(marker, sizeof marker, "/tmp/r1ls-ran-%d", (int)getpid());
     s.request.test_command = arena_printf(s.arena, "touch %s", marker);
     s.request.trusted = false;
-    s.engine->info.chat = true;
+    word_engine_chats(s.engine, false);
     assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
     assert_true(s.result.found);
     assert_false(s.result.verified);
@@ -545,7 +545,7 @@ static void a_cancel_at_any_moment_leaves_nothing(void **state)
         char folder[64];
         Countdown countdown = {polls * polls / 10};
         set_up_fix(&s, folder);
-        s.engine->info.chat = true;
+        word_engine_chats(s.engine, false);
         bool ok = run(&s, answers, 2, (EngineCancel){counts_down, &countdown});
         assert_true(ok || s.err.code == ERROR_CANCELLED);
         assert_false(!ok && s.result.found);

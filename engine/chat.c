@@ -237,6 +237,7 @@ typedef struct Render {
 static void flush(Render *r)
 {
     Str text = strbuf_str(&r->plain);
+    if (text.len == 0) return;
     size_t n = engine_tokenize(r->engine, text, false, NULL, 0);
     VEC_RESERVE(&r->ids, n);
     r->ids.n += engine_tokenize(r->engine, text, false, r->ids.items + r->ids.n, n);
@@ -353,7 +354,7 @@ static void put_system(Render *r, Str template, Str system)
     if (!dated && system.len == 0) return;
     StrBuf text = {0};
     if (dated) strbuf_append(&text, str_from(dates));
-    strbuf_append(&text, system);
+    strbuf_append(&text, r->form->trims ? str_trim(system) : system);
     put(r, r->form->system, strbuf_str(&text));
     strbuf_deinit(&text);
 }
@@ -370,7 +371,7 @@ bool chat_render(const Engine *engine, ChatForm form, const ChatRequest *request
     if (system.len == 0) system = default_system(form, template, arena);
     Render r = {.engine = engine, .form = f};
     put(&r, f->begin, STR(""));
-    put_system(&r, template, f->trims ? str_trim(system) : system);
+    put_system(&r, template, system);
     for (int i = 0; i < request->n_turns; i++) {
         Str text = i % 2 ? without_thought(f, request->turns[i]) : request->turns[i];
         put(&r, i % 2 ? f->answer : f->user, f->trims ? str_trim(text) : text);

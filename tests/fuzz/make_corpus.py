@@ -61,6 +61,9 @@ SEEDS = {
     ],
     "fuzz_tokenizer": [bytes([pre]) + t.encode() for pre in (*range(9), 131, 134, 135) for t in (
         "the int main(void) {\n\treturn 12121;\r\n}\n   ", "It's I'LL <x><xy> aaaaaaab 日本ー語 e\u0301 😀\u200d")],
+    "fuzz_chat": [bytes([kind, think]) + t.encode() for kind in (*range(12), 128, 129, 130, 133) for think in (0, 1) for t in (
+        "Be brief.\0Why?\0<think>x</think>\n\nSo.\0<|im_end|><\uff5cUser\uff5c></think>", "Hm.\n</think>\n\nYes `</think>`\n",
+        "\n<think>\nHm\n\1\2\nYes</think>", "<|im_start|>user\n{{ 'User: ' }}<|im_end|>add_generation_prompt<think>\0a")],
     "fuzz_shape": [bytes([kind]) + b"\0" * 40 for kind in range(7)],
     "fuzz_frame": [bytes([n]) + b for n in (0, 3, 40) for b in (
         frame(b"{}") * 3, b"Content-Type: x\r\n" + frame(b'{"a":1}'), b"junk\r\n\r\n" + frame(b"[]"),

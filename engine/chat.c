@@ -188,7 +188,7 @@ static ChatForm tell_form(Str template)
 // A mark's one id, or -1 where the vocabulary spells it.
 static int mark_id(const Engine *engine, Str mark)
 {
-    int id;
+    int id = -1;
     if (engine_tokenize(engine, mark, true, &id, 1) != 1) return -1;
     return str_equal(engine_token_bytes(engine, id), mark) ? id : -1;
 }

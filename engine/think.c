@@ -7,7 +7,7 @@ static const Str start_mark = {"<think>", 7}, end_mark = {"</think>", 8};
 
 static int find_token(const Engine *engine, Str mark)
 {
-    int id;
+    int id = -1;
     if (engine_tokenize(engine, mark, true, &id, 1) != 1) return -1;
     return str_equal(engine_token_bytes(engine, id), mark) ? id : -1;
 }

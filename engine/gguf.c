@@ -428,7 +428,12 @@ static Gguf *open_file(const char *path, Error *err)
         return NULL;
     }
     void *data = MAP_FAILED;
-    if (!S_ISREG(info.st_mode) || info.st_size < HEADER_BYTES)
+    if (S_ISDIR(info.st_mode))
+        error_set(err, ERROR_UNSUPPORTED,
+                  "model %.100s is a folder, wanted a GGUF file (r1ls model convert makes one of "
+                  "safetensors)",
+                  path);
+    else if (!S_ISREG(info.st_mode) || info.st_size < HEADER_BYTES)
         error_set(err, ERROR_DAMAGED, "model %s is no file of at least %d bytes (it has %lld)",
                   path, HEADER_BYTES, (long long)info.st_size);
     else

@@ -125,7 +125,7 @@ int cli_model(int argc, char **argv)
         "  model verify M               every byte of it checked\n"
         "  model convert FOLDER OUT     a folder of safetensors to a GGUF file\n"
         "  model quantize IN OUT TYPE   a GGUF file in another format\n"
-        "  model pull NAME|URL          a model from the network, by its checksum\n",
+        "  model pull URL               a model from the network, by its checksum\n",
         NULL,
         0,
         0,

@@ -167,7 +167,8 @@ static bool add_file(Safetensors *model, Str file, const char *what, Error *err)
         if (!read_entry(str_from(key), entry, data, &t, err)) return false;
         VEC_PUSH(&model->tensors, t);
     }
-    return check_cover(model->tensors.items + first, model->tensors.n - first, data, err);
+    StTensor *added = model->tensors.items ? model->tensors.items + first : NULL;
+    return check_cover(added, model->tensors.n - first, data, err);
 }
 
 // --- files ---------------------------------------------------------------------------------------

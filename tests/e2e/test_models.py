@@ -2,13 +2,18 @@
 
 Usage: test_models.py R1LS_BINARY [unittest options]. Needs the Python standard library only.
 """
+import array
 import hashlib
 import http.server
 import json
+import math
 import os
 import pathlib
+import random
 import shutil
 import signal
+import string
+import struct
 import subprocess
 import sys
 import tempfile
@@ -46,7 +51,71 @@ class Case(unittest.TestCase):
         return found["nll_sum"] / (found["n_tokens"] - 1)
 
 
+def make_folder(folder, vocab=64, width=256, ff=512, layers=2):
+    """A random Qwen2 as safetensors with F32 weights and a vocabulary of single letters."""
+    random.seed(1)
+    folder.mkdir()
+    shapes = {"model.embed_tokens.weight": (vocab, width), "model.norm.weight": (width,), "lm_head.weight": (vocab, width)}
+    for i in range(layers):
+        layer = f"model.layers.{i}."
+        shapes |= {layer + n + "_layernorm.weight": (width,) for n in ("input", "post_attention")}
+        shapes |= {layer + f"self_attn.{n}_proj.weight": (width, width) for n in "qkvo"}
+        shapes |= {layer + f"self_attn.{n}_proj.bias": (width,) for n in "qkv"}
+        shapes |= {layer + f"mlp.{n}_proj.weight": (ff, width) for n in ("gate", "up")}
+        shapes[layer + "mlp.down_proj.weight"] = (width, ff)
+    header, data = {}, array.array("f")
+    for name, shape in shapes.items():
+        start = len(data) * 4
+        n = math.prod(shape)
+        data.extend([1.0] * n if "norm" in name else (random.gauss(0, width**-0.5) for _ in range(n)))
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, len(data) * 4]}
+    text = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data.tobytes())
+    (folder / "config.json").write_text(json.dumps({
+        "model_type": "qwen2", "hidden_size": width, "intermediate_size": ff, "num_hidden_layers": layers, "num_attention_heads": 4,
+        "max_position_embeddings": 1024, "vocab_size": vocab, "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 1e6}))
+    letters = string.ascii_letters + string.digits + "(;"
+    (folder / "tokenizer.json").write_text(json.dumps({
+        "model": {"type": "BPE", "vocab": {c: i for i, c in enumerate(letters)}, "merges": []},
+        "pre_tokenizer": {"type": "ByteLevel", "use_regex": True}}))
+    return folder
+
+
+class Convert(Case):
+    def test_a_folder_becomes_a_file(self):
+        folder, out = make_folder(self.dir / "tiny"), self.dir / "tiny.gguf"
+        done = self.run_model("convert", folder, out, "--json")
+        self.assertEqual(json.loads(done.stdout.splitlines()[-1]), {"event": "done", "path": str(out), "bytes": out.stat().st_size})
+        info = json.loads(self.run_model("info", out, "--json").stdout)
+        self.assertEqual((info["name"], info["arch"], info["quantisation"], info["n_layers"]), ("tiny", "qwen2", "F32", 2))
+        self.run_model("verify", out)
+        self.refuse(2, "exists", "convert", folder, out)
+        self.run_model("convert", folder, out, "--overwrite", "--type", "q4_k_m")
+        self.assertEqual(json.loads(self.run_model("info", out, "--json").stdout)["quantisation"], "Q4_K_M")
+        self.refuse(3, "config.json", "convert", self.dir, self.dir / "no.gguf")
+        self.refuse(2, "'Q9'", "convert", folder, self.dir / "no.gguf", "--type", "Q9")
+        self.refuse(3, "r1ls model convert", "info", folder)
+        self.assertEqual(self.names(), ["tiny", "tiny.gguf"])
+
+
 class Quantize(Case):
+    def test_importance_and_threads(self):
+        model, text = self.dir / "tiny.gguf", self.dir / "text.c"
+        self.run_model("convert", make_folder(self.dir / "tiny"), model)
+        text.write_text("abcabcintmainvoid" * 20)
+        for n in (1, 3):
+            self.run_model("quantize", model, self.dir / f"{n}.gguf", "Q2_K", "--threads", n)
+        self.assertEqual((self.dir / "1.gguf").read_bytes(), (self.dir / "3.gguf").read_bytes())
+        out = self.dir / "a.gguf"
+        done = self.run_model("quantize", model, out, "Q2_K", "--importance", text, "--json")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(events[-1], {"event": "done", "path": str(out), "bytes": out.stat().st_size})
+        self.assertEqual({e["action"] for e in events[:-1]}, {"importance", "quantize"})
+        self.assertEqual(out.stat().st_size, (self.dir / "1.gguf").stat().st_size)
+        self.assertNotEqual(out.read_bytes(), (self.dir / "1.gguf").read_bytes())
+        self.run_model("verify", out)
+        self.refuse(2, "No such file", "quantize", model, self.dir / "b.gguf", "Q2_K", "--importance", "/nowhere")
+
     def test_types_open_and_cost_little(self):
         plain = self.score(MINI)
         for kind, most in (("Q8_0", 0.03), ("Q4_K_M", 0.1)):

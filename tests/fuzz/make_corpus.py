@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Writes small seeds for the fuzz targets: make_corpus.py FOLDER makes FOLDER/fuzz_NAME/*."""
+import json
 import pathlib
 import struct
 import sys
@@ -52,7 +53,35 @@ def frame(body):
     return b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
+def safetensors(entries, data=b""):
+    header = json.dumps(entries).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+def tokenizer(merges, added=()):
+    words = ["a", "b", "c", "ab", "abc", "\u0120", "<x>"]
+    return {"model": {"type": "BPE", "vocab": {w: i for i, w in enumerate(words)}, "merges": merges},
+            "added_tokens": [{"id": 6, "content": "<x>", "special": True}, *added],
+            "settings": {"eos_token": {"content": "<x>"}, "add_bos_token": True, "chat_template": "{{x}}"},
+            "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<x>"}}]},
+            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+                {"type": "Digits", "individual_digits": True}, {"type": "ByteLevel", "use_regex": True}]}}
+
+
+def configs():
+    golden = json.loads((pathlib.Path(__file__).parents[1] / "golden/convert.json").read_text())
+    return [m["config"] for m in golden["models"]]
+
+
 SEEDS = {
+    "fuzz_safetensors": [
+        safetensors({}), safetensors({"__metadata__": {"format": "pt"}}),
+        safetensors({"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+                     "b": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [24, 28]}}, b"\7" * 28),
+        safetensors({"x": {"dtype": "BF16", "shape": [], "data_offsets": [0, 2]}}, b"\1\2")],
+    "fuzz_folder": [b"\0" + json.dumps(c).encode() for c in configs()]
+                   + [b"\1" + json.dumps(t).encode() for t in (tokenizer(["a b", "ab c"]), tokenizer([["a", "b"]]))]
+                   + [b"\3" + json.dumps(tokenizer(["a b"], [{"id": 9, "content": "<y>", "special": False}])).encode()],
     "fuzz_gguf": [
         gguf([]), gguf([pair("general.alignment", U32, struct.pack("<I", 64))], version=2),
         gguf([array("x", F32, [b"\0\0\0\0"] * 3)], [("t", (8, 2), 0, 0)], b"\1" * 64),

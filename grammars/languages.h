@@ -10,8 +10,8 @@
 #include <tree_sitter/api.h>
 
 // NULL-terminated lists of query sources that apply together, embedded at build time.
-// Captures: definitions: @definition.KIND around @name; references: @reference; scopes: @scope and
-// @local; bodies: @function around @name and @body; rules: src/rules/rules.h.
+// Captures: definitions: @definition.KIND around @name, or @import; references: @reference; scopes:
+// @scope and @local; bodies: @function around @name and @body; rules: src/rules/rules.h.
 typedef struct LanguageQueries {
     const char *const *definitions, *const *references, *const *scopes, *const *bodies;
     const char *const *rules; // NULL: none

@@ -12,8 +12,8 @@
 #include "dispatch.h"
 #include "parsing.h"
 #include "progress.h"
-#include "scan.h"
 #include "server_private.h"
+#include "workspace.h"
 
 struct Outgoing {
     int64_t id;
@@ -227,26 +227,28 @@ void request_drop_document(Connection *conn, const Document *doc)
 // --- life
 // -----------------------------------------------------------------------------------------
 
-static void release(Connection *conn)
+void connection_release(Connection *conn)
 {
     if (--conn->n_open > 0) return;
     frame_deinit(&conn->frames);
     strbuf_deinit(&conn->early_log);
     config_deinit(&conn->config);
     config_deinit(&conn->config_base);
-    symbol_index_free(conn->symbols);
+    for (size_t i = 0; i < conn->folders.n; i++)
+        free(conn->folders.items[i]);
+    VEC_FREE(&conn->folders);
     free(conn->root);
     server_connection_closed(conn->server, conn);
 }
 
 static void on_transport_closed(void *user)
 {
-    release(user);
+    connection_release(user);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    release(handle->data);
+    connection_release(handle->data);
 }
 
 void connection_close(Connection *conn)
@@ -259,7 +261,7 @@ void connection_close(Connection *conn)
         parsing_stop(conn->documents.first);
         documents_close(&conn->documents, conn->documents.first);
     }
-    scan_stop(conn);
+    workspace_close(conn);
     while (conn->outgoing) {
         Outgoing *call = conn->outgoing;
         conn->outgoing = call->next;
@@ -309,7 +311,6 @@ static void init(Connection *conn, struct Server *server, uv_loop_t *loop, const
     config_copy(&conn->config, config);
     config_copy(&conn->config_base, config);
     conn->root = copy_text(root ? root : "");
-    conn->symbols = symbol_index_new();
     uv_timer_init(loop, &conn->process_timer);
     uv_timer_init(loop, &conn->push_timer);
     conn->process_timer.data = conn;

@@ -7,7 +7,6 @@
 #include "config.h"
 #include "documents.h"
 #include "frame.h"
-#include "index/symbols.h"
 #include "jobs.h"
 #include "rpc.h"
 #include "transport.h"
@@ -16,7 +15,8 @@ typedef struct Connection Connection;
 typedef struct Request Request;
 typedef struct Outgoing Outgoing;
 struct Server;
-struct Scan;
+struct Root;
+struct Asking;
 
 typedef enum ConnectionState {
     CONNECTION_NEW,
@@ -31,6 +31,7 @@ typedef struct ClientCaps {
     bool document_changes, change_annotations;
     bool work_done_progress, configuration, apply_edit;
     bool nested_symbols, hover_markdown;
+    bool register_watchers;
     int64_t fold_limit; // 0: none stated
 } ClientCaps;
 
@@ -80,8 +81,10 @@ struct Connection {
     char *root;                 // absolute path, "" if there is none
     bool root_trusted;          // by the user's list of folders; settings count beside it
     Documents documents;
-    SymbolIndex *symbols;
-    struct Scan *scan; // running, or NULL
+    VEC(char *) folders;    // absolute, from `initialize`; roots are made of them
+    struct Root *roots;     // workspace.c's
+    struct Asking *askings; // workspace.c's: questions on their way
+    bool watchers_registered;
     Request *requests; // newest first
     Outgoing *outgoing;
     uint64_t last_serial;
@@ -97,6 +100,8 @@ Connection *connection_open(struct Server *server, uv_loop_t *loop, uv_stream_t 
                             const Config *config, const char *root, Error *err);
 // Cancels everything and closes. server_connection_closed follows when all has ended.
 void connection_close(Connection *conn);
+// One of the n_open handles has closed.
+void connection_release(Connection *conn);
 
 // --- messages to the client; Json values are taken
 

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "features/features.h"
+#include "workspace.h"
 
 enum { MAX_ISSUES = 200, MAX_FINDINGS = 500 };
 
@@ -26,8 +27,6 @@ typedef struct ParseWork {
     size_t n_issues;
     RuleFinding *findings;
     size_t n_findings;
-    Symbol *symbols;
-    size_t n_symbols;
 } ParseWork;
 
 // --- worker
@@ -42,7 +41,6 @@ static void parse(uv_work_t *request)
     work->n_issues = syntax_issues(work->syntax, MAX_ISSUES, work->arena, &work->issues);
     work->n_findings =
         rules_find(work->syntax, work->name, MAX_FINDINGS, work->arena, &work->findings);
-    work->n_symbols = symbols_collect(work->syntax, work->arena, &work->symbols);
 }
 
 // --- loop thread
@@ -81,8 +79,7 @@ static void install(ParseWork *work)
     doc->findings = work->findings;
     doc->n_findings = work->n_findings;
     doc->parsed_revision = work->revision;
-    const char *path = doc->path[0] ? doc->path : doc->uri;
-    symbol_index_put(work->conn->symbols, str_from(path), work->symbols, work->n_symbols);
+    workspace_document_parsed(work->conn, doc);
     work->syntax = NULL;
     work->arena = NULL;
 }

@@ -1,5 +1,6 @@
 // `r1ls doctor`: what this machine can do and what is configured, for people and bug reports.
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 #include "cli.h"
 #include "grammars/languages.h"
+#include "index/crawl.h"
+#include "index/store.h"
 #include "sandbox/sandbox.h"
 #include "trust.h"
 #include "verify/project.h"
@@ -211,6 +214,36 @@ static void examine_settings(Doctor *d)
         if (!row.is_default) add_text(section, row.key, str_from(row.value));
 }
 
+// --- index
+
+// What an index of the current folder would hold, and what not.
+static void examine_index(Doctor *d)
+{
+    struct json_object *section = add_section(d, "index");
+    char root[PATH_MAX];
+    if (!getcwd(root, sizeof root)) return;
+    const CrawlRules rules = {.globs = d->config.index_ignore,
+                              .max_bytes = (size_t)d->config.index_file_kilobytes * 1024,
+                              .max_files = (size_t)d->config.index_files};
+    size_t n[TAGS_SKIPS] = {0};
+    Crawl crawl = crawl_folder(root, STR(""), &rules, NULL, d->arena);
+    for (size_t i = 0; i < crawl.n_files; i++) {
+        Error err = {0};
+        Str path = arena_printf(d->arena, "%s/%s", root, crawl.files[i].path.ptr);
+        TextSnap *text = text_read_file(path.ptr, rules.max_bytes, &err);
+        n[text ? tags_judge(text_str(text)) : TAGS_UNREADABLE]++;
+        text_release(text);
+    }
+    add_text(section, "folder", arena_str(d->arena, str_from(root)));
+    add_text(section, "store", store_path(root, d->arena));
+    for (int i = 0; i < TAGS_SKIPS; i++)
+        json_object_object_add(section, tags_skip_text((TagsSkip)i),
+                               json_object_new_int64((int64_t)n[i]));
+    json_object_object_add(section, "too_large", json_object_new_int64((int64_t)crawl.n_too_large));
+    json_object_object_add(section, "ignored", json_object_new_int64((int64_t)crawl.n_ignored));
+    json_object_object_add(section, "limit_reached", json_object_new_boolean(crawl.is_full));
+}
+
 // --- output --------------------------------------------------------------------------------------
 
 static void print_value(const char *key, struct json_object *value, const char *indent)
@@ -258,6 +291,7 @@ static int examine(Doctor *d)
     examine_tools(d);
     examine_project(d);
     examine_grammars(d);
+    examine_index(d);
     examine_settings(d);
     if (d->json) {
         cli_json_print(d->report);
@@ -284,7 +318,8 @@ int cli_doctor(int argc, char **argv)
     const CliCommand command = {
         "r1ls doctor [options]",
         "Tells what the machine can do, whether the model works and how fast, and which tools,\n"
-        "grammars, models and settings there are. Exit codes: 0, 2 no such model, 3 it fails.\n",
+        "grammars, models and settings there are, and what an index of the folder leaves out. Exit "
+        "codes: 0, 2 no such model, 3 it fails.\n",
         options,
         sizeof options / sizeof *options,
         0,

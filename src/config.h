@@ -44,7 +44,14 @@
     X(sandbox, TEXT, "sandbox", "bwrap", 0, 0, "of the tests: bwrap, or rlimits (no isolation)")   \
     X(generate_budget_ms, NUM, "generateBudgetMs", 120000, 0, 3600000, "time limit of an action")  \
     X(position_encoding, TEXT, "positionEncoding", "", 0, 0, "force utf-8, utf-16 or utf-32")      \
-    X(index_files, INT, "indexFiles", 5000, 0, 1000000, "workspace files scanned for symbols")     \
+    X(index_files, INT, "indexFiles", 200000, 0, 4000000,                                          \
+      "files of a folder in the index; 0: off")                                                    \
+    X(index_ignore, TEXT, "indexIgnore", "", 0, 0, "globs as in .gitignore, parted by blanks")     \
+    X(index_file_kilobytes, INT, "indexFileKilobytes", 1024, 1, 4096, "larger files are left out") \
+    X(index_megabytes, INT, "indexMegabytes", 512, 1, 65536, "memory of the index of a folder")    \
+    X(index_threads, INT, "indexThreads", 0, 0, 64,                                                \
+      "that parse files; 0: one per core, at most 4")                                              \
+    X(index_store, BOOL, "indexStore", 1, 0, 1, "keep the index in the user's cache folder")       \
     X(log_level, TEXT, "logLevel", "warn", 0, 0, "error, warn, info or debug")
 
 typedef struct Config {

@@ -7,6 +7,7 @@
 #include "features/features.h"
 #include "parsing.h"
 #include "server_private.h"
+#include "workspace.h"
 
 static const char REWRITE[] = "refactor.rewrite.r1ls", QUICK_FIX[] = "quickfix";
 static const char COMMAND[] = "r1ls.runTask";
@@ -19,6 +20,7 @@ enum { TAG_LLM_GENERATED = 1, TITLE_BYTES = 60, MAX_DIAGNOSTICS = 5 };
 typedef struct Listing {
     LspRange range;
     const char *context;
+    Str defined; // the function that is called here, if it is defined in another file
 } Listing;
 
 typedef struct List {
@@ -26,6 +28,7 @@ typedef struct List {
     Json *only, *actions; // only is borrowed
     ByteRange selection;
     bool chat, tests;
+    Str defined;
 } List;
 
 // A wanted kind stands for itself and for all below it.
@@ -169,7 +172,6 @@ static Str find_instruction(const List *list)
 static void put_tasks(List *list)
 {
     static const TaskKind asked[] = {TASK_CODE, TASK_COMMENT};
-    Request *request = list->request;
     const Str none = STR("");
     Task task;
     if (is_found(list, TASK_BODY, &task))
@@ -181,8 +183,7 @@ static void put_tasks(List *list)
     for (size_t i = 0; list->chat && i < sizeof asked / sizeof *asked; i++)
         if (is_found(list, asked[i], &task))
             put_action(list, asked[i], str_from(task_title(asked[i])), none, NULL);
-    if (list->chat && is_found(list, TASK_FUNCTION, &task) &&
-        !symbol_index_find(request->conn->symbols, task.name, none))
+    if (list->chat && is_found(list, TASK_FUNCTION, &task) && !str_equal(list->defined, task.name))
         put_action(list, TASK_FUNCTION, shorten(list, "Write the missing function ", task.name),
                    none, NULL);
     Str instruction = list->chat ? find_instruction(list) : none;
@@ -204,6 +205,7 @@ static void answer_list(Request *request)
                  .selection = {position_to_offset(doc->text, listing->range.start, conn->encoding),
                                position_to_offset(doc->text, listing->range.end, conn->encoding)},
                  .chat = info && info->chat,
+                 .defined = listing->defined,
                  .tests = trust_is_given(conn) && conn->config.test_command[0]};
     if (doc->syntax && list.selection.start <= list.selection.end) {
         put_rule_fixes(&list);
@@ -212,6 +214,34 @@ static void answer_list(Request *request)
     }
     json_object_put(context);
     request_reply(request, list.actions);
+}
+
+// Whether the function that is called here is defined somewhere: the index knows.
+static void look_up_call(Question *q)
+{
+    Task task;
+    IndexHit *hits;
+    ByteRange cursor = {q->byte_off, q->byte_off};
+    if (!q->syntax || !task_find(q->syntax, TASK_FUNCTION, cursor, &task)) return;
+    if (question_find(q, task.name, &hits) == 0) return;
+    Str *name = q->data = arena_alloc(q->arena, sizeof *name);
+    *name = arena_str(q->arena, task.name);
+}
+
+static void take_look_up(Request *request, Question *q)
+{
+    Listing *listing = request->data;
+    const Str *name = q->data;
+    if (name) listing->defined = arena_str(request->arena, *name);
+    parsing_wait(request, answer_list); // the text may have moved on
+}
+
+static void ask_list(Request *request)
+{
+    const Listing *listing = request->data;
+    size_t start =
+        position_to_offset(request->doc->text, listing->range.start, request->conn->encoding);
+    workspace_ask(request, start, NULL, look_up_call, take_look_up);
 }
 
 static char *keep_json(Request *request, Json *value)
@@ -233,12 +263,13 @@ bool code_action_list(Call *call, Error *err)
     }
     Request *request = call->request;
     Listing *listing = arena_alloc(request->arena, sizeof *listing);
-    *listing = (Listing){range, keep_json(request, types_get(call->params, "context"))};
+    *listing = (Listing){.range = range,
+                         .context = keep_json(request, types_get(call->params, "context"))};
     request->data = listing;
     request->doc = doc;
     request->version = doc->version;
     call->later = true;
-    parsing_wait(request, answer_list);
+    parsing_wait(request, ask_list);
     return true;
 }
 

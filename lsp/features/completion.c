@@ -1,10 +1,12 @@
 // Completion of symbol names: parameters and local variables in reach, then the definitions of the
-// open documents and of the scanned workspace. No model; answered at once.
+// open documents and of the indexed workspace. No model; it waits for no parse.
 #include <stdio.h>
+#include <string.h>
 
 #include "features/features.h"
+#include "workspace.h"
 
-enum { MAX_ITEMS = 100 };
+enum { MAX_ITEMS = 100, MAX_ALL = 600 };
 
 static bool is_word_byte(char c)
 {
@@ -72,65 +74,109 @@ static Json *new_plain_item(Str name, SymbolKind kind, Str detail, LspRange rang
     return item;
 }
 
-static Json *new_item(const SymbolHit *hit, LspRange range, size_t rank)
+typedef struct Item {
+    Str name, detail, path; // path: empty for what resolve has nothing to say of
+    SymbolKind kind;
+} Item;
+
+typedef struct Items {
+    LspRange range;
+    Item *items; // in the order in which they are shown
+    size_t n;
+    bool incomplete;
+} Items;
+
+static void add_item(const Question *q, Items *found, Item item)
 {
-    const Symbol *symbol = hit->symbol;
-    Json *item = new_plain_item(symbol->name, symbol->kind, symbol->signature, range, rank);
-    Json *data = types_put_object(item, "data");
-    types_put_str(data, "name", symbol->name);
-    types_put_str(data, "path", hit->path);
-    return item;
+    if (!found->items) found->items = arena_array(q->arena, MAX_ALL, sizeof item);
+    if (found->n < MAX_ALL)
+        found->items[found->n++] = item;
+    else
+        found->incomplete = true;
+}
+
+static bool has_item(const Items *found, Str name)
+{
+    for (size_t i = 0; i < found->n; i++)
+        if (str_equal(found->items[i].name, name)) return true;
+    return false;
 }
 
 // The name under the cursor is a definition only because it is being typed there.
-static bool is_itself(const SymbolHit *hit, Str path, ByteRange word)
+static bool is_itself(const IndexHit *hit, Str path, ByteRange word)
 {
-    return hit->symbol->name_range.start == word.start &&
-           hit->symbol->name.len == word.end - word.start && str_equal(hit->path, path);
-}
-
-static bool is_hit(const SymbolHit *hits, size_t n, Str name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (str_equal(hits[i].symbol->name, name)) return true;
-    return false;
+    return hit->name_range.start == word.start && hit->name.len == word.end - word.start &&
+           str_equal(hit->path, path);
 }
 
 // Names of the function around the cursor. The tree may be a keystroke behind the text: then the
 // names are those of a moment ago, which is as good.
-static size_t add_locals(Json *items, const Document *doc, ByteRange word, LspRange range,
-                         const SymbolHit *hits, size_t n_hits, Arena *arena)
+static void add_locals(const Question *q, ByteRange word, Str prefix, Items *found)
 {
-    if (!doc->syntax) return 0;
-    Str prefix = str_slice(text_str(doc->text), word.start, word.end), *names;
-    size_t n = symbols_visible(doc->syntax, word.start, arena, &names), rank = 0;
+    Str *names;
+    if (!q->syntax) return;
+    size_t n = symbols_visible(q->syntax, word.start, q->arena, &names);
     for (size_t i = 0; i < n; i++) {
         bool fits = str_starts(names[i], prefix) && !str_equal(names[i], prefix);
-        if (fits && !is_hit(hits, n_hits, names[i]))
-            json_object_array_add(
-                items, new_plain_item(names[i], SYMBOL_VARIABLE, STR("in reach"), range, rank++));
+        if (fits && !has_item(found, names[i]))
+            add_item(q, found,
+                     (Item){.name = names[i], .detail = STR("in reach"), .kind = SYMBOL_VARIABLE});
     }
-    return rank;
 }
 
-static Json *new_list(const Connection *conn, const Document *doc, size_t byte_off, Arena *arena)
+static Str base_name(Str path)
 {
-    ByteRange word = find_word(doc->text, byte_off);
-    Str prefix = str_slice(text_str(doc->text), word.start, word.end);
-    Str path = str_from(doc->path[0] ? doc->path : doc->uri);
-    LspRange range = position_from_range(doc->text, word, conn->encoding);
-    SymbolHit *hits;
-    size_t n = symbol_index_complete(conn->symbols, prefix, path, MAX_ITEMS, arena, &hits);
+    size_t start = path.len;
+    while (start > 0 && path.ptr[start - 1] != '/')
+        start--;
+    return str_slice(path, start, path.len);
+}
+
+static void add_hits(const Question *q, ByteRange word, Str prefix, Items *found)
+{
+    for (size_t k = 0; k < q->n_indexes; k++) {
+        IndexHit *hits;
+        size_t n =
+            index_search(q->indexes[k], prefix, INDEX_PREFIX, q->path, MAX_ITEMS, q->arena, &hits);
+        found->incomplete |= n == MAX_ITEMS;
+        for (size_t i = 0; i < n; i++) {
+            bool hidden = hits[i].is_private && !str_equal(hits[i].path, q->path);
+            if (hidden || is_itself(&hits[i], q->path, word) || has_item(found, hits[i].name))
+                continue;
+            Str place = hits[i].container.len ? hits[i].container : base_name(hits[i].path);
+            add_item(q, found, (Item){hits[i].name, place, hits[i].path, hits[i].kind});
+        }
+    }
+}
+
+static void find_items(Question *q)
+{
+    Items *found = q->data = arena_alloc(q->arena, sizeof *found);
+    ByteRange word = find_word(q->text, q->byte_off);
+    Str prefix = str_slice(text_str(q->text), word.start, word.end);
+    found->range = position_from_range(q->text, word, q->encoding);
+    add_locals(q, word, prefix, found);
+    add_hits(q, word, prefix, found);
+}
+
+static void answer_items(Request *request, Question *q)
+{
+    const Items *found = q->data;
     Json *list = json_object_new_object();
     // A scan that still runs may find more.
-    types_put_bool(list, "isIncomplete", n == MAX_ITEMS || conn->scan != NULL);
+    types_put_bool(list, "isIncomplete", found->incomplete || workspace_is_scanning(request->conn));
     Json *items = types_put_array(list, "items");
-    size_t n_locals = add_locals(items, doc, word, range, hits, n, arena);
-    for (size_t i = 0; i < n; i++) {
-        if (!is_itself(&hits[i], path, word))
-            json_object_array_add(items, new_item(&hits[i], range, n_locals + i));
+    for (size_t i = 0; i < found->n; i++) {
+        const Item *item = &found->items[i];
+        Json *value = new_plain_item(item->name, item->kind, item->detail, found->range, i);
+        if (item->path.len) {
+            Json *data = types_put_object(value, "data");
+            types_put_str(data, "name", item->name);
+            types_put_str(data, "path", item->path);
+        }
+        json_object_array_add(items, value);
     }
-    return list;
+    request_reply(request, list);
 }
 
 bool completion_request(Call *call, Error *err)
@@ -142,23 +188,59 @@ bool completion_request(Call *call, Error *err)
     if (!types_read_position(types_get(call->params, "position"), &position))
         return error_set(err, ERROR_INVALID, "params without a position");
     if (!doc || !conn->config.completion) return true;
-    call->request->version = doc->version;
-    size_t byte_off = position_to_offset(doc->text, position, conn->encoding);
-    call->result = new_list(conn, doc, byte_off, call->arena);
+    Request *request = call->request;
+    request->version = doc->version;
+    request->doc = doc;
+    call->later = true;
+    workspace_ask(request, position_to_offset(doc->text, position, conn->encoding), NULL,
+                  find_items, answer_items);
     return true;
+}
+
+// --- resolve
+
+enum { PARAM_NAME, PARAM_PATH, PARAM_ITEM };
+
+static void describe_item(Question *q)
+{
+    IndexHit *hits;
+    Symbol symbol, *best = NULL;
+    size_t n = question_find(q, q->params[PARAM_NAME], &hits);
+    for (size_t i = 0; i < n; i++) {
+        if (!str_equal(hits[i].path, q->params[PARAM_PATH])) continue;
+        if (!question_describe(q, &hits[i], &symbol)) continue;
+        if (best && (best->comment.len || symbol.comment.len == 0)) continue;
+        best = q->data = arena_alloc(q->arena, sizeof *best);
+        *best = symbol;
+    }
+}
+
+static void answer_resolve(Request *request, Question *q)
+{
+    const Symbol *symbol = q->data;
+    Json *item = json_tokener_parse(q->params[PARAM_ITEM].ptr);
+    if (symbol) types_put_str(item, "detail", symbol->signature);
+    if (symbol && symbol->comment.len) {
+        Json *documentation = types_put_object(item, "documentation");
+        types_put_text(documentation, "kind", "plaintext");
+        types_put_str(documentation, "value", symbol->comment);
+    }
+    request_reply(request, item);
 }
 
 bool completion_resolve(Call *call, Error *err)
 {
     if (!json_object_is_type(call->params, json_type_object))
         return error_set(err, ERROR_INVALID, "resolve without an item");
-    const Symbol *symbol =
-        symbol_index_find(call->conn->symbols, types_str(call->params, "data.name"),
-                          types_str(call->params, "data.path"));
-    call->result = json_object_get(call->params);
-    if (!symbol || symbol->comment.len == 0) return true;
-    Json *documentation = types_put_object(call->result, "documentation");
-    types_put_text(documentation, "kind", "plaintext");
-    types_put_str(documentation, "value", symbol->comment);
+    Request *request = call->request;
+    const char *text = json_object_to_json_string_ext(call->params, JSON_C_TO_STRING_PLAIN);
+    const Str params[QUESTION_PARAMS] = {types_str(call->params, "data.name"),
+                                         types_str(call->params, "data.path"), str_from(text)};
+    if (params[PARAM_NAME].len == 0) {
+        call->result = json_object_get(call->params);
+        return true;
+    }
+    call->later = true;
+    workspace_ask(request, 0, params, describe_item, answer_resolve);
     return true;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dispatch.h"
+#include "index/symbols.h"
 
 bool lifecycle_initialize(Call *call, Error *err);
 bool lifecycle_initialized(Call *call, Error *err);

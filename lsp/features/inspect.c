@@ -4,6 +4,7 @@
 
 #include "features/features.h"
 #include "server_private.h"
+#include "workspace.h"
 
 bool inspect_document_text(Call *call, Error *err)
 {
@@ -81,7 +82,8 @@ bool inspect_status(Call *call, Error *err)
     types_put_int(value, "residentBytes", get_resident_bytes());
     types_put_text(value, "positionEncoding", position_encoding_name(call->conn->encoding));
     types_put_bool(value, "trusted", trust_is_given(call->conn));
-    types_put_bool(value, "scanning", call->conn->scan != NULL);
+    types_put_bool(value, "scanning", workspace_is_scanning(call->conn));
+    types_put(value, "index", workspace_status(call->conn));
     Json *last = types_put_object(value, "lastSuggestions");
     for (Document *doc = call->conn->documents.first; doc; doc = doc->next) {
         if (doc->last_suggestion.valid) types_put_text(last, doc->uri, doc->last_suggestion.why);

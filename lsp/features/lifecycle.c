@@ -7,9 +7,9 @@
 
 #include "base/log.h"
 #include "features/features.h"
-#include "scan.h"
 #include "server_private.h"
 #include "uri.h"
+#include "workspace.h"
 
 enum { PROCESS_CHECK_MS = 1000 };
 
@@ -46,6 +46,8 @@ static void read_caps(ClientCaps *caps, Json *params)
         .apply_edit = types_bool(client, "workspace.applyEdit"),
         .nested_symbols =
             types_bool(client, "textDocument.documentSymbol.hierarchicalDocumentSymbolSupport"),
+        .register_watchers =
+            types_bool(client, "workspace.didChangeWatchedFiles.dynamicRegistration"),
         .hover_markdown = types_array_has(client, "textDocument.hover.contentFormat", "markdown"),
         .fold_limit = types_int(client, "textDocument.foldingRange.rangeLimit", 0),
     };
@@ -64,12 +66,31 @@ static Str find_root(Json *params, Arena *arena)
     return root.len ? root : types_str(params, "rootPath");
 }
 
+static Str without_slash(Str path)
+{
+    while (path.len > 1 && str_ends(path, STR("/")))
+        path.len--;
+    return path;
+}
+
+// The folders beside the first; --root means that one alone.
+static void keep_folders(Connection *conn, Json *params, Arena *arena)
+{
+    Json *folders = types_get(params, "workspaceFolders");
+    if (conn->root[0] || !json_object_is_type(folders, json_type_array)) return;
+    for (size_t i = 1; i < json_object_array_length(folders); i++) {
+        Str path = without_slash(
+            uri_to_path(types_str(json_object_array_get_idx(folders, i), "uri"), arena));
+        char *copy = mem_zero(path.len + 1);
+        if (path.len) memcpy(copy, path.ptr, path.len);
+        VEC_PUSH(&conn->folders, copy);
+    }
+}
+
 static void set_root(Connection *conn, Json *params, Arena *arena)
 {
     if (conn->root[0]) return; // --root wins
-    Str root = arena_str(arena, find_root(params, arena));
-    while (root.len > 1 && str_ends(root, STR("/")))
-        root = str_slice(root, 0, root.len - 1);
+    Str root = without_slash(arena_str(arena, find_root(params, arena)));
     free(conn->root);
     conn->root = mem_zero(root.len + 1);
     if (root.len) memcpy(conn->root, root.ptr, root.len);
@@ -134,6 +155,7 @@ bool lifecycle_initialize(Call *call, Error *err)
     configuration_init(conn, types_get(call->params, "initializationOptions"));
     read_caps(&conn->caps, call->params);
     conn->encoding = choose_encoding(conn, call->params);
+    keep_folders(conn, call->params, call->arena);
     set_root(conn, call->params, call->arena);
     trust_read(conn);
     watch_process(conn, types_int(call->params, "processId", 0));
@@ -154,7 +176,7 @@ bool lifecycle_initialized(Call *call, Error *err)
     (void)err;
     connection_flush_log(call->conn);
     configuration_pull(call->conn);
-    scan_start(call->conn);
+    workspace_start(call->conn);
     return true;
 }
 

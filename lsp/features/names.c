@@ -1,302 +1,198 @@
-// What a name under the cursor means within the document: its other places, and what it is.
-//
-// A name belongs to the innermost scope that declares it, else to the whole file; a member (after
-// `.` or `->`) is told apart from a variable by its node, never by its type, which nobody knows.
+// What the name under the cursor is: its other places in the document, and a word about it.
 #include <string.h>
 
-#include "base/vec.h"
 #include "features/features.h"
-#include "workspace/queries.h"
+#include "features/names.h"
+#include "parsing.h"
 
-static const size_t FILE_SCOPE = SIZE_MAX;
+typedef struct Point {
+    size_t byte_off;
+    bool has_params;
+    Str params[QUESTION_PARAMS];
+    void (*run)(Question *question);
+    void (*done)(Request *request, Question *question);
+} Point;
 
-typedef VEC(TSNode) Nodes;
-typedef VEC(ByteRange) Ranges;
-
-typedef struct Names {
-    Str text;
-    Ranges scopes;
-    Ranges declaring; // the scopes that declare the target's name
-    Nodes locals;
-} Names;
-
-typedef struct Target {
-    TSNode node;
-    Str name;
-    bool is_member;
-    size_t scope; // index of Names.declaring, or FILE_SCOPE
-} Target;
-
-static void names_init(Names *names, const Syntax *syntax)
+static void ask_point(Request *request)
 {
-    *names = (Names){.text = text_str(syntax_text(syntax))};
-    const TSQuery *query = queries_get(syntax_language(syntax), QUERY_SCOPES);
-    if (!query) return;
-    TSQueryCursor *cursor = ts_query_cursor_new();
-    TSQueryMatch match;
-    uint32_t which, n;
-    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
-    while (ts_query_cursor_next_capture(cursor, &match, &which)) {
-        TSQueryCapture capture = match.captures[which];
-        const char *name = ts_query_capture_name_for_id(query, capture.index, &n);
-        if (strcmp(name, "scope") == 0)
-            VEC_PUSH(&names->scopes, syntax_range(capture.node));
-        else
-            VEC_PUSH(&names->locals, capture.node);
-    }
-    ts_query_cursor_delete(cursor);
+    const Point *point = request->data;
+    workspace_ask(request, point->byte_off, point->has_params ? point->params : NULL, point->run,
+                  point->done);
 }
 
-static void names_deinit(Names *names)
-{
-    VEC_FREE(&names->scopes);
-    VEC_FREE(&names->declaring);
-    VEC_FREE(&names->locals);
-}
-
-static Str node_text(const Names *names, TSNode node)
-{
-    ByteRange range = syntax_range(node);
-    return str_slice(names->text, range.start, range.end);
-}
-
-static bool is_member(TSNode node)
-{
-    const char *type = ts_node_type(node);
-    if (strcmp(type, "field_identifier") == 0 || strcmp(type, "property_identifier") == 0)
-        return true;
-    TSNode parent = ts_node_parent(node);
-    if (ts_node_is_null(parent) || strcmp(ts_node_type(parent), "attribute") != 0) return false;
-    return !ts_node_eq(ts_node_child(parent, 0), node);
-}
-
-static size_t innermost_scope(const Names *names, size_t byte_off)
-{
-    size_t best = FILE_SCOPE, best_bytes = SIZE_MAX;
-    for (size_t i = 0; i < names->scopes.n; i++) {
-        ByteRange scope = names->scopes.items[i];
-        bool around = byte_off >= scope.start && byte_off < scope.end;
-        if (!around || scope.end - scope.start >= best_bytes) continue;
-        best = i;
-        best_bytes = scope.end - scope.start;
-    }
-    return best;
-}
-
-// Once for a request: a name like `i` has thousands of places in a large file, and each is then
-// compared with these few ranges only.
-static void find_declaring(Names *names, Str name)
-{
-    for (size_t i = 0; i < names->locals.n; i++) {
-        TSNode local = names->locals.items[i];
-        if (!str_equal(node_text(names, local), name)) continue;
-        size_t scope = innermost_scope(names, ts_node_start_byte(local));
-        if (scope != FILE_SCOPE) VEC_PUSH(&names->declaring, names->scopes.items[scope]);
-    }
-}
-
-// The innermost of the declaring scopes around byte_off.
-static size_t find_scope(const Names *names, size_t byte_off)
-{
-    size_t best = FILE_SCOPE, best_bytes = SIZE_MAX;
-    for (size_t i = 0; i < names->declaring.n; i++) {
-        ByteRange scope = names->declaring.items[i];
-        bool around = byte_off >= scope.start && byte_off < scope.end;
-        if (!around || scope.end - scope.start >= best_bytes) continue;
-        best = i;
-        best_bytes = scope.end - scope.start;
-    }
-    return best;
-}
-
-static bool is_name(TSNode node)
-{
-    return !ts_node_is_null(node) && ts_node_is_named(node) && ts_node_child_count(node) == 0 &&
-           strstr(ts_node_type(node), "identifier") != NULL;
-}
-
-// The name at byte_off, or the one that ends there.
-static bool find_target(Names *names, const Syntax *syntax, size_t byte_off, Target *out)
-{
-    TSNode root = syntax_root(syntax);
-    uint32_t at = (uint32_t)byte_off;
-    TSNode node = ts_node_descendant_for_byte_range(root, at, at);
-    if (!is_name(node) && at > 0) node = ts_node_descendant_for_byte_range(root, at - 1, at - 1);
-    if (!is_name(node)) return false;
-    *out = (Target){.node = node, .name = node_text(names, node), .is_member = is_member(node)};
-    if (!out->is_member) find_declaring(names, out->name);
-    out->scope = out->is_member ? FILE_SCOPE : find_scope(names, ts_node_start_byte(node));
-    return true;
-}
-
-static bool is_same(const Names *names, const Target *target, TSNode node)
-{
-    if (!str_equal(node_text(names, node), target->name)) return false;
-    // The cheap test first: looking for a parent walks down from the root.
-    if (!target->is_member && find_scope(names, ts_node_start_byte(node)) != target->scope)
-        return false;
-    return is_member(node) == target->is_member;
-}
-
-static bool is_local(const Names *names, TSNode node)
-{
-    for (size_t i = 0; i < names->locals.n; i++)
-        if (ts_node_eq(names->locals.items[i], node)) return true;
-    return false;
-}
-
-static size_t *keep_offset(Call *call, Error *err)
+bool names_ask(Call *call, bool enabled, const Str params[QUESTION_PARAMS],
+               void (*run)(Question *question), void (*done)(Request *request, Question *question),
+               Error *err)
 {
     Document *doc;
     LspPosition position;
-    if (!sync_find_document(call, &doc, err)) return NULL;
-    if (!types_read_position(types_get(call->params, "position"), &position)) {
-        error_set(err, ERROR_INVALID, "params without a position");
-        return NULL;
-    }
-    size_t *byte_off = arena_alloc(call->request->arena, sizeof *byte_off);
-    *byte_off = doc ? position_to_offset(doc->text, position, call->conn->encoding) : 0;
-    return call->request->data = byte_off;
+    if (!sync_find_document(call, &doc, err)) return false;
+    if (!types_read_position(types_get(call->params, "position"), &position))
+        return error_set(err, ERROR_INVALID, "params without a position");
+    if (!doc || !enabled) return true;
+    Point *point = arena_alloc(call->request->arena, sizeof *point);
+    *point = (Point){.byte_off = position_to_offset(doc->text, position, call->conn->encoding),
+                     .has_params = params != NULL,
+                     .run = run,
+                     .done = done};
+    for (int i = 0; params && i < QUESTION_PARAMS; i++)
+        point->params[i] = arena_str(call->request->arena, params[i]);
+    call->request->data = point;
+    return structure_start(call, true, ask_point, err);
 }
 
 // --- highlights
 
-static Json *new_highlight(const Request *request, const Names *names, TSNode node)
+typedef struct Highlight {
+    LspRange range;
+    bool declares;
+} Highlight;
+
+typedef struct Highlights {
+    Highlight *items;
+    size_t n;
+} Highlights;
+
+static void find_highlights(Question *q)
+{
+    Target target;
+    TargetPlace *places;
+    if (!q->syntax || !target_find(q->syntax, q->byte_off, &target)) return;
+    Highlights *found = q->data = arena_alloc(q->arena, sizeof *found);
+    found->n = target_places(q->syntax, &target, q->arena, &places);
+    found->items = arena_array(q->arena, found->n, sizeof *found->items);
+    for (size_t i = 0; i < found->n; i++)
+        found->items[i] =
+            (Highlight){position_from_range(syntax_text(q->syntax), places[i].range, q->encoding),
+                        places[i].declares};
+}
+
+static void answer_highlights(Request *request, Question *q)
 {
     enum { READ = 2, WRITE = 3 };
-    Json *item = json_object_new_object();
-    LspRange range =
-        position_from_range(request->doc->text, syntax_range(node), request->conn->encoding);
-    types_put(item, "range", types_new_range(range));
-    types_put_int(item, "kind", is_local(names, node) ? WRITE : READ);
-    return item;
-}
-
-static Json *new_highlights(const Request *request, const Names *names, const Target *target)
-{
-    const Syntax *syntax = request->doc->syntax;
-    const TSQuery *query = queries_get(syntax_language(syntax), QUERY_REFERENCES);
-    if (!query) return NULL;
-    Json *list = json_object_new_array();
-    TSQueryCursor *cursor = ts_query_cursor_new();
-    TSQueryMatch match;
-    uint32_t which;
-    size_t last = SIZE_MAX; // captures come in order; several patterns give one node
-    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
-    while (ts_query_cursor_next_capture(cursor, &match, &which)) {
-        TSNode node = match.captures[which].node;
-        size_t start = ts_node_start_byte(node);
-        if (start == last || !is_same(names, target, node)) continue;
-        last = start;
-        json_object_array_add(list, new_highlight(request, names, node));
-    }
-    ts_query_cursor_delete(cursor);
-    return list;
-}
-
-static void answer_highlights(Request *request)
-{
-    const size_t *byte_off = request->data;
-    const Syntax *syntax = request->doc->syntax;
-    Json *list = NULL;
-    if (syntax) {
-        Names names;
-        Target target;
-        names_init(&names, syntax);
-        if (find_target(&names, syntax, *byte_off, &target))
-            list = new_highlights(request, &names, &target);
-        names_deinit(&names);
+    const Highlights *found = q->data;
+    Json *list = found ? json_object_new_array() : NULL;
+    for (size_t i = 0; found && i < found->n; i++) {
+        Json *item = json_object_new_object();
+        types_put(item, "range", types_new_range(found->items[i].range));
+        types_put_int(item, "kind", found->items[i].declares ? WRITE : READ);
+        json_object_array_add(list, item);
     }
     request_reply(request, list);
 }
 
 bool names_document_highlight(Call *call, Error *err)
 {
-    if (!keep_offset(call, err)) return false;
-    return structure_start(call, call->conn->config.document_highlight, answer_highlights, err);
+    return names_ask(call, call->conn->config.document_highlight, NULL, find_highlights,
+                     answer_highlights, err);
 }
 
 // --- hover
 
-static Json *new_hover(const Request *request, const Target *target, Str code, Str comment)
+typedef struct Hover {
+    LspRange range;
+    Str code, comment, where;
+} Hover;
+
+bool names_is_member_kind(SymbolKind kind)
 {
+    return kind == SYMBOL_FIELD || kind == SYMBOL_METHOD || kind == SYMBOL_PROPERTY;
+}
+
+// A definition with a comment wins over its prototype without one.
+static bool is_better(const Symbol *symbol, const Symbol *best)
+{
+    return !best || (best->comment.len == 0 && symbol->comment.len);
+}
+
+static const Symbol *find_here(const Question *q, const Target *target)
+{
+    Symbol *symbols;
+    const Symbol *best = NULL;
+    size_t n = symbols_collect(q->syntax, q->arena, &symbols);
+    for (size_t i = 0; i < n; i++) {
+        if (symbols[i].name_range.start == target->range.start) return &symbols[i];
+        bool fits = str_equal(symbols[i].name, target->name) &&
+                    names_is_member_kind(symbols[i].kind) == target->is_member;
+        if (fits && is_better(&symbols[i], best)) best = &symbols[i];
+    }
+    return best;
+}
+
+size_t names_find_visible(const Question *q, const Target *target, IndexHit **out)
+{
+    IndexHit *hits;
+    size_t n = question_find(q, target->name, &hits), kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool hidden = hits[i].is_private && !str_equal(hits[i].path, q->path);
+        bool here =
+            str_equal(hits[i].path, q->path) && hits[i].name_range.start == target->range.start;
+        if (here || (!hidden && names_is_member_kind(hits[i].kind) == target->is_member))
+            hits[kept++] = hits[i];
+    }
+    *out = hits;
+    return kept;
+}
+
+// Of another file: by its name alone, so never a member whose owners are several.
+static void describe_elsewhere(const Question *q, const Target *target, Hover *hover)
+{
+    enum { MAX_LOOKED_AT = 4 };
+    IndexHit *hits;
+    Symbol symbol, best = {0};
+    size_t n = names_find_visible(q, target, &hits);
+    if (target->is_member && n > 1) return;
+    for (size_t i = 0; i < n && i < MAX_LOOKED_AT; i++) {
+        if (!question_describe(q, &hits[i], &symbol)) continue;
+        if (!is_better(&symbol, hover->code.len ? &best : NULL)) continue;
+        best = symbol;
+        *hover = (Hover){hover->range, symbol.signature, symbol.comment, hits[i].path};
+    }
+}
+
+static void find_hover(Question *q)
+{
+    Target target;
+    if (!q->syntax || !target_find(q->syntax, q->byte_off, &target)) return;
+    const TextSnap *text = syntax_text(q->syntax);
+    Hover *hover = arena_alloc(q->arena, sizeof *hover);
+    hover->range = position_from_range(text, target.range, q->encoding);
+    if (target.is_local) {
+        uint32_t row = text_point(text, target.declared.start).row;
+        hover->code = arena_str(q->arena, str_trim(text_line(text, row)));
+    } else {
+        const Symbol *symbol = find_here(q, &target);
+        if (symbol) *hover = (Hover){hover->range, symbol->signature, symbol->comment, {0}};
+        // A prototype without a word is described by its definition.
+        if (!symbol || (symbol->is_declaration && symbol->comment.len == 0))
+            describe_elsewhere(q, &target, hover);
+    }
+    if (hover->code.len) q->data = hover;
+}
+
+static void answer_hover(Request *request, Question *q)
+{
+    const Hover *found = q->data;
+    if (!found) {
+        request_reply(request, NULL);
+        return;
+    }
     StrBuf text = {0};
     bool markdown = request->conn->caps.hover_markdown;
     Json *hover = json_object_new_object();
     if (markdown) strbuf_printf(&text, "```%s\n", request->doc->lang->id);
-    strbuf_append(&text, code);
+    strbuf_append(&text, found->code);
     if (markdown) strbuf_append(&text, STR("\n```"));
-    if (comment.len) strbuf_printf(&text, "\n\n%.*s", STR_FMT(comment));
+    if (found->comment.len) strbuf_printf(&text, "\n\n%.*s", STR_FMT(found->comment));
     Json *contents = types_put_object(hover, "contents");
     types_put_text(contents, "kind", markdown ? "markdown" : "plaintext");
     types_put_str(contents, "value", strbuf_str(&text));
-    LspRange range = position_from_range(request->doc->text, syntax_range(target->node),
-                                         request->conn->encoding);
-    types_put(hover, "range", types_new_range(range));
+    types_put(hover, "range", types_new_range(found->range));
     strbuf_deinit(&text);
-    return hover;
-}
-
-static bool fits(const Symbol *symbol, const Target *target)
-{
-    bool member = symbol->kind == SYMBOL_FIELD || symbol->kind == SYMBOL_METHOD ||
-                  symbol->kind == SYMBOL_PROPERTY;
-    if (symbol->name_range.start == ts_node_start_byte(target->node)) return true;
-    return str_equal(symbol->name, target->name) && member == target->is_member;
-}
-
-// Of this document, else of any file by its name alone: but never for a member, whose owner is
-// unknown. A definition with a comment wins over its prototype without one.
-static const Symbol *find_symbol(const Request *request, const Target *target)
-{
-    Symbol *symbols;
-    const Symbol *best = NULL;
-    size_t n = symbols_collect(request->doc->syntax, request->arena, &symbols);
-    for (size_t i = 0; i < n; i++) {
-        if (!fits(&symbols[i], target)) continue;
-        if (!best || (best->comment.len == 0 && symbols[i].comment.len)) best = &symbols[i];
-    }
-    if (best || target->is_member) return best;
-    return symbol_index_find(request->conn->symbols, target->name, STR(""));
-}
-
-// The line that declares a local name.
-static Str local_line(const Request *request, const Names *names, const Target *target)
-{
-    for (size_t i = 0; i < names->locals.n; i++) {
-        TSNode local = names->locals.items[i];
-        if (is_same(names, target, local))
-            return str_trim(text_line(request->doc->text, ts_node_start_point(local).row));
-    }
-    return target->name;
-}
-
-static Json *describe(const Request *request, const Names *names, const Target *target)
-{
-    if (target->scope != FILE_SCOPE)
-        return new_hover(request, target, local_line(request, names, target), STR(""));
-    const Symbol *symbol = find_symbol(request, target);
-    return symbol ? new_hover(request, target, symbol->signature, symbol->comment) : NULL;
-}
-
-static void answer_hover(Request *request)
-{
-    const size_t *byte_off = request->data;
-    const Syntax *syntax = request->doc->syntax;
-    Json *hover = NULL;
-    if (syntax) {
-        Names names;
-        Target target;
-        names_init(&names, syntax);
-        if (find_target(&names, syntax, *byte_off, &target))
-            hover = describe(request, &names, &target);
-        names_deinit(&names);
-    }
     request_reply(request, hover);
 }
 
 bool names_hover(Call *call, Error *err)
 {
-    if (!keep_offset(call, err)) return false;
-    return structure_start(call, call->conn->config.hover, answer_hover, err);
+    return names_ask(call, call->conn->config.hover, NULL, find_hover, answer_hover, err);
 }

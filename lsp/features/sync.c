@@ -2,6 +2,7 @@
 // dropped with a log line: the protocol allows no better answer to a notification.
 #include "features/features.h"
 #include "parsing.h"
+#include "workspace.h"
 
 static const double PUSH_DELAY_MS = 150;
 
@@ -66,9 +67,11 @@ bool sync_did_change(Call *call, Error *err)
 
 bool sync_did_save(Call *call, Error *err)
 {
-    // The texts are the client's; a save changes none of them.
+    // The texts are the client's; a save changes none of them, but the disk.
     Document *doc;
-    return sync_find_document(call, &doc, err);
+    if (!sync_find_document(call, &doc, err)) return false;
+    if (doc && doc->path[0]) workspace_file_changed(call->conn, str_from(doc->path));
+    return true;
 }
 
 bool sync_did_close(Call *call, Error *err)
@@ -78,6 +81,7 @@ bool sync_did_close(Call *call, Error *err)
     if (!doc) return error_set(err, ERROR_INVALID, "a document is closed that is not open");
     leave_document(call->conn, doc);
     diagnostics_clear(call->conn, doc);
+    workspace_document_closed(call->conn, doc);
     documents_close(&call->conn->documents, doc);
     return true;
 }

@@ -19,6 +19,8 @@ typedef struct Collector {
     Arena *arena;
     SymbolVec symbols;
     PatternVec patterns; // that each symbol's kind comes from
+    VEC(TSNode) nodes;   // of each symbol's definition
+    VEC(Str) imports;
 } Collector;
 
 static SymbolKind kind_of(const char *capture)
@@ -135,6 +137,33 @@ static Str comment_of(Collector *c, TSNode node)
     return out;
 }
 
+// Whether one of the definition's specifiers is this word.
+static bool has_specifier(const Collector *c, TSNode definition, Str word)
+{
+    enum { MAX_SPECIFIERS = 4 };
+    uint32_t n = ts_node_named_child_count(definition);
+    for (uint32_t i = 0; i < n && i < MAX_SPECIFIERS; i++) {
+        TSNode child = ts_node_named_child(definition, i);
+        if (strcmp(ts_node_type(child), "storage_class_specifier") != 0) continue;
+        ByteRange r = syntax_range(child);
+        if (str_equal(str_slice(c->text, r.start, r.end), word)) return true;
+    }
+    return false;
+}
+
+// Of C and C++; no other language of ours declares apart from defining.
+static void find_linkage(const Collector *c, TSNode definition, Symbol *symbol)
+{
+    bool function = symbol->kind == SYMBOL_FUNCTION, variable = symbol->kind == SYMBOL_VARIABLE;
+    const char *type = ts_node_type(definition);
+    bool is_declaration = strcmp(type, "declaration") == 0;
+    if (!function && !variable) return;
+    if (!is_declaration && strcmp(type, "function_definition") != 0) return;
+    symbol->is_private = has_specifier(c, definition, STR("static"));
+    symbol->is_declaration =
+        is_declaration && (function || has_specifier(c, definition, STR("extern")));
+}
+
 static void add_symbol(Collector *c, TSNode definition, TSNode name, SymbolKind kind,
                        uint16_t pattern)
 {
@@ -152,13 +181,12 @@ static void add_symbol(Collector *c, TSNode definition, TSNode name, SymbolKind 
     }
     Str text = str_slice(c->text, r.start, r.end);
     if (text.len == 0 || text.len > 256) return;
+    Symbol symbol = {
+        .name = text, .kind = kind, .range = syntax_range(definition), .name_range = r};
+    find_linkage(c, definition, &symbol);
     VEC_PUSH(&c->patterns, pattern);
-    VEC_PUSH(&c->symbols, (Symbol){.name = arena_str(c->arena, text),
-                                   .kind = kind,
-                                   .range = syntax_range(definition),
-                                   .name_range = r,
-                                   .signature = signature_of(c, definition),
-                                   .comment = comment_of(c, definition)});
+    VEC_PUSH(&c->nodes, definition);
+    VEC_PUSH(&c->symbols, symbol);
 }
 
 static void add_match(Collector *c, const TSQuery *query, const TSQueryMatch *m)
@@ -170,6 +198,9 @@ static void add_match(Collector *c, const TSQuery *query, const TSQueryMatch *m)
         const char *capture = ts_query_capture_name_for_id(query, m->captures[i].index, &n);
         if (strcmp(capture, "name") == 0) {
             name = m->captures[i].node;
+        } else if (strcmp(capture, "import") == 0) {
+            ByteRange r = syntax_range(m->captures[i].node);
+            VEC_PUSH(&c->imports, str_slice(c->text, r.start, r.end));
         } else if (strncmp(capture, "definition.", 11) == 0) {
             definition = m->captures[i].node;
             kind = kind_of(capture + 11);
@@ -186,25 +217,74 @@ static int by_place(const void *a, const void *b)
            (x->name_range.start < y->name_range.start);
 }
 
-size_t symbols_collect(const Syntax *syntax, Arena *arena, Symbol **out)
+static void run_query(Collector *c, const Syntax *syntax, Arena *arena)
 {
-    *out = NULL;
+    *c = (Collector){.syntax = syntax, .text = text_str(syntax_text(syntax)), .arena = arena};
     const TSQuery *query = queries_get(syntax_language(syntax), QUERY_DEFINITIONS);
-    if (!query) return 0;
-    Collector c = {.syntax = syntax, .text = text_str(syntax_text(syntax)), .arena = arena};
+    if (!query) return;
     TSQueryCursor *cursor = ts_query_cursor_new();
     ts_query_cursor_exec(cursor, query, syntax_root(syntax));
     TSQueryMatch m;
     while (ts_query_cursor_next_match(cursor, &m))
-        add_match(&c, query, &m);
+        add_match(c, query, &m);
     ts_query_cursor_delete(cursor);
-    size_t n = c.symbols.n;
-    if (n) qsort(c.symbols.items, n, sizeof *c.symbols.items, by_place);
-    *out = arena_array(arena, n, sizeof **out);
-    if (n) memcpy(*out, c.symbols.items, n * sizeof **out);
-    VEC_FREE(&c.symbols);
-    VEC_FREE(&c.patterns);
+}
+
+static void describe(Collector *c, size_t i, Symbol *symbol)
+{
+    symbol->name = arena_str(c->arena, symbol->name);
+    symbol->signature = signature_of(c, c->nodes.items[i]);
+    symbol->comment = comment_of(c, c->nodes.items[i]);
+}
+
+// The symbols in document order, in the arena; the collector is emptied.
+static size_t finish(Collector *c, Symbol **out)
+{
+    size_t n = c->symbols.n;
+    *out = arena_array(c->arena, n, sizeof **out);
+    if (n) memcpy(*out, c->symbols.items, n * sizeof **out);
+    if (n) qsort(*out, n, sizeof **out, by_place);
+    VEC_FREE(&c->symbols);
+    VEC_FREE(&c->patterns);
+    VEC_FREE(&c->nodes);
+    VEC_FREE(&c->imports);
     return n;
+}
+
+size_t symbols_collect(const Syntax *syntax, Arena *arena, Symbol **out)
+{
+    Collector c;
+    run_query(&c, syntax, arena);
+    for (size_t i = 0; i < c.symbols.n; i++)
+        describe(&c, i, &c.symbols.items[i]);
+    return finish(&c, out);
+}
+
+size_t symbols_collect_plain(const Syntax *syntax, Arena *arena, Symbol **out, Str **imports,
+                             size_t *n_imports)
+{
+    Collector c;
+    run_query(&c, syntax, arena);
+    *n_imports = c.imports.n;
+    *imports = arena_array(arena, c.imports.n, sizeof **imports);
+    if (c.imports.n) memcpy(*imports, c.imports.items, c.imports.n * sizeof **imports);
+    return finish(&c, out);
+}
+
+bool symbols_describe(const Syntax *syntax, size_t byte_off, Arena *arena, Symbol *out)
+{
+    Collector c;
+    Symbol *all;
+    bool found = false;
+    run_query(&c, syntax, arena);
+    for (size_t i = 0; i < c.symbols.n && !found; i++) {
+        if (c.symbols.items[i].name_range.start != byte_off) continue;
+        found = true;
+        *out = c.symbols.items[i];
+        describe(&c, i, out);
+    }
+    finish(&c, &all);
+    return found;
 }
 
 // --- names in reach

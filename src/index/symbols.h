@@ -1,6 +1,4 @@
-// Symbols: the definitions of a file, and a bounded in-memory index of a workspace's definitions.
-//
-// symbols_collect is a pure function for workers. A SymbolIndex belongs to the loop thread.
+// Symbols: the definitions of one file, as its syntax tree shows them. Pure functions for workers.
 #pragma once
 
 #include "base/arena.h"
@@ -29,32 +27,20 @@ typedef struct Symbol {
     SymbolKind kind;
     ByteRange range; // the definition
     ByteRange name_range;
-    Str signature; // first line(s) up to the body, blanks folded, at most 200 bytes
-    Str comment;   // the comment above or docstring, without markers, at most 1,000 bytes
+    bool is_declaration; // says that it is defined elsewhere: a prototype, an extern variable
+    bool is_private;     // no other file can name it: static
+    Str signature;       // first line(s) up to the body, blanks folded, at most 200 bytes
+    Str comment;         // the comment above or docstring, without markers, at most 1,000 bytes
 } Symbol;
 
 // Definitions in document order, in the arena (strings copied).
 size_t symbols_collect(const Syntax *syntax, Arena *arena, Symbol **out);
+// The same without signatures and comments; what the file imports (C: the path of an include with
+// its quotes, Python: a module's dotted name) goes to imports. Names are borrowed from the text.
+size_t symbols_collect_plain(const Syntax *syntax, Arena *arena, Symbol **out, Str **imports,
+                             size_t *n_imports);
+// What symbols_collect would say of the one symbol whose name starts at byte_off. False: none does.
+bool symbols_describe(const Syntax *syntax, size_t byte_off, Arena *arena, Symbol *out);
 
 // Names of parameters and local variables that reach byte_off, nearest first, in the arena.
 size_t symbols_visible(const Syntax *syntax, size_t byte_off, Arena *arena, Str **out);
-
-typedef struct SymbolIndex SymbolIndex;
-
-SymbolIndex *symbol_index_new(void);
-void symbol_index_free(SymbolIndex *index);
-// Replaces what the index knows of a file (symbols are copied; n 0 forgets the file).
-void symbol_index_put(SymbolIndex *index, Str path, const Symbol *symbols, size_t n);
-
-typedef struct SymbolHit {
-    const Symbol *symbol; // borrowed until the next put
-    Str path;
-    int score; // larger is better
-} SymbolHit;
-
-// The best max symbols whose name starts with prefix (case-sensitive first, then without regard
-// to case, then as a subsequence), those of near_path and its folder first. Deterministic order.
-size_t symbol_index_complete(const SymbolIndex *index, Str prefix, Str near_path, size_t max,
-                             Arena *arena, SymbolHit **out);
-// The symbol of exactly this name and path (path empty: any); NULL if unknown.
-const Symbol *symbol_index_find(const SymbolIndex *index, Str name, Str path);

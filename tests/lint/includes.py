@@ -25,6 +25,7 @@ PUBLIC = {"src": {"engine.h", "chat.h", "think.h"}, "lsp": {"config.h", "jobs.h"
 MORE_LIBRARIES = {
     "src/config.c": ("json-c/",),
     "src/jobs.c": ("uv.h",),
+    "src/index/store.c": ("sqlite3.h",),
     "src/verify/command.c": ("json-c/",),  # compile_commands.json
 }
 # Stands on base alone, which its own library proves by linking.

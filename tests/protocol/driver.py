@@ -18,6 +18,7 @@ SERVER = sys.argv[1] if len(sys.argv) > 1 else None
 FOLDER = tempfile.mkdtemp(prefix="r1ls-protocol-")
 atexit.register(shutil.rmtree, FOLDER, True)
 os.environ["XDG_STATE_HOME"] = FOLDER  # nothing is trusted but by a test
+os.environ["XDG_CACHE_HOME"] = os.path.join(FOLDER, "cache")  # nothing is indexed yet
 TIMEOUT_S = 30
 
 FULL_CAPS = {

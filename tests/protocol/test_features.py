@@ -86,11 +86,12 @@ def test_completion_and_resolve():
     items = labels()
     assert set(items) == {"square_area", "square_open"}, items.keys()
     item = items["square_area"]
-    assert item["kind"] == 3 and "square_area(int side)" in item["detail"]
+    assert item["kind"] == 3 and item["detail"] == "shapes.c", item
     assert item["textEdit"] == {"range": at(2, 11, 14), "newText": "square_area"}
     assert item["sortText"] > "zzzz"
     resolved = client.ask("completionItem/resolve", item)
     assert resolved["documentation"]["value"] == "Area of a square.", resolved
+    assert resolved["detail"] == "int square_area(int side)", resolved
     assert client.ask("completionItem/resolve", {"label": "x"}) == {"label": "x"}
     client.close()
 

@@ -195,29 +195,6 @@ static void python_methods_are_methods(void **state)
     arena_free(arena);
 }
 
-static void index_ranks_near_and_exact_first(void **state)
-{
-    (void)state;
-    Arena *arena = arena_new();
-    SymbolIndex *index = symbol_index_new();
-    Symbol far[] = {{.name = STR("table_find")}, {.name = STR("Table")}};
-    Symbol near[] = {{.name = STR("table_new")}, {.name = STR("the_able")}};
-    symbol_index_put(index, STR("z/far.c"), far, 2);
-    symbol_index_put(index, STR("a/near.c"), near, 2);
-    SymbolHit *hits;
-    size_t n = symbol_index_complete(index, STR("table"), STR("a/near.c"), 10, arena, &hits);
-    assert_int_equal(n, 4);
-    assert_true(str_equal(hits[3].symbol->name, STR("the_able"))); // as a subsequence
-    assert_true(str_equal(hits[0].symbol->name, STR("table_new")));
-    assert_true(str_equal(hits[1].symbol->name, STR("table_find")));
-    assert_true(str_equal(hits[2].symbol->name, STR("Table")));
-    symbol_index_put(index, STR("a/near.c"), NULL, 0);
-    assert_null(symbol_index_find(index, STR("table_new"), (Str){0}));
-    assert_non_null(symbol_index_find(index, STR("Table"), (Str){0}));
-    symbol_index_free(index);
-    arena_free(arena);
-}
-
 static void random_bytes_do_not_crash(void **state)
 {
     (void)state;
@@ -257,7 +234,6 @@ int main(void)
         cmocka_unit_test(functions_are_found_with_comment_and_body),
         cmocka_unit_test(symbols_have_kind_signature_and_comment),
         cmocka_unit_test(python_methods_are_methods),
-        cmocka_unit_test(index_ranks_near_and_exact_first),
         cmocka_unit_test(random_bytes_do_not_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

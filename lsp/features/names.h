@@ -1,0 +1,17 @@
+// What the features about the name under the cursor share.
+#pragma once
+
+#include "features/features.h"
+#include "workspace.h"
+#include "workspace/target.h"
+
+// Waits until the document of params is parsed, then asks `run` on a worker about the place of
+// params.position. params may be NULL. Answers null at once if the document is not open or the
+// feature is not enabled.
+bool names_ask(Call *call, bool enabled, const Str params[QUESTION_PARAMS],
+               void (*run)(Question *question), void (*done)(Request *request, Question *question),
+               Error *err);
+// Fields, methods, properties: what stands after `.`.
+bool names_is_member_kind(SymbolKind kind);
+// Definitions and declarations that the target may mean, the best first. On a worker.
+size_t names_find_visible(const Question *question, const Target *target, IndexHit **out);

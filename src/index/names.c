@@ -1,0 +1,86 @@
+// Open addressing over one block of bytes: names are never taken out, so nothing has to be marked
+// as deleted.
+#include "index/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { FIRST_SLOTS = 1024 };
+
+void names_clear(Names *names)
+{
+    free(names->bytes);
+    free(names->starts);
+    free(names->slots);
+    *names = (Names){0};
+}
+
+Str names_text(const Names *names, uint32_t id)
+{
+    uint64_t start = names->starts[id];
+    return (Str){names->bytes + start, (size_t)(names->starts[id + 1] - start)};
+}
+
+static size_t find_slot(const Names *names, Str name)
+{
+    size_t mask = names->n_slots - 1, at = (size_t)str_hash(name, 0) & mask;
+    while (names->slots[at] && !str_equal(names_text(names, names->slots[at] - 1), name))
+        at = (at + 1) & mask;
+    return at;
+}
+
+static void grow_slots(Names *names)
+{
+    free(names->slots);
+    names->n_slots = names->n_slots ? names->n_slots * 2 : FIRST_SLOTS;
+    names->slots = mem_zero(names->n_slots * sizeof *names->slots);
+    size_t mask = names->n_slots - 1;
+    for (uint32_t id = 0; id < names->n; id++) { // all are different: no comparison is needed
+        size_t at = (size_t)str_hash(names_text(names, id), 0) & mask;
+        while (names->slots[at])
+            at = (at + 1) & mask;
+        names->slots[at] = id + 1;
+    }
+}
+
+static void append(Names *names, Str name)
+{
+    if (names->n + 2 > names->cap) {
+        names->cap = names->cap ? names->cap * 2 : FIRST_SLOTS;
+        names->starts = mem_resize(names->starts, names->cap * sizeof *names->starts);
+    }
+    if (names->n_bytes + name.len > names->cap_bytes) {
+        names->cap_bytes = 2 * names->cap_bytes + name.len + FIRST_SLOTS;
+        names->bytes = mem_resize(names->bytes, names->cap_bytes);
+    }
+    if (names->n == 0) names->starts[0] = 0;
+    if (name.len) memcpy(names->bytes + names->n_bytes, name.ptr, name.len);
+    names->n_bytes += name.len;
+    names->starts[++names->n] = names->n_bytes;
+}
+
+uint32_t names_intern(Names *names, Str name)
+{
+    if ((size_t)names->n * 3 >= names->n_slots * 2) grow_slots(names);
+    size_t at = find_slot(names, name);
+    if (names->slots[at]) return names->slots[at] - 1;
+    if (names->n >= NAMES_NONE - 2) abort();
+    append(names, name);
+    names->slots[at] = names->n;
+    return names->n - 1;
+}
+
+uint32_t names_find(const Names *names, Str name)
+{
+    if (names->n == 0) return NAMES_NONE;
+    uint32_t slot = names->slots[find_slot(names, name)];
+    return slot ? slot - 1 : NAMES_NONE;
+}
+
+size_t names_memory(const Names *names)
+{
+    return names->cap_bytes + names->cap * sizeof *names->starts +
+           names->n_slots * sizeof *names->slots;
+}

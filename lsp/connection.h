@@ -31,7 +31,7 @@ typedef struct ClientCaps {
     bool document_changes, change_annotations;
     bool work_done_progress, configuration, apply_edit;
     bool nested_symbols, hover_markdown;
-    bool register_watchers;
+    bool register_watchers, symbol_resolve, prepare_rename;
     int64_t fold_limit; // 0: none stated
 } ClientCaps;
 

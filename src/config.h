@@ -26,6 +26,11 @@
     X(selection_range, BOOL, "selectionRange", 1, 0, 1, "selections that grow by syntax")          \
     X(document_highlight, BOOL, "documentHighlight", 1, 0, 1, "other places of a name")            \
     X(hover, BOOL, "hover", 0, 0, 1, "signature and comment; on where no server has it")           \
+    X(definition, BOOL, "definition", 0, 0, 1, "and declaration; on where no server has them")     \
+    X(references, BOOL, "references", 0, 0, 1, "in all files; on where no server has them")        \
+    X(rename, BOOL, "rename", 0, 0, 1, "where it can be proved; on where no server has it")        \
+    X(workspace_symbol, BOOL, "workspaceSymbol", 0, 0, 1, "search; on where no server has it")     \
+    X(signature_help, BOOL, "signatureHelp", 0, 0, 1, "parameters; on where no server has it")     \
     X(code_actions, BOOL, "codeActions", 1, 0, 1, "generate actions")                              \
     X(max_tokens, INT, "maxTokens", 48, 1, 2048, "tokens of one suggestion")                       \
     X(prompt_tokens, INT, "promptTokens", 0, 0, 131072,                                            \

@@ -101,6 +101,7 @@ void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms)
 void diagnostics_document_parsed(Connection *conn, Document *doc)
 {
     publish_if_due(conn, doc);
+    diagnostics_tell_held(conn, doc);
 }
 
 void diagnostics_clear(Connection *conn, const Document *doc)
@@ -126,7 +127,7 @@ void diagnostics_setting_changed(Connection *conn)
 
 // --- pull
 
-static Json *new_report(const Connection *conn, const Document *doc, Str previous_id)
+Json *diagnostics_new_report(const Connection *conn, const Document *doc, Str previous_id)
 {
     Json *items = new_items(conn, doc), *report = json_object_new_object();
     char id[24];
@@ -146,7 +147,7 @@ static Json *new_report(const Connection *conn, const Document *doc, Str previou
 static void answer_pull(Request *request)
 {
     Str *previous_id = request->data;
-    request_reply(request, new_report(request->conn, request->doc, *previous_id));
+    request_reply(request, diagnostics_new_report(request->conn, request->doc, *previous_id));
 }
 
 bool diagnostics_pull(Call *call, Error *err)

@@ -42,10 +42,28 @@ bool structure_selection_range(Call *call, Error *err);
 bool names_document_highlight(Call *call, Error *err);
 bool names_hover(Call *call, Error *err);
 
+bool navigate_definition(Call *call, Error *err);
+bool navigate_declaration(Call *call, Error *err);
+bool navigate_references(Call *call, Error *err);
+bool navigate_workspace_symbol(Call *call, Error *err);
+bool navigate_resolve_symbol(Call *call, Error *err);
+bool rename_prepare(Call *call, Error *err);
+bool rename_request(Call *call, Error *err);
+bool signature_help(Call *call, Error *err);
+
+bool folders_changed(Call *call, Error *err);
+bool folders_files_changed(Call *call, Error *err);
+bool folders_files_moved(Call *call, Error *err);
+
 // A Diagnostic; the document's text must be the parsed one.
 Json *diagnostics_new_item(const Connection *conn, const Document *doc, const RuleFinding *found);
 // Do the settings want this finding to be shown?
 bool diagnostics_is_on(const Connection *conn, const RuleFinding *found);
+bool diagnostics_workspace(Call *call, Error *err);
+// Tells the requests that are held open about a document that has been parsed.
+void diagnostics_tell_held(Connection *conn, const Document *doc);
+// A report of the document's parsed text; unchanged if previous_id is its id.
+Json *diagnostics_new_report(const Connection *conn, const Document *doc, Str previous_id);
 bool diagnostics_pull(Call *call, Error *err);
 // A new text of doc: to be published when it has rested (delay_ms).
 void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms);

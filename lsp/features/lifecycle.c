@@ -46,6 +46,9 @@ static void read_caps(ClientCaps *caps, Json *params)
         .apply_edit = types_bool(client, "workspace.applyEdit"),
         .nested_symbols =
             types_bool(client, "textDocument.documentSymbol.hierarchicalDocumentSymbolSupport"),
+        .symbol_resolve =
+            types_array_has(client, "workspace.symbol.resolveSupport.properties", "location.range"),
+        .prepare_rename = types_bool(client, "textDocument.rename.prepareSupport"),
         .register_watchers =
             types_bool(client, "workspace.didChangeWatchedFiles.dynamicRegistration"),
         .hover_markdown = types_array_has(client, "textDocument.hover.contentFormat", "markdown"),
@@ -106,6 +109,49 @@ static void offer_structure(const Config *config, Json *caps)
     if (config->hover) types_put_bool(caps, "hoverProvider", true);
 }
 
+static void put_strings(Json *object, const char *key, const char *const *words)
+{
+    Json *list = types_put_array(object, key);
+    for (; *words; words++)
+        json_object_array_add(list, types_new_str(str_from(*words)));
+}
+
+static void offer_navigation(const Connection *conn, Json *caps)
+{
+    static const char *const triggers[] = {"(", ",", NULL};
+    const Config *config = &conn->config;
+    if (config->definition) types_put_bool(caps, "definitionProvider", true);
+    if (config->definition) types_put_bool(caps, "declarationProvider", true);
+    if (config->references) types_put_bool(caps, "referencesProvider", true);
+    if (config->rename && conn->caps.prepare_rename)
+        types_put_bool(types_put_object(caps, "renameProvider"), "prepareProvider", true);
+    else if (config->rename)
+        types_put_bool(caps, "renameProvider", true);
+    if (config->workspace_symbol)
+        types_put_bool(types_put_object(caps, "workspaceSymbolProvider"), "resolveProvider",
+                       conn->caps.symbol_resolve);
+    if (config->signature_help)
+        put_strings(types_put_object(caps, "signatureHelpProvider"), "triggerCharacters", triggers);
+}
+
+// Files that move tell the index at once; the watcher would see them a moment later.
+static void offer_workspace(Json *caps)
+{
+    static const char *const events[] = {"didCreate", "didRename", "didDelete", NULL};
+    Json *workspace = types_put_object(caps, "workspace");
+    Json *folders = types_put_object(workspace, "workspaceFolders");
+    types_put_bool(folders, "supported", true);
+    types_put_bool(folders, "changeNotifications", true);
+    Json *operations = types_put_object(workspace, "fileOperations");
+    for (const char *const *event = events; *event; event++) {
+        Json *filter = json_object_new_object();
+        types_put_text(filter, "scheme", "file");
+        types_put_text(types_put_object(filter, "pattern"), "glob", "**/*");
+        json_object_array_add(types_put_array(types_put_object(operations, *event), "filters"),
+                              filter);
+    }
+}
+
 static Json *new_capabilities(const Connection *conn)
 {
     Json *caps = json_object_new_object();
@@ -115,8 +161,13 @@ static Json *new_capabilities(const Connection *conn)
     types_put_int(sync, "change", 2);
     types_put_bool(types_put_object(sync, "save"), "includeText", false);
     types_put_bool(caps, "inlineCompletionProvider", true);
-    types_put_bool(types_put_object(caps, "completionProvider"), "resolveProvider", true);
+    static const char *const completion_triggers[] = {".", ">", ":", "\"", "<", "/", NULL};
+    Json *completion = types_put_object(caps, "completionProvider");
+    types_put_bool(completion, "resolveProvider", true);
+    put_strings(completion, "triggerCharacters", completion_triggers);
     offer_structure(&conn->config, caps);
+    offer_navigation(conn, caps);
+    offer_workspace(caps);
     Json *action = types_put_object(caps, "codeActionProvider");
     json_object_array_add(types_put_array(action, "codeActionKinds"),
                           types_new_str(STR("refactor.rewrite.r1ls")));
@@ -128,7 +179,7 @@ static Json *new_capabilities(const Connection *conn)
     Json *diagnostics = types_put_object(caps, "diagnosticProvider");
     types_put_text(diagnostics, "identifier", "r1ls");
     types_put_bool(diagnostics, "interFileDependencies", false);
-    types_put_bool(diagnostics, "workspaceDiagnostics", false);
+    types_put_bool(diagnostics, "workspaceDiagnostics", true);
     return caps;
 }
 

@@ -13,5 +13,8 @@ bool names_ask(Call *call, bool enabled, const Str params[QUESTION_PARAMS],
                Error *err);
 // Fields, methods, properties: what stands after `.`.
 bool names_is_member_kind(SymbolKind kind);
+// The target is local, or private to the asked document: no other file can mean it.
+bool names_is_of_this_file(const Question *question, const Target *target, const IndexHit *hits,
+                           size_t n);
 // Definitions and declarations that the target may mean, the best first. On a worker.
 size_t names_find_visible(const Question *question, const Target *target, IndexHit **out);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "features/features.h"
+#include "features/imports.h"
+#include "features/members.h"
 #include "workspace.h"
 
 enum { MAX_ITEMS = 100, MAX_ALL = 600 };
@@ -59,13 +61,13 @@ static int kind_number(SymbolKind kind)
 }
 
 // sortText begins late in ASCII, so that a language server's own items stay above ours.
-static Json *new_plain_item(Str name, SymbolKind kind, Str detail, LspRange range, size_t rank)
+static Json *new_plain_item(Str name, int kind, Str detail, LspRange range, size_t rank)
 {
     char sort_text[40];
     snprintf(sort_text, sizeof sort_text, "~r1ls%04zu", rank);
     Json *item = json_object_new_object();
     types_put_str(item, "label", name);
-    types_put_int(item, "kind", kind_number(kind));
+    types_put_int(item, "kind", kind);
     types_put_str(item, "detail", detail);
     types_put_text(item, "sortText", sort_text);
     Json *edit = types_put_object(item, "textEdit");
@@ -76,7 +78,7 @@ static Json *new_plain_item(Str name, SymbolKind kind, Str detail, LspRange rang
 
 typedef struct Item {
     Str name, detail, path; // path: empty for what resolve has nothing to say of
-    SymbolKind kind;
+    int kind;               // CompletionItemKind of the protocol
 } Item;
 
 typedef struct Items {
@@ -120,7 +122,9 @@ static void add_locals(const Question *q, ByteRange word, Str prefix, Items *fou
         bool fits = str_starts(names[i], prefix) && !str_equal(names[i], prefix);
         if (fits && !has_item(found, names[i]))
             add_item(q, found,
-                     (Item){.name = names[i], .detail = STR("in reach"), .kind = SYMBOL_VARIABLE});
+                     (Item){.name = names[i],
+                            .detail = STR("in reach"),
+                            .kind = kind_number(SYMBOL_VARIABLE)});
     }
 }
 
@@ -144,9 +148,50 @@ static void add_hits(const Question *q, ByteRange word, Str prefix, Items *found
             if (hidden || is_itself(&hits[i], q->path, word) || has_item(found, hits[i].name))
                 continue;
             Str place = hits[i].container.len ? hits[i].container : base_name(hits[i].path);
-            add_item(q, found, (Item){hits[i].name, place, hits[i].path, hits[i].kind});
+            add_item(q, found,
+                     (Item){hits[i].name, place, hits[i].path, kind_number(hits[i].kind)});
         }
     }
+}
+
+static void add_members(const Question *q, ByteRange word, Str prefix, Items *found)
+{
+    IndexHit *hits;
+    size_t n = members_find(q, word.start, &hits);
+    for (size_t i = 0; i < n; i++)
+        if (str_starts(hits[i].name, prefix) && !has_item(found, hits[i].name))
+            add_item(q, found,
+                     (Item){.name = hits[i].name,
+                            .detail = hits[i].container,
+                            .path = hits[i].path,
+                            .kind = kind_number(hits[i].kind)});
+}
+
+// The words of the grammar that are written as they are named.
+static void add_keywords(const Question *q, Str prefix, Items *found)
+{
+    enum { KEYWORD = 14 };
+    if (!q->lang || prefix.len == 0) return;
+    const TSLanguage *grammar = q->lang->grammar();
+    uint32_t n = ts_language_symbol_count(grammar);
+    for (uint32_t i = 1; i < n; i++) {
+        if (ts_language_symbol_type(grammar, (TSSymbol)i) != TSSymbolTypeAnonymous) continue;
+        Str word = str_from(ts_language_symbol_name(grammar, (TSSymbol)i));
+        bool is_word = word.len > 2 && word.ptr[0] >= 'a' && word.ptr[0] <= 'z';
+        if (!is_word || !str_starts(word, prefix) || str_equal(word, prefix)) continue;
+        if (!has_item(found, word))
+            add_item(q, found, (Item){.name = word, .detail = STR("keyword"), .kind = KEYWORD});
+    }
+}
+
+static void add_imports(const Question *q, ByteRange *word, Items *found)
+{
+    enum { FILE_ITEM = 17 };
+    Str *paths;
+    size_t n = imports_find(q, word, MAX_ITEMS, &paths);
+    for (size_t i = 0; i < n; i++)
+        if (!has_item(found, paths[i]))
+            add_item(q, found, (Item){.name = paths[i], .kind = FILE_ITEM});
 }
 
 static void find_items(Question *q)
@@ -154,9 +199,17 @@ static void find_items(Question *q)
     Items *found = q->data = arena_alloc(q->arena, sizeof *found);
     ByteRange word = find_word(q->text, q->byte_off);
     Str prefix = str_slice(text_str(q->text), word.start, word.end);
+    bool by_character = q->params[0].len > 0;
+    if (imports_is_context(q->text, q->lang, q->byte_off)) {
+        add_imports(q, &word, found);
+    } else if (members_is_context(q->text, q->lang, word.start)) {
+        add_members(q, word, prefix, found);
+    } else if (!by_character || prefix.len) { // a '>' that compares asks for nothing
+        add_locals(q, word, prefix, found);
+        add_hits(q, word, prefix, found);
+        add_keywords(q, prefix, found);
+    }
     found->range = position_from_range(q->text, word, q->encoding);
-    add_locals(q, word, prefix, found);
-    add_hits(q, word, prefix, found);
 }
 
 static void answer_items(Request *request, Question *q)
@@ -192,7 +245,9 @@ bool completion_request(Call *call, Error *err)
     request->version = doc->version;
     request->doc = doc;
     call->later = true;
-    workspace_ask(request, position_to_offset(doc->text, position, conn->encoding), NULL,
+    bool by_character = types_int(call->params, "context.triggerKind", 1) == 2;
+    const Str params[QUESTION_PARAMS] = {by_character ? STR("character") : STR("")};
+    workspace_ask(request, position_to_offset(doc->text, position, conn->encoding), params,
                   find_items, answer_items);
     return true;
 }

@@ -408,6 +408,23 @@ static bool ends_with_path(Str path, Str suffix)
            (path.len == suffix.len || path.ptr[path.len - suffix.len - 1] == '/');
 }
 
+size_t index_files_containing(Index *index, Str part, size_t max, Arena *arena, Str **out)
+{
+    RankedPaths paths = {0};
+    pthread_rwlock_rdlock(&index->lock);
+    const Table *table = &index->table;
+    for (uint32_t i = 0; i < table->n_files; i++) {
+        Str path = names_text(&table->paths, i);
+        if (table->files[i].exists && str_find(path, part, 0) + part.len <= path.len)
+            VEC_PUSH(&paths, (RankedPath){path, (double)table->files[i].rank});
+    }
+    size_t n = finish_paths(&paths, max, arena, out);
+    for (size_t i = 0; i < n; i++)
+        (*out)[i] = absolute(index, (*out)[i], arena);
+    pthread_rwlock_unlock(&index->lock);
+    return n;
+}
+
 size_t index_files_ending(Index *index, Str suffix, size_t max, Arena *arena, Str **out)
 {
     RankedPaths paths = {0};

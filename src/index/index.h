@@ -101,6 +101,8 @@ size_t index_mentions(Index *index, Str name, Arena *arena, Str **out);
 size_t index_neighbours(Index *index, Str path, size_t max, Arena *arena, Str **out);
 // Paths that end with `/suffix` or are root/suffix: an include, a module's file.
 size_t index_files_ending(Index *index, Str suffix, size_t max, Arena *arena, Str **out);
+// Paths that contain `part`, the best ranked first.
+size_t index_files_containing(Index *index, Str part, size_t max, Arena *arena, Str **out);
 // An open document's text and tree, or NULL. The caller releases it.
 Syntax *index_open_document(Index *index, Str path);
 // The disk's. NULL if it cannot be read or has no language. The caller releases it.

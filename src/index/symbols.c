@@ -21,6 +21,7 @@ typedef struct Collector {
     PatternVec patterns; // that each symbol's kind comes from
     VEC(TSNode) nodes;   // of each symbol's definition
     VEC(Str) imports;
+    bool with_attributes; // self.x = ... is a definition of x
 } Collector;
 
 static SymbolKind kind_of(const char *capture)
@@ -193,11 +194,16 @@ static void add_match(Collector *c, const TSQuery *query, const TSQueryMatch *m)
 {
     TSNode definition = {0}, name = {0};
     SymbolKind kind = SYMBOL_VARIABLE;
+    bool wanted = true;
     for (uint16_t i = 0; i < m->capture_count; i++) {
         uint32_t n;
         const char *capture = ts_query_capture_name_for_id(query, m->captures[i].index, &n);
         if (strcmp(capture, "name") == 0) {
             name = m->captures[i].node;
+        } else if (strcmp(capture, "self") == 0) {
+            ByteRange r = syntax_range(m->captures[i].node);
+            wanted =
+                c->with_attributes && str_equal(str_slice(c->text, r.start, r.end), STR("self"));
         } else if (strcmp(capture, "import") == 0) {
             ByteRange r = syntax_range(m->captures[i].node);
             VEC_PUSH(&c->imports, str_slice(c->text, r.start, r.end));
@@ -206,7 +212,7 @@ static void add_match(Collector *c, const TSQuery *query, const TSQueryMatch *m)
             kind = kind_of(capture + 11);
         }
     }
-    if (!ts_node_is_null(definition) && !ts_node_is_null(name))
+    if (wanted && !ts_node_is_null(definition) && !ts_node_is_null(name))
         add_symbol(c, definition, name, kind, m->pattern_index);
 }
 
@@ -217,9 +223,12 @@ static int by_place(const void *a, const void *b)
            (x->name_range.start < y->name_range.start);
 }
 
-static void run_query(Collector *c, const Syntax *syntax, Arena *arena)
+static void run_query(Collector *c, const Syntax *syntax, bool with_attributes, Arena *arena)
 {
-    *c = (Collector){.syntax = syntax, .text = text_str(syntax_text(syntax)), .arena = arena};
+    *c = (Collector){.syntax = syntax,
+                     .text = text_str(syntax_text(syntax)),
+                     .arena = arena,
+                     .with_attributes = with_attributes};
     const TSQuery *query = queries_get(syntax_language(syntax), QUERY_DEFINITIONS);
     if (!query) return;
     TSQueryCursor *cursor = ts_query_cursor_new();
@@ -254,7 +263,7 @@ static size_t finish(Collector *c, Symbol **out)
 size_t symbols_collect(const Syntax *syntax, Arena *arena, Symbol **out)
 {
     Collector c;
-    run_query(&c, syntax, arena);
+    run_query(&c, syntax, false, arena);
     for (size_t i = 0; i < c.symbols.n; i++)
         describe(&c, i, &c.symbols.items[i]);
     return finish(&c, out);
@@ -264,7 +273,7 @@ size_t symbols_collect_plain(const Syntax *syntax, Arena *arena, Symbol **out, S
                              size_t *n_imports)
 {
     Collector c;
-    run_query(&c, syntax, arena);
+    run_query(&c, syntax, true, arena);
     *n_imports = c.imports.n;
     *imports = arena_array(arena, c.imports.n, sizeof **imports);
     if (c.imports.n) memcpy(*imports, c.imports.items, c.imports.n * sizeof **imports);
@@ -276,7 +285,7 @@ bool symbols_describe(const Syntax *syntax, size_t byte_off, Arena *arena, Symbo
     Collector c;
     Symbol *all;
     bool found = false;
-    run_query(&c, syntax, arena);
+    run_query(&c, syntax, true, arena);
     for (size_t i = 0; i < c.symbols.n && !found; i++) {
         if (c.symbols.items[i].name_range.start != byte_off) continue;
         found = true;

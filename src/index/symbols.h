@@ -35,8 +35,9 @@ typedef struct Symbol {
 
 // Definitions in document order, in the arena (strings copied).
 size_t symbols_collect(const Syntax *syntax, Arena *arena, Symbol **out);
-// The same without signatures and comments; what the file imports (C: the path of an include with
-// its quotes, Python: a module's dotted name) goes to imports. Names are borrowed from the text.
+// The same without signatures and comments, and with the attributes that methods assign; what the
+// file imports (C: the path of an include with its quotes, Python: a module's dotted name) goes to
+// imports. Names are borrowed from the text.
 size_t symbols_collect_plain(const Syntax *syntax, Arena *arena, Symbol **out, Str **imports,
                              size_t *n_imports);
 // What symbols_collect would say of the one symbol whose name starts at byte_off. False: none does.

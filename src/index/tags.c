@@ -201,7 +201,7 @@ static bool is_container(const Symbol *symbol)
 static void find_containers(const Symbol *symbols, size_t n, Str *out)
 {
     enum { MAX_DEPTH = 32 };
-    const Symbol *open[MAX_DEPTH], **order = mem_alloc((n + 1) * sizeof(Symbol *));
+    const Symbol *open[MAX_DEPTH] = {0}, **order = mem_alloc((n + 1) * sizeof(Symbol *));
     size_t depth = 0;
     for (size_t i = 0; i < n; i++)
         order[i] = &symbols[i];

@@ -38,7 +38,7 @@ def test_pull():
     caps = copy.deepcopy(FULL_CAPS)
     caps["textDocument"]["diagnostic"] = {}
     client = Client(caps=caps)
-    assert client.initialized["capabilities"]["diagnosticProvider"]["workspaceDiagnostics"] is False
+    assert client.initialized["capabilities"]["diagnosticProvider"]["workspaceDiagnostics"] is True
     client.open(URI, BAD)
     report = client.ask("textDocument/diagnostic", DOC)
     assert report["kind"] == "full" and len(report["items"]) == 1

@@ -264,6 +264,54 @@ def test_workspace_diagnostic_is_held():
     client.close()
 
 
+def complete(p, path, text, version=[10]):
+    """Labels at the '|' of text, as the open document's new content."""
+    version[0] += 1
+    at = text.index("|")
+    p.client.change(p.uri(path), version[0], {"text": text.replace("|", "")})
+    place = {"line": text[:at].count("\n"), "character": at - (text[:at].rfind("\n") + 1)}
+    p.client.ask("textDocument/foldingRange", {"textDocument": {"uri": p.uri(path)}})  # it is parsed now
+    items = p.client.ask("textDocument/completion", {"textDocument": {"uri": p.uri(path)}, "position": place})["items"]
+    assert len({i["label"] for i in items}) == len(items)
+    return [i["label"] for i in items]
+
+
+MEMBERS = {
+    "a.h": "struct node { struct node *next; int key; };\ntypedef struct List { struct node *head; int count; } List;\n"
+           "typedef struct { int red, green; } Color;\n",
+    "sub/b.h": "int in_b;\n",
+    "main.c": "#include \"a.h\"\n",
+    "pkg/shapes.py": "class Shape:\n    sides = 0\n    def __init__(self):\n        self.area = 1\n"
+                     "    def grow(self):\n        self.area = 2\n        return self\n",
+    "use.py": "from pkg.shapes import Shape\n",
+}
+
+
+def test_members_and_imports():
+    p = Project("members", MEMBERS)
+    p.open("main.c")
+    body = "#include \"a.h\"\nvoid f(List *l, struct node n, Color c, unknown_t u)\n{\n    %s\n}\n"
+    assert complete(p, "main.c", body % "l->|;") == ["head", "count"]
+    assert complete(p, "main.c", body % "l->he|;") == ["head"]
+    assert complete(p, "main.c", body % "n.|") == ["next", "key"]
+    assert complete(p, "main.c", body % "l->head->|") == ["next", "key"]
+    assert complete(p, "main.c", body % "l->head[2].next->k|") == ["key"]
+    assert complete(p, "main.c", body % "c.|") == ["red", "green"]
+    for unknown in ("u.|", "l->count.|", "g()->|", "3.|"):
+        assert complete(p, "main.c", body % unknown) == [], unknown
+    assert "a.h" in complete(p, "main.c", "#include \"|") and "sub/b.h" in complete(p, "main.c", "#include \"s|")
+    assert "while" in complete(p, "main.c", body % "whi|")
+    p.open("use.py")
+    python = "from pkg.shapes import Shape\ndef f(s: Shape):\n    t = Shape()\n    %s\n"
+    members = ["sides", "__init__", "area", "grow"]
+    assert complete(p, "use.py", python % "s.|") == members
+    assert complete(p, "use.py", python % "t.|") == members
+    assert complete(p, "use.py", "import pkg.|") == ["pkg.shapes"]
+    p.open("pkg/shapes.py")
+    assert complete(p, "pkg/shapes.py", MEMBERS["pkg/shapes.py"] + "    def more(self):\n        self.a|\n") == ["area"]
+    p.client.close()
+
+
 def test_each_has_a_setting():
     p = Project("settings", definition=False, references=False, rename=False, workspaceSymbol=False, signatureHelp=False)
     caps = p.client.initialized["capabilities"]

@@ -161,6 +161,7 @@ int cli_check(int argc, char **argv);
 int cli_generate(int argc, char **argv);
 int cli_debug(int argc, char **argv);
 int cli_test(int argc, char **argv);
+int cli_prove(int argc, char **argv);
 int cli_trust(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_model(int argc, char **argv);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "formal/formal.h"
 #include "grammars/languages.h"
 #include "index/crawl.h"
 #include "index/store.h"
@@ -191,6 +192,8 @@ static void examine_tools(Doctor *d)
     add_text(section, "sandbox",
              works ? STR("bubblewrap works: tests run without network, home or a writable project")
                    : arena_printf(d->arena, "none (%s): tests run only with sandbox=rlimits", why));
+    formal_is_available(&why);
+    add_text(section, "solver", str_from(why));
 }
 
 static void examine_grammars(Doctor *d)

@@ -24,6 +24,7 @@ static const Command commands[] = {
     {"generate", cli_generate, "write the body of the function at FILE:LINE, or other code there"},
     {"debug", cli_debug, "repair the function at FILE:LINE"},
     {"test", cli_test, "run the tests of the function at FILE:LINE, and test these tests"},
+    {"prove", cli_prove, "prove the C function at FILE:LINE, or find what breaks it"},
     {"trust", cli_trust, "list, add or remove folders whose code may be compiled"},
     {"doctor", cli_doctor, "tell what this machine can do and what is configured"},
     {"model", cli_model, "info, verify, convert, quantize, pull: model files"},

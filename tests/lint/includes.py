@@ -13,7 +13,7 @@ RULES = {
     "engine": (("base/", "engine/", "kernels/"), ("omp.h",)),
     "grammars": (("grammars/",), ("tree_sitter/",)),
     "src/models": (("base/", "engine/"), ("json-c/", "omp.h", "curl/")),
-    "src": (("base/", "engine/engine.h", "engine/chat.h", "engine/think.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "loop/",
+    "src": (("base/", "engine/engine.h", "engine/chat.h", "engine/think.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "formal/", "loop/",
              "rules/"),
             ("tree_sitter/",)),
     "lsp": (("base/", "workspace/", "index/", "loop/", "rules/", "features/", "grammars/languages.h"),

@@ -1,0 +1,768 @@
+// The formal check: random programs of its subset against the compiler, and cases by hand.
+//
+// The differential test writes functions, compiles them with traps for undefined behaviour, and
+// compares: where the model sees a violation the program traps, elsewhere both return the same.
+// The compiler folds before it puts in its traps: (unsigned char)(a + b) is added without signs. So
+// what it gets has every result in a place of its own, by KEEP; what stands between \1 and \2 is
+// for the compiler only, between \2 and \3 for the model only. R1LS_FORMAL_SEED and
+// R1LS_FORMAL_PROGRAMS make it another or a longer one.
+#include "unit/unit.h"
+
+#include <unistd.h>
+
+#include "formal/formal.h"
+#include "formal/translate.h"
+
+// --- random programs -----------------------------------------------------------------------------
+
+enum { N_PARAMS = 3, N_LOCALS = 3, N_ELEMENTS = 4, N_INPUTS = 24, MAX_DEPTH = 3 };
+
+typedef struct Writer {
+    StrBuf out;
+    uint64_t state;
+    int n_loops, n_temporaries, function;
+    bool only_variables; // two constants are folded without a trap
+    bool wrote_constant;
+} Writer;
+
+static unsigned draw(Writer *w, unsigned n)
+{
+    w->state = w->state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(w->state >> 33) % n;
+}
+
+static const char *const type_names[] = {"int",           "unsigned",       "int8_t", "uint8_t",
+                                         "int16_t",       "unsigned short", "long",   "uint64_t",
+                                         "unsigned char", "_Bool"};
+
+static const char *draw_type(Writer *w)
+{
+    // int is what most code is written in.
+    return draw(w, 3) == 0 ? "int" : type_names[draw(w, 10)];
+}
+
+static void write_leaf(Writer *w)
+{
+    static const char *const constants[] = {"0",  "1",    "2u",  "-1",        "7",          "255",
+                                            "3L", "0x7f", "'a'", "31",        "2147483647", "10UL",
+                                            "32", "true", "128", "0x80000000"};
+    unsigned kind = w->only_variables ? 1 + draw(w, 4) : draw(w, 5);
+    w->wrote_constant = kind == 0;
+    switch (kind) {
+    case 0:
+        strbuf_printf(&w->out, "%s", constants[draw(w, 16)]);
+        break;
+    case 1:
+        strbuf_printf(&w->out, "p%u", draw(w, N_PARAMS));
+        break;
+    case 2:
+        strbuf_printf(&w->out, "v%u", draw(w, N_LOCALS));
+        break;
+    case 3:
+        strbuf_printf(&w->out, "q[(unsigned)v%u & 3]", draw(w, N_LOCALS));
+        break;
+    default:
+        strbuf_printf(&w->out, draw(w, 6) ? "a[p%u & 3]" : "a[v%u & 7]", draw(w, N_LOCALS));
+    }
+}
+
+static void write_expression(Writer *w, int depth)
+{
+    static const char *const operators[] = {"+",  "-", "*",  "/", "%",  "&",  "|",  "^",  "<<",
+                                            ">>", "<", "<=", ">", ">=", "==", "!=", "&&", "||"};
+    unsigned kind = depth >= MAX_DEPTH ? 0 : draw(w, 10);
+    if (kind < 2) {
+        write_leaf(w);
+    } else if (kind < 7) {
+        const char *op = operators[draw(w, 18)];
+        bool shift = op[0] == op[1] && (op[0] == '<' || op[0] == '>');
+        strbuf_append(&w->out, STR("\1KEEP\2\3("));
+        write_expression(w, depth + 1);
+        strbuf_printf(&w->out, " %s ", op);
+        w->only_variables = w->wrote_constant;
+        if (shift && draw(w, 4)) strbuf_append(&w->out, STR("7 & "));
+        write_expression(w, depth + 1);
+        w->only_variables = w->wrote_constant = false;
+        strbuf_append_char(&w->out, ')');
+    } else if (kind == 7) {
+        static const char *const unary[] = {"-", "~", "!", "+"};
+        strbuf_printf(&w->out, "\1KEEP\2\3(%s(", unary[draw(w, 4)]);
+        write_expression(w, depth + 1);
+        strbuf_append(&w->out, STR("))"));
+    } else if (kind == 8) {
+        strbuf_printf(&w->out, "(%s)\1KEEP\2\3(", draw_type(w));
+        write_expression(w, depth + 1);
+        w->wrote_constant = false;
+        strbuf_append_char(&w->out, ')');
+    } else if (draw(w, 2)) {
+        strbuf_append(&w->out, STR("(\1KEEP\2\3("));
+        write_expression(w, depth + 1);
+        strbuf_append(&w->out, STR(") ? "));
+        write_expression(w, depth + 1);
+        strbuf_append(&w->out, STR(" : "));
+        write_expression(w, depth + 1);
+        strbuf_append_char(&w->out, ')');
+    } else {
+        strbuf_printf(&w->out, "h%d(", w->function);
+        write_expression(w, depth + 1);
+        strbuf_append(&w->out, STR(", "));
+        write_expression(w, depth + 1);
+        strbuf_append_char(&w->out, ')');
+    }
+}
+
+static void write_block(Writer *w, int depth);
+
+static void write_assignment(Writer *w)
+{
+    static const char *const operators[] = {"", "", "", "+", "-", "*", "^", "|", ">>"};
+    const char *op = operators[draw(w, 9)];
+    char target[40];
+    unsigned kind = draw(w, 5), number = draw(w, N_LOCALS);
+    if (draw(w, 6) == 0) {
+        strbuf_printf(&w->out, "v%u%s;\n", draw(w, 2), draw(w, 2) ? "++" : "--");
+        return;
+    }
+    snprintf(target, sizeof target,
+             kind < 3    ? "v%u"
+             : kind == 3 ? "a[p%u & 3]"
+                         : "q[(unsigned)p%u %% 4]",
+             number);
+    strbuf_printf(&w->out, "%s ", target);
+    if (op[0])
+        strbuf_printf(&w->out, "\1= KEEP(%s %s (\2%s= \3", target, op, op);
+    else
+        strbuf_append(&w->out, STR("= "));
+    write_expression(w, 1);
+    strbuf_append(&w->out, op[0] ? STR("\1))\2\3;\n") : STR(";\n"));
+}
+
+static void write_loop(Writer *w, int depth)
+{
+    int i = w->n_loops++;
+    unsigned kind = draw(w, 3);
+    if (kind == 0) {
+        strbuf_printf(&w->out, "for (int i%d = 0; i%d < %u; i%d++) {\n", i, i, draw(w, 4) + 1, i);
+        write_block(w, depth + 1);
+        strbuf_printf(&w->out, "if (v0 == i%d) %s;\n}\n", i, draw(w, 2) ? "break" : "continue");
+    } else if (kind == 1) {
+        strbuf_printf(&w->out, "int i%d = 0;\nwhile (i%d < 3 && v1 > i%d) {\ni%d++;\n", i, i, i, i);
+        write_block(w, depth + 1);
+        strbuf_append(&w->out, STR("}\n"));
+    } else {
+        strbuf_printf(&w->out, "int i%d = 0;\ndo {\n", i);
+        write_block(w, depth + 1);
+        strbuf_printf(&w->out, "if (v2 < 0) continue;\n} while (++i%d < 3);\n", i);
+    }
+}
+
+static void write_switch(Writer *w, int depth)
+{
+    strbuf_append(&w->out, STR("switch ("));
+    write_expression(w, 2);
+    strbuf_append(&w->out, STR(") {\n"));
+    for (unsigned k = 0; k < 3; k++) {
+        strbuf_printf(&w->out, "case %u:\n", k * 2);
+        write_block(w, depth + 1);
+        if (draw(w, 3)) strbuf_append(&w->out, STR("break;\n"));
+        if (k == 1 && draw(w, 2)) strbuf_append(&w->out, STR("default:\nv0 = 1;\n"));
+    }
+    strbuf_append(&w->out, STR("}\n"));
+}
+
+static void write_statement(Writer *w, int depth)
+{
+    unsigned kind = depth >= 3 ? 0 : draw(w, 12);
+    if (kind < 5) {
+        write_assignment(w);
+    } else if (kind < 8) {
+        strbuf_append(&w->out, STR("if ("));
+        write_expression(w, 1);
+        strbuf_append(&w->out, STR(") {\n"));
+        write_block(w, depth + 1);
+        strbuf_append(&w->out, STR("} else {\n"));
+        write_block(w, depth + 1);
+        strbuf_append(&w->out, STR("}\n"));
+    } else if (kind < 10) {
+        write_loop(w, depth);
+    } else if (kind == 10) {
+        write_switch(w, depth);
+    } else {
+        strbuf_append(&w->out, STR("if ("));
+        write_expression(w, 1);
+        strbuf_append(&w->out, STR(") return "));
+        write_expression(w, 1);
+        strbuf_append(&w->out, STR(";\n"));
+    }
+}
+
+static void write_block(Writer *w, int depth)
+{
+    for (unsigned i = 0, n = 1 + draw(w, 2); i < n; i++)
+        write_statement(w, depth);
+}
+
+static void write_function(Writer *w, int k)
+{
+    const char *types[N_PARAMS], *element = draw(w, 2) ? "int" : "uint8_t";
+    w->function = k;
+    strbuf_printf(&w->out, "static %s h%d(%s x, %s y)\n{\nif (x > y) return x;\nreturn y ^ 1;\n}\n",
+                  draw_type(w), k, draw_type(w), draw_type(w));
+    strbuf_printf(&w->out, "%s f%d(", draw_type(w), k);
+    for (int i = 0; i < N_PARAMS; i++) {
+        types[i] = i < 2 && draw(w, 2) ? "int" : draw_type(w);
+        strbuf_printf(&w->out, "%s p%d, ", types[i], i);
+    }
+    strbuf_printf(&w->out, "%s q[%d])\n{\n", element, N_ELEMENTS);
+    for (int i = 0; i < N_LOCALS; i++)
+        strbuf_printf(&w->out, "%s v%d = p%d;\n", i == 2 ? "int" : draw_type(w), i, i);
+    if (draw(w, 3) == 0)
+        strbuf_printf(&w->out, "const %s *r = q;\nr++;\nv0 ^= r - q;\nv1 = r[1];\n", element);
+    strbuf_printf(&w->out, "%s a[%d] = {1, 2, p0};\n", draw_type(w), N_ELEMENTS);
+    for (int i = 0; i < 4; i++)
+        write_statement(w, 0);
+    strbuf_append(&w->out, STR("return \1KEEP\2\3(v0 + a[1]);\n}\n"));
+    // The driver's way in, arrays and results as 64-bit numbers.
+    strbuf_printf(&w->out,
+                  "static long long call%d(long long *in)\n{\n%s q[4];\n"
+                  "for (int i = 0; i < 4; i++) q[i] = (%s)in[3 + i];\n"
+                  "long long r = (long long)f%d((%s)in[0], (%s)in[1], (%s)in[2], q);\n"
+                  "for (int i = 0; i < 4; i++) in[3 + i] = q[i];\nreturn r;\n}\n",
+                  k, element, element, k, types[0], types[1], types[2]);
+}
+
+static void write_main(Writer *w, int n)
+{
+    strbuf_append(&w->out, STR("static long long (*calls[])(long long *) = {"));
+    for (int k = 0; k < n; k++)
+        strbuf_printf(&w->out, "call%d, ", k);
+    strbuf_append(
+        &w->out,
+        STR("};\nstatic sigjmp_buf back;\nstatic void trap(int s) { siglongjmp(back, s); }\n"
+            "int main(void)\n{\nint k;\nlong long in[7];\n"
+            "signal(SIGILL, trap);\nsignal(SIGFPE, trap);\nsignal(SIGTRAP, trap);\n"
+            "while (scanf(\"%d\", &k) == 1) {\n"
+            "for (int i = 0; i < 7; i++) if (scanf(\"%lld\", &in[i]) != 1) return 2;\n"
+            "if (sigsetjmp(back, 1)) { puts(\"1 0 0 0 0 0\"); continue; }\n"
+            "long long r = calls[k](in);\n"
+            "printf(\"0 %lld %lld %lld %lld %lld\\n\", r, in[3], in[4], in[5], in[6]);\n}\n"
+            "return 0;\n}\n"));
+}
+
+// --- the comparison ------------------------------------------------------------------------------
+
+typedef struct Translated {
+    Terms *terms;
+    Arena *arena;
+    Translator t;
+} Translated;
+
+static Syntax *parse(const char *source, TextSnap **text)
+{
+    Error err = {0};
+    *text = text_new(str_from(source), &err);
+    return syntax_parse(language_by_id("c"), *text, NULL);
+}
+
+static void translate_named(Translated *out, const Syntax *syntax, Str name)
+{
+    *out = (Translated){.terms = terms_new(), .arena = arena_new()};
+    out->t = (Translator){.terms = out->terms, .arena = out->arena, .syntax = syntax, .unwind = 8};
+    if (!translate_function(&out->t, translate_find(syntax, name), NULL))
+        fail_msg("%.*s: %.*s in line %u", STR_FMT(name), STR_FMT(out->t.why), out->t.line);
+}
+
+static void drop(Translated *x)
+{
+    translate_deinit(&x->t);
+    terms_free(x->terms);
+    arena_free(x->arena);
+}
+
+static int64_t draw_number(Writer *w)
+{
+    static const int64_t edges[] = {0,   1,         -1,        2,         127,
+                                    128, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+    unsigned kind = draw(w, 4);
+    if (kind == 0) return edges[draw(w, 10)];
+    if (kind < 3) return (int64_t)draw(w, 20) - 8;
+    return (int64_t)((uint64_t)draw(w, UINT32_MAX) << draw(w, 33)) * (draw(w, 2) ? 1 : -1);
+}
+
+typedef struct Outcome {
+    bool trapped;
+    int64_t result, elements[N_ELEMENTS];
+} Outcome;
+
+static bool read_outcome(FILE *f, Outcome *out)
+{
+    int trapped;
+    long long n[1 + N_ELEMENTS];
+    if (fscanf(f, "%d %lld %lld %lld %lld %lld", &trapped, &n[0], &n[1], &n[2], &n[3], &n[4]) != 6)
+        return false;
+    out->trapped = trapped != 0;
+    out->result = n[0];
+    for (int i = 0; i < N_ELEMENTS; i++)
+        out->elements[i] = n[1 + i];
+    return true;
+}
+
+static bool same_bits(uint64_t model, int64_t program, CType type)
+{
+    uint64_t mask = type.bits == 64 ? UINT64_MAX : ((uint64_t)1 << type.bits) - 1;
+    return ((model ^ (uint64_t)program) & mask) == 0;
+}
+
+static void set_inputs(const Translated *x, const int64_t *in, TermModel *model)
+{
+    const Translator *t = &x->t;
+    for (size_t i = 0; i < t->inputs.n; i++) {
+        const Input *input = &t->inputs.items[i];
+        uint64_t value = (uint64_t)in[i];
+        if (input->type.kind == C_BOOL) value = value != 0;
+        for (int k = 0; input->is_array && k < N_ELEMENTS; k++)
+            term_model_put(model, input->var, (uint64_t)k, (uint64_t)in[N_PARAMS + k]);
+        if (!input->is_array) term_model_set(model, input->var, value);
+    }
+    term_model_evaluate(model, x->terms);
+}
+
+// The line of a violation that the model sees, 0: none; -1: it was not unrolled far enough.
+static int see_violation(const Translated *x, const TermModel *model)
+{
+    int seen = 0;
+    for (size_t i = 0; i < x->t.properties.n; i++) {
+        const Property *p = &x->t.properties.items[i];
+        if (!term_value(model, p->when)) continue;
+        if (p->kind == FORMAL_UNWIND) return -1;
+        if (!seen) seen = (int)p->line;
+    }
+    return seen;
+}
+
+static void compare(const Translated *x, const int64_t *in, const Outcome *program, int k)
+{
+    TermModel *model = term_model_new();
+    set_inputs(x, in, model);
+    int seen = see_violation(x, model);
+    const Input *q = &x->t.inputs.items[N_PARAMS];
+    bool same = (seen != 0) == program->trapped && seen >= 0;
+    for (int i = 0; same && !seen && i < N_ELEMENTS; i++)
+        same =
+            same_bits(term_element(model, x->terms, x->t.state.cells[q->slot].value, (uint64_t)i),
+                      program->elements[i], q->type);
+    if (same && !seen)
+        same = same_bits(term_value(model, x->t.result), program->result, x->t.result_type);
+    if (!same)
+        fail_msg("f%d(%lld, %lld, %lld, {%lld, %lld, %lld, %lld}): the model %s %lld (line %d), "
+                 "the program %s %lld",
+                 k, (long long)in[0], (long long)in[1], (long long)in[2], (long long)in[3],
+                 (long long)in[4], (long long)in[5], (long long)in[6],
+                 seen ? "sees a violation" : "returns", (long long)term_value(model, x->t.result),
+                 seen, program->trapped ? "traps" : "returns", (long long)program->result);
+    term_model_free(model);
+}
+
+static void write_text(const char *path, Str text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text.ptr, 1, text.len, f), text.len);
+    fclose(f);
+}
+
+static unsigned from_environment(const char *name, unsigned otherwise)
+{
+    const char *value = getenv(name);
+    return value ? (unsigned)strtoul(value, NULL, 10) : otherwise;
+}
+
+// Runs the compiled programs on every line of inputs.
+static FILE *run_programs(const char *folder, Str inputs)
+{
+    char path[128], command[512];
+    snprintf(path, sizeof path, "%s/in", folder);
+    write_text(path, inputs);
+    snprintf(command, sizeof command, "%s/program < %s/in > %s/out", folder, folder, folder);
+    assert_int_equal(system(command), 0);
+    snprintf(path, sizeof path, "%s/out", folder);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    return f;
+}
+
+// What is for the compiler, or for the model.
+static char *pick(Str source, bool for_compiler)
+{
+    char *out = calloc(source.len + 1, 1);
+    size_t n = 0;
+    int part = 0;
+    for (size_t i = 0; i < source.len; i++) {
+        char c = source.ptr[i];
+        if (c >= 1 && c <= 3)
+            part = c % 3;
+        else if (part == 0 || part == (for_compiler ? 1 : 2))
+            out[n++] = c;
+    }
+    return out;
+}
+
+static const char preamble[] =
+    "#include <setjmp.h>\n#include <signal.h>\n#include <stdbool.h>\n#include <stdint.h>\n"
+    "#include <stdio.h>\n\1#define KEEP(x) ({ __typeof__(x) kept = (x); "
+    "__asm__(\"\" : \"+m\"(kept)); kept; })\n\2\n\3";
+
+// Leaves the text of the model in the writer.
+static void compile_programs(const char *folder, Writer *w)
+{
+    char path[128], command[512];
+    snprintf(path, sizeof path, "%s/program.c", folder);
+    char *source = pick(strbuf_str(&w->out), true), *model = pick(strbuf_str(&w->out), false);
+    write_text(path, str_from(source));
+    strbuf_clear(&w->out);
+    strbuf_append(&w->out, str_from(model));
+    free(source);
+    free(model);
+    snprintf(command, sizeof command,
+             "cc -w -O0 -std=gnu11 -fsanitize=undefined -fsanitize-undefined-trap-on-error "
+             "%s/program.c -o %s/program",
+             folder, folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void remove_folder(const char *folder)
+{
+    static const char *const names[] = {"program.c", "program", "in", "out"};
+    char path[128];
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+static void programs_do_what_their_model_says(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/r1ls-formal-XXXXXX";
+    int n = (int)from_environment("R1LS_FORMAL_PROGRAMS", 40);
+    Writer w = {.state = from_environment("R1LS_FORMAL_SEED", 1) * 977u + 5};
+    TextSnap *text;
+    StrBuf lines = {0};
+    int64_t *in = calloc((size_t)n * N_INPUTS * 7, sizeof *in);
+    assert_non_null(mkdtemp(folder));
+    strbuf_append(&w.out, str_from(preamble));
+    for (int k = 0; k < n; k++)
+        write_function(&w, k);
+    write_main(&w, n);
+    compile_programs(folder, &w);
+    for (int i = 0; i < n * N_INPUTS; i++) {
+        strbuf_printf(&lines, "%d", i / N_INPUTS);
+        for (int j = 0; j < 7; j++)
+            strbuf_printf(&lines, " %lld", (long long)(in[i * 7 + j] = draw_number(&w)));
+        strbuf_append_char(&lines, '\n');
+    }
+    FILE *out = run_programs(folder, strbuf_str(&lines));
+    Syntax *syntax = parse(w.out.ptr, &text);
+    int n_traps = 0;
+    for (int k = 0; k < n; k++) {
+        Translated x;
+        char name[16];
+        snprintf(name, sizeof name, "f%d", k);
+        translate_named(&x, syntax, str_from(name));
+        for (int i = k * N_INPUTS; i < (k + 1) * N_INPUTS; i++) {
+            Outcome outcome;
+            assert_true(read_outcome(out, &outcome));
+            n_traps += outcome.trapped;
+            compare(&x, &in[i * 7], &outcome, k);
+        }
+        drop(&x);
+    }
+    // Neither case is rare.
+    assert_true(n_traps > n * N_INPUTS / 10 && n_traps < n * N_INPUTS * 9 / 10);
+    fclose(out);
+    syntax_release(syntax);
+    text_release(text);
+    strbuf_deinit(&w.out);
+    strbuf_deinit(&lines);
+    free(in);
+    remove_folder(folder);
+}
+
+// --- with the solver -----------------------------------------------------------------------------
+
+static const FormalResult *solve(const char *source, const char *other, int unwind, Arena *arena,
+                                 Formal **formal)
+{
+    TextSnap *text, *other_text = NULL;
+    Syntax *syntax = parse(source, &text), *old = other ? parse(other, &other_text) : NULL;
+    FormalRequest request = {.syntax = syntax, .against = old, .unwind = unwind};
+    // The last function is the one that is examined.
+    TSNode root = syntax_root(syntax);
+    uint32_t n = ts_node_named_child_count(root);
+    request.byte_off = syntax_range(ts_node_named_child(root, n - 1)).start;
+    *formal = formal_start(&request, arena);
+    while (!formal_poll(*formal))
+        usleep(500);
+    syntax_release(syntax);
+    syntax_release(old);
+    text_release(text);
+    text_release(other_text);
+    return formal_result(*formal);
+}
+
+static bool lacks_solver(void)
+{
+    const char *why;
+    if (formal_is_available(&why)) return false;
+    print_message("skipped: %s\n", why);
+    return true;
+}
+
+typedef struct Case {
+    const char *source, *other;
+    FormalAnswer answer;
+    FormalKind kind; // of the first finding
+    uint32_t line;
+    const char *says; // part of the first finding's inputs or of the summary; NULL: anything
+} Case;
+
+static void check_case(const Case *c, size_t number)
+{
+    Arena *arena = arena_new();
+    Formal *formal;
+    const FormalResult *r = solve(c->source, c->other, 4, arena, &formal);
+    bool good = r->answer == c->answer;
+    if (good && c->answer == FORMAL_VIOLATED)
+        good =
+            r->n_findings > 0 && r->findings[0].kind == c->kind && r->findings[0].line == c->line;
+    if (good && c->line && c->answer != FORMAL_VIOLATED) good = r->line == c->line;
+    if (good && c->says) good = str_find(r->summary, str_from(c->says), 0) < r->summary.len;
+    if (!good)
+        fail_msg("case %zu: %s\nfound %s: %.*s (line %u)", number, c->source,
+                 formal_answer_word(r->answer), STR_FMT(r->summary), r->line);
+    formal_free(formal);
+    arena_free(arena);
+}
+
+static void check_cases(const Case *cases, size_t n)
+{
+    if (lacks_solver()) skip();
+    for (size_t i = 0; i < n; i++)
+        check_case(&cases[i], i);
+}
+
+static void each_property_is_found_and_proved(void **state)
+{
+    (void)state;
+    static const Case cases[] = {
+        {"int f(int a, int b)\n{\n    return a + b;\n}\n", NULL, FORMAL_VIOLATED, FORMAL_OVERFLOW,
+         3, 0},
+        {"int f(short a, short b)\n{\n    return a + b;\n}\n", NULL, FORMAL_PROVED, 0, 0, 0},
+        {"int f(int a)\n{\n    return -a;\n}\n", NULL, FORMAL_VIOLATED, FORMAL_OVERFLOW, 3,
+         "a = -2147483648"},
+        {"unsigned f(unsigned a)\n{\n    return -a * 7u;\n}\n", NULL, FORMAL_PROVED, 0, 0, 0},
+        {"int f(int a, int b)\n{\n    return a / b;\n}\n", NULL, FORMAL_VIOLATED, FORMAL_DIVISION,
+         3, "b = 0"},
+        {"int f(int a, int b)\n{\n    return b > 0 ? a % b : 0;\n}\n", NULL, FORMAL_PROVED, 0, 0,
+         0},
+        {"int f(int a, int b)\n{\n    if (b == 0) return 0;\n    return a / b;\n}\n", NULL,
+         FORMAL_VIOLATED, FORMAL_OVERFLOW, 4, "b = -1"},
+        {"unsigned f(unsigned a, int n)\n{\n    return a << n;\n}\n", NULL, FORMAL_VIOLATED,
+         FORMAL_SHIFT, 3, 0},
+        {"unsigned f(unsigned a, int n)\n{\n    return a << (n & 31);\n}\n", NULL, FORMAL_PROVED, 0,
+         0, 0},
+        {"int f(unsigned i)\n{\n    int a[4] = {1, 2};\n    return a[i];\n}\n", NULL,
+         FORMAL_VIOLATED, FORMAL_BOUNDS, 4, 0},
+        {"int f(unsigned i)\n{\n    int a[4] = {1, 2};\n    return a[i % 4];\n}\n", NULL,
+         FORMAL_PROVED, 0, 0, 0},
+        {"int f(const int *a, int n)\n{\n    return a[0];\n}\n", NULL, FORMAL_VIOLATED,
+         FORMAL_BOUNDS, 3, 0},
+        {"int f(const int *a, int n)\n{\n    return n > 0 ? a[n - 1] : 0;\n}\n", NULL,
+         FORMAL_PROVED, 0, 0, 0},
+        {"#include <assert.h>\nint f(int a)\n{\n    assert(a != 41);\n    return 0;\n}\n", NULL,
+         FORMAL_VIOLATED, FORMAL_ASSERT, 4, "a = 41"},
+        {"#include <assert.h>\nint f(int a)\n{\n    if (a == 41) a = 0;\n    assert(a != 41);\n    "
+         "return 0;\n}\n",
+         NULL, FORMAL_PROVED, 0, 0, 0},
+        {"int f(int a)\n{\n    int x;\n    if (a > 0) x = 1;\n    return x;\n}\n", NULL,
+         FORMAL_VIOLATED, FORMAL_UNINITIALISED, 5, 0},
+        {"int f(int a)\n{\n    int x;\n    if (a > 0) x = 1; else x = 2;\n    return x;\n}\n", NULL,
+         FORMAL_PROVED, 0, 0, 0},
+        {"int f(unsigned i)\n{\n    int a[3];\n    a[0] = 1;\n    a[1] = 1;\n    return a[i % "
+         "3];\n}\n",
+         NULL, FORMAL_VIOLATED, FORMAL_UNINITIALISED, 6, 0},
+        {"int f(int a)\n{\n    if (a) return 1;\n}\n", NULL, FORMAL_VIOLATED, FORMAL_NO_RETURN, 1,
+         "a = 0"},
+        {"long f(int a)\n{\n    long x = a;\n    return x * 3;\n}\n", NULL, FORMAL_PROVED, 0, 0, 0},
+    };
+    check_cases(cases, sizeof cases / sizeof *cases);
+}
+
+static void a_bound_that_is_too_small_says_so(void **state)
+{
+    (void)state;
+    static const Case cases[] = {
+        {"int f(unsigned n)\n{\n    int c = 0;\n    while (n) {\n        n >>= 1;\n        c++;\n  "
+         "  }\n    return c;\n}\n",
+         NULL, FORMAL_BOUNDED, 0, 4, "within 4 iterations"},
+        {"int f(unsigned n)\n{\n    int c = 0;\n    for (n &= 7; n; n >>= 1)\n        c++;\n    "
+         "return c;\n}\n",
+         NULL, FORMAL_PROVED, 0, 0, 0},
+        {"int f(void)\n{\n    int s = 0;\n    for (int i = 0; i < 100; i++) s += i;\n    return "
+         "s;\n}\n",
+         NULL, FORMAL_PROVED, 0, 0, 0},
+        // The overflow is behind the bound: no "proved".
+        {"int f(int n)\n{\n    int s = 0;\n    for (int i = 0; i < n; i++) s += 1 << 28;\n    "
+         "return s;\n}\n",
+         NULL, FORMAL_BOUNDED, 0, 4, 0},
+        {"int g(int n)\n{\n    return n <= 0 ? 0 : 1 + g(n - 1);\n}\nint f(int n)\n{\n    return "
+         "g(n);\n}\n",
+         NULL, FORMAL_BOUNDED, 0, 3, 0},
+    };
+    check_cases(cases, sizeof cases / sizeof *cases);
+}
+
+static void equal_functions_are_told_from_others(void **state)
+{
+    (void)state;
+    static const char abs_old[] = "int f(int x)\n{\n    if (x < 0) return -x;\n    return x;\n}\n";
+    static const char sum_old[] = "unsigned f(const unsigned *a, int n)\n{\n    unsigned s = 0;\n  "
+                                  "  for (int i = 0; i < n; i++) s += a[i];\n    return s;\n}\n";
+    static const char swap_old[] =
+        "void f(int *a, int *b)\n{\n    int t = *a;\n    *a = *b;\n    *b = t;\n}\n";
+    static const Case cases[] = {
+        {"int f(int y)\n{\n    return y > 0 ? y : -y;\n}\n", abs_old, FORMAL_PROVED, 0, 0,
+         "equal on all inputs"},
+        {"int f(int y)\n{\n    return y > 1 ? y : -y;\n}\n", abs_old, FORMAL_DIFFERENT, 0, 0,
+         "y = 1"},
+        {"int f(int y)\n{\n    int m = y >> 31;\n    return (y ^ m) - m;\n}\n", abs_old,
+         FORMAL_PROVED, 0, 0, 0},
+        {"unsigned f(const unsigned *p, int n)\n{\n    unsigned s = 0;\n    while (n > 0) s += "
+         "p[--n];\n    return s;\n}\n",
+         sum_old, FORMAL_BOUNDED, 0, 0, "equal on all inputs within 4"},
+        {"unsigned f(const unsigned *p, int n)\n{\n    unsigned s = 0;\n    while (n > 1) s += "
+         "p[--n];\n    return s;\n}\n",
+         sum_old, FORMAL_DIFFERENT, 0, 0, NULL},
+        {"void f(int *x, int *y)\n{\n    *x ^= *y;\n    *y ^= *x;\n    *x ^= *y;\n}\n", swap_old,
+         FORMAL_PROVED, 0, 0, 0},
+        {"void f(int *x, int *y)\n{\n    *x = *y;\n    *y = *x;\n}\n", swap_old, FORMAL_DIFFERENT,
+         0, 0, "it leaves"},
+        // A violation that the old one does not have is a difference; one that it has is not.
+        {"int f(int x, int y)\n{\n    return x / y;\n}\n",
+         "int f(int x, int y)\n{\n    return y ? x / y : 0;\n}\n", FORMAL_DIFFERENT, 0, 0,
+         "division by zero"},
+        {"int f(int x, int y)\n{\n    return y ? x / y : 0;\n}\n",
+         "int f(int x, int y)\n{\n    return x / y;\n}\n", FORMAL_PROVED, 0, 0, 0},
+        {"int f(int x)\n{\n    return x;\n}\n", "int f(unsigned x)\n{\n    return x;\n}\n",
+         FORMAL_OUTSIDE, 0, 1, "other parameters"},
+    };
+    check_cases(cases, sizeof cases / sizeof *cases);
+}
+
+static void what_is_outside_the_subset_says_so(void **state)
+{
+    (void)state;
+    static const Case cases[] = {
+        {"int f(double x)\n{\n    return 0;\n}\n", NULL, FORMAL_OUTSIDE, 0, 1, "double"},
+        {"int f(int x)\n{\n    goto out;\nout:\n    return x;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3,
+         "goto"},
+        {"int f(int x)\n{\n    x++;\n    return g(x);\n}\n", NULL, FORMAL_OUTSIDE, 0, 4, "g"},
+        {"int counter;\nint f(int x)\n{\n    return x + counter;\n}\n", NULL, FORMAL_OUTSIDE, 0, 4,
+         "counter"},
+        {"struct s { int x; };\nint f(struct s *p)\n{\n    return p->x;\n}\n", NULL, FORMAL_OUTSIDE,
+         0, 2, "struct s"},
+        {"int f(int *p)\n{\n    return p[3];\n}\n", NULL, FORMAL_OUTSIDE, 0, 3, "length"},
+        {"int f(int i)\n{\n    return i++ + i;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3, "order"},
+        {"int f(int x)\n{\n    static int n;\n    return n += x;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3,
+         "static"},
+        {"int f(int x)\n{\n    volatile int n = x;\n    return n;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3,
+         "volatile"},
+        {"int *g(int x)\n{\n    int a[2] = {x};\n    return a;\n}\nint f(int x)\n{\n    return "
+         "*g(x);\n}\n",
+         NULL, FORMAL_OUTSIDE, 0, 8, "gone"},
+        {"int f(int x)\n{\n    asm(\"nop\");\n    return x;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3,
+         NULL},
+        {"#define N 4\nenum { SIX = 6 };\nstatic const int t[N] = {1, 2, 3, SIX};\nint f(unsigned "
+         "i)\n{\n    return t[i % N] / (SIX - 5);\n}\n",
+         NULL, FORMAL_PROVED, 0, 0, NULL},
+        {"#ifdef A\n#define N 4\n#else\n#define N 5\n#endif\nint f(unsigned i)\n{\n    return "
+         "N;\n}\n",
+         NULL, FORMAL_OUTSIDE, 0, 8, "macro N"},
+    };
+    check_cases(cases, sizeof cases / sizeof *cases);
+}
+
+// The inputs of a finding make the compiled program trap.
+static void counterexamples_are_real(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/r1ls-formal-XXXXXX";
+    int n = 5;
+    Writer w = {.state = from_environment("R1LS_FORMAL_SEED", 1) * 31u + 7};
+    StrBuf lines = {0};
+    TextSnap *text;
+    if (lacks_solver()) skip();
+    assert_non_null(mkdtemp(folder));
+    strbuf_append(&w.out, str_from(preamble));
+    for (int k = 0; k < n; k++)
+        write_function(&w, k);
+    write_main(&w, n);
+    compile_programs(folder, &w);
+    Syntax *syntax = parse(w.out.ptr, &text);
+    int n_found = 0;
+    for (int k = 0; k < n; k++) {
+        Arena *arena = arena_new();
+        Str name = arena_printf(arena, "f%d", k);
+        FormalRequest request = {.syntax = syntax, .max_ms = 1500};
+        assert_true(formal_find(syntax, name, &request.byte_off));
+        Formal *formal = formal_start(&request, arena);
+        while (!formal_poll(formal))
+            usleep(500);
+        const FormalResult *r = formal_result(formal);
+        for (int i = 0; i < r->n_findings; i++) {
+            // "p0 = 1, p1 = 2, p2 = true, q = {1, 2, 3, 4}" to numbers alone.
+            strbuf_printf(&lines, "%d ", k);
+            Str s = r->findings[i].inputs;
+            for (size_t j = 0; j < s.len; j++) {
+                bool digit = (s.ptr[j] >= '0' && s.ptr[j] <= '9') || s.ptr[j] == '-';
+                bool of_name = j > 0 && s.ptr[j - 1] == 'p';
+                if (s.ptr[j] == '=' && str_starts(str_slice(s, j + 2, s.len), STR("true")))
+                    strbuf_append_char(&lines, '1');
+                if (s.ptr[j] == '=' && str_starts(str_slice(s, j + 2, s.len), STR("false")))
+                    strbuf_append_char(&lines, '0');
+                strbuf_append_char(&lines, digit && !of_name ? s.ptr[j] : ' ');
+            }
+            strbuf_append_char(&lines, '\n');
+            n_found++;
+        }
+        formal_free(formal);
+        arena_free(arena);
+    }
+    FILE *out = run_programs(folder, strbuf_str(&lines));
+    for (int i = 0; i < n_found; i++) {
+        Outcome outcome;
+        assert_true(read_outcome(out, &outcome));
+        if (!outcome.trapped) fail_msg("counterexample %d of\n%s", i, lines.ptr);
+    }
+    assert_true(n_found >= 1);
+    fclose(out);
+    syntax_release(syntax);
+    text_release(text);
+    strbuf_deinit(&w.out);
+    strbuf_deinit(&lines);
+    remove_folder(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(programs_do_what_their_model_says),
+        cmocka_unit_test(each_property_is_found_and_proved),
+        cmocka_unit_test(a_bound_that_is_too_small_says_so),
+        cmocka_unit_test(equal_functions_are_told_from_others),
+        cmocka_unit_test(what_is_outside_the_subset_says_so),
+        cmocka_unit_test(counterexamples_are_real),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

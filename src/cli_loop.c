@@ -49,6 +49,16 @@ static void put_verdict(struct json_object *o, const char *key, Verdict verdict)
     json_object_object_add(o, key, json_object_new_string(verdict_text(verdict)));
 }
 
+static void put_upper_stages(struct json_object *o, const Candidate *c)
+{
+    put_verdict(o, "sanitizers", c->sanitized);
+    json_object_object_add(o, "sanitizer_note", cli_json_str(c->sanitizer_note));
+    json_object_object_add(o, "sanitizer_ms", cli_json_num(c->sanitizer_ms, 3));
+    put_verdict(o, "proof", c->proof);
+    json_object_object_add(o, "proof_note", cli_json_str(c->proof_note));
+    json_object_object_add(o, "proof_ms", cli_json_num(c->proof_ms, 3));
+}
+
 static struct json_object *json_candidate(const Candidate *c)
 {
     struct json_object *o = json_object_new_object();
@@ -70,6 +80,7 @@ static struct json_object *json_candidate(const Candidate *c)
     json_object_object_add(o, "parse_ms", cli_json_num(e->parse_ms, 3));
     json_object_object_add(o, "compile_ms", cli_json_num(e->compile_ms, 3));
     json_object_object_add(o, "test_ms", cli_json_num(c->test_ms, 3));
+    if (c->examined) put_upper_stages(o, c);
     return o;
 }
 
@@ -130,6 +141,12 @@ static void tell_candidates(const LoopResult *r)
         if (c->test_note.len)
             fprintf(stderr, "  tests   %s: %.*s (%.0f ms)\n", verdict_text(c->tests),
                     STR_FMT(c->test_note), c->test_ms);
+        if (c->sanitizer_note.len)
+            fprintf(stderr, "  sanitizers %s: %.*s (%.0f ms)\n", verdict_text(c->sanitized),
+                    STR_FMT(c->sanitizer_note), c->sanitizer_ms);
+        if (c->proof_note.len)
+            fprintf(stderr, "  proof   %s: %.*s (%.0f ms)\n", verdict_text(c->proof),
+                    STR_FMT(c->proof_note), c->proof_ms);
     }
     // All candidates are compiled by the same command.
     if (r->n_candidates && r->candidates[0].evidence.command.len)

@@ -46,6 +46,9 @@
     X(test_command, TEXT, "testCommand", "", 0, 0, "runs the tests, in a copy of a trusted root")  \
     X(find_tests, BOOL, "findTests", 1, 0, 1,                                                      \
       "without testCommand: the tests or the build that a trusted root has of its own")            \
+    X(sanitizers, BOOL, "sanitizers", 1, 0, 1,                                                     \
+      "of C, C++: what passes is tested with ASan, UBSan")                                         \
+    X(prove, BOOL, "prove", 1, 0, 1, "of C: what passes is given to the solver z3")                \
     X(sandbox, TEXT, "sandbox", "bwrap", 0, 0, "of the tests: bwrap, or rlimits (no isolation)")   \
     X(generate_budget_ms, NUM, "generateBudgetMs", 120000, 0, 3600000, "time limit of an action")  \
     X(position_encoding, TEXT, "positionEncoding", "", 0, 0, "force utf-8, utf-16 or utf-32")      \

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "loop/run.h"
 #include "loop/trial.h"
+#include "loop/upper.h"
 #include "verify/project.h"
 
 enum { POLL_US = 2000, SWEEP_SECONDS = 60 };
@@ -56,6 +57,8 @@ bool loop_configure(const Config *config, Arena *arena, LoopRequest *out, Error 
     out->test_command = arena_str(arena, str_from(config->test_command));
     out->find_tests = config->find_tests;
     out->trusted = config->trusted;
+    out->sanitizers = config->sanitizers;
+    out->prove = config->prove;
     if (!sandbox_read_mode(str_from(config->sandbox), &out->sandbox, err)) return false;
     out->budget = (LoopBudget){.rounds = config->rounds,
                                .candidates = config->candidates,
@@ -125,6 +128,8 @@ TextSnap *loop_apply(const LoopRun *run, const Candidate *candidate)
 
 Str loop_failure_message(const Candidate *c)
 {
+    if (c->proof == VERDICT_FAIL) return c->proof_note;
+    if (c->sanitized == VERDICT_FAIL) return c->sanitizer_note;
     if (c->tests == VERDICT_FAIL) return c->test_note;
     return c->evidence.compile == VERDICT_FAIL ? c->evidence.compile_note : c->evidence.parse_note;
 }
@@ -132,6 +137,7 @@ Str loop_failure_message(const Candidate *c)
 static int progress_of(const Candidate *c)
 {
     if (c->verdict != VERDICT_FAIL) return -1;
+    if (c->proof == VERDICT_FAIL || c->sanitized == VERDICT_FAIL) return 3;
     return c->tests == VERDICT_FAIL ? 2 : c->evidence.compile == VERDICT_FAIL ? 1 : 0;
 }
 
@@ -346,7 +352,8 @@ static bool run_stage(LoopRun *run, bool ok, Error *err)
     bool drained = ok && loop_drain(run);
     // What runs past a pass could only put itself in the place of what was chosen.
     if (run->passed >= 0) end_trials(run);
-    if (drained) return true;
+    if (drained && run->task.kind != TASK_TESTS) upper_examine(run);
+    if (drained && run->err.code == ERROR_NONE) return true;
     if (run->err.code == ERROR_NONE) return false; // the engine's own error is in err
     return error_set(err, run->err.code, "%s", run->err.text);
 }
@@ -480,6 +487,18 @@ static void keep_candidates(LoopRun *run)
         memcpy(r->candidates, run->candidates.items, run->candidates.n * sizeof *r->candidates);
 }
 
+// That nothing overflows says little of a function that no test has seen; that it is equal to what
+// it was says all.
+static LoopLevel find_level(const LoopRun *run, const Candidate *c)
+{
+    bool tested = c->tests == VERDICT_PASS && run->has_tests;
+    bool compiles = c->evidence.compile == VERDICT_PASS || c->tests == VERDICT_PASS;
+    if (c->proof == VERDICT_PASS && (tested || run->task.kind == TASK_CONVERT)) return LEVEL_PROVED;
+    if (c->sanitized == VERDICT_PASS) return LEVEL_SANITIZED;
+    if (tested) return LEVEL_TESTED;
+    return compiles ? LEVEL_COMPILED : LEVEL_PARSED;
+}
+
 static void summarise(LoopRun *run)
 {
     LoopResult *r = run->result;
@@ -496,15 +515,14 @@ static void summarise(LoopRun *run)
     const Candidate *c = &r->candidates[r->chosen];
     r->replace = c->replace;
     r->insert = c->insert;
-    bool compiles = c->evidence.compile == VERDICT_PASS || c->tests == VERDICT_PASS;
-    r->level = c->tests == VERDICT_PASS && run->has_tests ? LEVEL_TESTED
-               : compiles                                 ? LEVEL_COMPILED
-                                                          : LEVEL_PARSED;
+    r->level = find_level(run, c);
     r->verified = r->level >= (run->has_tests ? LEVEL_TESTED : LEVEL_COMPILED);
-    r->summary = arena_printf(run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s",
+    r->summary = arena_printf(run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s%s%.*s%s%.*s",
                               r->chosen + 1, r->n_candidates, c->proposer,
                               STR_FMT(c->evidence.parse_note), STR_FMT(c->evidence.compile_note),
-                              c->test_note.len ? "; " : "", STR_FMT(c->test_note));
+                              c->test_note.len ? "; " : "", STR_FMT(c->test_note),
+                              c->sanitizer_note.len ? "; " : "", STR_FMT(c->sanitizer_note),
+                              c->proof_note.len ? "; " : "", STR_FMT(c->proof_note));
 }
 
 // The user's own command, else the project's.
@@ -614,6 +632,9 @@ bool loop_judge(const LoopRequest *request, Candidate *candidates, int n, Engine
     }
     ok = ok && loop_drain(&run);
     end_trials(&run);
+    for (int i = 0; ok && i < n; i++)
+        if (candidates[i].examined) upper_examine_again(&run, i);
+    ok = ok && run.err.code == ERROR_NONE;
     if (ok) memcpy(candidates, run.candidates.items, (size_t)n * sizeof *candidates);
     VEC_FREE(&run.candidates);
     for (int i = 0; i < run.n_scratches; i++)

@@ -55,6 +55,8 @@ typedef struct LoopRequest {
     bool trusted;        // false: candidates are only parsed
     SandboxMode sandbox; // in which the test command runs
     unsigned proposers;  // bits; 0: all
+    bool sanitizers;     // what was chosen of C or C++ is tested under sanitizers too
+    bool prove;          // what was chosen of C is given to the formal check
     LoopBudget budget;
     uint64_t seed;
 } LoopRequest;
@@ -98,13 +100,23 @@ typedef struct Candidate {
     Verdict tests;
     Str test_note; // "tests pass", or what failed
     double test_ms;
+    // The upper stages, of what was chosen; SKIPPED with a note where they say nothing for sure.
+    bool examined;
+    Verdict sanitized; // the tests once more with AddressSanitizer and UBSan
+    Str sanitizer_note;
+    double sanitizer_ms;
+    Verdict proof; // of the C function, or of its being equal to what it was (TASK_CONVERT)
+    Str proof_note;
+    double proof_ms;
 } Candidate;
 
 // How far a candidate's verification went. X(name, word, text for people)
 #define LOOP_LEVELS(X)                                                                             \
     X(LEVEL_PARSED, "parsed", "only parsed")                                                       \
     X(LEVEL_COMPILED, "compiled", "compiles, no tests ran")                                        \
-    X(LEVEL_TESTED, "tested", "tests pass")
+    X(LEVEL_TESTED, "tested", "tests pass")                                                        \
+    X(LEVEL_SANITIZED, "sanitized", "tests pass under sanitizers")                                 \
+    X(LEVEL_PROVED, "proved", "proved for all inputs")
 
 typedef enum LoopLevel {
 #define X(name, word, text) name,

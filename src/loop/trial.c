@@ -86,23 +86,31 @@ static void give_back(LoopRun *run, const Scratch *scratch)
         if (run->scratches[i] == scratch) run->scratch_taken[i] = false;
 }
 
+SandboxCommand trial_command(const LoopRun *run, const char *copy)
+{
+    const LoopRequest *r = run->request;
+    char **argv = arena_array(run->arena, 4, sizeof *argv);
+    argv[0] = "sh";
+    argv[1] = "-c";
+    argv[2] = (char *)r->test_command.ptr;
+    const char *root = arena_str(run->arena, r->root).ptr;
+    return (SandboxCommand){.argv = argv,
+                            .folder = run->shown_at_root ? root : copy,
+                            .writable = copy,
+                            .shown_at = run->shown_at_root ? root : NULL,
+                            .readable = root,
+                            .is_private = true,
+                            .limits = {.wall_ms = run->found_command ? FOUND_LIMIT_MS : 0}};
+}
+
 static bool start_tests(LoopRun *run, Trial *trial, Error *err)
 {
     const LoopRequest *r = run->request;
-    char *argv[] = {"sh", "-c", (char *)r->test_command.ptr, NULL};
     trial->scratch = take_scratch(run, err);
     if (!trial->scratch) return false;
     trial->child = mem_zero(sizeof *trial->child);
     trial->child->out = -1;
-    const char *copy = scratch_folder(trial->scratch).ptr;
-    const char *root = arena_str(run->arena, r->root).ptr;
-    SandboxCommand command = {.argv = argv,
-                              .folder = run->shown_at_root ? root : copy,
-                              .writable = copy,
-                              .shown_at = run->shown_at_root ? root : NULL,
-                              .readable = root,
-                              .is_private = true,
-                              .limits = {.wall_ms = run->found_command ? FOUND_LIMIT_MS : 0}};
+    SandboxCommand command = trial_command(run, scratch_folder(trial->scratch).ptr);
     return scratch_write(trial->scratch, r->path, text_str(trial->text), err) &&
            sandbox_start(trial->child, r->sandbox, &command, run->arena, err);
 }

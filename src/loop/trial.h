@@ -3,6 +3,7 @@
 #pragma once
 
 #include "loop/run.h"
+#include "sandbox/sandbox.h"
 
 struct Child;
 
@@ -23,5 +24,7 @@ struct Trial {
 Trial *trial_start(LoopRun *run, int candidate, const TextSnap *text, ByteRange changed);
 // VERDICT_PENDING until everything has ended. Never blocks but for copying the project.
 Verdict trial_poll(LoopRun *run, Trial *trial);
+// The tests in that copy of the project. The words live in the run's arena.
+SandboxCommand trial_command(const LoopRun *run, const char *copy);
 // Kills what still runs.
 void trial_free(LoopRun *run, Trial *trial);

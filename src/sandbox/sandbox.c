@@ -99,7 +99,15 @@ static void hide_homes(Words *words, Arena *arena)
 }
 
 // Variables that builds need; tokens, agents' sockets and the like stay outside.
-static char **clean_environment(Arena *arena)
+static const char *find_given(const SandboxCommand *c, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *const *e = c->environment; e && *e; e++)
+        if (strncmp(*e, name, n) == 0 && (*e)[n] == '=') return *e + n + 1;
+    return strcmp(name, "TMPDIR") == 0 ? "/tmp" : getenv(name);
+}
+
+static char **clean_environment(const SandboxCommand *c, Arena *arena)
 {
     static const char *const kept[] = {"PATH",
                                        "HOME",
@@ -127,15 +135,19 @@ static char **clean_environment(Arena *arena)
                                        "JAVA_HOME",
                                        "LD_LIBRARY_PATH",
                                        "ASAN_OPTIONS",
-                                       "UBSAN_OPTIONS"};
+                                       "UBSAN_OPTIONS",
+                                       "TMPDIR"};
     size_t n = sizeof kept / sizeof *kept, n_out = 0;
     char **env = arena_array(arena, n + 2, sizeof *env);
     for (size_t i = 0; i < n; i++) {
-        const char *value = getenv(kept[i]);
+        const char *value = find_given(c, kept[i]);
+        bool first = c->tools && strcmp(kept[i], "PATH") == 0;
         if (value)
-            env[n_out++] = (char *)(uintptr_t)arena_printf(arena, "%s=%s", kept[i], value).ptr;
+            env[n_out++] =
+                (char *)(uintptr_t)arena_printf(arena, "%s=%s%s%s", kept[i], first ? c->tools : "",
+                                                first ? ":" : "", value)
+                    .ptr;
     }
-    env[n_out++] = (char *)(uintptr_t)arena_printf(arena, "TMPDIR=/tmp").ptr;
     env[n_out] = NULL;
     return env;
 }
@@ -148,6 +160,7 @@ static char **wrap(const SandboxCommand *c, Arena *arena)
         add_all(&words, arena, private_folders);
         hide_homes(&words, arena);
     }
+    if (c->tools) show(&words, arena, c->tools);
     if (c->readable) show(&words, arena, c->readable);
     if (c->writable) {
         const char *at = c->shown_at ? c->shown_at : c->writable;
@@ -232,7 +245,7 @@ bool sandbox_start(Child *child, SandboxMode mode, const SandboxCommand *command
     if (!has_program(command, arena))
         return error_set(err, ERROR_NOT_FOUND, "%.100s is not installed", command->argv[0]);
     char **argv = mode == SANDBOX_BWRAP ? wrap(command, arena) : (char **)command->argv;
-    char **env = command->is_private ? clean_environment(arena) : NULL;
+    char **env = command->is_private ? clean_environment(command, arena) : NULL;
     return child_start(child, argv, env, command->folder, &command->limits) ||
            error_set(err, ERROR_IO, "%s cannot be started", argv[0]);
 }

@@ -30,6 +30,9 @@ typedef struct SandboxCommand {
     const char *writable; // the one folder that may be written; NULL: none
     const char *shown_at; // where that folder is seen, covering what is there; NULL: at its own
                           // path. Only bubblewrap can do this
+    const char *tools;    // shown read-only and first in PATH; may be NULL; of private commands
+    const char *const *environment; // more "NAME=value", NULL at the end, in the place of what has
+                                    // these names; may be NULL; of private commands
     const char *readable; // shown read-only though it may lie in a hidden place; may be NULL
     bool is_private;      // the home folder is empty but for its tool chains, temporary folders are
                           // new, and the environment holds no more than builds need

@@ -215,6 +215,21 @@ bool scratch_write(Scratch *scratch, Str relative, Str text, Error *err)
     return ok || error_set(err, ERROR_IO, "%.160s: %s", path, strerror(errno));
 }
 
+static int renew_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    static const char *const endings[] = {".c",   ".h",  ".cc",  ".cpp", ".cxx", ".hpp",
+                                          ".hxx", ".hh", ".inc", ".S",   ".def"};
+    (void)st, (void)ftw;
+    for (size_t i = 0; type == FTW_F && i < sizeof endings / sizeof *endings; i++)
+        if (str_ends(str_from(path), str_from(endings[i]))) utimensat(AT_FDCWD, path, NULL, 0);
+    return 0;
+}
+
+void scratch_renew_sources(Scratch *scratch)
+{
+    nftw(scratch->folder.path, renew_entry, 16, FTW_PHYS | FTW_MOUNT);
+}
+
 void scratch_free(Scratch *scratch)
 {
     if (!scratch) return;

@@ -32,5 +32,7 @@ Scratch *scratch_new(Str root, Error *err);
 Str scratch_folder(const Scratch *scratch);
 // Replaces the file at that path relative to the root.
 bool scratch_write(Scratch *scratch, Str relative, Str text, Error *err);
+// Gives sources and headers of C and C++ a new time, so that a build makes everything again.
+void scratch_renew_sources(Scratch *scratch);
 // Removes the copy; scratch_free(NULL) is allowed.
 void scratch_free(Scratch *scratch);

@@ -260,7 +260,7 @@ static void a_cancel_in_these_stages_leaves_nothing(void **state)
     (void)state;
     static const char *const answers[] = {"return a[n - 1];\n}\n"};
     // Polls come every few milliseconds while commands run.
-    for (int polls = 10; polls < 1200; polls = polls * 2 + 7) {
+    for (int polls = 10; polls < 600; polls = polls * 3 + 7) {
         Project p;
         int left = polls;
         set_up(&p, TASK_BODY, last_document, last_test);

@@ -10,7 +10,7 @@
 #include "formal/formal.h"
 #include "verify/sanitize.h"
 
-enum { UPPER_POLL_US = 2000, PROOF_MS = 10000 };
+enum { UPPER_POLL_US = 2000, PROOF_MS = 5000 };
 
 // --- sanitizers ----------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ class Case(unittest.TestCase):
 
 class Usage(Case):
     def test_help_of_every_command(self):
-        for words in (["complete"], ["check"], ["generate"], ["trust"], ["doctor"], ["model"], ["engine"], [],
+        for words in (["complete"], ["check"], ["generate"], ["prove"], ["trust"], ["doctor"], ["model"], ["engine"], [],
                       *(["engine", a] for a in ("tokenize", "generate", "score", "bench"))):
             rc, out, _ = run(*words, "--help")
             self.assertEqual(rc, 0, words)
@@ -98,6 +98,7 @@ class Usage(Case):
                             (["complete", "a.c:1:1", "--set", "gate"], "KEY=VALUE"),
                             (["complete", "a.c:1:1", "--set", "gate=7"], "-1 to 1"),
                             (["generate", "a.c:1", "b.c:1"], "'b.c:1'"),
+                            (["prove", "a.c"], "FILE:LINE"), (["prove", "a.c:1", "--unwind", "0"], "1 to 256"),
                             (["engine"], "no action"), (["engine", "dance", "m"], "unexpected"),
                             (["engine", "generate", "m", "-n", "x"], "'x'"),
                             (["model", "show", "m"], "'show'"), (["--log", "loud"], "'loud'"),
@@ -360,6 +361,41 @@ class Generate(Case):
         self.expect(1, "no function with an empty body", "generate", f"{path}:8")
         self.expect(2, "line 99, wanted 1 to", "generate", f"{path}:99")
         self.expect(2, "no grammar", "generate", f"{self.write('a.unknown', 'x')}:1")
+
+
+@unittest.skipUnless(shutil.which("z3"), "z3 is not installed")
+class Prove(Case):
+    OLD = "int mid(int a, int b)\n{\n    return (a + b) / 2;\n}\n"
+    NEW = "int f(short a, short b)\n{\n    return (a + b) / 2;\n}\n"
+
+    def test_a_violation_has_its_line_and_inputs(self):
+        answer = self.run_json("prove", f"{self.write('a.c', self.OLD)}:3", code=1)
+        self.assertEqual(answer["answer"], "violated")
+        finding = answer["findings"][0]
+        self.assertEqual((finding["kind"], finding["line"]), ("overflow", 3))
+        a, b = (int(part.split("=")[1]) for part in finding["inputs"].split(","))
+        self.assertFalse(-2**31 <= a + b < 2**31)
+
+    def test_a_proof_exits_0(self):
+        rc, out, err = run("prove", f"{self.write('a.c', self.NEW)}:1")
+        self.assertEqual((rc, out[:9]), (0, b"f: proved"), err)
+
+    def test_functions_are_compared(self):
+        new = self.write("new.c", "int g(int x)\n{\n    return x;\n}\n" + self.OLD.replace("a + b", "b + a"))
+        old = self.write("old.c", self.OLD)
+        self.assertEqual(self.run_json("prove", f"{new}:6", "--against", old)["answer"], "proved")
+        other = self.write("other.c", self.OLD.replace("/ 2", "/ 2 + (a == 12345)"))
+        answer = self.run_json("prove", f"{new}:6", "--against", f"{other}:1", code=1)
+        self.assertEqual(answer["answer"], "different")
+        self.assertIn("a = 12345", answer["findings"][0]["inputs"])
+
+    def test_what_is_outside_says_so(self):
+        path = self.write("a.c", "int f(float x)\n{\n    return x > 1;\n}\n")
+        answer = self.run_json("prove", f"{path}:1", code=1)
+        self.assertEqual((answer["answer"], answer["line"]), ("outside", 1))
+        self.expect(2, "no C file", "prove", f"{self.write('a.py', GOOD_PY)}:1")
+        self.expect(2, "in no function", "prove", f"{self.write('b.c', '// nothing' + chr(10))}:1")
+        self.expect(3, "No such file", "prove", f"{self.dir}/none.c:1")
 
 
 class Engine(Case):

@@ -16,12 +16,13 @@
 #include "sandbox/sandbox.h"
 #include "sandbox/scratch.h"
 
-enum { MAX_FINDINGS = 6, MAX_SHOWN = 12, SMALL_LENGTH = 4, SMALL_MS = 2000 };
+enum { MAX_FINDINGS = 6, MAX_SHOWN = 12, SMALL_LENGTH = 4, SMALL_MS = 2000, RETRY_MS = 500 };
 
 typedef enum Phase { PHASE_FAULT, PHASE_UNWIND, PHASE_DONE } Phase;
 
 struct Formal {
-    Arena *arena, *work; // of results, of the translation
+    Arena *arena, *work;   // of results, of the translation
+    FormalRequest request; // its syntax is retained
     Terms *terms;
     Translator new, old;
     bool compares;
@@ -36,7 +37,7 @@ struct Formal {
     VEC(Term) wanted;
     ScratchFolder folder;
     Child child;
-    double start_ms, max_ms;
+    double start_ms, end_ms; // end: of this attempt
 };
 
 const char *formal_answer_word(FormalAnswer answer)
@@ -338,7 +339,7 @@ static Term prefer_short(Formal *f)
 
 static void ask(Formal *f)
 {
-    double left = f->max_ms - (clock_ms() - f->start_ms);
+    double left = f->end_ms - clock_ms();
     const char *version;
     if (f->phase == PHASE_FAULT && !f->refining)
         f->goal = f->compares ? ask_difference(f) : ask_violation(f);
@@ -424,21 +425,18 @@ static void step(Formal *f)
     if (f->phase != PHASE_DONE) ask(f);
 }
 
-bool formal_poll(Formal *formal)
-{
-    while (formal->phase != PHASE_DONE) {
-        if (formal->child.out >= 0 && !child_poll(&formal->child)) return false;
-        step(formal);
-    }
-    return true;
-}
-
 const FormalResult *formal_result(const Formal *formal)
 {
     return &formal->result;
 }
 
 // --- start ---------------------------------------------------------------------------------------
+
+static double time_left(const Formal *f)
+{
+    double max_ms = f->request.max_ms > 0 ? f->request.max_ms : FORMAL_MAX_MS;
+    return f->start_ms + max_ms - clock_ms();
+}
 
 static bool translate(Formal *f, Translator *t, const Syntax *syntax, size_t byte_off,
                       const Translator *like)
@@ -500,26 +498,74 @@ static void prepare(Formal *f, const FormalRequest *request)
     }
     for (size_t i = 0; i < f->new.inputs.n; i++)
         VEC_PUSH(&f->wanted, f->new.inputs.items[i].var);
+    bool is_bounded = !term_is_false(f->terms, ask_unwind(f));
     for (size_t i = 0; i < f->new.properties.n; i++)
         VEC_PUSH(&f->found, false);
+    f->end_ms = clock_ms() + time_left(f) / (is_bounded && f->result.unwind > 1 ? 2 : 1);
     ask(f);
+}
+
+static void open_attempt(Formal *f, int unwind)
+{
+    f->work = arena_new();
+    f->terms = terms_new();
+    f->model = term_model_new();
+    f->result.unwind = unwind;
+    prepare(f, &f->request);
+}
+
+static void close_attempt(Formal *f)
+{
+    translate_deinit(&f->new);
+    translate_deinit(&f->old);
+    VEC_FREE(&f->findings);
+    VEC_FREE(&f->found);
+    VEC_FREE(&f->wanted);
+    term_model_free(f->model);
+    terms_free(f->terms);
+    arena_free(f->work);
+}
+
+// The solver found nothing in its time: fewer iterations are easier.
+static bool retry(Formal *f)
+{
+    if (f->result.answer != FORMAL_UNKNOWN || f->result.unwind < 2 || time_left(f) < RETRY_MS)
+        return false;
+    const FormalResult fresh = {0};
+    int unwind = f->result.unwind / 2;
+    close_attempt(f);
+    f->new = f->old = (Translator){0};
+    f->result = fresh;
+    f->phase = PHASE_FAULT;
+    f->refining = false;
+    open_attempt(f, unwind);
+    return true;
+}
+
+bool formal_poll(Formal *formal)
+{
+    do {
+        while (formal->phase != PHASE_DONE) {
+            if (formal->child.out >= 0 && !child_poll(&formal->child)) return false;
+            step(formal);
+        }
+    } while (retry(formal));
+    return true;
 }
 
 Formal *formal_start(const FormalRequest *request, Arena *arena)
 {
     Formal *f = mem_zero(sizeof *f);
     f->arena = arena;
-    f->work = arena_new();
-    f->terms = terms_new();
-    f->model = term_model_new();
+    f->request = *request;
+    f->request.syntax = syntax_retain(request->syntax);
+    f->request.against = syntax_retain(request->against);
     f->start_ms = clock_ms();
-    f->max_ms = request->max_ms > 0 ? request->max_ms : FORMAL_MAX_MS;
     f->child.out = -1;
     f->folder.lock = -1;
     f->compares = request->against != NULL;
     int unwind = request->unwind > 0 ? request->unwind : FORMAL_UNWIND_DEFAULT;
-    f->result.unwind = unwind < FORMAL_UNWIND_MAX ? unwind : FORMAL_UNWIND_MAX;
-    prepare(f, request);
+    open_attempt(f, unwind < FORMAL_UNWIND_MAX ? unwind : FORMAL_UNWIND_MAX);
     return f;
 }
 
@@ -535,14 +581,9 @@ void formal_free(Formal *formal)
     if (!formal) return;
     child_free(&formal->child);
     scratch_folder_remove(&formal->folder);
-    translate_deinit(&formal->new);
-    translate_deinit(&formal->old);
-    VEC_FREE(&formal->findings);
-    VEC_FREE(&formal->found);
-    VEC_FREE(&formal->wanted);
-    term_model_free(formal->model);
-    terms_free(formal->terms);
-    arena_free(formal->work);
+    close_attempt(formal);
+    syntax_release(formal->request.syntax);
+    syntax_release(formal->request.against);
     free(formal);
 }
 

@@ -80,8 +80,9 @@ enum { FORMAL_UNWIND_DEFAULT = 8, FORMAL_UNWIND_MAX = 256, FORMAL_MAX_MS = 20000
 
 typedef struct Formal Formal;
 
-// Translates (milliseconds) and starts the solver. Never NULL; what is wrong is an answer. The
-// request's syntax is needed during the call only; results live in the arena.
+// Translates (milliseconds) and starts the solver. Never NULL; what is wrong is an answer. Where
+// the solver finds none in half of its time, half of the iterations are tried in the rest. Results
+// live in the arena.
 Formal *formal_start(const FormalRequest *request, Arena *arena);
 // True once the result is final. Never blocks.
 bool formal_poll(Formal *formal);

@@ -42,7 +42,7 @@ static void config_defaults_are_the_tables(void **state)
     unsigned n = 0;
     for (; config_row(&c, n, &row); n++)
         assert_true(row.is_default);
-    assert_int_equal(n, 33);
+    assert_int_equal(n, 34);
     config_deinit(&c);
 }
 

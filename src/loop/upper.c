@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "formal/formal.h"
+#include "loop/trial.h"
 #include "verify/sanitize.h"
 
 enum { UPPER_POLL_US = 2000, PROOF_MS = 5000 };
@@ -28,15 +29,14 @@ static bool wait_for(LoopRun *run, Child *child)
     return true;
 }
 
-static Str judge_run(LoopRun *run, const Child *child, const Scratch *copy, SanitizeReport report)
+static Str judge_run(LoopRun *run, const Child *child, Str folder, SanitizeReport report)
 {
     bool ok = !child->overran && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0;
     if (report.text.len) return STR("");
     if (!ok) {
-        Str message = child->overran ? arena_printf(run->arena, "they used up %s", child->overran)
-                                     : loop_message(strbuf_str(&child->output),
-                                                    scratch_folder(copy), run->arena);
+        Str message = loop_message(strbuf_str(&child->output), folder, run->arena);
         message = str_slice(message, 0, str_find(message, STR("\n"), 0));
+        if (child->overran) message = arena_printf(run->arena, "they used up %s", child->overran);
         return arena_printf(run->arena, "the tests fail with them without a report: %.*s",
                             STR_FMT(message));
     }
@@ -51,14 +51,16 @@ static Sanitized run_sanitized(LoopRun *run, const Sanitize *s, const TextSnap *
     Sanitized out = {.trouble = STR("there was no time left")};
     Error err = {0};
     Child child = {.out = -1};
+    SandboxCommand command = {0};
     Scratch *copy = scratch_new(r->root, &err);
+    if (copy) command = trial_command(run, scratch_folder(copy).ptr);
     bool ok = copy && scratch_write(copy, r->path, text_str(text), &err) &&
-              sanitize_start(s, copy, r->sandbox, r->test_command.ptr,
-                             arena_str(run->arena, r->root).ptr, &child, run->arena, &err);
+              sanitize_start(s, copy, r->sandbox, &command, &child, run->arena, &err);
     if (!ok) out.trouble = arena_printf(run->arena, "%s", err.text);
     if (ok && wait_for(run, &child)) {
-        out.report = sanitize_read(copy, strbuf_str(&child.output), run->arena);
-        out.trouble = judge_run(run, &child, copy, out.report);
+        Str folder = str_from(command.folder);
+        out.report = sanitize_read(copy, folder, strbuf_str(&child.output), run->arena);
+        out.trouble = judge_run(run, &child, folder, out.report);
     }
     child_free(&child);
     scratch_free(copy);
@@ -92,7 +94,7 @@ static void sanitize_candidate(LoopRun *run, Candidate *c, const TextSnap *text)
     Error err = {0};
     Sanitize s = {0};
     c->sanitized = VERDICT_SKIPPED;
-    if (!is_c || !run->request->sanitizers || c->tests != VERDICT_PASS) return;
+    if (!is_c || !run->request->sanitizers || !run->has_tests || c->tests != VERDICT_PASS) return;
     loop_tell(run, "testing with sanitizers");
     double start = clock_ms();
     if (!sanitize_is_supported(run->request->sandbox))

@@ -11,7 +11,7 @@
 #include "loop/trial.h"
 #include "verify/sanitize.h"
 
-enum { UPPER_POLL_US = 2000, PROOF_MS = 5000 };
+enum { UPPER_POLL_US = 2000, PROOF_MS = 10000 };
 
 // --- sanitizers ----------------------------------------------------------------------------------
 

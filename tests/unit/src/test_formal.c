@@ -496,7 +496,8 @@ static const FormalResult *solve(const char *source, const char *other, int unwi
 {
     TextSnap *text, *other_text = NULL;
     Syntax *syntax = parse(source, &text), *old = other ? parse(other, &other_text) : NULL;
-    FormalRequest request = {.syntax = syntax, .against = old, .unwind = unwind};
+    // Minutes, for machines that are busy.
+    FormalRequest request = {.syntax = syntax, .against = old, .unwind = unwind, .max_ms = 200000};
     // The last function is the one that is examined.
     TSNode root = syntax_root(syntax);
     uint32_t n = ts_node_named_child_count(root);

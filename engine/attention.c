@@ -284,6 +284,28 @@ void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass,
 
 // --- multi-head latent attention -----------------------------------------------------------------
 
+// Row t of c->kv, the latent and the rotary key, into the cache.
+static void store_latent(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer,
+                         int t)
+{
+    const size_t row = pass->own->k_width;
+    float *kvt = c->kv + (size_t)t * row;
+    c->k->rms_norm(kvt, l->kv_a_norm, s->rms_eps, s->kv_lora, kvt); // before caching
+    rotate(s, c->angles + (size_t)t * (size_t)s->rope_dim, kvt + s->kv_lora);
+    c->k->to_f16(kvt, (int)row, kv_keys(pass->own, layer) + (size_t)pass_row(pass, t).slot * row);
+}
+
+void attention_mla_store(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
+{
+    acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, pass->n, s->n_embd,
+              matrix_is_quantised(&l->kv_a));
+    matmul(c, &l->kv_a, &c->acts, pass->n, c->kv);
+    COMPUTE_FOR_ROWS(c, t, pass->n)
+    {
+        store_latent(c, s, l, pass, layer, t);
+    }
+}
+
 // Queries and the new latents: c->q rotated and scaled, cache rows written.
 static void project_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
@@ -310,13 +332,11 @@ static void project_mla(Compute *c, const Shape *s, const Layer *l, const Pass *
     COMPUTE_FOR_ROWS(c, t, n)
     {
         const float *angles = c->angles + (size_t)t * (size_t)s->rope_dim;
-        float *qt = c->q + (size_t)t * q_dim, *kvt = c->kv + (size_t)t * row;
+        float *qt = c->q + (size_t)t * q_dim;
         for (int h = 0; h < s->n_heads; h++)
             rotate(s, angles, qt + h * s->key_dim + s->nope_dim);
         scale_row(qt, (int)q_dim, s->attention_scale);
-        c->k->rms_norm(kvt, l->kv_a_norm, s->rms_eps, s->kv_lora, kvt); // before caching
-        rotate(s, angles, kvt + s->kv_lora);
-        c->k->to_f16(kvt, (int)row, kv_keys(kv, layer) + (size_t)pass_row(pass, t).slot * row);
+        store_latent(c, s, l, pass, layer, t);
     }
 }
 

@@ -21,3 +21,5 @@ void attention_frequencies(Compute *c, const Shape *s, const float *divisors);
 // may stand in one pass in any order.
 void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);
 void attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);
+// Only writes the cache rows of a pass, from c->h: for rows whose output nobody needs.
+void attention_mla_store(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);

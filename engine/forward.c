@@ -3,6 +3,7 @@
 #include "forward.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "attention.h"
 #include "moe.h"
@@ -137,16 +138,28 @@ static void join(Compute *c, const Shape *s, const Mtp *m, const uint16_t *state
 }
 
 void forward_mtp(Compute *c, const Shape *s, const Weights *w, Kv *kv, const uint16_t *states,
-                 const int *ids, int n)
+                 const int *ids, int n, int n_wanted)
 {
-    assert(w->mtp.present && kv->n_layers == 1);
+    const size_t n_embd = (size_t)s->n_embd;
+    const Layer *block = w->mtp.block;
+    assert(w->mtp.present && kv->n_layers == 1 && n_wanted >= 0 && n_wanted <= n);
     assert(n >= 1 && n <= COMPUTE_CHUNK && kv->len + n <= kv->n_ctx);
-    Pass pass = {.own = kv, .ids = ids, .n = n};
+    if (!s->mla) n_wanted = n;
     c->products = PRODUCTS_BY_COUNT;
     join(c, s, &w->mtp, states, ids, n);
+    Pass pass = {.own = kv, .ids = ids, .n = n - n_wanted};
+    if (pass.n > 0) { // one layer: keys come of its input alone
+        attention_angles(c, s, &pass);
+        normalise(c, s, block->attn_norm, pass.n);
+        attention_mla_store(c, s, block, &pass, 0);
+        kv->len += pass.n;
+        memmove(c->x, c->x + (size_t)pass.n * n_embd, (size_t)n_wanted * n_embd * sizeof *c->x);
+    }
+    if (n_wanted == 0) return;
+    pass.n = n_wanted;
     attention_angles(c, s, &pass);
-    run_layer(c, s, w->mtp.block, &pass, 0);
-    kv->len += n;
+    run_layer(c, s, block, &pass, 0);
+    kv->len += n_wanted;
 }
 
 void forward_mtp_state(Compute *c, const Shape *s, const Weights *w, int row, uint16_t *state)

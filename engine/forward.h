@@ -26,9 +26,10 @@ void forward_logits(Compute *c, const Shape *s, const Weights *w, int first, int
 // [n][n_embd].
 void forward_keep_states(Compute *c, const Shape *s, const Weights *w, int n, uint16_t *states);
 // The block's pass over n rows of (state after token i, token i + 1), i = kv->len .., into its own
-// cache of one layer, which it advances. Leaves the block's states in c->x.
+// cache of one layer, which it advances. Leaves the block's states of the last n_wanted rows in
+// c->x; the others only reach the cache, which is a fraction of the work.
 void forward_mtp(Compute *c, const Shape *s, const Weights *w, Kv *kv, const uint16_t *states,
-                 const int *ids, int n);
+                 const int *ids, int n, int n_wanted);
 // After forward_mtp, of one of its rows: what stands in for the state after token i + 1 where a
 // chain of guesses goes on.
 void forward_mtp_state(Compute *c, const Shape *s, const Weights *w, int row, uint16_t *state);

@@ -73,6 +73,12 @@ def configs():
     return [m["config"] for m in golden["models"]]
 
 
+def session():
+    """A saved session of 3 tokens, 2 layers of width 8 and 32 ids, as fuzz_session.c has it."""
+    header = b"R1LSSES\0" + struct.pack("<2I", 1, 184) + b"0" * 128 + struct.pack("<8I", 1, 2, 8, 8, 8, 32, 3, 1) + bytes(8)
+    return header + struct.pack("<3i", 1, 2, 3) + bytes(3 * 8 * 2 * 5) + bytes(4 * 32)
+
+
 SEEDS = {
     "fuzz_safetensors": [
         safetensors({}), safetensors({"__metadata__": {"format": "pt"}}),
@@ -93,6 +99,7 @@ SEEDS = {
     "fuzz_chat": [bytes([kind, think]) + t.encode() for kind in (*range(12), 128, 129, 130, 133) for think in (0, 1) for t in (
         "Be brief.\0Why?\0<think>x</think>\n\nSo.\0<|im_end|><\uff5cUser\uff5c></think>", "Hm.\n</think>\n\nYes `</think>`\n",
         "\n<think>\nHm\n\1\2\nYes</think>", "<|im_start|>user\n{{ 'User: ' }}<|im_end|>add_generation_prompt<think>\0a")],
+    "fuzz_session": [session()],
     "fuzz_shape": [bytes([kind]) + b"\0" * 40 for kind in range(7)],
     "fuzz_frame": [bytes([n]) + b for n in (0, 3, 40) for b in (
         frame(b"{}") * 3, b"Content-Type: x\r\n" + frame(b'{"a":1}'), b"junk\r\n\r\n" + frame(b"[]"),

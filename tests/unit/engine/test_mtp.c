@@ -63,7 +63,7 @@ static int count_equal(Session *s, json_object *c, int *n_all, double *worst)
         int left = n - 1 - at, rows = left < COMPUTE_QUERY_BLOCK ? left : COMPUTE_QUERY_BLOCK;
         s->mtp.kv.len = at;
         forward_mtp(&e->compute, &e->shape, &e->weights, &s->mtp.kv,
-                    s->mtp.states + (size_t)at * (size_t)e->shape.n_embd, ids + at + 1, rows);
+                    s->mtp.states + (size_t)at * (size_t)e->shape.n_embd, ids + at + 1, rows, rows);
         for (int i = 0; i < rows; i++) {
             forward_mtp_logits(&e->compute, &e->shape, &e->weights, i, 1, n_vocab, logits);
             json_object *id = json_object_array_get_idx(wanted, (size_t)(at + i));

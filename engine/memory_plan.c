@@ -18,6 +18,14 @@ static uint64_t find_machine_bytes(void)
     return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : UINT64_MAX;
 }
 
+// The MTP block's own layer, and the states that it begins with.
+static uint64_t count_draft_bytes(const Shape *shape, const Weights *weights)
+{
+    if (!weights->mtp.present) return 0;
+    return kv_bytes_per_token(shape) / (size_t)shape->n_layers +
+           (uint64_t)shape->n_embd * sizeof(uint16_t);
+}
+
 MemoryPlan memory_plan_make(const Shape *shape, const Weights *weights, int n_ctx, int n_threads)
 {
     if (n_ctx == 0)
@@ -26,7 +34,8 @@ MemoryPlan memory_plan_make(const Shape *shape, const Weights *weights, int n_ct
                        .weights = weights->n_bytes,
                        .active = weights->n_active_bytes,
                        .copies = weights->n_copied_bytes,
-                       .cache_a_token = kv_bytes_per_token(shape),
+                       .cache_a_token =
+                           kv_bytes_per_token(shape) + count_draft_bytes(shape, weights),
                        .machine = find_machine_bytes()};
     plan.buffers = compute_bytes(n_threads ? n_threads : 1, shape, weights, n_ctx);
     if (__builtin_mul_overflow(plan.cache_a_token, (uint64_t)n_ctx, &plan.cache))

@@ -19,7 +19,9 @@ struct Server {
     uv_loop_t loop;
     uv_signal_t interrupt, terminate;
     uv_pipe_t listener;
-    bool listening, closing, engine_started, jobs_closing;
+    uv_timer_t idle; // runs while a resident server has no clients
+    bool listening, closing, jobs_closing;
+    Config engine_config; // that the engine was started with
     Connection *connections;
     Jobs *jobs;
     Error engine_err;
@@ -60,10 +62,14 @@ static void on_engine_state(void *user, EngineState state, const Error *err)
     }
 }
 
-bool server_start_engine(Server *server, const Config *config, Error *err)
+static bool is_same_engine(const Config *a, const Config *b)
 {
-    if (server->engine_started) return true;
-    server->engine_started = true;
+    return strcmp(a->model, b->model) == 0 && strcmp(a->adapter, b->adapter) == 0 &&
+           a->threads == b->threads && a->context == b->context;
+}
+
+static bool open_engine(Server *server, const Config *config, Error *err)
+{
     EngineOptions options = server->options->engine;
     // Where the flags name the model, main has found its file already.
     if (strcmp(config->model, server->options->config.model) != 0)
@@ -72,14 +78,38 @@ bool server_start_engine(Server *server, const Config *config, Error *err)
     options.adapter = strcmp(config->adapter, "off") == 0 ? NULL : config->adapter;
     JobsEvents events = {on_job_ended, on_job_progress, on_engine_state, server};
     JobsLimits limits = {config->context, (uint64_t)config->prefix_cache_mb << 20};
+    server->engine_err = (Error){0};
     server->jobs = jobs_new(&server->loop, &options, limits, events, &server->engine_err);
     if (!server->jobs) *err = server->engine_err;
+    config_copy(&server->engine_config, config);
     return server->jobs != NULL;
+}
+
+// A client that comes later may want another model: its user has changed the settings since. Then
+// there is one model still, the new one, for the other windows too.
+bool server_start_engine(Server *server, const Config *config, Error *err)
+{
+    bool same = server->jobs && is_same_engine(&server->engine_config, config);
+    // What failed is tried again: the file may be there now.
+    if (same && jobs_engine_state(server->jobs) != ENGINE_FAILED) return true;
+    for (Connection *conn = server->connections; server->jobs && !same && conn; conn = conn->next)
+        if (conn->state == CONNECTION_READY)
+            connection_log(conn, 3, "the model is opened anew: a window has other settings");
+    if (server->jobs) jobs_close(server->jobs, NULL, NULL);
+    return open_engine(server, config, err);
 }
 
 Jobs *server_jobs(Server *server)
 {
     return server->jobs;
+}
+
+int server_n_clients(const Server *server)
+{
+    int n = 0;
+    for (const Connection *conn = server->connections; conn; conn = conn->next)
+        n += conn->state == CONNECTION_READY;
+    return n;
 }
 
 const Error *server_engine_error(const Server *server)
@@ -106,10 +136,27 @@ static void close_server(Server *server)
     server->closing = true;
     close_handle((uv_handle_t *)&server->interrupt);
     close_handle((uv_handle_t *)&server->terminate);
+    close_handle((uv_handle_t *)&server->idle);
     if (server->listening) close_handle((uv_handle_t *)&server->listener);
     for (Connection *conn = server->connections; conn; conn = conn->next)
         connection_close(conn);
     if (!server->connections) close_engine(server);
+}
+
+static void on_idle(uv_timer_t *timer)
+{
+    Server *server = timer->data;
+    log_info("no clients for %.0f s: the server ends", server->options->idle_ms / 1000);
+    close_server(server);
+}
+
+static void watch_idle(Server *server)
+{
+    bool idle = !server->connections && !server->closing && server->options->idle_ms > 0;
+    if (idle)
+        uv_timer_start(&server->idle, on_idle, (uint64_t)server->options->idle_ms, 0);
+    else if (!server->closing)
+        uv_timer_stop(&server->idle);
 }
 
 void server_connection_closed(Server *server, Connection *conn)
@@ -122,6 +169,7 @@ void server_connection_closed(Server *server, Connection *conn)
     free(conn);
     if (!server->listening) close_server(server);
     if (server->closing && !server->connections) close_engine(server);
+    watch_idle(server);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -141,6 +189,7 @@ static bool add_connection(Server *server, Error *err)
     if (!conn) return false;
     conn->next = server->connections;
     server->connections = conn;
+    watch_idle(server);
     return true;
 }
 
@@ -195,10 +244,13 @@ static bool start(Server *server, Error *err)
 {
     uv_signal_init(&server->loop, &server->interrupt);
     uv_signal_init(&server->loop, &server->terminate);
+    uv_timer_init(&server->loop, &server->idle);
     server->interrupt.data = server;
     server->terminate.data = server;
+    server->idle.data = server;
     uv_signal_start(&server->interrupt, on_signal, SIGINT);
     uv_signal_start(&server->terminate, on_signal, SIGTERM);
+    watch_idle(server);
     if (server->options->socket_path) return listen_on(server, server->options->socket_path, err);
     return add_connection(server, err);
 }
@@ -211,11 +263,13 @@ int server_run(const ServerOptions *options, Error *err)
         error_set(err, ERROR_INTERNAL, "cannot start the event loop: %s", uv_strerror(rc));
         return 3;
     }
+    config_init(&server.engine_config);
     signal(SIGPIPE, SIG_IGN); // a client that went away shows as a failed write
     bool started = start(&server, err);
     if (!started) close_server(&server);
     uv_run(&server.loop, UV_RUN_DEFAULT);
     rc = uv_loop_close(&server.loop);
     assert(rc == 0);
+    config_deinit(&server.engine_config);
     return started ? server.exit_code : 3;
 }

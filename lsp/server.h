@@ -11,9 +11,10 @@ typedef struct ServerOptions {
     Config config;           // from flags; a client's settings are laid over it. Borrowed
     const char *socket_path; // NULL: one connection over stdin and stdout
     const char *root;        // --root; NULL: the client's
+    double idle_ms;          // with a socket: ends after so long without clients; 0: never
 } ServerOptions;
 
 // Runs the loop until the client exits, the connection closes or its process dies (stdio), or
-// until SIGINT/SIGTERM (socket). Returns the process's exit code: 0 after shutdown and exit, 1 on
-// exit without shutdown or a lost connection, 3 if it could not start (err says why).
+// until SIGINT/SIGTERM or idle_ms (socket). Returns the process's exit code: 0 after shutdown and
+// exit, 1 on exit without shutdown or a lost connection, 3 if it could not start (err says why).
 int server_run(const ServerOptions *options, Error *err);

@@ -12,5 +12,7 @@ bool server_start_engine(Server *server, const Config *config, Error *err);
 Jobs *server_jobs(Server *server);
 // The error of an engine that could not start; text "" without one.
 const Error *server_engine_error(const Server *server);
+// Windows that have been initialized.
+int server_n_clients(const Server *server);
 // connection.c: the connection has closed; how it ended. The server frees it.
 void server_connection_closed(Server *server, Connection *conn);

@@ -35,8 +35,11 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 typedef struct Flags {
     Config config;
     const char *socket_path, *root;
-    bool is_stdio, version;
+    bool is_stdio, is_standalone, is_resident, version;
 } Flags;
+
+// A resident server without clients ends after so long, and its memory is free.
+static const double RESIDENT_IDLE_MS = 10 * 60 * 1000;
 
 // --- the server ----------------------------------------------------------------------------------
 
@@ -61,6 +64,7 @@ static int serve(const Flags *flags)
     ServerOptions options = {.config = flags->config,
                              .socket_path = flags->socket_path,
                              .root = flags->root,
+                             .idle_ms = flags->is_resident ? RESIDENT_IDLE_MS : 0,
                              .engine = {.n_threads = flags->config.threads}};
     if (path.len) options.engine.path = path.ptr;
     options.engine.image = embedded_model_image(&options.engine.image_bytes);
@@ -68,6 +72,17 @@ static int serve(const Flags *flags)
     if (err.code != ERROR_NONE) cli_fail(code, "%s", err.text);
     arena_free(arena);
     return code;
+}
+
+// Through the resident server if there is one or one can be started, else by itself.
+static int serve_client(const Flags *flags, int argc, char **argv)
+{
+    Error err = {0};
+    if (flags->socket_path || flags->is_standalone) return serve(flags);
+    int code = cli_join_resident(argc, argv, &err);
+    if (code >= 0) return code;
+    cli_fail(CLI_DONE, "%s; this window has a server of its own", err.text);
+    return serve(flags);
 }
 
 static const char *list_commands(StrBuf *about)
@@ -96,6 +111,10 @@ static int run_server(int argc, char **argv)
         {"log", "LEVEL", "error, warn, info or debug", CLI_CONFIG, config, "logLevel", 0, 0},
         CLI_OPTION_SET(config),
         {"stdio", NULL, "the default; many clients pass it", CLI_FLAG, &flags.is_stdio, NULL, 0, 0},
+        {"standalone", NULL, "do not share a server with other windows", CLI_FLAG,
+         &flags.is_standalone, NULL, 0, 0},
+        {"resident", NULL, "with --socket: end after ten minutes without clients", CLI_FLAG,
+         &flags.is_resident, NULL, 0, 0},
         {"version", NULL, "print the version", CLI_FLAG, &flags.version, NULL, 0, 0},
     };
     const CliCommand command = {"r1ls [options] | r1ls COMMAND ...",
@@ -111,7 +130,7 @@ static int run_server(int argc, char **argv)
         else if (flags.is_stdio && flags.socket_path)
             code = cli_fail(CLI_USAGE, "both --stdio and --socket, wanted one of them");
         else
-            code = serve(&flags);
+            code = serve_client(&flags, argc, argv);
     }
     config_deinit(config);
     strbuf_deinit(&about);

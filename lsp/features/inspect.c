@@ -79,6 +79,8 @@ bool inspect_status(Call *call, Error *err)
     const EngineInfo *info = jobs ? jobs_engine_info(jobs) : NULL;
     if (info) put_model(value, info);
     types_put_bool(value, "busy", jobs && jobs_are_running(jobs));
+    types_put_int(value, "pid", getpid());
+    types_put_int(value, "clients", server_n_clients(server));
     types_put_int(value, "residentBytes", get_resident_bytes());
     types_put_text(value, "positionEncoding", position_encoding_name(call->conn->encoding));
     types_put_bool(value, "trusted", trust_is_given(call->conn));

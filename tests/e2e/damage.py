@@ -68,7 +68,7 @@ def framing(r1ls):
 
 
 def positions(r1ls):
-    client = Client([r1ls])
+    client = Client([r1ls, "--standalone"])
     client.start(options={"gate": 0, "prefixCacheMb": 0})
     uri = "file:///tmp/damage.c"
     text = "int f(void)\n{\n    return \U0001F600é;\n}\n"
@@ -108,7 +108,7 @@ def texts(r1ls, folder):
     done = run([r1ls, "complete", "%s:5:3" % big, "--json"])
     if done.returncode not in (1, 3):
         sys.exit("completion in a file of 50 MB: exit %d" % done.returncode)
-    client = Client([r1ls])
+    client = Client([r1ls, "--standalone"])
     client.start()
     uri = "file://%s" % big
     client.notify("textDocument/didOpen", {"textDocument": {"uri": uri, "languageId": "c", "version": 1, "text": big.read_text()}})

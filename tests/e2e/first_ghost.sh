@@ -25,6 +25,8 @@ tell "git clone (from this machine's disk)"
 ./dev build >/dev/null
 tell "./dev build"
 r1ls=$PWD/build/release/r1ls
+mkdir -p "$work/run"
+export XDG_RUNTIME_DIR=$work/run
 export XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache STOP_AFTER="ghost text"
 cp -r tests/e2e/projects/table "$work/table"
 lap=$(now)

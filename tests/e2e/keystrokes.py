@@ -52,7 +52,7 @@ class Typist:
         self.before, self.keys = text[:start], text[start:start + n_keys]
         after = text[start + n_keys:]
         self.after = after[after.index("\n"):]  # what is typed is cut out of the file, up to a line's end
-        self.client = Client([r1ls] + (["--model", model] if model else []))
+        self.client = Client([r1ls, "--standalone"] + (["--model", model] if model else []))
         self.client.start(root_uri="file://" + str(ROOT), options={"gate": 0, "prefixCacheMb": 0})
         self.uri, self.version, self.ids, self.sent = "file://%s.typed.c" % SOURCE, 1, [], {}
         self.client.notify("textDocument/didOpen", {"textDocument": {

@@ -9,8 +9,8 @@ import time
 class Client:
     """Starts the server; every message from it is kept with the time it came."""
 
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, command, env=None):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
         self.next_id = 0
         self.answers = {}  # id -> list of (time, message): more than one is an error of the server
         self.notifications = []

@@ -7,8 +7,9 @@ skip() { printf '\n*** SKIPPED, NOT TESTED: Neovim: %s ***\n\n' "$*"; exit 77; }
 mkdir -p "$tools" "$3"; out=$(realpath "$3")
 command -v patchelf >/dev/null || skip "patchelf is not installed"
 nvim=$("$here/get_neovim.sh" "$tools/nvim" 2>"$tools.log") || skip "Neovim cannot be fetched: $(tail -1 "$tools.log")"
-work=$(mktemp -d); trap 'rm -rf "$work"; tmux -L r1ls-test kill-server 2>/dev/null' EXIT
-export XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache
+work=$(mktemp -d); mkdir -m 700 "$work/run"
+trap 'tmux -L r1ls-test kill-server 2>/dev/null; pkill -f -- "--socket $work/run/"; rm -rf "$work"' EXIT
+export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache
 "$nvim" --version | head -1
 for ghost in auto extmarks; do
   echo "== headless, ghost text by '$ghost'"

@@ -1,10 +1,10 @@
 // VS Code as its user sees it: the .vsix is installed, a C project opened, keys are typed, and what
 // stands on the screen is read back. usage: node screen.mjs VSIX PROJECT
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { codeServer, makeProfile, newRunner, OUT, sleep, startBrowser, startServer, Stopped, until } from './workbench.mjs'
+import { codeServer, makeProfile, newRunner, OUT, r1lsProcesses, sleep, startBrowser, startServer, Stopped, until } from './workbench.mjs'
 
 const [vsix, source] = process.argv.slice(2)
 const work = mkdtempSync(join(tmpdir(), 'r1ls-screen-'))
@@ -14,7 +14,8 @@ const { user, project, extensions } = makeProfile(work, source, {
   'security.workspace.trust.banner': 'never',
 })
 const common = ['--user-data-dir', user, '--extensions-dir', extensions]
-const env = { XDG_STATE_HOME: join(work, 'state'), XDG_CACHE_HOME: join(work, 'cache') }
+const env = { XDG_STATE_HOME: join(work, 'state'), XDG_CACHE_HOME: join(work, 'cache'), XDG_RUNTIME_DIR: join(work, 'run') }
+mkdirSync(env.XDG_RUNTIME_DIR)
 const assert = (truth, text) => {
   if (!truth) throw new Error(text)
 }
@@ -80,17 +81,7 @@ const ghostText = () =>
     return [...new Set(spans)].map((span) => span.textContent.replaceAll('\u00a0', ' ')).join('')
   })
 
-// The r1ls process below the workbench: the one that runs the installed extension's executable.
-function serverPid() {
-  const found = readdirSync('/proc').filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/exe`).startsWith(extensions)
-    } catch {
-      return false
-    }
-  })
-  return found.length ? Number(found[0]) : 0
-}
+const serverPid = () => r1lsProcesses(extensions).servers[0] ?? 0
 
 const BODY = /body/i
 const SLOW_HEADER = '#if __INCLUDE_LEVEL__ < 24\n#include "slow.h"\n#include "slow.h"\n#endif\n'
@@ -243,6 +234,20 @@ try {
     assert(!(await isChanged()) && onDisk('src/table.c') === text, 'the text changed although the action was cancelled')
     assert((await page.locator('.tab', { hasText: 'not verified' }).count()) === 0, 'an edit was offered although the action was cancelled')
   })
+  await step('two windows share one server', async () => {
+    const before = r1lsProcesses(extensions)
+    assert(before.servers.length === 1 && before.windows.length === 1, `processes: ${JSON.stringify(before)}`)
+    const second = await page.context().newPage()
+    await second.goto(page.url())
+    const both = await until('a second window', () => {
+      const now = r1lsProcesses(extensions)
+      return now.windows.length === 2 && now
+    })
+    await second.close()
+    await until('its end', () => r1lsProcesses(extensions).windows.length === 1)
+    assert(both.servers.length === 1 && both.servers[0] === before.servers[0], `processes: ${JSON.stringify(both)}`)
+    return `windows ${both.windows.join(', ')}, server ${both.servers[0]}`
+  })
   await step('a crash loses no text', async () => {
     await goTo(1, 1)
     await press('Shift+End', 'Delete')
@@ -263,6 +268,7 @@ try {
 } finally {
   await browser.close().catch(() => {})
   await server.stop().catch(() => {})
+  for (const pid of r1lsProcesses(extensions).servers) process.kill(pid, 'SIGKILL')
   rmSync(work, { recursive: true, force: true, maxRetries: 3 })
 }
 console.log(`${failed ? 'FAILED' : 'ok'}: VS Code on the screen, ${((Date.now() - started) / 1000).toFixed(0)} s`)

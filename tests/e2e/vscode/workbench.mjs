@@ -1,7 +1,7 @@
 // Starts VS Code's server with its web workbench and a browser on it; what both VS Code tests share.
 // Environment: TOOLS (folder of get_code_server.sh), OUT (where screenshots and logs stay).
 import { spawn } from 'node:child_process'
-import { cpSync, createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, createWriteStream, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -121,6 +121,21 @@ export async function startBrowser() {
 }
 
 // Ends a run after the step that STOP_AFTER names, for the clock of first_ghost.sh.
+// The processes of r1ls: the servers that windows share, and what each window has of its own.
+export function r1lsProcesses(executables) {
+  const found = { servers: [], windows: [] }
+  for (const name of readdirSync('/proc')) {
+    try {
+      if (!/^\d+$/.test(name) || !readlinkSync(`/proc/${name}/exe`).startsWith(executables)) continue
+      const shared = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes('--resident')
+      found[shared ? 'servers' : 'windows'].push(Number(name))
+    } catch {
+      // It has ended, or is somebody else's.
+    }
+  }
+  return found
+}
+
 export class Stopped extends Error {}
 
 // Steps in order; the first that fails ends the run. Each leaves a screenshot, the failed one too.

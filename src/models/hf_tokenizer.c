@@ -172,7 +172,7 @@ static bool put_merges(Reader *r)
     Str *texts = arena_array(r->arena, n + 1, sizeof *texts);
     for (size_t i = 0; i < n; i++) {
         texts[i] = read_merge(r, json_object_array_get_idx(merges, i));
-        size_t space = str_find(texts[i], STR(" "), 0);
+        size_t space = texts[i].len ? str_find(texts[i], STR(" "), 0) : 0;
         if (space == 0 || space + 1 >= texts[i].len)
             return error_set(r->err, ERROR_DAMAGED, "merge %zu is %.60s, wanted two tokens", i,
                              json_object_to_json_string(json_object_array_get_idx(merges, i)));

@@ -40,7 +40,7 @@ static double file_score(const TableFile *file, Str path, Str near)
 {
     double weight = (double)file->rank * recency(file->stamp.mtime_ns);
     double points = 4 * log2(1 + weight);
-    return nearness(path, near) + (points < 24 ? points : 24);
+    return nearness(path, near) + (points < 48 ? points : 48);
 }
 
 static Str relative(const Index *index, Str path)
@@ -58,6 +58,13 @@ static Str absolute(const Index *index, Str path, Arena *arena)
     bool is_uri = str_find(path, STR(":"), 0) < str_find(path, STR("/"), 0);
     if (whole || is_uri) return arena_str(arena, path);
     return arena_printf(arena, "%s/%.*s", index->root, STR_FMT(path));
+}
+
+// `static inline` in a header is everybody's who includes it.
+static bool is_header(Str path)
+{
+    return str_ends(path, STR(".h")) || str_ends(path, STR(".hpp")) || str_ends(path, STR(".hh")) ||
+           str_ends(path, STR(".inc"));
 }
 
 static IndexOverlay *find_overlay(const Index *index, Str path)
@@ -83,7 +90,8 @@ static void add_overlay_hit(const Index *index, const IndexOverlay *overlay, siz
                               .range = symbol->range,
                               .name_range = symbol->name_range,
                               .is_declaration = symbol->is_declaration,
-                              .is_private = symbol->is_private,
+                              .is_private =
+                                  symbol->is_private && !is_header(str_from(overlay->path)),
                               .score = score});
 }
 
@@ -102,7 +110,9 @@ static void add_table_hit(const Index *index, uint32_t file, const PackedDef *de
                               .range = {def->start, (size_t)def->start + def->n_bytes},
                               .name_range = {def->name_start, def->name_start + name.len},
                               .is_declaration = def->is_declaration,
-                              .is_private = def->is_private,
+                              .is_private =
+                                  def->is_private &&
+                                  !is_header(names_text(&index->table.paths, file)),
                               .score = score});
 }
 
@@ -216,13 +226,17 @@ static double subsequence_score(Str name, Str letters)
            (0.5 + 0.5 * (double)letters.len / (double)name.len);
 }
 
-static double name_score(Str name, Str query, IndexMatch match)
+// How names are compared: what begins with the query is looked for first, since it is cheap.
+typedef enum Sweep { SWEEP_PREFIX, SWEEP_LETTERS } Sweep;
+
+static double name_score(Str name, Str query, Sweep sweep)
 {
-    if (str_starts(name, query)) return name.len == query.len ? 330 : 300;
-    if (starts_folded(name, query)) return name.len == query.len ? 230 : 200;
-    if (query.len < 2) return 0;
-    double points = subsequence_score(name, query);
-    return match == INDEX_PREFIX && points > 0 ? 50 + points / 4 : points;
+    if (query.len == 0) return sweep == SWEEP_PREFIX ? 300 : 0;
+    bool may_start = name.len && to_lower(name.ptr[0]) == to_lower(query.ptr[0]);
+    bool starts = may_start && starts_folded(name, query);
+    if (sweep == SWEEP_LETTERS) return starts || query.len < 2 ? 0 : subsequence_score(name, query);
+    if (!starts) return 0;
+    return (str_starts(name, query) ? 300 : 200) + (name.len == query.len ? 30 : 0);
 }
 
 typedef struct Candidate {
@@ -262,11 +276,12 @@ static void search_table(const Index *index, Str query, IndexMatch match, Str ne
 {
     const Table *table = &index->table;
     Candidates found = {0};
-    for (uint32_t id = 0; id < table->n_heads; id++) {
-        if (!table->heads[id]) continue;
-        double points = name_score(names_text(&table->names, id), query, match);
-        if (points > 0) add_candidates(index, id, points, near, match, &found);
-    }
+    for (Sweep sweep = SWEEP_PREFIX; sweep <= SWEEP_LETTERS && found.n < max; sweep++)
+        for (uint32_t id = 0; id < table->n_heads; id++) {
+            if (!table->heads[id]) continue;
+            double points = name_score(names_text(&table->names, id), query, sweep);
+            if (points > 0) add_candidates(index, id, points, near, match, &found);
+        }
     if (found.n) qsort(found.items, found.n, sizeof *found.items, by_candidate);
     for (size_t i = 0; i < found.n && i < max; i++) {
         size_t before = hits->n;
@@ -277,12 +292,13 @@ static void search_table(const Index *index, Str query, IndexMatch match, Str ne
     VEC_FREE(&found);
 }
 
-static void search_overlays(const Index *index, Str query, IndexMatch match, Str near, Arena *arena,
-                            Hits *hits)
+static void search_overlays(const Index *index, Str query, Str near, Arena *arena, Hits *hits)
 {
     for (const IndexOverlay *o = index->overlays; o; o = o->next)
         for (size_t i = 0; i < o->tags.n_symbols; i++) {
-            double points = name_score(o->tags.symbols[i].name, query, match);
+            Str name = o->tags.symbols[i].name;
+            double points = name_score(name, query, SWEEP_PREFIX);
+            if (!(points > 0)) points = name_score(name, query, SWEEP_LETTERS);
             if (points > 0)
                 add_overlay_hit(index, o, i, points + 20 + nearness(str_from(o->path), near), arena,
                                 hits);
@@ -309,7 +325,7 @@ size_t index_search(Index *index, Str query, IndexMatch match, Str near_path, si
     if (max > MAX_HITS) max = MAX_HITS;
     pthread_rwlock_rdlock(&index->lock);
     search_table(index, query, match, near, max, arena, &hits);
-    search_overlays(index, query, match, near, arena, &hits);
+    search_overlays(index, query, near, arena, &hits);
     pthread_rwlock_unlock(&index->lock);
     if (match == INDEX_FUZZY) return finish(&hits, by_score, max, arena, out);
     size_t n = finish(&hits, by_score, MAX_HITS, arena, out);

@@ -31,10 +31,12 @@ static size_t find_slot(const Names *names, Str name)
     return at;
 }
 
-static void grow_slots(Names *names)
+void names_sort(Names *names)
 {
+    if (names->n_slots == 0) names->n_slots = FIRST_SLOTS;
+    while ((size_t)names->n * 3 >= names->n_slots * 2)
+        names->n_slots *= 2;
     free(names->slots);
-    names->n_slots = names->n_slots ? names->n_slots * 2 : FIRST_SLOTS;
     names->slots = mem_zero(names->n_slots * sizeof *names->slots);
     size_t mask = names->n_slots - 1;
     for (uint32_t id = 0; id < names->n; id++) { // all are different: no comparison is needed
@@ -45,7 +47,7 @@ static void grow_slots(Names *names)
     }
 }
 
-static void append(Names *names, Str name)
+void names_append(Names *names, Str name)
 {
     if (names->n + 2 > names->cap) {
         names->cap = names->cap ? names->cap * 2 : FIRST_SLOTS;
@@ -63,18 +65,18 @@ static void append(Names *names, Str name)
 
 uint32_t names_intern(Names *names, Str name)
 {
-    if ((size_t)names->n * 3 >= names->n_slots * 2) grow_slots(names);
+    if ((size_t)names->n * 3 >= names->n_slots * 2) names_sort(names);
     size_t at = find_slot(names, name);
     if (names->slots[at]) return names->slots[at] - 1;
     if (names->n >= NAMES_NONE - 2) abort();
-    append(names, name);
+    names_append(names, name);
     names->slots[at] = names->n;
     return names->n - 1;
 }
 
 uint32_t names_find(const Names *names, Str name)
 {
-    if (names->n == 0) return NAMES_NONE;
+    if (names->n == 0 || names->n_slots == 0) return NAMES_NONE;
     uint32_t slot = names->slots[find_slot(names, name)];
     return slot ? slot - 1 : NAMES_NONE;
 }

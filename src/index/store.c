@@ -268,10 +268,7 @@ static bool add_names(Table *table, Str bytes, int64_t n)
         if (bytes.len < sizeof len) return false;
         memcpy(&len, bytes.ptr, sizeof len);
         if (bytes.len - sizeof len < len) return false;
-        uint32_t before = table->names.n;
-        // A name that is there already would shift the numbers of all that follow.
-        if (names_intern(&table->names, str_slice(bytes, sizeof len, sizeof len + len)) != before)
-            return false;
+        names_append(&table->names, str_slice(bytes, sizeof len, sizeof len + len));
         bytes = str_slice(bytes, sizeof len + len, bytes.len);
     }
     return bytes.len == 0;
@@ -292,6 +289,7 @@ static bool load_names(Store *store, Table *table, Error *err)
     sqlite3_finalize(rows);
     if (!sound) return error_set(err, ERROR_DAMAGED, "its names do not fit together");
     if (rc != SQLITE_DONE) return fail(store, err);
+    names_sort(&table->names);
     store->n_stored_names = table->names.n;
     return true;
 }

@@ -3,30 +3,9 @@
 import random
 
 from driver import Client, at, run_tests
+from texts import random_change
 
 PIECES = ["a", "Z", " ", "é", "ß", "漢", "😀", "𝒳", "\n", "\r\n", "{", "}", ";", "\u0301", "\t"]
-UNIT_BYTES = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
-
-
-def split_lines(text):
-    """(start, end without break) of every line, the breaks of the protocol only."""
-    lines, start, i = [], 0, 0
-    while i < len(text):
-        if text[i] in "\r\n":
-            n = 2 if text[i:i + 2] == "\r\n" else 1
-            lines.append((start, i))
-            start = i = i + n
-        else:
-            i += 1
-    return lines + [(start, len(text))]
-
-
-def to_position(text, offset, encoding):
-    codec, unit = UNIT_BYTES[encoding]
-    row = max(i for i, line in enumerate(split_lines(text)) if line[0] <= offset)
-    start, end = split_lines(text)[row]
-    offset = min(offset, end)
-    return {"line": row, "character": len(text[start:offset].encode(codec)) // unit}, offset
 
 
 def random_text(rng, n):
@@ -48,13 +27,8 @@ def edit_randomly(encoding, seed):
                 text = new
                 changes.append({"text": new})
                 continue
-            a, b = sorted((rng.randint(0, len(text)), rng.randint(0, len(text))))
-            b = min(b, a + 8)
-            start, a = to_position(text, a, encoding)
-            end, b = to_position(text, b, encoding)
-            a, b = min(a, b), max(a, b)
-            text = text[:a] + new + text[b:]
-            changes.append({"range": {"start": start, "end": end}, "text": new})
+            change, text = random_change(rng, text, new, encoding)
+            changes.append(change)
         client.change(uri, version, *changes)
         if version % 10 == 0:
             assert client.text(uri) == text, (encoding, seed, version)

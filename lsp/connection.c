@@ -133,6 +133,7 @@ static void request_free(Request *request)
     while (*link != request)
         link = &(*link)->next;
     *link = request->next;
+    workspace_forget(request);
     cut_job(request);
     rpc_id_deinit(&request->id);
     rpc_id_deinit(&request->progress_token);

@@ -30,8 +30,9 @@ struct Watch {
     Names names;           // of folders; a folder's number is its place in folders
     VEC(Folder *) folders; // NULL: not watched any more
     VEC(char *) to_add;    // absolute paths
+    VEC(char *) fresh;     // watched now, and to be looked at once more
     VEC(char *) pending;   // changed paths
-    bool overflow, is_limited;
+    bool overflow, is_limited, was_filled;
     void (*limited)(void *user);
     void *user;
     int n_open; // handles
@@ -44,7 +45,10 @@ static void free_watch(Watch *watch)
         free(watch->to_add.items[i]);
     for (size_t i = 0; i < watch->pending.n; i++)
         free(watch->pending.items[i]);
+    for (size_t i = 0; i < watch->fresh.n; i++)
+        free(watch->fresh.items[i]);
     VEC_FREE(&watch->to_add);
+    VEC_FREE(&watch->fresh);
     VEC_FREE(&watch->pending);
     VEC_FREE(&watch->folders);
     names_clear(&watch->names);
@@ -177,6 +181,21 @@ static void add_now(Watch *watch, Str path)
     uint32_t number = names_intern(&watch->names, path);
     if (number == watch->folders.n) VEC_PUSH(&watch->folders, NULL);
     watch->folders.items[number] = folder;
+    VEC_PUSH(&watch->fresh, copy_str(path));
+}
+
+// What changed between the index's reading of a folder and its watch has not been told.
+static void look_again(Watch *watch)
+{
+    enum { FEW = 20 };
+    bool all = !watch->was_filled || watch->fresh.n > FEW;
+    if (all && watch->fresh.n > 0) index_rescan(watch->index);
+    for (size_t i = 0; i < watch->fresh.n; i++) {
+        if (!all) index_changed(watch->index, str_from(watch->fresh.items[i]));
+        free(watch->fresh.items[i]);
+    }
+    watch->fresh.n = 0;
+    watch->was_filled = true;
 }
 
 // A few at a time: each is a system call, and the loop has others to serve.
@@ -188,7 +207,9 @@ static void on_add(uv_timer_t *timer)
         if (!watch->is_limited) add_now(watch, str_from(path));
         free(path);
     }
-    if (watch->to_add.n == 0) uv_timer_stop(&watch->add_timer);
+    if (watch->to_add.n > 0) return;
+    uv_timer_stop(&watch->add_timer);
+    look_again(watch);
 }
 
 void watch_add(Watch *watch, Str folder)

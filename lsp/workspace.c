@@ -396,6 +396,12 @@ void workspace_ask(Request *request, size_t byte_off, const Str params[QUESTION_
     uv_queue_work(loop_of(conn), &asking->work, on_work, on_asked);
 }
 
+void workspace_forget(const Request *request)
+{
+    for (Asking *asking = request->conn->askings; asking; asking = asking->next)
+        if (asking->serial == request->serial) atomic_store(&asking->question.cancelled, true);
+}
+
 static int by_score(const void *a, const void *b)
 {
     const IndexHit *x = a, *y = b;

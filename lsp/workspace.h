@@ -55,6 +55,9 @@ void workspace_ask(Request *request, size_t byte_off, const Str params[QUESTION_
                    void (*run)(Question *question),
                    void (*done)(Request *request, Question *question));
 
+// The request is answered: what runs for it may stop.
+void workspace_forget(const Request *request);
+
 // All indexes' definitions of a name, the best first. On a worker.
 size_t question_find(const Question *question, Str name, IndexHit **out);
 // Position in a file that may be another than the asked document's.

@@ -2,6 +2,7 @@
 // one before.
 #include "base/log.h"
 #include "features/features.h"
+#include "workspace.h"
 
 static void warn(void *user, const char *line)
 {
@@ -14,9 +15,29 @@ void configuration_init(Connection *conn, Json *options)
     config_copy(&conn->config, &conn->config_base);
 }
 
+typedef struct IndexSettings {
+    int files, kilobytes, megabytes, threads;
+    bool store;
+    unsigned long long ignore;
+} IndexSettings;
+
+static IndexSettings index_settings(const Config *config)
+{
+    return (IndexSettings){config->index_files,     config->index_file_kilobytes,
+                           config->index_megabytes, config->index_threads,
+                           config->index_store,     str_hash(str_from(config->index_ignore), 0)};
+}
+
+static bool is_same_index(IndexSettings a, IndexSettings b)
+{
+    return a.files == b.files && a.kilobytes == b.kilobytes && a.megabytes == b.megabytes &&
+           a.threads == b.threads && a.store == b.store && a.ignore == b.ignore;
+}
+
 static void apply(Connection *conn, Json *settings)
 {
     bool had_diagnostics = conn->config.diagnostics;
+    IndexSettings before = index_settings(&conn->config);
     StrBuf had_rules_off = {0};
     strbuf_append(&had_rules_off, str_from(conn->config.rules_off));
     config_copy(&conn->config, &conn->config_base);
@@ -28,6 +49,8 @@ static void apply(Connection *conn, Json *settings)
     if (!str_equal(str_from(conn->config.model), str_from(conn->config_base.model)) ||
         conn->config.threads != conn->config_base.threads)
         connection_log(conn, 3, "model and threads take effect when the server starts anew");
+    if (conn->roots && !is_same_index(before, index_settings(&conn->config)))
+        workspace_restart(conn);
 }
 
 static void on_settings(Connection *conn, uint64_t serial, Json *result, Json *failure)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum { APPLICATION_ID = 0x72316c73, SCHEMA = 1, CHUNK_NAMES = 4096, BUSY_MS = 5000 };
+enum { LOCK_TRIES = 10, LOCK_WAIT_US = 30000 };
 
 // Blocks are stored as they are; a file of a machine of the other byte order is another schema.
 static int schema_number(void)
@@ -209,7 +210,12 @@ static void take_lock(Store *store)
     Arena *arena = arena_new();
     const char *path = arena_printf(arena, "%s.lock", store->path).ptr;
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    store->is_writer = store->lock_fd >= 0 && flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0;
+    // An index of ours that is just ending (other settings, a restarted editor) lets go in a
+    // moment.
+    for (int i = 0; i < LOCK_TRIES && store->lock_fd >= 0 && !store->is_writer; i++) {
+        if (i > 0) usleep(LOCK_WAIT_US);
+        store->is_writer = flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0;
+    }
     arena_free(arena);
 }
 

@@ -208,6 +208,18 @@ def test_folders_come_and_go():
     p.client.close()
 
 
+def test_settings_of_the_index_are_followed():
+    p = Project("resettled")
+    found = lambda: [s["name"] for s in p.client.ask("workspace/symbol", {"query": "twice"})]
+    assert found() == ["twice"]
+    p.client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": dict(ON, indexIgnore="twice.c py/")}})
+    p.client.until(lambda: found() == [])
+    p.settle()
+    status = next(i for i in p.client.ask("r1ls/status", {})["index"] if i["path"])
+    assert status["files"] == 3 and status["stored"], status
+    p.client.close()
+
+
 def test_the_disk_is_watched():
     p = Project("watched")
     found = lambda name: [s["name"] for s in p.client.ask("workspace/symbol", {"query": name})]

@@ -83,16 +83,16 @@ static void add_overlay_hit(const Index *index, const IndexOverlay *overlay, siz
                             Arena *arena, Hits *hits)
 {
     const Symbol *symbol = &overlay->tags.symbols[i];
-    VEC_PUSH(hits, (IndexHit){.name = arena_str(arena, symbol->name),
-                              .container = arena_str(arena, overlay->tags.containers[i]),
-                              .kind = symbol->kind,
-                              .path = absolute(index, str_from(overlay->path), arena),
-                              .range = symbol->range,
-                              .name_range = symbol->name_range,
-                              .is_declaration = symbol->is_declaration,
-                              .is_private =
-                                  symbol->is_private && !is_header(str_from(overlay->path)),
-                              .score = score});
+    VEC_PUSH(hits,
+             (IndexHit){.name = arena_str(arena, symbol->name),
+                        .container = arena_str(arena, overlay->tags.containers[i]),
+                        .kind = symbol->kind,
+                        .path = absolute(index, str_from(overlay->path), arena),
+                        .range = symbol->range,
+                        .name_range = symbol->name_range,
+                        .is_declaration = symbol->is_declaration,
+                        .is_private = symbol->is_private && !is_header(str_from(overlay->path)),
+                        .score = score});
 }
 
 static void add_table_hit(const Index *index, uint32_t file, const PackedDef *def, double score,
@@ -110,9 +110,8 @@ static void add_table_hit(const Index *index, uint32_t file, const PackedDef *de
                               .range = {def->start, (size_t)def->start + def->n_bytes},
                               .name_range = {def->name_start, def->name_start + name.len},
                               .is_declaration = def->is_declaration,
-                              .is_private =
-                                  def->is_private &&
-                                  !is_header(names_text(&index->table.paths, file)),
+                              .is_private = def->is_private &&
+                                            !is_header(names_text(&index->table.paths, file)),
                               .score = score});
 }
 

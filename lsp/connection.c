@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dispatch.h"
+#include "features/test_results.h"
 #include "parsing.h"
 #include "progress.h"
 #include "server_private.h"
@@ -263,6 +264,7 @@ void connection_close(Connection *conn)
         documents_close(&conn->documents, conn->documents.first);
     }
     workspace_close(conn);
+    test_results_free(conn);
     while (conn->outgoing) {
         Outgoing *call = conn->outgoing;
         conn->outgoing = call->next;

@@ -85,7 +85,8 @@ struct Connection {
     struct Root *roots;     // workspace.c's
     struct Asking *askings; // workspace.c's: questions on their way
     bool watchers_registered;
-    Request *requests; // newest first
+    struct TestResult *test_results; // of the last run of the tests; features/test_results.c's
+    Request *requests;               // newest first
     Outgoing *outgoing;
     uint64_t last_serial;
     int64_t last_id;

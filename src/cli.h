@@ -122,7 +122,8 @@ void cli_json_print(struct json_object *object);
 
 // A unified diff of replacing range by insert, with three lines of context.
 Str cli_diff(const TextSnap *text, ByteRange range, Str insert, Str path, Arena *arena);
-// Replaces a file's contents at once (temporary file beside it, then rename), keeping its mode.
+// Replaces a file's contents at once (temporary file beside it, then rename), keeping its mode; a
+// file that is not there is made.
 bool cli_write_file(const char *path, Str bytes, Error *err);
 
 // --- progress (cli_progress.c) -------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // One replaced range as a unified diff, and as a file that is replaced at once.
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,11 +129,26 @@ static bool fill_file(int fd, const struct stat *old, Str bytes)
     return fchmod(fd, mode) == 0 && text_write_all(fd, bytes) && fsync(fd) == 0;
 }
 
+// Nobody's file can be lost, and half of one is taken back.
+static bool write_new(const char *path, Str bytes, Error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    bool ok = fd >= 0 && text_write_all(fd, bytes);
+    int cause = errno;
+    if (fd >= 0 && close(fd) != 0 && ok) {
+        ok = false;
+        cause = errno;
+    }
+    if (!ok && fd >= 0) unlink(path);
+    return ok || error_set(err, ERROR_IO, "cannot write %.160s: %s", path, strerror(cause));
+}
+
 bool cli_write_file(const char *path, Str bytes, Error *err)
 {
     char *real = realpath(path, NULL),
          temp[PATH_MAX + 16]; // a link stays a link: its target changes
     struct stat old;
+    if (!real && errno == ENOENT) return write_new(path, bytes, err);
     if (!real || stat(real, &old) != 0) {
         free(real);
         return error_set(err, ERROR_IO, "%.160s: %s", path, strerror(errno));

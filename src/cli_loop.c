@@ -107,7 +107,8 @@ static void print_json(const CliFile *file, TaskKind kind, const LoopResult *r, 
     json_object_object_add(o, "test_command", cli_json_str(r->test_command));
     json_object_object_add(o, "test_reason", cli_json_str(r->test_reason));
     json_object_object_add(o, "baseline", cli_json_str(r->baseline));
-    if (kind == TASK_TESTS) {
+    if (r->test_file.len) json_object_object_add(o, "test_file", cli_json_str(r->test_file));
+    if (kind == TASK_TESTS || kind == TASK_WRITE_TESTS) {
         json_object_object_add(o, "tests_pass", json_object_new_boolean(r->tests_pass));
         json_object_object_add(o, "changes", json_object_new_int(r->n_changes));
         json_object_object_add(o, "noticed", json_object_new_int(r->n_noticed));
@@ -199,6 +200,19 @@ static bool poll_interrupted(void *user)
     return interrupted != 0;
 }
 
+// The file that the result edits: the one that was asked about, or that of its tests. `text` is a
+// reference of its own.
+static bool find_target(const CliFile *file, const LoopResult *r, Arena *arena, CliFile *out,
+                        Error *err)
+{
+    *out = *file;
+    if (r->test_file.len == 0) return (out->text = text_retain(file->text)) != NULL;
+    out->path = files_path(file->root, r->test_file, arena);
+    out->relative = r->test_file;
+    out->text = text_new(r->test_file_text, err);
+    return out->text != NULL;
+}
+
 static bool apply(const CliFile *file, const LoopResult *r, Error *err)
 {
     TextSnap *changed = text_edit(file->text, r->replace, r->insert, NULL, err);
@@ -238,18 +252,19 @@ static int run_loop(Engine *engine, Session *session, const Flags *flags, const 
         return cli_fail(err.code == ERROR_UNSUPPORTED || err.code == ERROR_INVALID ? CLI_USAGE
                                                                                    : CLI_FAILED,
                         "%s", err.text);
-    bool applied = false;
-    if (flags->apply && result.found) {
-        if (!apply(file, &result, &err)) return cli_fail(CLI_FAILED, "%s", err.text);
-        applied = true;
-    }
+    CliFile target;
+    if (!find_target(file, &result, arena, &target, &err))
+        return cli_fail(CLI_FAILED, "%s", err.text);
+    bool wanted = flags->apply && result.found, ok = !wanted || apply(&target, &result, &err);
     Str diff = {0};
     if (result.found)
-        diff = cli_diff(file->text, result.replace, result.insert, file->relative, arena);
-    if (flags->json)
-        print_json(file, request->kind, &result, diff, applied);
-    else
-        print_text(flags, file, &result, diff, applied);
+        diff = cli_diff(target.text, result.replace, result.insert, target.relative, arena);
+    if (ok && flags->json)
+        print_json(&target, request->kind, &result, diff, wanted);
+    else if (ok)
+        print_text(flags, &target, &result, diff, wanted);
+    text_release(target.text);
+    if (!ok) return cli_fail(CLI_FAILED, "%s", err.text);
     bool done = result.found || result.explanation.len || result.tests_pass;
     return done ? CLI_DONE : CLI_FINDINGS;
 }
@@ -458,10 +473,12 @@ int cli_debug(int argc, char **argv)
 int cli_test(int argc, char **argv)
 {
     return run_command(
-        argc, argv, "r1ls test FILE:LINE --trust --cmd COMMAND [options]",
+        argc, argv, "r1ls test FILE:LINE --trust [options]",
         "Runs the tests in a copy of the project. Where they pass, it makes small changes of the\n"
         "function at the line, one at a time, and says which of them the tests notice: those that\n"
-        "they do not are untested, or mean the same. Exit codes: 0 the tests pass, 1 they fail,\n"
+        "they do not are untested, or mean the same. --task write-tests writes tests for the\n"
+        "function that pass and that notice such changes. Exit codes: 0 the tests pass, 1 they "
+        "fail,\n"
         "2 usage, 3 failure.\n",
         TASK_TESTS);
 }

@@ -7,6 +7,7 @@
 #include "parsing.h"
 #include "progress.h"
 #include "server_private.h"
+#include "uri.h"
 
 // What a request needs between its stages; kept beside its data, which is the caller's.
 typedef struct Acting {
@@ -14,6 +15,16 @@ typedef struct Acting {
     OnLoop on_loop;
     void *data;
 } Acting;
+
+// A test file that is open has to be the one that was read from the disk.
+static bool is_current(const Request *request, const LoopResult *result)
+{
+    const Connection *conn = request->conn;
+    if (result->test_file.len == 0) return true;
+    Str path = arena_printf(request->arena, "%s/%.*s", conn->root, STR_FMT(result->test_file));
+    Document *doc = documents_find_path(&conn->documents, path);
+    return !doc || str_equal(text_str(doc->text), result->test_file_text);
+}
 
 static void on_job_ended(Request *request, Job *job)
 {
@@ -35,6 +46,11 @@ static void on_job_ended(Request *request, Job *job)
              result->summary.ptr ? result->summary.ptr : "", result->ms_total);
     connection_log(request->conn, 3, "%s: %.*s", task_word(acting->act.kind),
                    STR_FMT(result->summary));
+    if (!is_current(request, result)) {
+        request_fail(request, RPC_CONTENT_MODIFIED,
+                     "the test file has changes that are not saved; save it and try again");
+        return;
+    }
     progress_end(request, NULL);
     request->data = acting->data;
     acting->on_loop(request, result);
@@ -138,8 +154,59 @@ Json *act_new_workspace_edit(const Connection *conn, const Document *doc, Json *
     return edit;
 }
 
+// Positions in a file that need not be open.
+static Json *new_other_edit(const Request *request, const LoopResult *result)
+{
+    Error ignored = {0};
+    TextSnap *text = text_new(result->test_file_text, &ignored);
+    Json *edit = json_object_new_object();
+    LspRange range = {0};
+    if (text) range = position_from_range(text, result->replace, request->conn->encoding);
+    text_release(text);
+    types_put(edit, "range", types_new_range(range));
+    types_put_str(edit, "newText", result->insert);
+    return edit;
+}
+
+// A new test file, or more tests in one that is there.
+static Json *new_test_edit(const Request *request, const LoopResult *result)
+{
+    const Connection *conn = request->conn;
+    Str path = arena_printf(request->arena, "%s/%.*s", conn->root, STR_FMT(result->test_file));
+    Str uri = uri_from_path(path, request->arena);
+    Document *doc = documents_find(&conn->documents, uri);
+    Json *edit = json_object_new_object(), *text_edit = new_other_edit(request, result);
+    if (!conn->caps.document_changes) {
+        Json *changes = types_put_object(edit, "changes");
+        json_object_array_add(types_put_array(changes, arena_str(request->arena, uri).ptr),
+                              text_edit);
+        return edit;
+    }
+    Json *list = types_put_array(edit, "documentChanges");
+    if (result->test_file_is_new) {
+        Json *create = json_object_new_object();
+        types_put_text(create, "kind", "create");
+        types_put_str(create, "uri", uri);
+        json_object_array_add(list, create);
+    }
+    Json *change = json_object_new_object(), *document = types_put_object(change, "textDocument");
+    types_put_str(document, "uri", uri);
+    if (doc)
+        types_put_int(document, "version", doc->version);
+    else
+        json_object_object_add(document, "version", NULL);
+    json_object_array_add(types_put_array(change, "edits"), text_edit);
+    json_object_array_add(list, change);
+    if (conn->caps.change_annotations) {
+        types_put_text(text_edit, "annotationId", "r1ls");
+        put_annotation(edit, result);
+    }
+    return edit;
+}
+
 Json *act_new_edit(const Request *request, const LoopResult *result)
 {
+    if (result->test_file.len) return new_test_edit(request, result);
     const ClientCaps *caps = &request->conn->caps;
     Json *text_edit =
         act_new_text_edit(request->conn, request->doc, result->replace, result->insert);

@@ -5,8 +5,10 @@
 
 #include "features/act.h"
 #include "features/features.h"
+#include "features/test_results.h"
 #include "parsing.h"
 #include "server_private.h"
+#include "verify/project.h"
 #include "workspace.h"
 
 static const char REWRITE[] = "refactor.rewrite.r1ls", QUICK_FIX[] = "quickfix";
@@ -180,6 +182,10 @@ static void put_tasks(List *list)
         put_action(list, TASK_FIX, STR("Fix this function so that the tests pass"), none, NULL);
     if (list->tests && is_found(list, TASK_TESTS, &task))
         put_action(list, TASK_TESTS, str_from(task_title(TASK_TESTS)), none, NULL);
+    bool trusted = list->chat && trust_is_given(list->request->conn);
+    if (trusted && !project_is_test_file(str_from(list->request->doc->name)) &&
+        is_found(list, TASK_WRITE_TESTS, &task))
+        put_action(list, TASK_WRITE_TESTS, str_from(task_title(TASK_WRITE_TESTS)), none, NULL);
     for (size_t i = 0; list->chat && i < sizeof asked / sizeof *asked; i++)
         if (is_found(list, asked[i], &task))
             put_action(list, asked[i], str_from(task_title(asked[i])), none, NULL);
@@ -189,6 +195,14 @@ static void put_tasks(List *list)
     Str instruction = list->chat ? find_instruction(list) : none;
     if (instruction.len && is_found(list, TASK_CONVERT, &task))
         put_action(list, TASK_CONVERT, shorten(list, "Rewrite: ", instruction), instruction, NULL);
+}
+
+// Whether the tests that may be there can be found is left to the run: a list has to be quick.
+static bool has_tests(const Connection *conn)
+{
+    if (!trust_is_given(conn)) return false;
+    return conn->config.test_command[0] || (conn->config.find_tests && conn->root[0] &&
+                                            project_may_have_tests(str_from(conn->root)));
 }
 
 static void answer_list(Request *request)
@@ -206,7 +220,7 @@ static void answer_list(Request *request)
                                position_to_offset(doc->text, listing->range.end, conn->encoding)},
                  .chat = info && info->chat,
                  .defined = listing->defined,
-                 .tests = trust_is_given(conn) && conn->config.test_command[0]};
+                 .tests = has_tests(conn)};
     if (doc->syntax && list.selection.start <= list.selection.end) {
         put_rule_fixes(&list);
         put_diagnostics(&list, types_get(context, "diagnostics"));
@@ -338,6 +352,7 @@ static void on_applied(Connection *conn, uint64_t serial, Json *result, Json *fa
 static void answer_command(Request *request, const LoopResult *result)
 {
     Connection *conn = request->conn;
+    if (result->tests_ran) test_results_take(conn, result);
     if (result->explanation.len) {
         connection_show(conn, 3, arena_str(request->arena, result->explanation).ptr);
         request_reply(request, NULL);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "features/features.h"
+#include "features/test_results.h"
 #include "parsing.h"
 
 // --- values
@@ -46,6 +47,7 @@ static Json *new_items(const Connection *conn, const Document *doc)
     for (size_t i = 0; i < doc->n_findings; i++)
         if (diagnostics_is_on(conn, &doc->findings[i]))
             json_object_array_add(items, diagnostics_new_item(conn, doc, &doc->findings[i]));
+    test_results_add(conn, doc, items);
     return items;
 }
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "loop/framework.h"
+
 enum { CONTEXT_BYTES = 1600, MESSAGE_BYTES = 800 };
 
 static Str clip(Str s, size_t max)
@@ -105,6 +107,21 @@ static void put_explain(const LoopRun *run, StrBuf *out)
                   STR_FMT(clip(said, MESSAGE_BYTES)));
 }
 
+static void put_tests(const LoopRun *run, StrBuf *out)
+{
+    const TestPlan *plan = run->plan;
+    put_context(run, out, task_function_start(&run->task.function));
+    put_block(run, out, function_text(run));
+    strbuf_printf(
+        out,
+        "Write unit tests for the function `%.*s` with %s, in one code block. Each "
+        "assertion stands on one line and has concrete values, like\n`%.*s`\nTest "
+        "ordinary values, limits and special cases, ten assertions in all. Work out every "
+        "expected value from the code.",
+        STR_FMT(run->task.name), plan->framework->name,
+        STR_FMT(framework_fill(plan, plan->framework->example, run->arena)));
+}
+
 static void put_failure(const LoopRun *run, StrBuf *out, const Candidate *failure)
 {
     Str note = loop_failure_message(failure);
@@ -141,6 +158,9 @@ Ask ask_make(const LoopRun *run, const Candidate *failure)
     case TASK_EXPLAIN:
         put_explain(run, &user);
         break;
+    case TASK_WRITE_TESTS:
+        put_tests(run, &user);
+        break;
     default:
         put_lines(run, &user);
     }
@@ -149,5 +169,9 @@ Ask ask_make(const LoopRun *run, const Candidate *failure)
                .user = arena_str(run->arena, strbuf_str(&user)),
                .opening = run->task.kind == TASK_EXPLAIN ? STR("") : fence(run)};
     strbuf_deinit(&user);
+    if (run->task.kind == TASK_WRITE_TESTS)
+        ask.opening = arena_printf(
+            run->arena, "%.*s%.*s", STR_FMT(ask.opening),
+            STR_FMT(framework_fill(run->plan, run->plan->framework->opening, run->arena)));
     return ask;
 }

@@ -16,6 +16,7 @@
 #include "loop/upper.h"
 #include "verify/project.h"
 
+enum { MAX_FAILURES = 32 };
 enum { POLL_US = 2000, SWEEP_SECONDS = 60 };
 enum { DEFAULT_ROUNDS = 3, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
 static const double TEST_LIMIT_MS = 2000, TEST_FACTOR = 4;
@@ -162,6 +163,7 @@ static void note_trial(LoopRun *run, const Trial *trial, Verdict verdict)
     c->evidence = *verify_evidence(trial->verify);
     c->tests = trial->tests;
     c->test_note = trial->test_note;
+    c->output = trial->output;
     c->test_ms = trial->test_ms;
     if (verdict == VERDICT_PASS && (run->passed < 0 || trial->candidate < run->passed))
         run->passed = trial->candidate;
@@ -317,18 +319,44 @@ static void set_deadline(LoopRun *run, double share)
     run->deadline_ms = share > 0 && run->request->budget.ms > 0 ? now + share * left : 0;
 }
 
-// The first message of the tests as they are: what a fix has to change.
-static bool find_baseline(LoopRun *run)
+const Candidate *loop_try_original(LoopRun *run)
 {
     ByteRange all = {0, text_n_bytes(run->request->text)};
     Candidate same = {.proposer = "baseline"};
-    if (!run->has_command) return true;
-    loop_tell(run, "%s the text as it is", run->has_tests ? "testing" : "building");
     VEC_PUSH(&run->candidates, same);
-    run->trials = trial_start(run, 0, run->request->text, all);
+    run->trials = trial_start(run, (int)run->candidates.n - 1, run->request->text, all);
     run->n_trials = 1;
     bool ok = loop_drain(run);
-    const Candidate *c = &run->candidates.items[0];
+    end_trials(run);
+    run->candidates.n--;
+    run->passed = -1;
+    return ok ? &run->candidates.items[run->candidates.n] : NULL;
+}
+
+static void place_failures(LoopRun *run, Str output)
+{
+    LoopResult *r = run->result;
+    ReportFailure *found;
+    size_t n = report_read(output, run->request->root, MAX_FAILURES, run->arena, &found);
+    r->failures = arena_array(run->arena, n ? n : 1, sizeof *r->failures);
+    for (size_t i = 0; i < n; i++) {
+        TestFailure *f = &r->failures[r->n_failures++];
+        f->report = found[i];
+        if (!report_locate(&found[i], run->request->root, run->arena, &f->place))
+            f->place = found[i].place;
+    }
+}
+
+// The first message of the tests as they are: what a fix has to change.
+static bool find_baseline(LoopRun *run)
+{
+    if (!run->has_command) return true;
+    loop_tell(run, "%s the text as it is", run->has_tests ? "testing" : "building");
+    run->keep_output = run->task.kind == TASK_TESTS;
+    const Candidate *c = loop_try_original(run);
+    run->keep_output = false;
+    if (!c) return false;
+    if (run->task.kind == TASK_TESTS) place_failures(run, c->output);
     bool failed = c->verdict == VERDICT_FAIL;
     if (failed) run->result->baseline = loop_failure_message(c);
     // A build that fails before any change, or takes too long, judges nothing but its own repair.
@@ -340,10 +368,7 @@ static bool find_baseline(LoopRun *run)
     }
     // A bug may itself be that the tests do not end: then the limit is the child's own.
     if (c->tests != VERDICT_SKIPPED) run->test_limit_ms = TEST_LIMIT_MS + TEST_FACTOR * c->test_ms;
-    end_trials(run);
-    run->candidates.n = 0;
-    run->passed = -1;
-    return ok;
+    return true;
 }
 
 // One stage: proposing, then waiting for what is still verified.
@@ -389,7 +414,9 @@ static bool run_tests(LoopRun *run, Error *err)
                          "no tests can be run (%.*s), wanted a test command and a trusted folder",
                          STR_FMT(r->test_reason));
     r->tests_pass = r->baseline.len == 0;
-    if (r->tests_pass && !run_stage(run, propose_mutants(run, err), err)) return false;
+    r->tests_ran = true;
+    bool change = !project_is_test_file(run->request->path); // a test is no function to be changed
+    if (r->tests_pass && change && !run_stage(run, propose_mutants(run, err), err)) return false;
     for (size_t i = 0; i < run->candidates.n; i++) {
         Verdict tests = run->candidates.items[i].tests;
         r->n_noticed += tests == VERDICT_FAIL;
@@ -506,6 +533,11 @@ static void summarise(LoopRun *run)
         summarise_tests(run);
         return;
     }
+    if (run->task.kind == TASK_WRITE_TESTS) { // which has told the rest
+        r->found = r->verified = run->passed >= 0;
+        r->level = LEVEL_TESTED;
+        return;
+    }
     r->found = run->passed >= 0 || take_what_fails_as_before(run);
     if (!r->found) {
         summarise_failure(run);
@@ -541,7 +573,8 @@ static void find_command(LoopRun *run, LoopRequest *filled)
     run->has_command = found.command.len > 0;
     run->has_tests = run->has_command && found.tests;
     run->shown_at_root = found.at_root;
-    filled->test_command = result->test_command = arena_str(run->arena, found.command);
+    run->command = arena_str(run->arena, found.command);
+    filled->test_command = result->test_command = run->command;
     result->test_reason = found.why;
 }
 
@@ -598,12 +631,15 @@ bool loop_run(Engine *engine, Session *session, const LoopRequest *request, Engi
     if (ok && !find_baseline(&run)) ok = error_set(err, ERROR_CANCELLED, "cancelled");
     if (run.task.kind == TASK_TESTS)
         ok = ok && run_tests(&run, err);
+    else if (run.task.kind == TASK_WRITE_TESTS)
+        ok = ok && write_tests(&run, err);
     else
         ok = ok && (!has_work(&run) || run_rounds(&run, err));
     end_trials(&run);
     keep_candidates(&run);
     if (ok) summarise(&run);
     VEC_FREE(&run.candidates);
+    VEC_FREE(&run.answers);
     for (int i = 0; i < run.n_scratches; i++)
         scratch_free(run.scratches[i]);
     result->ms_total = clock_ms() - run.start_ms;

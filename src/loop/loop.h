@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "loop/task.h"
 #include "sandbox/sandbox.h"
+#include "verify/report.h"
 #include "verify/verify.h"
 
 // Which proposers may work, as bits. X(bit, name, word)
@@ -98,6 +99,7 @@ typedef struct Candidate {
     Verdict verdict;          // SKIPPED: its verification was not waited for
     Evidence evidence;        // of parser and compiler
     Verdict tests;
+    Str output;    // of the tests, whole, where a run keeps it
     Str test_note; // "tests pass", or what failed
     double test_ms;
     // The upper stages, of what was chosen; SKIPPED with a note where they say nothing for sure.
@@ -128,6 +130,12 @@ typedef enum LoopLevel {
 const char *loop_level_word(LoopLevel level);
 const char *loop_level_text(LoopLevel level);
 
+// A failure of the tests, and where the function is that it is about.
+typedef struct TestFailure {
+    ReportFailure report;
+    ReportPlace place;
+} TestFailure;
+
 typedef struct LoopResult {
     bool found;      // candidates[chosen] passed all that could be run
     LoopLevel level; // of the chosen
@@ -144,9 +152,17 @@ typedef struct LoopResult {
     // do they notice how many? None noticed: they do not reach the function.
     bool tests_pass;
     int n_changes, n_noticed;
+    TestFailure *failures; // of TASK_TESTS
+    size_t n_failures;
+    bool tests_ran; // TASK_TESTS came to a verdict
     // What decided: the command that ran in the copy, and where it comes from. Where none ran the
     // command is empty and the reason says why.
     Str test_command, test_reason;
+    // Of TASK_WRITE_TESTS: the edit is one of this file (relative to the root), whose text is
+    // test_file_text and which may not exist yet. n_changes and n_noticed are those of the new
+    // tests.
+    Str test_file, test_file_text;
+    bool test_file_is_new;
     Str baseline; // first message of the tests before any change; empty: they pass or are none
     Str summary;  // "candidate 3, a mutant: compiles, tests pass", or why nothing
     int n_rounds, prompt_tokens, generated_tokens;

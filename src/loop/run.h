@@ -32,11 +32,16 @@ typedef struct LoopRun {
     Scratch *scratches[LOOP_MAX_TRIALS];
     bool scratch_taken[LOOP_MAX_TRIALS];
     int n_scratches;
-    double test_limit_ms; // of one run of the tests, from the baseline; 0: the child's own
-    bool has_command;     // the request's test command may be run
-    bool has_tests;       // and runs tests; else it only builds the project
-    bool found_command;   // it was found in the project, not given by the user
-    bool shown_at_root;   // it has to see the copy at the root's own path
+    double test_limit_ms;        // of one run of the tests, from the baseline; 0: the child's own
+    Str command;                 // for a shell in the copy; empty: none
+    bool has_command;            // it may be run
+    bool has_tests;              // and runs tests; else it only builds the project
+    bool found_command;          // it was found in the project, not given by the user
+    bool shown_at_root;          // it has to see the copy at the root's own path
+    Str overlay, overlay_text;   // a file that every test run finds in the copy; path empty: none
+    bool keep_output;            // of tests, in the candidate
+    VEC(Str) answers;            // of TASK_WRITE_TESTS
+    const struct TestPlan *plan; // of TASK_WRITE_TESTS
     ChatForm form;
     bool chat; // the model answers questions
     int round;
@@ -67,6 +72,13 @@ TextSnap *loop_apply(const LoopRun *run, const Candidate *candidate);
 const Candidate *loop_best_failure(const LoopRun *run);
 // What made it fail, in a few lines.
 Str loop_failure_message(const Candidate *candidate);
+
+// Runs the tests on the text as it is. NULL once cancelled or out of time; else valid until the
+// next candidate is offered.
+const Candidate *loop_try_original(LoopRun *run);
+
+// TASK_WRITE_TESTS from beginning to end; an answer becomes the run's candidate (testgen.c).
+bool write_tests(LoopRun *run, Error *err);
 
 // --- proposers -----------------------------------------------------------------------------------
 

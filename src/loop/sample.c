@@ -227,13 +227,18 @@ static const char *read_body(Writer *w, Candidate *c)
     return find_body_flaw(w->run, hole, c, body);
 }
 
+// What the prompt has opened belongs to the answer.
+static Str whole_answer(const Writer *w)
+{
+    Str opening = w->opened ? w->way->opening : STR("");
+    return arena_printf(w->run->arena, "%.*s%.*s", STR_FMT(opening), STR_FMT(strbuf_str(&w->raw)));
+}
+
 static const char *read_answer(Writer *w, Candidate *c)
 {
     LoopRun *run = w->run;
     bool closed;
-    Str answer =
-        arena_printf(run->arena, "%.*s%.*s", STR_FMT(w->opened ? w->way->opening : STR("")),
-                     STR_FMT(strbuf_str(&w->raw)));
+    Str answer = whole_answer(w);
     AnswerEdit edit =
         answer_edit(run->request->syntax, &run->task, answer_code(answer, &closed), run->arena);
     c->replace = edit.flaw ? run->task.replace : edit.replace;
@@ -326,6 +331,9 @@ static void offer_written(Writer *w, double ms)
     if (run->task.kind == TASK_EXPLAIN) {
         run->result->explained = w->sample;
         run->result->explanation = arena_str(run->arena, str_trim(strbuf_str(&w->raw)));
+    } else if (run->task.kind == TASK_WRITE_TESTS) {
+        bool closed;
+        VEC_PUSH(&run->answers, answer_code(whole_answer(w), &closed));
     } else if (loop_wants_more(run)) { // else it was cut off, and means nothing
         const char *flaw = w->way->chat ? read_answer(w, &c) : read_body(w, &c);
         loop_offer(run, &c, flaw);

@@ -12,7 +12,13 @@
 #include "prompt/fim.h"
 #include "prompt/indent.h"
 
-enum { MAX_MUTANTS = 400, MAX_RANKED = 6, MAX_SCORED_TOKENS = 1024, LINE_TOKENS = 48 };
+enum {
+    MAX_MUTANTS = 400,
+    MAX_RANKED = 6,
+    MAX_SCORED_TOKENS = 1024,
+    MAX_MEASURED = 24,
+    LINE_TOKENS = 48
+};
 static const double RIVAL_MS = 4000;
 
 // --- ranking -------------------------------------------------------------------------------------
@@ -79,9 +85,12 @@ bool propose_mutants(LoopRun *run, Error *err)
     size_t n = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS, run->arena,
                            &mutants);
     size_t first = run->candidates.n;
-    bool more = true, tests = run->task.kind == TASK_TESTS; // then every change counts
+    bool written = run->task.kind == TASK_WRITE_TESTS;
+    bool more = true, tests = written || run->task.kind == TASK_TESTS; // then every change counts
+    // Some of each kind measure a test well enough to compare it with another.
+    size_t step = written && n > MAX_MEASURED ? n / MAX_MEASURED : 1;
     run->keep_going = true;
-    for (size_t i = 0; i < n && more; i++) {
+    for (size_t i = 0; i < n && more; i += step) {
         Candidate c = {
             .proposer = "mutant", .replace = mutants[i].replace, .insert = mutants[i].insert};
         loop_tell(run, "trying small changes: %zu of %zu", i + 1, n);

@@ -167,6 +167,7 @@ bool task_find(const Syntax *syntax, TaskKind kind, ByteRange selection, Task *o
         return take_lines(syntax, selection, out);
     case TASK_FIX:
     case TASK_TESTS:
+    case TASK_WRITE_TESTS:
         out->replace = f->whole;
         return in_function && !f->body_is_empty;
     case TASK_EXPLAIN:

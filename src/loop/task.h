@@ -17,7 +17,8 @@
     X(TASK_CONVERT, "convert", "Rewrite by an instruction", "no code")                             \
     X(TASK_FIX, "fix", "Fix this function", "no function")                                         \
     X(TASK_EXPLAIN, "explain", "Explain this failure", "no function")                              \
-    X(TASK_TESTS, "test", "Run the tests of this function", "no function")
+    X(TASK_TESTS, "test", "Run the tests of this function", "no function")                         \
+    X(TASK_WRITE_TESTS, "write-tests", "Write tests for this function", "no function")
 
 typedef enum TaskKind {
 #define X(name, word, title, lack) name,

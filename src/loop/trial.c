@@ -92,7 +92,7 @@ SandboxCommand trial_command(const LoopRun *run, const char *copy)
     char **argv = arena_array(run->arena, 4, sizeof *argv);
     argv[0] = "sh";
     argv[1] = "-c";
-    argv[2] = (char *)r->test_command.ptr;
+    argv[2] = (char *)run->command.ptr;
     const char *root = arena_str(run->arena, r->root).ptr;
     return (SandboxCommand){.argv = argv,
                             .folder = run->shown_at_root ? root : copy,
@@ -112,6 +112,8 @@ static bool start_tests(LoopRun *run, Trial *trial, Error *err)
     trial->child->out = -1;
     SandboxCommand command = trial_command(run, scratch_folder(trial->scratch).ptr);
     return scratch_write(trial->scratch, r->path, text_str(trial->text), err) &&
+           (run->overlay.len == 0 ||
+            scratch_write(trial->scratch, run->overlay, run->overlay_text, err)) &&
            sandbox_start(trial->child, r->sandbox, &command, run->arena, err);
 }
 
@@ -129,6 +131,7 @@ static void judge_tests(LoopRun *run, Trial *trial)
     const Child *child = trial->child;
     int status = child->status;
     bool ok = !child->overran && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (run->keep_output) trial->output = arena_str(run->arena, strbuf_str(&child->output));
     Str message =
         ok ? run->has_tests ? STR("tests pass") : STR("the project builds")
            : loop_message(strbuf_str(&child->output),

@@ -17,6 +17,7 @@ struct Trial {
     double start_ms;
     Verdict tests; // PENDING while they run, SKIPPED before
     Str test_note;
+    Str output; // of the tests, where the run keeps it
     double test_ms;
 };
 

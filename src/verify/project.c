@@ -296,6 +296,20 @@ static bool find_python(const Search *s, Project *out)
                arena_printf(s->arena, "%.*s has tests for unittest", STR_FMT(cases)));
 }
 
+bool project_may_have_tests(Str root)
+{
+    static const char *const names[] = {
+        "CMakeLists.txt", "Makefile",     "makefile",   "GNUmakefile",    "meson.build",
+        "go.mod",         "package.json", "Cargo.toml", "pyproject.toml", "setup.py",
+        "setup.cfg",      "pytest.ini",   "tests",      "test",           NULL};
+    char path[MAX_PATH_BYTES];
+    for (int i = 0; names[i]; i++) {
+        int n = snprintf(path, sizeof path, "%.*s/%s", STR_FMT(root), names[i]);
+        if (n > 0 && (size_t)n < sizeof path && access(path, R_OK) == 0) return true;
+    }
+    return false;
+}
+
 // --- all -----------------------------------------------------------------------------------------
 
 // Make stands before CMake only where it has tests and CMake has none.

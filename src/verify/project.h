@@ -21,6 +21,9 @@ typedef struct Project {
 // build folders can be used. Strings live in the arena, NUL-terminated. Any thread; blocks for
 // reading some small files.
 Project project_find(Str root, Str path, bool may_mount, Arena *arena);
+// A look at the names in the root alone, in well under a millisecond: is a call of project_find
+// worth it?
+bool project_may_have_tests(Str root);
 // By its name or folder: "tests/x.py", "test_a.c", "a_test.go", "a.test.js".
 bool project_is_test_file(Str path);
 // Is there a program of this name in PATH? Any thread.

@@ -87,15 +87,21 @@ static Str find_file(Str printed, Str root, Arena *arena)
 {
     if (str_starts(printed, root) && printed.len > root.len && printed.ptr[root.len] == '/')
         printed = str_slice(printed, root.len + 1, printed.len);
+    // A copy of the project has its files right below it.
+    if (str_starts(printed, STR("/tmp/r1ls-scratch-"))) {
+        size_t end = str_find(printed, STR("/"), 5);
+        printed = str_slice(printed, end + 1, printed.len);
+    }
     while (str_starts(printed, STR("./")))
         printed = str_slice(printed, 2, printed.len);
+    bool absolute = printed.len && printed.ptr[0] == '/';
     while (printed.len) {
         bool inside = printed.ptr[0] != '/' && !str_starts(printed, STR("../"));
         if (inside && files_exists(root, printed, false, arena)) return arena_str(arena, printed);
         size_t slash = str_find(printed, STR("/"), 0);
-        // An end of a system's path is no file of ours by its last name alone.
-        if (str_find(printed, STR("/"), slash + 1) >= printed.len && printed.ptr[0] == '/') break;
         printed = str_slice(printed, slash + 1, printed.len);
+        // An end of a system's path is no file of ours by its last name alone.
+        if (absolute && str_find(printed, STR("/"), 0) == printed.len) break;
     }
     return STR("");
 }

@@ -229,6 +229,50 @@ def test_tests_are_run_by_a_command():
         client.close()
 
 
+def test_failing_tests_are_diagnostics_until_they_pass():
+    good = BUGGY.replace("c;", "b;")
+    write_file("failing/add.c", good)
+    test = write_file("failing/tests/test_add.c", "int main(void)\n{\n    assert(add(1, 2) == 4);\n}\n")
+    uri, root = "file://" + FOLDER + "/failing/add.c", "file://" + FOLDER + "/failing"
+    line = "t: tests/test_add.c:3: main: Assertion `add(1, 2) == 4' failed."
+    client = Client(BODY, options={"trusted": True, "testCommand": "cat >&2 out; test ! -s out", "sandbox": SANDBOX}, rootUri=root)
+    client.open(uri, good)
+    def run(said):
+        write_file("failing/out", said)
+        (action,) = [a for a in client.ask("textDocument/codeAction", {
+            "textDocument": {"uri": uri}, "range": at(3, 4), "context": {"diagnostics": []}})
+            if a["title"] == "Run the tests of this function"]
+        client.ask("workspace/executeCommand", action["command"])
+    run(line + "\n")
+    shown = client.note("textDocument/publishDiagnostics", lambda p: p["uri"] == uri and p["diagnostics"])["diagnostics"]
+    assert [(d["source"], d["code"], d["range"]["start"]["line"]) for d in shown] == [("r1ls", "test", 1)], shown
+    (related,) = shown[0]["relatedInformation"]
+    assert related["location"]["uri"] == "file://" + test and related["location"]["range"]["start"]["line"] == 2
+    assert "Assertion `add(1, 2) == 4' failed" in related["message"] and "Assertion" in shown[0]["message"]
+    fixes = client.ask("textDocument/codeAction", {"textDocument": {"uri": uri}, "range": at(1, 4),
+                                                   "context": {"diagnostics": shown, "only": ["quickfix"]}})
+    assert fixes[0]["title"].startswith("Fix: a test fails: Assertion"), fixes
+    run("src/gone.c:1: error: x\nnowhere.c:3: main: Assertion `1' failed.\n")  # places that are not there
+    run("")
+    client.until(lambda: [n for n in client.notes if n["method"] == "textDocument/publishDiagnostics"][-1]["params"]["diagnostics"] == [])
+    client.close()
+
+
+def test_tests_that_are_found_are_offered():
+    write_file("found/a.c", BUGGY)
+    write_file("found/Makefile", "test:\n\ttrue\n")
+    uri = "file://" + FOLDER + "/found/a.c"
+    for trusted in (True, False):
+        client = Client(BODY, options={"trusted": trusted, "sandbox": SANDBOX}, rootUri="file://" + FOLDER + "/found")
+        client.open(uri, BUGGY)
+        start = time.monotonic()
+        actions = client.ask("textDocument/codeAction", {
+            "textDocument": {"uri": uri}, "range": at(3, 4), "context": {"diagnostics": []}})
+        print("listed in %.1f ms" % (1000 * (time.monotonic() - start)))
+        assert ("Run the tests of this function" in [a["title"] for a in actions]) == trusted, actions
+        client.close()
+
+
 def test_an_edit_makes_the_action_void():
     client = Client(BODY)
     client.open(URI, HOLE)

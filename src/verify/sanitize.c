@@ -105,9 +105,10 @@ static const char **environment(const Sanitize *s, const char *copy, Arena *aren
 {
     const char **env = arena_array(arena, 8, sizeof *env);
     int n = 0;
-    const char *log = arena_printf(arena, "log_path='%s/" LOG_FOLDER "/log'", copy).ptr;
-    env[n++] = arena_printf(arena, "ASAN_OPTIONS=detect_leaks=0:verbosity=1:%s", log).ptr;
-    env[n++] = arena_printf(arena, "UBSAN_OPTIONS=print_stacktrace=1:%s", log).ptr;
+    Str log = arena_printf(arena, "log_path='%s/" LOG_FOLDER "/log'", copy);
+    env[n++] =
+        arena_printf(arena, "ASAN_OPTIONS=detect_leaks=0:verbosity=1:%.*s", STR_FMT(log)).ptr;
+    env[n++] = arena_printf(arena, "UBSAN_OPTIONS=print_stacktrace=1:%.*s", STR_FMT(log)).ptr;
     if ((env[n] = variable(arena, "CC", s))) n++;
     if ((env[n] = variable(arena, "CXX", s))) n++;
     return env;

@@ -85,7 +85,7 @@ static void run(Project *p, const char *const *answers, int n)
 
 static void use_chat(Project *p)
 {
-    p->engine->info.chat = true;
+    word_engine_chats(p->engine, false);
     p->engine->info.fim_order = FIM_NONE;
 }
 

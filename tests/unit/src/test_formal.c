@@ -267,12 +267,15 @@ static Syntax *parse(const char *source, TextSnap **text)
     return syntax_parse(language_by_id("c"), *text, NULL);
 }
 
-static void translate_named(Translated *out, const Syntax *syntax, Str name)
+// False where the grammar takes (v * (a)) + b for a cast, which is refused.
+static bool translate_named(Translated *out, const Syntax *syntax, Str name)
 {
     *out = (Translated){.terms = terms_new(), .arena = arena_new()};
     out->t = (Translator){.terms = out->terms, .arena = out->arena, .syntax = syntax, .unwind = 8};
-    if (!translate_function(&out->t, translate_find(syntax, name), NULL))
+    if (translate_function(&out->t, translate_find(syntax, name), NULL)) return true;
+    if (!str_equal(out->t.why, STR("a cast to a pointer")))
         fail_msg("%.*s: %.*s in line %u", STR_FMT(name), STR_FMT(out->t.why), out->t.line);
+    return false;
 }
 
 static void drop(Translated *x)
@@ -467,21 +470,23 @@ static void programs_do_what_their_model_says(void **state)
     }
     FILE *out = run_programs(folder, strbuf_str(&lines));
     Syntax *syntax = parse(w.out.ptr, &text);
-    int n_traps = 0;
+    int n_traps = 0, n_inside = 0;
     for (int k = 0; k < n; k++) {
         Translated x;
         char name[16];
         snprintf(name, sizeof name, "f%d", k);
-        translate_named(&x, syntax, str_from(name));
+        bool inside = translate_named(&x, syntax, str_from(name));
+        n_inside += inside;
         for (int i = k * N_INPUTS; i < (k + 1) * N_INPUTS; i++) {
             Outcome outcome;
             assert_true(read_outcome(out, &outcome));
             n_traps += outcome.trapped;
-            compare(&x, &in[i * 7], &outcome, k);
+            if (inside) compare(&x, &in[i * 7], &outcome, k);
         }
         drop(&x);
     }
-    // Neither case is rare.
+    // Neither case is rare, and few are refused.
+    assert_true(n_inside > n * 9 / 10);
     assert_true(n_traps > n * N_INPUTS / 10 && n_traps < n * N_INPUTS * 9 / 10);
     fclose(out);
     syntax_release(syntax);

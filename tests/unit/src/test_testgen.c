@@ -45,7 +45,7 @@ static void set_up(Setup *s, const char *name, const char *source)
     *s = (Setup){.engine = word_engine_new(FIM_NONE), .arena = arena_new()};
     snprintf(s->root, sizeof s->root, "/tmp/r1ls-testgen-XXXXXX");
     assert_non_null(mkdtemp(s->root));
-    s->engine->info.chat = true;
+    word_engine_chats(s->engine, false);
     s->session = session_new(s->engine, 0, &s->err);
     put_file(s, name, str_from(source));
     s->text = text_new(str_from(source), &s->err);

@@ -175,3 +175,4 @@ int cli_model_convert(int argc, char **argv);
 int cli_model_quantize(int argc, char **argv);
 int cli_model_pull(int argc, char **argv);
 int cli_engine(int argc, char **argv);
+int cli_engine_chat(int argc, char **argv); // argv[0] "chat"

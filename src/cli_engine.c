@@ -441,6 +441,12 @@ static int do_bench(Flags *flags, int argc, char **argv)
     return run_action(&command, flags, run_bench, argc, argv);
 }
 
+static int do_chat(Flags *flags, int argc, char **argv)
+{
+    (void)flags; // it has its own
+    return cli_engine_chat(argc, argv);
+}
+
 int cli_engine(int argc, char **argv)
 {
     static const struct {
@@ -449,7 +455,8 @@ int cli_engine(int argc, char **argv)
     } actions[] = {{"tokenize", do_tokenize},
                    {"generate", do_generate},
                    {"score", do_score},
-                   {"bench", do_bench}};
+                   {"bench", do_bench},
+                   {"chat", do_chat}};
     const char *name = argc > 1 ? argv[1] : "";
     Flags flags = {.n_tokens = 64, .n_prefill = 512, .n_decode = 128, .top_p = 1};
     config_init(&flags.config);
@@ -458,7 +465,7 @@ int cli_engine(int argc, char **argv)
         if (strcmp(actions[i].name, name) == 0) code = actions[i].run(&flags, argc - 1, argv + 1);
     config_deinit(&flags.config);
     if (code >= 0) return code;
-    const CliCommand command = {"r1ls engine tokenize|generate|score|bench M [options]",
+    const CliCommand command = {"r1ls engine tokenize|generate|chat|score|bench M [options]",
                                 "The engine alone. Each action has its own --help. M is a path,\n"
                                 "'embedded', or a name in the cache folder.\n",
                                 NULL,
@@ -467,6 +474,6 @@ int cli_engine(int argc, char **argv)
                                 0};
     int n_args;
     if (cli_parse(&command, argc, argv, &n_args, &code))
-        code = cli_fail(CLI_USAGE, "no action, wanted tokenize, generate, score or bench");
+        code = cli_fail(CLI_USAGE, "no action, wanted tokenize, generate, chat, score or bench");
     return code;
 }

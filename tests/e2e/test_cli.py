@@ -76,7 +76,7 @@ class Case(unittest.TestCase):
 class Usage(Case):
     def test_help_of_every_command(self):
         for words in (["complete"], ["check"], ["generate"], ["prove"], ["trust"], ["doctor"], ["model"], ["engine"], [],
-                      *(["engine", a] for a in ("tokenize", "generate", "score", "bench"))):
+                      *(["engine", a] for a in ("tokenize", "generate", "chat", "score", "bench"))):
             rc, out, _ = run(*words, "--help")
             self.assertEqual(rc, 0, words)
             self.assertTrue(out.startswith(b"usage: r1ls"), words)
@@ -466,6 +466,7 @@ class Engine(Case):
         self.expect(3, "999999", "engine", "score", "embedded", "--ids",
                     self.write("big.json", "[1, 999999]"))
         self.expect(3, "0 tokens", "engine", "generate", "embedded", stdin=b"")
+        self.expect(3, "no chat template", "engine", "chat", "embedded", stdin=b"x")
         self.expect(2, "isa", "engine", "bench", "embedded", "--isa", "z80")
 
 

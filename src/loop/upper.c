@@ -238,12 +238,16 @@ static void examine(LoopRun *run, Candidate *c)
 
 void upper_examine(LoopRun *run)
 {
+    // A proposer's share of the time is over by now; the run's own limit holds.
+    double deadline_ms = run->deadline_ms;
+    run->deadline_ms = 0;
     while (run->passed >= 0 && !loop_is_cancelled(run)) {
         Candidate *c = &run->candidates.items[run->passed];
-        if (c->examined) return;
+        if (c->examined) break;
         examine(run, c);
         if (c->verdict == VERDICT_FAIL) run->passed = next_passed(run);
     }
+    run->deadline_ms = deadline_ms;
 }
 
 void upper_examine_again(LoopRun *run, int candidate)

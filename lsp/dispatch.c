@@ -54,6 +54,7 @@ static const Method methods[] = {
     {"r1ls/documentText", inspect_document_text, true},
     {"r1ls/status", inspect_status, true},
     {"r1ls/trust", trust_request, true},
+    {"r1ls/audit", audit_request, true},
     {"r1ls/explain", inspect_explain, true},
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "features/features.h"
 #include "progress.h"
 #include "server_private.h"
 
@@ -24,6 +25,8 @@ struct Server {
     Config engine_config; // that the engine was started with
     Connection *connections;
     Jobs *jobs;
+    AuditModel model; // whole once the engine is ready
+    Audits audits;
     Error engine_err;
     int exit_code;
 };
@@ -32,14 +35,18 @@ struct Server {
 
 static void on_job_ended(void *user, Job *job)
 {
-    (void)user;
+    Server *server = user;
     Request *request = job->owner;
     if (request) {
         assert(request->job == job);
         request->job = NULL;
         request->job_ended(request, job);
     }
-    job_free(job);
+    // A job that never ran took no time.
+    if (job->kind == JOB_LOOP && job->audit.on && job->loop_result.ms_total > 0)
+        audit_job(server, job);
+    else
+        job_free(job);
 }
 
 static void on_job_progress(void *user, Job *job, int pct, Str text)
@@ -53,6 +60,7 @@ static void on_engine_state(void *user, EngineState state, const Error *err)
     Server *server = user;
     if (state == ENGINE_READY) {
         const EngineInfo *info = jobs_engine_info(server->jobs);
+        audit_model_facts(info, &server->model);
         log_info("the model '%.*s' is ready after %.0f ms", STR_FMT(info->name), info->open_ms);
     }
     if (state != ENGINE_FAILED) return;
@@ -76,6 +84,7 @@ static bool open_engine(Server *server, const Config *config, Error *err)
         options.path = config->model[0] ? config->model : NULL;
     if (config->threads > 0) options.n_threads = config->threads;
     options.adapter = strcmp(config->adapter, "off") == 0 ? NULL : config->adapter;
+    audit_model_place(&options, &server->model);
     JobsEvents events = {on_job_ended, on_job_progress, on_engine_state, server};
     JobsLimits limits = {config->context, (uint64_t)config->prefix_cache_mb << 20};
     server->engine_err = (Error){0};
@@ -110,6 +119,29 @@ int server_n_clients(const Server *server)
     for (const Connection *conn = server->connections; conn; conn = conn->next)
         n += conn->state == CONNECTION_READY;
     return n;
+}
+
+uv_loop_t *server_loop(Server *server)
+{
+    return &server->loop;
+}
+
+const AuditModel *server_model(const Server *server)
+{
+    return &server->model;
+}
+
+Audits *server_audits(Server *server)
+{
+    return &server->audits;
+}
+
+bool server_has(const Server *server, const Connection *conn)
+{
+    const Connection *other = server->connections;
+    while (other && other != conn)
+        other = other->next;
+    return other != NULL;
 }
 
 const Error *server_engine_error(const Server *server)

@@ -6,10 +6,22 @@
 
 typedef struct Server Server;
 
+// features/audit.c's: records that are being written, and requests that wait for their end.
+typedef struct Audits {
+    int n_writing;
+    struct AuditQuery *waiting;
+} Audits;
+
 // Starts the engine with this configuration unless it was started. False with err set.
 bool server_start_engine(Server *server, const Config *config, Error *err);
 // NULL before server_start_engine and after it failed.
 Jobs *server_jobs(Server *server);
+uv_loop_t *server_loop(Server *server);
+// Valid once the engine is ready.
+const AuditModel *server_model(const Server *server);
+Audits *server_audits(Server *server);
+// Is the connection still open? For what comes back later.
+bool server_has(const Server *server, const Connection *conn);
 // The error of an engine that could not start; text "" without one.
 const Error *server_engine_error(const Server *server);
 // Windows that have been initialized.

@@ -86,6 +86,8 @@ Str cli_model_folder(Arena *arena);
 // The path of a model by path or name; empty for the embedded one. ERROR_NOT_FOUND names both
 // places that were looked at.
 bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err);
+// The embedded model as the options' image.
+void cli_embedded_model(EngineOptions *options);
 // Finds and opens, with the options beside the file. NULL: it was printed and *code says which exit
 // code.
 Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, int *code);
@@ -168,6 +170,7 @@ int cli_prove(int argc, char **argv);
 // was read.
 int cli_join_resident(int argc, char **argv, Error *err);
 int cli_trust(int argc, char **argv);
+int cli_audit(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_model(int argc, char **argv);
 int cli_model_verify(int argc, char **argv); // argv[0] "verify", and so on

@@ -53,6 +53,12 @@ bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err)
                      name, folder.ptr);
 }
 
+void cli_embedded_model(EngineOptions *options)
+{
+    options->path = NULL;
+    options->image = embedded_model_image(&options->image_bytes);
+}
+
 Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, int *code)
 {
     Error err = {0};
@@ -64,7 +70,7 @@ Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, in
     if (path.len)
         options.path = path.ptr;
     else
-        options.image = embedded_model_image(&options.image_bytes);
+        cli_embedded_model(&options);
     Engine *engine = engine_open(&options, &err);
     if (!engine)
         *code = cli_fail(err.code == ERROR_INVALID ? CLI_USAGE : CLI_FAILED, "model %s: %s",

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/record.h"
 #include "cli.h"
 #include "loop/loop.h"
 #include "prompt/indent.h"
@@ -27,26 +28,11 @@ typedef struct Flags {
     uint64_t seed;
 } Flags;
 
-static const char *verdict_text(Verdict verdict)
-{
-    switch (verdict) {
-    case VERDICT_PENDING:
-        return "pending";
-    case VERDICT_PASS:
-        return "pass";
-    case VERDICT_FAIL:
-        return "fail";
-    case VERDICT_SKIPPED:
-        return "skipped";
-    }
-    return "unknown";
-}
-
 // --- output --------------------------------------------------------------------------------------
 
 static void put_verdict(struct json_object *o, const char *key, Verdict verdict)
 {
-    json_object_object_add(o, key, json_object_new_string(verdict_text(verdict)));
+    json_object_object_add(o, key, json_object_new_string(verdict_word(verdict)));
 }
 
 static void put_upper_stages(struct json_object *o, const Candidate *c)
@@ -84,6 +70,18 @@ static struct json_object *json_candidate(const Candidate *c)
     return o;
 }
 
+// The record's number and hash; null where none was written.
+static void put_record(struct json_object *o, const ChainEnd *record)
+{
+    struct json_object *audit = NULL;
+    if (record->number) {
+        audit = json_object_new_object();
+        json_object_object_add(audit, "record", json_object_new_int64((int64_t)record->number));
+        json_object_object_add(audit, "hash", json_object_new_string(record->hash));
+    }
+    json_object_object_add(o, "audit", audit);
+}
+
 static void put_chosen(struct json_object *o, const CliFile *file, const LoopResult *r, Str diff)
 {
     json_object_object_add(o, "chosen", json_object_new_int(r->chosen));
@@ -94,7 +92,7 @@ static void put_chosen(struct json_object *o, const CliFile *file, const LoopRes
 }
 
 static void print_json(const CliFile *file, TaskKind kind, const LoopResult *r, Str diff,
-                       bool applied)
+                       bool applied, const ChainEnd *record)
 {
     struct json_object *o = json_object_new_object(), *all = json_object_new_array();
     for (int i = 0; i < r->n_candidates; i++)
@@ -114,6 +112,7 @@ static void print_json(const CliFile *file, TaskKind kind, const LoopResult *r, 
         json_object_object_add(o, "noticed", json_object_new_int(r->n_noticed));
     }
     json_object_object_add(o, "applied", json_object_new_boolean(applied));
+    put_record(o, record);
     json_object_object_add(o, "candidates", all);
     json_object_object_add(o, "rounds", json_object_new_int(r->n_rounds));
     json_object_object_add(o, "prompt_tokens", json_object_new_int(r->prompt_tokens));
@@ -134,19 +133,19 @@ static void tell_candidates(const LoopResult *r)
             continue;
         }
         fprintf(stderr, "candidate %d: %s, %s, %d tokens in %.0f ms, confidence %.2f\n", i + 1,
-                c->proposer, verdict_text(c->verdict), c->n_tokens, c->ms_decode, c->confidence);
-        fprintf(stderr, "  parse   %s: %.*s (%.1f ms)\n", verdict_text(e->parse),
+                c->proposer, verdict_word(c->verdict), c->n_tokens, c->ms_decode, c->confidence);
+        fprintf(stderr, "  parse   %s: %.*s (%.1f ms)\n", verdict_word(e->parse),
                 STR_FMT(e->parse_note), e->parse_ms);
-        fprintf(stderr, "  compile %s: %.*s (%.0f ms)\n", verdict_text(e->compile),
+        fprintf(stderr, "  compile %s: %.*s (%.0f ms)\n", verdict_word(e->compile),
                 STR_FMT(e->compile_note), e->compile_ms);
         if (c->test_note.len)
-            fprintf(stderr, "  tests   %s: %.*s (%.0f ms)\n", verdict_text(c->tests),
+            fprintf(stderr, "  tests   %s: %.*s (%.0f ms)\n", verdict_word(c->tests),
                     STR_FMT(c->test_note), c->test_ms);
         if (c->sanitizer_note.len)
-            fprintf(stderr, "  sanitizers %s: %.*s (%.0f ms)\n", verdict_text(c->sanitized),
+            fprintf(stderr, "  sanitizers %s: %.*s (%.0f ms)\n", verdict_word(c->sanitized),
                     STR_FMT(c->sanitizer_note), c->sanitizer_ms);
         if (c->proof_note.len)
-            fprintf(stderr, "  proof   %s: %.*s (%.0f ms)\n", verdict_text(c->proof),
+            fprintf(stderr, "  proof   %s: %.*s (%.0f ms)\n", verdict_word(c->proof),
                     STR_FMT(c->proof_note), c->proof_ms);
     }
     // All candidates are compiled by the same command.
@@ -213,6 +212,12 @@ static bool find_target(const CliFile *file, const LoopResult *r, Arena *arena, 
     return out->text != NULL;
 }
 
+// NULL: none is wanted.
+static const char *find_adapter(const Config *config)
+{
+    return strcmp(config->adapter, "off") == 0 ? NULL : config->adapter;
+}
+
 static bool apply(const CliFile *file, const LoopResult *r, Error *err)
 {
     TextSnap *changed = text_edit(file->text, r->replace, r->insert, NULL, err);
@@ -241,6 +246,28 @@ static bool make_request(const Flags *flags, const CliFile *file, TaskKind kind,
     return message != NULL;
 }
 
+// A run without its record is still a run: the user is told, and gets the result.
+static ChainEnd write_record(const Engine *engine, const Flags *flags, const LoopRequest *request,
+                             const LoopResult *result, const Error *failure, Arena *arena)
+{
+    Error err = {0};
+    ChainEnd end = {0};
+    AuditOptions options;
+    AuditModel model;
+    Str path;
+    EngineOptions opened = {.adapter = find_adapter(&flags->config)};
+    audit_configure(&flags->config, &options);
+    if (!options.on || !cli_find_model(flags->config.model, arena, &path, &err)) return end;
+    cli_embedded_model(&opened);
+    if (path.len) opened.path = path.ptr;
+    audit_model_place(&opened, &model);
+    audit_model_facts(engine_info(engine), &model);
+    if (!audit_write(&options, &model, request, result, failure, arena, &end, &err))
+        cli_fail(CLI_DONE, "no record of this run: %s", err.text);
+    if (end.note[0]) cli_fail(CLI_DONE, "audit: %s", end.note);
+    return end;
+}
+
 static int run_loop(Engine *engine, Session *session, const Flags *flags, const CliFile *file,
                     const LoopRequest *request, Arena *arena)
 {
@@ -248,7 +275,9 @@ static int run_loop(Engine *engine, Session *session, const Flags *flags, const 
     LoopResult result = {0};
     LoopProgress progress = !flags->json && isatty(STDERR_FILENO) ? show_progress : NULL;
     EngineCancel cancel = {poll_interrupted, NULL};
-    if (!loop_run(engine, session, request, cancel, progress, NULL, arena, &result, &err))
+    bool ended = loop_run(engine, session, request, cancel, progress, NULL, arena, &result, &err);
+    ChainEnd record = write_record(engine, flags, request, &result, &err, arena);
+    if (!ended)
         return cli_fail(err.code == ERROR_UNSUPPORTED || err.code == ERROR_INVALID ? CLI_USAGE
                                                                                    : CLI_FAILED,
                         "%s", err.text);
@@ -260,7 +289,7 @@ static int run_loop(Engine *engine, Session *session, const Flags *flags, const 
     if (result.found)
         diff = cli_diff(target.text, result.replace, result.insert, target.relative, arena);
     if (ok && flags->json)
-        print_json(&target, request->kind, &result, diff, wanted);
+        print_json(&target, request->kind, &result, diff, wanted, &record);
     else if (ok)
         print_text(flags, &target, &result, diff, wanted);
     text_release(target.text);
@@ -280,8 +309,7 @@ static int run_model(const Flags *flags, const CliFile *file, const LoopRequest 
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
-    const char *adapter = strcmp(config->adapter, "off") == 0 ? NULL : config->adapter;
-    EngineOptions options = {.n_threads = config->threads, .adapter = adapter};
+    EngineOptions options = {.n_threads = config->threads, .adapter = find_adapter(config)};
     Engine *engine = cli_open_model(config->model, options, arena, &code);
     if (!engine) return code;
     Session *session = session_new(engine, config->context, &err);

@@ -51,6 +51,10 @@
     X(prove, BOOL, "prove", 1, 0, 1, "of C: what passes is given to the solver z3")                \
     X(sandbox, TEXT, "sandbox", "bwrap", 0, 0, "of the tests: bwrap, or rlimits (no isolation)")   \
     X(generate_budget_ms, NUM, "generateBudgetMs", 120000, 0, 3600000, "time limit of an action")  \
+    X(audit, BOOL, "audit", 1, 0, 1, "every action leaves a record in the user's state folder")    \
+    X(audit_prompts, TEXT, "auditPrompts", "whole", 0, 0, "of a record: whole, or hash alone")     \
+    X(audit_megabytes, INT, "auditMegabytes", 64, 1, 1000, "size of all records; older ones go")   \
+    X(audit_days, INT, "auditDays", 90, 0, 36500, "age of the oldest record; 0: any")              \
     X(position_encoding, TEXT, "positionEncoding", "", 0, 0, "force utf-8, utf-16 or utf-32")      \
     X(index_files, INT, "indexFiles", 200000, 0, 4000000,                                          \
       "files of a folder in the index; 0: off")                                                    \

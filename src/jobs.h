@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "audit/record.h"
 #include "base/arena.h"
 #include "base/error.h"
 #include "complete.h"
@@ -32,6 +33,7 @@ typedef struct Job {
     LoopRequest loop;
     CompleteResult complete_result;
     LoopResult loop_result;
+    AuditOptions audit; // of the loop's run, for whoever records it
     JobEnd end;
     Error err;             // of FAILED
     atomic_bool cancelled; // set by job_cancel

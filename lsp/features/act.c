@@ -80,6 +80,7 @@ static Job *new_job(Request *request, Error *err)
         return NULL;
     }
     job->loop.trusted = trust_is_given(conn);
+    audit_configure(&conn->config, &job->audit);
     return job;
 }
 

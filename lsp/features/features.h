@@ -84,6 +84,10 @@ bool trust_is_given(const Connection *conn);
 void trust_read(Connection *conn);
 bool trust_request(Call *call, Error *err);
 
+// Records what an ended job of the loop did, in the background; frees it.
+void audit_job(struct Server *server, Job *job);
+bool audit_request(Call *call, Error *err);
+
 bool inspect_document_text(Call *call, Error *err);
 bool inspect_status(Call *call, Error *err);
 bool inspect_explain(Call *call, Error *err);

@@ -19,7 +19,7 @@ LoopSample *trace_start(LoopRun *run, const LoopPrompt *prompt, const GenerateOp
 {
     LoopSample *sample = arena_alloc(run->arena, sizeof *sample);
     *sample = (LoopSample){.prompt = prompt,
-                           .forced = options->forced,
+                           .forced = arena_str(run->arena, options->forced),
                            .sampler = options->sampler,
                            .answer_sampler = options->sampler,
                            .max_tokens = options->max_tokens,

@@ -35,6 +35,21 @@ struct Verify {
     Errors errors; // of the candidate
 };
 
+const char *verdict_word(Verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_PENDING:
+        return "pending";
+    case VERDICT_PASS:
+        return "pass";
+    case VERDICT_FAIL:
+        return "fail";
+    case VERDICT_SKIPPED:
+        return "skipped";
+    }
+    return "unknown";
+}
+
 // --- scratch files -----------------------------------------------------------------------------
 
 static bool write_file(const char *path, Str text)

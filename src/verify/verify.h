@@ -11,6 +11,9 @@
 
 typedef enum Verdict { VERDICT_PENDING, VERDICT_PASS, VERDICT_FAIL, VERDICT_SKIPPED } Verdict;
 
+// "pending", "pass", "fail", "skipped".
+const char *verdict_word(Verdict verdict);
+
 // What was found, in words and numbers, in the arena.
 typedef struct Evidence {
     Verdict parse, compile;

@@ -15,7 +15,8 @@ import urllib.parse
 import xml.etree.ElementTree
 
 BINARY = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "r1ls"
-os.environ["XDG_STATE_HOME"] = "/nowhere"  # nothing is trusted but by a test
+STATE = tempfile.TemporaryDirectory()
+os.environ["XDG_STATE_HOME"] = STATE.name  # nothing is trusted but by a test
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = json.loads((SOURCE / "tests/golden/r1ls-mini.json").read_text())
 MODEL = SOURCE / "engine/models/r1ls-mini.gguf"

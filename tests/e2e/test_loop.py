@@ -15,7 +15,8 @@ import unittest
 import uuid
 
 BINARY = os.path.abspath(sys.argv.pop(1))
-os.environ["XDG_STATE_HOME"] = "/nowhere"  # nothing is trusted but by a test
+STATE = tempfile.TemporaryDirectory()
+os.environ["XDG_STATE_HOME"] = STATE.name  # nothing is trusted but by a test
 BUGGY = "int larger(int a, int b)\n{\n    return a < b ? a : b;\n}\n"
 TEST = ('#include <stdio.h>\n#include "a.c"\nint main(void)\n{\n    if (larger(3, 4) == 4 && larger(5, 2) == 5) return 0;\n'
         '    printf("test.c:5: FAILED: larger(3, 4) is %d, wanted 4\\n", larger(3, 4));\n    return 1;\n}\n')

@@ -14,9 +14,9 @@ RULES = {
     "grammars": (("grammars/",), ("tree_sitter/",)),
     "src/models": (("base/", "engine/"), ("json-c/", "omp.h", "curl/")),
     "src": (("base/", "engine/engine.h", "engine/chat.h", "engine/think.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "formal/", "loop/",
-             "rules/"),
+             "rules/", "audit/"),
             ("tree_sitter/",)),
-    "lsp": (("base/", "workspace/", "index/", "loop/", "rules/", "verify/", "features/", "grammars/languages.h"),
+    "lsp": (("base/", "workspace/", "index/", "loop/", "rules/", "audit/", "verify/", "features/", "grammars/languages.h"),
             ("json-c/", "uv.h", "tree_sitter/")),
 }
 # Headers of another folder that are included by name alone.
@@ -27,6 +27,7 @@ MORE_LIBRARIES = {
     "src/jobs.c": ("uv.h",),
     "src/index/store.c": ("sqlite3.h",),
     "src/verify/command.c": ("json-c/",),  # compile_commands.json
+    "src/audit/record_json.h": ("json-c/",),
 }
 # Stands on base alone, which its own library proves by linking.
 ALONE = {"lsp/frame.c": ("base/", "frame.h")}

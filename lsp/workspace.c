@@ -384,6 +384,7 @@ void workspace_ask(Request *request, size_t byte_off, const Str params[QUESTION_
     q->byte_off = byte_off;
     for (int i = 0; params && i < QUESTION_PARAMS; i++)
         q->params[i] = arena_str(q->arena, params[i]);
+    assert(!doc || byte_off <= text_n_bytes(doc->text));
     if (doc) {
         q->path = arena_str(q->arena, doc_path(doc));
         q->text = text_retain(doc->text);

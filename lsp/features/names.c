@@ -6,7 +6,7 @@
 #include "parsing.h"
 
 typedef struct Point {
-    size_t byte_off;
+    LspPosition position; // of the text that is parsed then: it may have moved on
     bool has_params;
     Str params[QUESTION_PARAMS];
     void (*run)(Question *question);
@@ -16,7 +16,9 @@ typedef struct Point {
 static void ask_point(Request *request)
 {
     const Point *point = request->data;
-    workspace_ask(request, point->byte_off, point->has_params ? point->params : NULL, point->run,
+    size_t byte_off =
+        position_to_offset(request->doc->text, point->position, request->conn->encoding);
+    workspace_ask(request, byte_off, point->has_params ? point->params : NULL, point->run,
                   point->done);
 }
 
@@ -31,10 +33,7 @@ bool names_ask(Call *call, bool enabled, const Str params[QUESTION_PARAMS],
         return error_set(err, ERROR_INVALID, "params without a position");
     if (!doc || !enabled) return true;
     Point *point = arena_alloc(call->request->arena, sizeof *point);
-    *point = (Point){.byte_off = position_to_offset(doc->text, position, call->conn->encoding),
-                     .has_params = params != NULL,
-                     .run = run,
-                     .done = done};
+    *point = (Point){.position = position, .has_params = params != NULL, .run = run, .done = done};
     for (int i = 0; params && i < QUESTION_PARAMS; i++)
         point->params[i] = arena_str(call->request->arena, params[i]);
     call->request->data = point;

@@ -196,7 +196,7 @@ void apply_change(Index *index, const IndexChange *change)
 {
     Arena *arena = arena_new();
     Str path = str_from(change->path);
-    double start = clock_ms();
+    double start = clock_thread_ms();
     if (change->kind == CHANGE_RESCAN || (change->kind == CHANGE_DISK && is_ignore_file(path)))
         apply_rescan(index);
     else if (change->kind == CHANGE_DISK)
@@ -207,7 +207,7 @@ void apply_change(Index *index, const IndexChange *change)
         drop_overlay(index, change->path);
     if (change->kind == CHANGE_OPEN) {
         pthread_mutex_lock(&index->queue_lock);
-        index->status.last_change_ms = clock_ms() - start;
+        index->status.last_change_ms = clock_thread_ms() - start;
         pthread_mutex_unlock(&index->queue_lock);
     }
     arena_free(arena);
@@ -247,7 +247,7 @@ static void put_result(Index *index, const IndexResult *result)
 
 void apply_result(Index *index, IndexResult *result)
 {
-    double start = clock_ms();
+    double start = clock_thread_ms();
     if (result->skip == TAGS_UNREADABLE)
         remove_file(index, table_find(&index->table, str_from(result->path)));
     else
@@ -255,7 +255,7 @@ void apply_result(Index *index, IndexResult *result)
     publish(index, false);
     pthread_mutex_lock(&index->queue_lock);
     index->status.n_parsed += !result->same;
-    index->status.last_change_ms = result->took_ms + clock_ms() - start;
+    index->status.last_change_ms = result->took_ms + clock_thread_ms() - start;
     pthread_mutex_unlock(&index->queue_lock);
 }
 

@@ -66,7 +66,7 @@ static IndexResult *parse_file(Index *index, const IndexTask *task)
 {
     Error err = {0};
     struct stat info;
-    double start = clock_ms();
+    double start = clock_thread_ms();
     IndexResult *result = mem_zero(sizeof *result);
     result->arena = arena_new();
     result->path = index_copy_text(str_from(task->path));
@@ -85,7 +85,7 @@ static IndexResult *parse_file(Index *index, const IndexTask *task)
     result->same = result->stamp.hash == task->known_hash;
     result->skip = task->known_skip;
     if (!result->same) parse_text(index, result, path);
-    result->took_ms = clock_ms() - start;
+    result->took_ms = clock_thread_ms() - start;
     return result;
 }
 

@@ -66,7 +66,7 @@ typedef struct IndexStatus {
     size_t n_loaded, n_parsed; // files from the store; parsed since the start
     size_t memory_bytes;
     double load_ms, crawl_ms, scan_ms, rank_ms; // scan: from the start until all files were in
-    double last_change_ms;                      // the last file's parse and update
+    double last_change_ms;                      // CPU of the last file's parse and update
     bool is_full, is_writer;                    // a limit was reached; the store is ours
     char note[300];                             // what to tell the user; "" for nothing
 } IndexStatus;

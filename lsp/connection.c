@@ -2,6 +2,8 @@
 // by which every request gets exactly one answer.
 #include "connection.h"
 
+#include "compile.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -239,6 +241,7 @@ void connection_release(Connection *conn)
     for (size_t i = 0; i < conn->folders.n; i++)
         free(conn->folders.items[i]);
     VEC_FREE(&conn->folders);
+    arena_free(conn->project_arena);
     free(conn->root);
     server_connection_closed(conn->server, conn);
 }
@@ -259,6 +262,7 @@ void connection_close(Connection *conn)
     conn->closing = true;
     while (conn->requests)
         request_free(conn->requests);
+    compile_close(conn);
     while (conn->documents.first) {
         parsing_stop(conn->documents.first);
         documents_close(&conn->documents, conn->documents.first);
@@ -272,6 +276,7 @@ void connection_close(Connection *conn)
     }
     uv_close((uv_handle_t *)&conn->process_timer, on_timer_closed);
     uv_close((uv_handle_t *)&conn->push_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&conn->compile_timer, on_timer_closed);
     transport_close(conn->transport);
 }
 
@@ -316,9 +321,11 @@ static void init(Connection *conn, struct Server *server, uv_loop_t *loop, const
     conn->root = copy_text(root ? root : "");
     uv_timer_init(loop, &conn->process_timer);
     uv_timer_init(loop, &conn->push_timer);
+    uv_timer_init(loop, &conn->compile_timer);
     conn->process_timer.data = conn;
     conn->push_timer.data = conn;
-    conn->n_open = 3;
+    conn->compile_timer.data = conn;
+    conn->n_open = 4;
 }
 
 Connection *connection_open(struct Server *server, uv_loop_t *loop, uv_stream_t *listener,

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "documents.h"
+#include "dotfile.h"
 #include "frame.h"
 #include "jobs.h"
 #include "rpc.h"
@@ -86,12 +87,15 @@ struct Connection {
     struct Asking *askings; // workspace.c's: questions on their way
     bool watchers_registered;
     struct TestResult *test_results; // of the last run of the tests; features/test_results.c's
-    Request *requests;               // newest first
+    Dotfile project;                 // what the root's .r1ls.json says; in project_arena
+    Arena *project_arena;
+    struct CompileWork *compiling; // running, or NULL
+    Request *requests;             // newest first
     Outgoing *outgoing;
     uint64_t last_serial;
     int64_t last_id;
     int64_t process_id; // 0: none to watch
-    uv_timer_t process_timer, push_timer;
+    uv_timer_t process_timer, push_timer, compile_timer;
 };
 
 // --- connections

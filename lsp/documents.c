@@ -70,6 +70,7 @@ static void clear(Document *doc)
     forget_syntax(doc);
     text_release(doc->text);
     arena_free(doc->issues_arena);
+    arena_free(doc->compiler_arena);
     VEC_FREE(&doc->changes);
     free(doc->uri);
     free(doc->path);

@@ -48,7 +48,12 @@ typedef struct Document {
     size_t n_findings;
 
     // features/'s.
-    double push_due_ms; // 0: nothing to publish
+    double push_due_ms;                    // 0: nothing to publish
+    double compile_due_ms;                 // 0: the compiler is not to be asked
+    Arena *compiler_arena;                 // of compiler_issues; NULL: nothing is known
+    struct CompilerIssue *compiler_issues; // of the text of compiled_revision
+    size_t n_compiler_issues;
+    uint64_t compiled_revision;
     LastSuggestion last_suggestion;
 } Document;
 

@@ -24,13 +24,14 @@ enum {
 
 // CLI_CONFIG sets the option `key` of a Config; CLI_SET takes KEY=VALUE.
 typedef enum CliType {
-    CLI_FLAG,   // bool
-    CLI_INT,    // int, min to max
-    CLI_NUM,    // double, min to max
-    CLI_SEED,   // uint64_t
-    CLI_TEXT,   // const char *
-    CLI_CONFIG, // Config
-    CLI_SET,    // Config
+    CLI_FLAG,     // bool
+    CLI_INT,      // int, min to max
+    CLI_NUM,      // double, min to max
+    CLI_SEED,     // uint64_t
+    CLI_TEXT,     // const char *
+    CLI_OPTIONAL, // const char *: "" where the option stands alone, else its =VALUE
+    CLI_CONFIG,   // Config
+    CLI_SET,      // Config
 } CliType;
 
 typedef struct CliOption {
@@ -96,6 +97,8 @@ Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, in
 // colons. Numbers count from 1.
 bool cli_split_place(const char *place, int n_numbers, Arena *arena, Str *file, int numbers[2],
                      Error *err);
+// The nearest folder at or above `folder` (absolute) that has .git; empty if none has.
+Str cli_find_repository(Str folder, Arena *arena);
 // A file of a project: text, absolute path, root (given, or the nearest parent with .git, or the
 // file's folder) and the path relative to it. `text` is the caller's to release.
 typedef struct CliFile {
@@ -171,6 +174,7 @@ int cli_prove(int argc, char **argv);
 int cli_join_resident(int argc, char **argv, Error *err);
 int cli_trust(int argc, char **argv);
 int cli_audit(int argc, char **argv);
+int cli_schema(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_model(int argc, char **argv);
 int cli_model_verify(int argc, char **argv); // argv[0] "verify", and so on

@@ -109,8 +109,7 @@ bool cli_split_place(const char *place, int n_numbers, Arena *arena, Str *file, 
     return true;
 }
 
-// The nearest folder at or above `folder` that has .git; empty if none has.
-static Str find_repository(Str folder, Arena *arena)
+Str cli_find_repository(Str folder, Arena *arena)
 {
     for (size_t n = folder.len; n > 0; n--) {
         if (n < folder.len && folder.ptr[n] != '/') continue;
@@ -134,7 +133,7 @@ bool cli_find_root(const char *given, Str path, Arena *arena, Str *root, Error *
         free(real);
         return true;
     }
-    *root = find_repository(folder, arena);
+    *root = cli_find_repository(folder, arena);
     if (root->len == 0) *root = arena_str(arena, folder);
     return true;
 }

@@ -99,9 +99,23 @@ static Finding new_finding(Findings *f, Str rule, RuleSeverity severity, const c
                      .message = arena_str(f->arena, message)};
 }
 
-void findings_add(Findings *f, const char *path, const TextSnap *text, const RuleFinding *found)
+static FindingFix place_fix(const FindingFix *fix, const TextSnap *text, Arena *arena)
+{
+    TextPoint start = text_point(text, fix->range.start), end = text_point(text, fix->range.end);
+    FindingFix placed = *fix;
+    placed.insert = arena_str(arena, fix->insert);
+    placed.line = start.row + 1;
+    placed.end_line = end.row + 1;
+    placed.column16 = count_utf16(text_line(text, start.row), start.col_bytes) + 1;
+    placed.end_column16 = count_utf16(text_line(text, end.row), end.col_bytes) + 1;
+    return placed;
+}
+
+void findings_add(Findings *f, const char *path, const TextSnap *text, const RuleFinding *found,
+                  const FindingFix *fix)
 {
     Finding finding = new_finding(f, found->rule, found->severity, path, found->message);
+    if (fix->evidence) finding.fix = place_fix(fix, text, f->arena);
     set_place(&finding, text, found->range, f->arena);
     set_fingerprint(f, &finding, text_line(text, finding.line - 1));
     finding.known = is_known(f, &finding);

@@ -23,9 +23,16 @@ typedef enum FindingFormat {
 #undef X
 } FindingFormat;
 
-// Ids of what is found beside the rules of rules/rules.h.
-#define FINDING_SYNTAX "syntax"
+// Id of what is found beside the rules of rules/rules.h.
 #define FINDING_UNREADABLE "unreadable"
+
+// What --fix would do, and how much is known of it.
+typedef struct FindingFix {
+    ByteRange range;      // of the text that is checked
+    Str insert;           // in its place
+    const char *evidence; // "compiles", "parses", "parses better"; NULL: there is no fix
+    uint32_t line, column16, end_line, end_column16; // of range, from 1
+} FindingFix;
 
 // All slices live in the arena of the list. Lines and columns count from 1; line 0: the whole file.
 typedef struct Finding {
@@ -41,6 +48,7 @@ typedef struct Finding {
     char fingerprint[17];
     bool failure; // the file could not be read: known to no baseline
     bool known;   // the baseline has it: not reported
+    FindingFix fix;
 } Finding;
 
 typedef VEC(Finding) FindingVec;
@@ -49,7 +57,7 @@ typedef struct Findings {
     Arena *arena;
     FindingVec all;
     VEC(Str) baseline; // fingerprints that are known
-    size_t n_files, n_known;
+    size_t n_files, n_known, n_fixed;
     bool failed;                 // something could not be read
     struct json_object *skipped; // [{file, why}]
 } Findings;
@@ -58,8 +66,9 @@ typedef struct Findings {
 void findings_init(Findings *f);
 void findings_deinit(Findings *f);
 
-// A finding in a text; what it says is copied.
-void findings_add(Findings *f, const char *path, const TextSnap *text, const RuleFinding *found);
+// A finding in a text, with its fix but for the fix's place; what they say is copied.
+void findings_add(Findings *f, const char *path, const TextSnap *text, const RuleFinding *found,
+                  const FindingFix *fix);
 // The file or folder at path could not be checked. Baselines do not hide that.
 void findings_add_failure(Findings *f, const char *path, const char *why);
 void findings_add_skipped(Findings *f, const char *path, const char *why);

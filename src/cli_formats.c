@@ -87,6 +87,13 @@ static struct json_object *json_finding(const Finding *x)
     put_str(entry, "rule", x->rule);
     put_str(entry, "message", x->message);
     put_str(entry, "fingerprint", str_from(x->fingerprint));
+    if (x->fix.evidence) {
+        struct json_object *fix = put_object(entry, "fix");
+        put_int(fix, "start", x->fix.range.start);
+        put_int(fix, "end", x->fix.range.end);
+        put_str(fix, "insert", x->fix.insert);
+        put_str(fix, "evidence", str_from(x->fix.evidence));
+    }
     return entry;
 }
 
@@ -95,6 +102,7 @@ static void print_json(const Findings *f)
     struct json_object *out = json_object_new_object();
     put_int(out, "n_files", f->n_files);
     put_int(out, "n_known", f->n_known);
+    put_int(out, "n_fixed", f->n_fixed);
     struct json_object *findings = put_array(out, "findings");
     json_object_object_add(out, "skipped", json_object_get(f->skipped));
     struct json_object *errors = put_array(out, "errors");
@@ -134,16 +142,42 @@ static Str make_uri(Str path, bool absolute, Arena *arena)
     return uri;
 }
 
+static void put_artifact(struct json_object *to, const Findings *f, const Finding *x)
+{
+    struct json_object *artifact = put_object(to, "artifactLocation");
+    Str path = findings_short_path(f, x);
+    bool absolute = str_starts(path, STR("/"));
+    put_str(artifact, "uri", make_uri(path, absolute, f->arena));
+    if (!absolute) put_str(artifact, "uriBaseId", STR("%SRCROOT%"));
+}
+
+static void put_fix(struct json_object *result, const Findings *f, const Finding *x)
+{
+    struct json_object *fix = json_object_new_object(), *change = json_object_new_object(),
+                       *replacement = json_object_new_object();
+    json_object_array_add(put_array(result, "fixes"), fix);
+    bool inserts = x->fix.range.start == x->fix.range.end;
+    put_str(put_object(fix, "description"), "text",
+            arena_printf(f->arena, "%s '%.*s'", inserts ? "Insert" : "Replace by",
+                         STR_FMT(str_trim(x->fix.insert))));
+    json_object_array_add(put_array(fix, "artifactChanges"), change);
+    put_artifact(change, f, x);
+    json_object_array_add(put_array(change, "replacements"), replacement);
+    struct json_object *region = put_object(replacement, "deletedRegion");
+    put_int(region, "startLine", x->fix.line);
+    put_int(region, "startColumn", x->fix.column16);
+    put_int(region, "endLine", x->fix.end_line);
+    put_int(region, "endColumn", x->fix.end_column16);
+    put_str(put_object(replacement, "insertedContent"), "text", x->fix.insert);
+    put_str(put_object(fix, "properties"), "evidence", str_from(x->fix.evidence));
+}
+
 static void put_location(struct json_object *result, const Findings *f, const Finding *x)
 {
     struct json_object *location = json_object_new_object();
     json_object_array_add(put_array(result, "locations"), location);
     struct json_object *physical = put_object(location, "physicalLocation");
-    struct json_object *artifact = put_object(physical, "artifactLocation");
-    Str path = findings_short_path(f, x);
-    bool absolute = str_starts(path, STR("/"));
-    put_str(artifact, "uri", make_uri(path, absolute, f->arena));
-    if (!absolute) put_str(artifact, "uriBaseId", STR("%SRCROOT%"));
+    put_artifact(physical, f, x);
     if (x->line == 0) return;
     struct json_object *region = put_object(physical, "region");
     put_int(region, "startLine", x->line);
@@ -152,21 +186,23 @@ static void put_location(struct json_object *result, const Findings *f, const Fi
     put_int(region, "endColumn", x->end_column16);
 }
 
-// The rules of a report, in the order that ruleIndex counts: two of ours, then rules_list's.
+// The rules of a report, in the order that ruleIndex counts: ours, then rules_list's.
+enum { N_OWN = 3 };
 typedef struct RuleTable {
-    RuleInfo own[2], *listed;
+    RuleInfo own[N_OWN], *listed;
     size_t n_listed;
 } RuleTable;
 
 static const RuleInfo *rule_at(const RuleTable *table, size_t i)
 {
-    return i < 2 ? &table->own[i] : &table->listed[i - 2];
+    return i < N_OWN ? &table->own[i] : &table->listed[i - N_OWN];
 }
 
 static RuleTable make_rule_table(Arena *arena)
 {
     RuleTable table = {
-        .own = {{STR(FINDING_SYNTAX), STR("The text does not fit the grammar of its language."),
+        .own = {{STR(RULE_COMPILER), STR("The user's compiler reports it."), SEVERITY_ERROR},
+                {STR(RULE_SYNTAX), STR("The text does not fit the grammar of its language."),
                  SEVERITY_ERROR},
                 {STR(FINDING_UNREADABLE),
                  STR("The file could not be read or is too large to be parsed."), SEVERITY_ERROR}}};
@@ -177,7 +213,7 @@ static RuleTable make_rule_table(Arena *arena)
 static size_t rule_index(const RuleTable *table, Str id)
 {
     size_t i = 0;
-    while (i < table->n_listed + 2 && !str_equal(rule_at(table, i)->id, id))
+    while (i < table->n_listed + N_OWN && !str_equal(rule_at(table, i)->id, id))
         i++;
     return i;
 }
@@ -188,7 +224,7 @@ static struct json_object *sarif_tool(const RuleTable *table)
     put_str(driver, "name", STR("r1ls"));
     put_str(driver, "version", STR(R1LS_VERSION));
     struct json_object *list = put_array(driver, "rules");
-    for (size_t i = 0; i < table->n_listed + 2; i++) {
+    for (size_t i = 0; i < table->n_listed + N_OWN; i++) {
         const RuleInfo *info = rule_at(table, i);
         struct json_object *rule = json_object_new_object();
         put_str(rule, "id", info->id);
@@ -223,6 +259,7 @@ static void print_sarif(const Findings *f)
         put_str(put_object(result, "message"), "text", x->message);
         put_location(result, f, x);
         put_str(put_object(result, "partialFingerprints"), "r1ls/v1", str_from(x->fingerprint));
+        if (x->fix.evidence) put_fix(result, f, x);
         json_object_array_add(results, result);
     }
     cli_json_print(out);

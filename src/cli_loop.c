@@ -8,6 +8,7 @@
 
 #include "audit/record.h"
 #include "cli.h"
+#include "dotfile.h"
 #include "loop/loop.h"
 #include "prompt/indent.h"
 #include "trust.h"
@@ -354,7 +355,17 @@ static int run_file(const Flags *flags, const CliFile *file, int line, TaskKind 
     return code;
 }
 
-static int run(const Flags *flags, const char *place, TaskKind kind, Arena *arena)
+// What the project says of itself counts where the command line says nothing.
+static bool read_project(Flags *flags, const CliFile *file, Arena *arena, Error *err)
+{
+    Dotfile project;
+    bool trusted = flags->config.trusted || trust_has(arena_str(arena, file->root).ptr);
+    if (!dotfile_read(file->root, NULL, trusted, arena, &project, err)) return false;
+    dotfile_configure(&project, &flags->config);
+    return true;
+}
+
+static int run(Flags *flags, const char *place, TaskKind kind, Arena *arena)
 {
     Error err = {0};
     Str path;
@@ -366,7 +377,9 @@ static int run(const Flags *flags, const char *place, TaskKind kind, Arena *aren
         return cli_fail(CLI_USAGE, "%s", err.text);
     if (!cli_read_file(path, flags->root, arena, &file, &err))
         return cli_fail(err.code == ERROR_INVALID ? CLI_USAGE : CLI_FAILED, "%s", err.text);
-    int code = run_file(flags, &file, numbers[0], kind, arena);
+    int code = read_project(flags, &file, arena, &err)
+                   ? run_file(flags, &file, numbers[0], kind, arena)
+                   : cli_fail(CLI_USAGE, "%s", err.text);
     text_release(file.text);
     return code;
 }

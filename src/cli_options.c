@@ -13,7 +13,7 @@ static void print_help(const CliCommand *command)
         const CliOption *o = &command->options[i];
         char left[64];
         snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name,
-                 o->value ? " " : "", o->value ? o->value : "");
+                 o->value && o->type != CLI_OPTIONAL ? " " : "", o->value ? o->value : "");
         printf("  %-20s %s\n", left, o->text);
     }
     printf("  %-20s %s\n", "--help", "print this");
@@ -77,7 +77,8 @@ static bool set_option(const CliOption *o, const char *value, Error *err)
     case CLI_SEED:
         return set_seed(o, value, err);
     case CLI_TEXT:
-        *(const char **)o->target = value;
+    case CLI_OPTIONAL:
+        *(const char **)o->target = value ? value : "";
         return true;
     case CLI_CONFIG:
         return config_set(o->target, o->key, value ? value : "true", err);
@@ -112,7 +113,7 @@ static bool take_option(const CliCommand *command, int argc, char **argv, int *i
     if (!o) return error_set(err, ERROR_INVALID, "unknown option '%.60s'", arg);
     if (!o->value && value)
         return error_set(err, ERROR_INVALID, "option '%.60s' takes no value", arg);
-    if (o->value && !value) {
+    if (o->value && !value && o->type != CLI_OPTIONAL) {
         if (*i + 1 >= argc)
             return error_set(err, ERROR_INVALID, "option '%.60s' wants a value: %s", arg, o->value);
         value = argv[++*i];

@@ -292,3 +292,82 @@ bool config_row(const Config *config, unsigned i, ConfigRow *out)
     out->is_default = value.number == row->number;
     return true;
 }
+
+bool config_is_default(const Config *config, const char *key)
+{
+    ConfigRow row;
+    for (unsigned i = 0; config_row(config, i, &row); i++)
+        if (strcmp(row.key, key) == 0) return row.is_default;
+    return false;
+}
+
+// --- projects ------------------------------------------------------------------------------------
+
+// What lets something be executed, names files of the machine, costs its memory or tells about the
+// user is the user's alone; what is not listed as a project's is so too.
+static const char *const project_keys[] = {"inlineCompletion",
+                                           "completion",
+                                           "diagnostics",
+                                           "compilerDiagnostics",
+                                           "documentSymbol",
+                                           "foldingRange",
+                                           "selectionRange",
+                                           "documentHighlight",
+                                           "hover",
+                                           "codeActions",
+                                           "maxTokens",
+                                           "promptTokens",
+                                           "multiLine",
+                                           "gate",
+                                           "budgetMs",
+                                           "candidates",
+                                           "rounds",
+                                           "answerTokens",
+                                           "thinkingTokens",
+                                           "proposers",
+                                           "generateBudgetMs",
+                                           "indexFiles"};
+
+bool config_scope(const char *key, ConfigScope *out)
+{
+    *out = strcmp(key, "testCommand") == 0 ? CONFIG_TRUSTED : CONFIG_USER;
+    for (size_t i = 0; i < sizeof project_keys / sizeof *project_keys; i++)
+        if (strcmp(project_keys[i], key) == 0) *out = CONFIG_PROJECT;
+    return find_row(key) != NULL;
+}
+
+bool config_takes_json(const char *key, void *value)
+{
+    const Row *row = find_row(key);
+    Value parsed = {0};
+    return row && value && read_json(row, value, &parsed);
+}
+
+static struct json_object *new_schema(const Row *row)
+{
+    static const char *const types[] = {"boolean", "integer", "number", "string"};
+    struct json_object *o = json_object_new_object(), *def;
+    json_object_object_add(o, "type", json_object_new_string(types[row->tag]));
+    json_object_object_add(o, "description", json_object_new_string(row->text));
+    if (row->tag == TAG_INT || row->tag == TAG_NUM) {
+        json_object_object_add(o, "minimum", json_object_new_int64((int64_t)row->min));
+        json_object_object_add(o, "maximum", json_object_new_int64((int64_t)row->max));
+    }
+    if (row->tag == TAG_BOOL)
+        def = json_object_new_boolean(row->number != 0);
+    else if (row->tag == TAG_TEXT)
+        def = json_object_new_string(row->string);
+    else
+        def = json_object_new_int64((int64_t)row->number);
+    json_object_object_add(o, "default", def);
+    return o;
+}
+
+void config_add_schema(void *properties)
+{
+    for (size_t i = 0; i < N_ROWS; i++) {
+        ConfigScope scope;
+        if (config_scope(rows[i].key, &scope) && scope != CONFIG_USER)
+            json_object_object_add(properties, rows[i].key, new_schema(&rows[i]));
+    }
+}

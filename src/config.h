@@ -20,6 +20,7 @@
     X(inline_completion, BOOL, "inlineCompletion", 1, 0, 1, "ghost text")                          \
     X(completion, BOOL, "completion", 1, 0, 1, "symbol completion")                                \
     X(diagnostics, BOOL, "diagnostics", 1, 0, 1, "syntax diagnostics, and the rules'")             \
+    X(compiler_diagnostics, BOOL, "compilerDiagnostics", 1, 0, 1, "the compiler's, where trusted") \
     X(rules_off, TEXT, "rulesOff", "", 0, 0, "ids of rules that do not apply, or all")             \
     X(document_symbol, BOOL, "documentSymbol", 0, 0, 1, "outline; on where no server has it")      \
     X(folding_range, BOOL, "foldingRange", 1, 0, 1, "folds from the syntax tree")                  \
@@ -86,6 +87,14 @@ void config_copy(Config *to, const Config *from);
 // Unknown keys and wrong values: warnings, one line each, through warn; the rest is applied.
 void config_apply_json(Config *config, void *object, void (*warn)(void *user, const char *line),
                        void *user);
+// Who may set an option: a project's file too, a trusted project's, or the user alone.
+typedef enum ConfigScope { CONFIG_PROJECT, CONFIG_TRUSTED, CONFIG_USER } ConfigScope;
+// False: there is no such option.
+bool config_scope(const char *key, ConfigScope *out);
+// Is the value (struct json_object *) of the option's type?
+bool config_takes_json(const char *key, void *value);
+// Adds the JSON schema of each option that a project may set to an object (struct json_object *).
+void config_add_schema(void *properties);
 // Sets one option from text ("threads", "4"). ERROR_INVALID names key, value and wanted.
 bool config_set(Config *config, const char *key, const char *value, Error *err);
 // Looks at row i for `doctor` and the README: false past the end.
@@ -95,3 +104,5 @@ typedef struct ConfigRow {
     bool is_default;
 } ConfigRow;
 bool config_row(const Config *config, unsigned i, ConfigRow *out);
+// False for an option that there is not, too.
+bool config_is_default(const Config *config, const char *key);

@@ -27,6 +27,7 @@ static const Command commands[] = {
     {"prove", cli_prove, "prove the C function at FILE:LINE, or find what breaks it"},
     {"audit", cli_audit, "list, show, verify and replay the records of what the loop did"},
     {"trust", cli_trust, "list, add or remove folders whose code may be compiled"},
+    {"schema", cli_schema, "print the JSON schema of .r1ls.json"},
     {"doctor", cli_doctor, "tell what this machine can do and what is configured"},
     {"model", cli_model, "info, verify, convert, quantize, pull: model files"},
     {"engine", cli_engine, "tokenize, generate, score, bench: the engine alone"},

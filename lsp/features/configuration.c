@@ -1,6 +1,7 @@
 // Settings: flags, then initializationOptions, then what the client says later; each laid over the
 // one before.
 #include "base/log.h"
+#include "compile.h"
 #include "features/features.h"
 #include "workspace.h"
 
@@ -34,6 +35,20 @@ static bool is_same_index(IndexSettings a, IndexSettings b)
            a.threads == b.threads && a.store == b.store && a.ignore == b.ignore;
 }
 
+void project_load(Connection *conn)
+{
+    Error err = {0};
+    arena_free(conn->project_arena);
+    conn->project_arena = arena_new();
+    Str root = str_from(conn->root);
+    // What cannot be read says nothing, and the user is told.
+    if (root.len &&
+        !dotfile_read(root, NULL, trust_is_given(conn), conn->project_arena, &conn->project, &err))
+        connection_log(conn, 1, "%s", err.text);
+    if (root.len == 0 || err.code) conn->project = (Dotfile){0};
+    dotfile_configure(&conn->project, &conn->config);
+}
+
 static void apply(Connection *conn, Json *settings)
 {
     bool had_diagnostics = conn->config.diagnostics;
@@ -42,10 +57,12 @@ static void apply(Connection *conn, Json *settings)
     strbuf_append(&had_rules_off, str_from(conn->config.rules_off));
     config_copy(&conn->config, &conn->config_base);
     config_apply_json(&conn->config, settings, warn, conn);
+    dotfile_configure(&conn->project, &conn->config);
     if (had_diagnostics != conn->config.diagnostics ||
         !str_equal(strbuf_str(&had_rules_off), str_from(conn->config.rules_off)))
         diagnostics_setting_changed(conn);
     strbuf_deinit(&had_rules_off);
+    compile_schedule_all(conn);
     if (!str_equal(str_from(conn->config.model), str_from(conn->config_base.model)) ||
         conn->config.threads != conn->config_base.threads)
         connection_log(conn, 3, "model and threads take effect when the server starts anew");

@@ -7,6 +7,7 @@
 #include "features/features.h"
 #include "features/test_results.h"
 #include "parsing.h"
+#include "verify/compiler.h"
 
 // --- values
 
@@ -18,7 +19,8 @@ Json *diagnostics_new_item(const Connection *conn, const Document *doc, const Ru
     types_put(item, "range",
               types_new_range(position_from_range(doc->text, found->range, conn->encoding)));
     types_put_int(item, "severity", found->severity);
-    types_put_text(item, "source", "r1ls");
+    bool compiler = str_equal(found->rule, STR(RULE_COMPILER));
+    types_put_text(item, "source", compiler ? "r1ls cc" : "r1ls");
     types_put_str(item, "code", found->rule);
     types_put_str(item, "message", found->message);
     if (found->unnecessary)
@@ -32,21 +34,45 @@ bool diagnostics_is_on(const Connection *conn, const RuleFinding *found)
            !rules_is_listed(str_from(conn->config.rules_off), found->rule);
 }
 
+static bool is_ignored(const Connection *conn, const Document *doc)
+{
+    size_t n = strlen(conn->root);
+    bool inside = n && strncmp(doc->path, conn->root, n) == 0 && doc->path[n] == '/';
+    return inside && dotfile_ignores(&conn->project, str_from(doc->path + n + 1));
+}
+
+static void put_item(const Connection *conn, const Document *doc, RuleFinding found, Json *items)
+{
+    if (diagnostics_is_on(conn, &found) && dotfile_judge(&conn->project, &found))
+        json_object_array_add(items, diagnostics_new_item(conn, doc, &found));
+}
+
+// Of the current text, and not where the parser has said it already.
+static void put_compiler_items(const Connection *conn, const Document *doc, Json *items)
+{
+    bool known = doc->compiler_arena && doc->compiled_revision == doc->revision;
+    for (size_t i = 0; known && i < doc->n_compiler_issues; i++) {
+        const CompilerIssue *issue = &doc->compiler_issues[i];
+        if (!compiler_doubles(doc->text, issue, doc->issues, doc->n_issues))
+            put_item(conn, doc, compiler_finding(issue), items);
+    }
+}
+
 // The text must be the parsed one.
 static Json *new_items(const Connection *conn, const Document *doc)
 {
     Json *items = json_object_new_array();
-    if (!conn->config.diagnostics) return items;
+    if (is_ignored(conn, doc)) return items;
     for (size_t i = 0; i < doc->n_issues; i++) {
-        RuleFinding issue = {.rule = STR("syntax"),
+        RuleFinding issue = {.rule = STR(RULE_SYNTAX),
                              .severity = SEVERITY_ERROR,
                              .range = doc->issues[i].range,
                              .message = doc->issues[i].message};
-        json_object_array_add(items, diagnostics_new_item(conn, doc, &issue));
+        put_item(conn, doc, issue, items);
     }
     for (size_t i = 0; i < doc->n_findings; i++)
-        if (diagnostics_is_on(conn, &doc->findings[i]))
-            json_object_array_add(items, diagnostics_new_item(conn, doc, &doc->findings[i]));
+        put_item(conn, doc, doc->findings[i], items);
+    put_compiler_items(conn, doc, items);
     test_results_add(conn, doc, items);
     return items;
 }
@@ -104,6 +130,18 @@ void diagnostics_document_parsed(Connection *conn, Document *doc)
 {
     publish_if_due(conn, doc);
     diagnostics_tell_held(conn, doc);
+}
+
+void diagnostics_compiled(Connection *conn, Document *doc)
+{
+    if (conn->caps.pull_diagnostics) {
+        // Without news nothing has to be asked for again.
+        if (doc->n_compiler_issues && conn->caps.diagnostic_refresh)
+            connection_call(conn, "workspace/diagnostic/refresh", NULL, NULL, 0);
+        return;
+    }
+    if (!conn->config.diagnostics || !documents_is_parsed(doc)) return;
+    publish(conn, doc->uri, &doc->version, new_items(conn, doc));
 }
 
 void diagnostics_clear(Connection *conn, const Document *doc)

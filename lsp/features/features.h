@@ -15,6 +15,8 @@ bool lifecycle_ignore(Call *call, Error *err);
 bool configuration_changed(Call *call, Error *err);
 // Lays initializationOptions over the flags; warnings are kept back until the client may be told.
 void configuration_init(Connection *conn, Json *options);
+// Reads the root's .r1ls.json; the settings that it may make are laid over the user's.
+void project_load(Connection *conn);
 // Asks the client for its settings, where it answers such questions.
 void configuration_pull(Connection *conn);
 
@@ -68,6 +70,8 @@ bool diagnostics_pull(Call *call, Error *err);
 // A new text of doc: to be published when it has rested (delay_ms).
 void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms);
 void diagnostics_document_parsed(Connection *conn, Document *doc);
+// The compiler has judged the document's current text.
+void diagnostics_compiled(Connection *conn, Document *doc);
 // Nothing is known of the document any more: what was published is taken back.
 void diagnostics_clear(Connection *conn, const Document *doc);
 // The setting changed: publish, take back or ask the client to ask again.

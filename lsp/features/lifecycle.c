@@ -209,6 +209,7 @@ bool lifecycle_initialize(Call *call, Error *err)
     keep_folders(conn, call->params, call->arena);
     set_root(conn, call->params, call->arena);
     trust_read(conn);
+    project_load(conn);
     watch_process(conn, types_int(call->params, "processId", 0));
     Error engine_err = {0};
     if (!server_start_engine(conn->server, &conn->config, &engine_err))

@@ -1,5 +1,6 @@
 // Document synchronisation. What the client says about a document that it has not opened is
 // dropped with a log line: the protocol allows no better answer to a notification.
+#include "compile.h"
 #include "features/features.h"
 #include "parsing.h"
 #include "workspace.h"
@@ -18,6 +19,7 @@ static void leave_document(Connection *conn, Document *doc)
 {
     request_drop_document(conn, doc);
     parsing_stop(doc);
+    compile_stop(conn, doc);
 }
 
 bool sync_did_open(Call *call, Error *err)
@@ -36,6 +38,7 @@ bool sync_did_open(Call *call, Error *err)
     if (!doc) return false;
     diagnostics_schedule(conn, doc, 0);
     parsing_start(conn, doc);
+    compile_schedule(conn, doc);
     return true;
 }
 
@@ -62,15 +65,18 @@ bool sync_did_change(Call *call, Error *err)
     request_drop_implicit(conn, doc);
     diagnostics_schedule(conn, doc, PUSH_DELAY_MS);
     parsing_start(conn, doc);
+    compile_schedule(conn, doc);
     return ok;
 }
 
 bool sync_did_save(Call *call, Error *err)
 {
-    // The texts are the client's; a save changes none of them, but the disk.
+    // The texts are the client's; a save changes none of them, but the disk, which others
+    // include.
     Document *doc;
     if (!sync_find_document(call, &doc, err)) return false;
     if (doc && doc->path[0]) workspace_file_changed(call->conn, str_from(doc->path));
+    compile_schedule_all(call->conn);
     return true;
 }
 

@@ -1,6 +1,8 @@
 // r1ls/trust: {trusted} says whether the root's code may be compiled and tested from now on, and
 // is remembered for the folder; without it the request asks. Answers {folder, trusted}.
 #include "trust.h"
+
+#include "compile.h"
 #include "features/features.h"
 
 bool trust_is_given(const Connection *conn)
@@ -24,6 +26,10 @@ bool trust_request(Call *call, Error *err)
                          json_object_to_json_string(trusted));
     if (trusted && !trust_set(conn->root, json_object_get_boolean(trusted), err)) return false;
     trust_read(conn);
+    if (trusted) {
+        project_load(conn);
+        compile_schedule_all(conn);
+    }
     call->result = json_object_new_object();
     types_put_text(call->result, "folder", conn->root);
     types_put_bool(call->result, "trusted", trust_is_given(conn));

@@ -22,6 +22,10 @@
 #include "base/arena.h"
 #include "workspace/syntax.h"
 
+// Ids of what is found without a pattern.
+#define RULE_SYNTAX "syntax"
+#define RULE_COMPILER "compiler"
+
 // Values are DiagnosticSeverity of the LSP.
 typedef enum RuleSeverity {
     SEVERITY_ERROR = 1,

@@ -222,6 +222,37 @@ static char **python_compiler(const char *scratch, Arena *arena)
     return argv;
 }
 
+// Scripts and modules are parsed, not run. What only a build tool understands (JSX) is left alone.
+static char **javascript_parser(const VerifyRequest *request, const char *scratch, Arena *arena,
+                                Str *why)
+{
+    Str text = text_str(request->text);
+    bool jsx = str_ends(request->file_path, STR(".jsx")) ||
+               str_find(text, STR("</"), 0) < text.len || str_find(text, STR("/>"), 0) < text.len;
+    if (jsx) {
+        *why = STR("no compile check for JSX");
+        return NULL;
+    }
+    char **argv = arena_array(arena, 8, sizeof *argv);
+    int n = 0;
+    argv[n++] = copy(arena, STR("node"));
+    argv[n++] = copy(arena, STR("--no-warnings"));
+    argv[n++] = copy(arena, STR("--experimental-vm-modules"));
+    argv[n++] = copy(arena, STR("-e"));
+    argv[n++] = copy(
+        arena,
+        STR("const vm = require('vm'), p = process.argv[1]\n"
+            "const s = require('fs').readFileSync(p, 'utf8')\n"
+            "const run = f => { try { f(); return null } catch (e) { return e } }\n"
+            "let e = run(() => new vm.Script(s, {filename: p}))\n"
+            "if (e) { const m = run(() => new vm.SourceTextModule(s, {identifier: p}))\n"
+            "  if (!m) e = null; else if (/^\\s*(import|export)\\b/m.test(s)) e = m }\n"
+            "if (e) { const at = /:(\\d+)\\n/.exec(e.stack)\n"
+            "  console.error(`${p}:${at ? at[1] : 1}: error: ${e.message}`); process.exit(1) }"));
+    argv[n++] = copy(arena, str_from(scratch));
+    return argv;
+}
+
 char **command_find(const VerifyRequest *request, const char *scratch_path, Arena *arena,
                     const char **folder, Str *why)
 {
@@ -233,6 +264,7 @@ char **command_find(const VerifyRequest *request, const char *scratch_path, Aren
         return argv ? argv : default_compiler(request, scratch_path, cpp, arena);
     }
     if (strcmp(id, "python") == 0) return python_compiler(scratch_path, arena);
+    if (strcmp(id, "javascript") == 0) return javascript_parser(request, scratch_path, arena, why);
     *why = arena_printf(arena, "no compile check for %s",
                         request->lang ? request->lang->title : "this language");
     return NULL;

@@ -28,8 +28,8 @@ struct Verify {
     Arena *arena;
     Evidence evidence;
     Stage stage;
-    ScratchFolder folder; // removed when done
-    char candidate[96], original[96];
+    ScratchFolder folder;             // removed when done
+    const char *candidate, *original; // paths
     Child child;
     double start_ms;
     Errors errors; // of the candidate
@@ -60,18 +60,31 @@ static bool write_file(const char *path, Str text)
     return close(fd) == 0 && written;
 }
 
-static bool make_scratch(Verify *v)
+static Str copy_path(const ScratchFolder *folder, Str name, const char *stem, Arena *arena)
 {
-    if (!scratch_folder_make(&v->folder)) return false;
-    Str name = v->request.file_path;
     size_t dot = name.len;
     while (dot > 0 && name.ptr[dot - 1] != '.' && name.ptr[dot - 1] != '/')
         dot--;
     Str extension = dot && name.ptr[dot - 1] == '.' ? str_slice(name, dot - 1, name.len) : STR("");
     if (extension.len > 8) extension = STR("");
-    snprintf(v->candidate, sizeof v->candidate, "%s/new%.*s", v->folder.path, STR_FMT(extension));
-    snprintf(v->original, sizeof v->original, "%s/old%.*s", v->folder.path, STR_FMT(extension));
-    return write_file(v->candidate, text_str(v->request.text));
+    return arena_printf(arena, "%s/%s%.*s", folder->path, stem, STR_FMT(extension));
+}
+
+Str verify_write_copy(const ScratchFolder *folder, Str file_path, const char *name,
+                      const TextSnap *text, Arena *arena)
+{
+    Str path = copy_path(folder, file_path, name, arena);
+    return write_file(path.ptr, text_str(text)) ? path : STR("");
+}
+
+static bool make_scratch(Verify *v)
+{
+    const VerifyRequest *r = &v->request;
+    if (!scratch_folder_make(&v->folder)) return false;
+    v->original = copy_path(&v->folder, r->file_path, "old", v->arena).ptr;
+    Str candidate = verify_write_copy(&v->folder, r->file_path, "new", r->text, v->arena);
+    v->candidate = candidate.ptr;
+    return candidate.len > 0;
 }
 
 // --- parsing -----------------------------------------------------------------------------------

@@ -263,10 +263,11 @@ static ByteRange at_least_one(const Finder *f, ByteRange r)
     return (ByteRange){r.start ? r.start - 1 : 0, r.start};
 }
 
-static void report(Finder *f, ByteRange range, Str message)
+static void report(Finder *f, SyntaxIssue issue)
 {
     if (f->issues.n >= f->max) return;
-    VEC_PUSH(&f->issues, (SyntaxIssue){at_least_one(f, range), message});
+    issue.range = at_least_one(f, issue.range);
+    VEC_PUSH(&f->issues, issue);
 }
 
 // A macro's call that needs no semicolon: at the top level, name(...) can be nothing else; within a
@@ -286,7 +287,8 @@ static void report_missing(Finder *f, TSNode node)
     const char *type = ts_node_type(node);
     const char *form = ts_node_is_named(node) ? "missing %s" : "missing '%s'";
     Str message = arena_printf(f->arena, form, type);
-    report(f, (ByteRange){at, at}, message);
+    Str token = ts_node_is_named(node) ? STR("") : arena_str(f->arena, str_from(type));
+    report(f, (SyntaxIssue){{at, at}, message, token, at, false});
 }
 
 // The first bracket among an error's tokens that nothing closes there.
@@ -311,8 +313,10 @@ static void report_error(Finder *f, TSNode node)
     TSNode bracket;
     if (find_unclosed(node, &bracket)) {
         Str text = node_text(f, bracket);
-        report(f, syntax_range(bracket),
-               arena_printf(f->arena, "this '%.*s' is never closed", STR_FMT(text)));
+        Str message = arena_printf(f->arena, "this '%.*s' is never closed", STR_FMT(text));
+        Str closer = text.ptr[0] == '(' ? STR(")") : text.ptr[0] == '[' ? STR("]") : STR("}");
+        ByteRange range = syntax_range(bracket);
+        report(f, (SyntaxIssue){range, message, closer, range.start, true});
         return;
     }
     ByteRange r = syntax_range(node);
@@ -320,9 +324,9 @@ static void report_error(Finder *f, TSNode node)
     if (r.end > line_end) r.end = line_end;
     Str text = str_trim(str_slice(f->text, r.start, r.end));
     bool cut = text.len > MAX_SHOWN;
-    report(f, r,
-           arena_printf(f->arena, "unexpected '%.*s%s'", STR_FMT(str_slice(text, 0, MAX_SHOWN)),
-                        cut ? "…" : ""));
+    Str message = arena_printf(f->arena, "unexpected '%.*s%s'",
+                               STR_FMT(str_slice(text, 0, MAX_SHOWN)), cut ? "…" : "");
+    report(f, (SyntaxIssue){.range = r, .message = message});
 }
 
 static bool has_nested(TSNode error)

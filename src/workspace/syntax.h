@@ -34,6 +34,11 @@ ByteRange syntax_range(TSNode node);
 typedef struct SyntaxIssue {
     ByteRange range; // at least one byte wide where the text has one
     Str message;     // "missing ';'", "unexpected 'foo bar'"
+    // What stands nowhere and should: a token as text, or the closer of the bracket at missing_at.
+    // Empty: nothing that could be named. fixes.h tries it.
+    Str missing;
+    size_t missing_at;
+    bool is_unclosed;
 } SyntaxIssue;
 
 // Issues in document order, at most max, in the arena. Nested errors are reported once, at the

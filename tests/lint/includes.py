@@ -20,7 +20,7 @@ RULES = {
             ("json-c/", "uv.h", "tree_sitter/")),
 }
 # Headers of another folder that are included by name alone.
-PUBLIC = {"src": {"engine.h", "chat.h", "think.h"}, "lsp": {"config.h", "jobs.h", "complete.h", "trust.h"}}
+PUBLIC = {"src": {"engine.h", "chat.h", "think.h"}, "lsp": {"config.h", "jobs.h", "complete.h", "trust.h", "dotfile.h"}}
 # Files that may see a library more than their folder.
 MORE_LIBRARIES = {
     "src/config.c": ("json-c/",),
@@ -28,6 +28,7 @@ MORE_LIBRARIES = {
     "src/index/store.c": ("sqlite3.h",),
     "src/verify/command.c": ("json-c/",),  # compile_commands.json
     "src/audit/record_json.h": ("json-c/",),
+    "src/dotfile.c": ("json-c/",),  # .r1ls.json
 }
 # Stands on base alone, which its own library proves by linking.
 ALONE = {"lsp/frame.c": ("base/", "frame.h")}

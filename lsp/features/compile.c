@@ -1,0 +1,148 @@
+// The user's compiler as a source of diagnostics: once the typing has rested in a trusted folder, a
+// pool worker checks the document's text (src/verify/compiler.h), and what it says is published
+// beside the syntax errors, as "r1ls cc". A change kills it. One runs at a time for a connection,
+// so that workers stay free to parse.
+#include "compile.h"
+
+#include "base/clock.h"
+#include "features/features.h"
+#include "verify/compiler.h"
+
+enum { MAX_ISSUES = 200 };
+static const double REST_MS = 500;
+
+typedef struct CompileWork {
+    uv_work_t work;
+    Connection *conn; // NULL once the connection is closing
+    Document *doc;    // NULL once it is of no use: the text moved on, or it was closed
+    uint64_t revision;
+    volatile bool cancelled;
+    TextSnap *text;
+    CompilerInput input;
+    Arena *arena;
+    CompilerIssue *issues;
+    size_t n_issues;
+} CompileWork;
+
+// --- worker
+
+static void compile(uv_work_t *request)
+{
+    CompileWork *work = request->data;
+    Str why;
+    bool ok;
+    Compiler *compiler = work->cancelled ? NULL : compiler_start(&work->input, work->arena, &why);
+    if (compiler && compiler_wait(compiler, &work->cancelled))
+        work->n_issues = compiler_issues(compiler, MAX_ISSUES, &work->issues, &ok);
+    compiler_free(compiler);
+}
+
+// --- loop thread
+
+static bool is_wanted(const Connection *conn, const Document *doc)
+{
+    return conn->config.diagnostics && conn->config.compiler_diagnostics &&
+           dotfile_asks(&conn->project, STR(RULE_COMPILER)) && trust_is_given(conn) && doc->lang &&
+           doc->path[0];
+}
+
+static void forget(Document *doc)
+{
+    arena_free(doc->compiler_arena);
+    doc->compiler_arena = NULL;
+    doc->n_compiler_issues = 0;
+}
+
+static void start_due(Connection *conn);
+
+static void on_compiled(uv_work_t *request, int status)
+{
+    CompileWork *work = request->data;
+    Connection *conn = work->conn;
+    Document *doc = work->doc;
+    (void)status;
+    if (conn) conn->compiling = NULL;
+    if (doc) {
+        forget(doc);
+        doc->compiler_arena = work->arena;
+        doc->compiler_issues = work->issues;
+        doc->n_compiler_issues = work->n_issues;
+        doc->compiled_revision = work->revision;
+        work->arena = NULL;
+        diagnostics_compiled(conn, doc);
+    }
+    text_release(work->text);
+    arena_free(work->arena);
+    free(work);
+    if (conn) start_due(conn);
+}
+
+static void start(Connection *conn, Document *doc)
+{
+    CompileWork *work = mem_zero(sizeof *work);
+    work->work.data = work;
+    work->conn = conn;
+    work->doc = doc;
+    work->revision = doc->revision;
+    work->text = text_retain(doc->text);
+    work->arena = arena_new();
+    work->input =
+        (CompilerInput){work->text, doc->lang, arena_str(work->arena, str_from(doc->path)),
+                        arena_str(work->arena, str_from(conn->root))};
+    conn->compiling = work;
+    doc->compile_due_ms = 0;
+    uv_queue_work(conn->push_timer.loop, &work->work, compile, on_compiled);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    start_due(timer->data);
+}
+
+// Starts the one that is due, or waits for the nearest.
+static void start_due(Connection *conn)
+{
+    double now = clock_ms(), nearest = 0;
+    for (Document *doc = conn->documents.first; doc && !conn->compiling; doc = doc->next) {
+        if (doc->compile_due_ms <= 0) continue;
+        if (doc->compile_due_ms <= now && documents_is_parsed(doc))
+            start(conn, doc);
+        else if (nearest <= 0 || doc->compile_due_ms < nearest)
+            nearest = doc->compile_due_ms;
+    }
+    if (conn->compiling || nearest <= 0) return;
+    uint64_t wait = nearest > now ? (uint64_t)(nearest - now) + 1 : 50; // its parse is under way
+    uv_timer_start(&conn->compile_timer, on_timer, wait, 0);
+}
+
+void compile_stop(Connection *conn, Document *doc)
+{
+    doc->compile_due_ms = 0;
+    if (!conn->compiling || conn->compiling->doc != doc) return;
+    conn->compiling->cancelled = true;
+    conn->compiling->doc = NULL;
+}
+
+void compile_schedule(Connection *conn, Document *doc)
+{
+    compile_stop(conn, doc);
+    forget(doc);
+    if (!is_wanted(conn, doc)) return;
+    doc->compile_due_ms = clock_ms() + REST_MS;
+    start_due(conn);
+}
+
+void compile_schedule_all(Connection *conn)
+{
+    for (Document *doc = conn->documents.first; doc; doc = doc->next)
+        compile_schedule(conn, doc);
+}
+
+void compile_close(Connection *conn)
+{
+    if (!conn->compiling) return;
+    conn->compiling->cancelled = true;
+    conn->compiling->doc = NULL;
+    conn->compiling->conn = NULL;
+    conn->compiling = NULL;
+}

@@ -40,7 +40,7 @@ def fetch(folder):
 class Server:
     def __init__(self, r1ls, root, cache):
         env = dict(os.environ, XDG_CACHE_HOME=str(cache), XDG_STATE_HOME=str(cache))
-        self.program = subprocess.Popen([r1ls], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
+        self.program = subprocess.Popen([r1ls, "--standalone"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
         self.started, self.last_id, self.answers = time.monotonic(), 0, {}
         self.arrived = threading.Condition()
         threading.Thread(target=self.read, daemon=True).start()

@@ -122,6 +122,12 @@ bool session_append(Session *session, int id, Error *err);
 // logprobs[n] and argmax[n] (element 0 unused). The session then holds ids. 1 <= n <= n_ctx.
 bool session_score(Session *session, const int *ids, int n, float *logprobs, int *argmax,
                    EngineCancel cancel, Error *err);
+// Told the logits [n_vocab] from which ids[tok_pos] follows; valid during the call.
+typedef void (*OnLogits)(void *user, int tok_pos, const float *logits);
+// Makes the session hold ids as session_sync does, and tells the logits for each of ids[from]..
+// ids[n - 1], 1 <= from < n: what else might have stood there. 2 <= n <= n_ctx.
+bool session_visit(Session *session, const int *ids, int n, int from, OnLogits visit, void *user,
+                   EngineCancel cancel, Error *err);
 
 // Which model this is, as 64 hexadecimal digits: SHA-256 of the file's size, metadata, tensor
 // directory and eight samples of 64 bytes of every tensor. It tells models and quantisations apart,

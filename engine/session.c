@@ -208,29 +208,59 @@ void session_score_row(const float *logits, int n_vocab, int id, float *logprob,
     *argmax = best;
 }
 
-bool session_score(Session *session, const int *ids, int n, float *logprobs, int *argmax,
+bool session_visit(Session *session, const int *ids, int n, int from, OnLogits visit, void *user,
                    EngineCancel cancel, Error *err)
 {
     if (!session_check_ids(session, ids, n, session->kv.n_ctx, err)) return false;
+    if (from < 1 || from >= n)
+        return error_set(err, ERROR_INVALID, "place %d of %d ids, wanted 1 to %d", from, n, n - 1);
     size_t n_vocab = (size_t)session->engine->shape.n_vocab;
     float *rows = malloc(SCORE_CHUNK * n_vocab * sizeof *rows);
     if (!rows)
         return error_set(err, ERROR_NO_MEMORY, "no memory for %d rows of logits", SCORE_CHUNK);
-    session_forget(session);
-    memcpy(session->ids, ids, (size_t)n * sizeof *ids);
+    int shared = rewind_to_shared(session, ids, n);
+    if (shared >= from) truncate_session(session, from - 1);
     bool ok = true;
     while (ok && session->kv.len < n) {
-        int first = session->kv.len, left = n - first;
-        int chunk = left < SCORE_CHUNK ? left : SCORE_CHUNK;
+        int first = session->kv.len, before = from - 1 - first;
+        int most = before > 0 ? session->engine->chunk : SCORE_CHUNK;
+        int left = before > 0 ? before : n - first, chunk = left < most ? left : most;
         ok = !session_is_cancelled(cancel, err);
         if (!ok) break;
-        evaluate(session, chunk, LOGITS_ALL, rows);
-        for (int i = 0; i < chunk && first + i + 1 < n; i++)
-            session_score_row(rows + (size_t)i * n_vocab, (int)n_vocab, ids[first + i + 1],
-                              &logprobs[first + i + 1], &argmax[first + i + 1]);
+        session->has_logits = false;
+        evaluate(session, chunk, before > 0 ? LOGITS_NONE : LOGITS_ALL, rows);
+        for (int i = 0; before <= 0 && i < chunk && first + i + 1 < n; i++)
+            visit(user, first + i + 1, rows + (size_t)i * n_vocab);
     }
     free(rows);
     return ok;
+}
+
+typedef struct Scores {
+    const int *ids;
+    int n_vocab;
+    float *logprobs;
+    int *argmax;
+} Scores;
+
+static void score_place(void *user, int tok_pos, const float *logits)
+{
+    Scores *s = user;
+    session_score_row(logits, s->n_vocab, s->ids[tok_pos], &s->logprobs[tok_pos],
+                      &s->argmax[tok_pos]);
+}
+
+bool session_score(Session *session, const int *ids, int n, float *logprobs, int *argmax,
+                   EngineCancel cancel, Error *err)
+{
+    if (!session_check_ids(session, ids, n, session->kv.n_ctx, err)) return false;
+    Scores scores = {ids, session->engine->shape.n_vocab, logprobs, argmax};
+    session_forget(session); // nothing reused: chunks of another prompt round differently
+    if (n == 1) {
+        SyncStats sync;
+        return session_sync(session, ids, n, cancel, &sync, err);
+    }
+    return session_visit(session, ids, n, 1, score_place, &scores, cancel, err);
 }
 
 // --- generation

@@ -109,6 +109,11 @@ static void print_json(const CliFile *file, TaskKind kind, const LoopResult *r, 
     if (r->test_file.len) json_object_object_add(o, "test_file", cli_json_str(r->test_file));
     if (kind == TASK_TESTS || kind == TASK_WRITE_TESTS) {
         json_object_object_add(o, "tests_pass", json_object_new_boolean(r->tests_pass));
+    }
+    if (r->doubt.len) json_object_object_add(o, "doubt", cli_json_str(r->doubt));
+    if (r->found) json_object_object_add(o, "inputs", json_object_new_int(r->n_inputs));
+    if (r->found) json_object_object_add(o, "agreeing", json_object_new_int(r->n_agreeing));
+    if (kind == TASK_TESTS || r->n_changes) {
         json_object_object_add(o, "changes", json_object_new_int(r->n_changes));
         json_object_object_add(o, "noticed", json_object_new_int(r->n_noticed));
     }

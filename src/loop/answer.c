@@ -4,9 +4,8 @@
 
 #include <string.h>
 
+#include "loop/imports.h"
 #include "prompt/indent.h"
-
-enum { MAX_IMPORTS = 16 };
 
 // --- the code block ------------------------------------------------------------------------------
 
@@ -89,60 +88,6 @@ static bool has_docstring(const SyntaxFunction *f)
     return f->comment.end > f->comment.start && f->comment.start >= f->body.start;
 }
 
-static bool is_import(Str line)
-{
-    return str_starts(line, STR("#include")) || str_starts(line, STR("import ")) ||
-           str_starts(line, STR("from "));
-}
-
-static bool has_line(Str all, Str wanted)
-{
-    for (size_t at = 0; at < all.len; at = line_end(all, at) + 1)
-        if (str_equal(str_trim(str_slice(all, at, line_end(all, at))), wanted)) return true;
-    return false;
-}
-
-// The imports of the answer (before byte `end` of code) that the document has not.
-static Str new_imports(Str document, Str code, size_t end, Arena *arena)
-{
-    StrBuf out = {0};
-    int n = 0;
-    for (size_t at = 0; at < end && n < MAX_IMPORTS; at = line_end(code, at) + 1) {
-        Str line = str_trim(str_slice(code, at, line_end(code, at)));
-        // Local headers and relative modules are what the model believes to be there.
-        bool local = str_find(line, STR("\""), 0) < line.len || str_starts(line, STR("from ."));
-        if (!is_import(line) || local || has_line(document, line)) continue;
-        strbuf_printf(&out, "%.*s\n", STR_FMT(line));
-        n++;
-    }
-    Str imports = arena_str(arena, strbuf_str(&out));
-    strbuf_deinit(&out);
-    return imports;
-}
-
-// After the last import of the document's beginning, before which a comment may stand.
-static size_t import_place(const TextSnap *text, size_t before)
-{
-    size_t place = SIZE_MAX;
-    for (uint32_t row = 0; row < text_n_lines(text); row++) {
-        if (text_line_start(text, row) >= before) break;
-        if (is_import(text_line(text, row))) place = text_line_start(text, row + 1);
-    }
-    return place == SIZE_MAX ? 0 : place;
-}
-
-// Widens the edit so that it brings the imports along.
-static void add_imports(const TextSnap *text, Str imports, AnswerEdit *edit, Arena *arena)
-{
-    if (imports.len == 0) return;
-    size_t at = import_place(text, edit->replace.start);
-    Str between = str_slice(text_str(text), at, edit->replace.start);
-    const char *gap = at == 0 && !str_starts(between, STR("\n")) ? "\n" : "";
-    edit->insert = arena_printf(arena, "%.*s%s%.*s%.*s", STR_FMT(imports), gap, STR_FMT(between),
-                                STR_FMT(edit->insert));
-    edit->replace.start = at;
-}
-
 // --- functions -----------------------------------------------------------------------------------
 
 static Str indentation_of(const TextSnap *text, size_t at)
@@ -193,7 +138,11 @@ static AnswerEdit place_function(const Syntax *syntax, const Task *task, const S
         reindent(arena_printf(arena, "%.*s%.*s", STR_FMT(lead), STR_FMT(whole)), base, arena);
     AnswerEdit edit = {replace, str_slice(fitted, is_new ? 0 : base.len, fitted.len), NULL};
     if (is_new) edit.insert = arena_printf(arena, "%.*s\n\n", STR_FMT(fitted));
-    add_imports(text, new_imports(text_str(text), all, f.whole.start, arena), &edit, arena);
+    Str brought = imports_new(text_str(text), all, f.whole.start, arena);
+    Str forgotten =
+        imports_missing(syntax_language(syntax), text_str(text), brought, edit.insert, arena);
+    imports_add(text, arena_printf(arena, "%.*s%.*s", STR_FMT(brought), STR_FMT(forgotten)),
+                &edit.replace, &edit.insert, arena);
     return edit;
 }
 

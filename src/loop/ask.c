@@ -40,6 +40,14 @@ static void put_context(const LoopRun *run, StrBuf *out, size_t end)
     put_block(run, out, before);
 }
 
+static void put_examples(const LoopRun *run, StrBuf *out)
+{
+    const Examples *e = &run->examples;
+    if (e->path.len == 0) return;
+    strbuf_printf(out, "The tests in %.*s:\n", STR_FMT(e->path));
+    put_block(run, out, str_trim_end(e->code));
+}
+
 static Str function_text(const LoopRun *run)
 {
     const SyntaxFunction *f = &run->task.function;
@@ -52,6 +60,7 @@ static void put_fix(const LoopRun *run, StrBuf *out)
     put_context(run, out, task_function_start(&run->task.function));
     strbuf_printf(out, "The function `%.*s` has a bug:\n", STR_FMT(run->task.name));
     put_block(run, out, function_text(run));
+    put_examples(run, out);
     if (said.len)
         strbuf_printf(out, "What fails:\n```\n%.*s\n```\n", STR_FMT(clip(said, MESSAGE_BYTES)));
     strbuf_printf(out,
@@ -64,6 +73,7 @@ static void put_fix(const LoopRun *run, StrBuf *out)
 static void put_body(const LoopRun *run, StrBuf *out)
 {
     put_context(run, out, task_function_start(&run->task.function));
+    put_examples(run, out);
     strbuf_printf(out, "Write the function `%.*s` as its comment says, in one code block:\n",
                   STR_FMT(run->task.name));
     put_block(run, out, function_text(run));
@@ -75,6 +85,7 @@ static void put_missing(const LoopRun *run, StrBuf *out)
     strbuf_printf(out, "This function calls `%.*s`, which does not exist yet:\n",
                   STR_FMT(run->task.name));
     put_block(run, out, function_text(run));
+    put_examples(run, out);
     strbuf_printf(out, "Write the function `%.*s`, and nothing else, in one code block.",
                   STR_FMT(run->task.name));
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "loop/challenge.h"
 #include "loop/run.h"
 #include "loop/trial.h"
 #include "loop/upper.h"
@@ -21,7 +22,12 @@ enum { POLL_US = 2000, SWEEP_SECONDS = 60 };
 enum { DEFAULT_ROUNDS = 3, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
 static const double TEST_LIMIT_MS = 2000, TEST_FACTOR = 4;
 // Of the time that is left, what the search of small changes may take, and refills.
-static const double MUTANT_SHARE = 0.4, REFILL_SHARE = 0.5;
+// After the first answer that passes, how long others are waited for that agree.
+enum { MIN_AGREEING = 3 };
+static const double AGREE_SHARE = 0.2, AGREE_MS = 20000;
+// Of the budget, what proposers may take where tests are to be challenged in the rest.
+static const double PROPOSE_SHARE = 0.93;
+static const double SEARCH_SHARE = 0.5, REFILL_SHARE = 0.5;
 
 bool loop_read_proposers(Str words, unsigned *out, Error *err)
 {
@@ -43,7 +49,7 @@ bool loop_read_proposers(Str words, unsigned *out, Error *err)
             *out |= PROPOSE_ALL;
         else if (i == sizeof rows / sizeof *rows)
             return error_set(err, ERROR_INVALID,
-                             "proposer '%.*s', wanted sample, mutant, refill or all",
+                             "proposer '%.*s', wanted sample, mutant, refill, branch or all",
                              (int)(word.len < 60 ? word.len : 60), word.ptr);
         else
             *out |= rows[i].bit;
@@ -95,8 +101,21 @@ const char *loop_level_text(LoopLevel level)
 bool loop_is_out_of_time(const LoopRun *run)
 {
     double now = clock_ms(), budget = run->request->budget.ms;
+    if (run->has_tests && !run->proposed) budget *= PROPOSE_SHARE;
     return (budget > 0 && now - run->start_ms > budget) ||
            (run->deadline_ms > 0 && now > run->deadline_ms);
+}
+
+void loop_hurry(LoopRun *run, double ms)
+{
+    if (run->passed < 0) return;
+    if (run->hurry_ms == 0) run->hurry_ms = clock_ms() + ms;
+    if (run->deadline_ms == 0 || run->deadline_ms > run->hurry_ms) run->deadline_ms = run->hurry_ms;
+}
+
+bool loop_needs_agreement(const LoopRun *run)
+{
+    return run->has_tests && (run->task.kind == TASK_BODY || run->task.kind == TASK_FUNCTION);
 }
 
 bool loop_is_cancelled(LoopRun *run)
@@ -155,18 +174,33 @@ const Candidate *loop_best_failure(const LoopRun *run)
 
 // --- trials --------------------------------------------------------------------------------------
 
+// Enough answers that pass, to be compared.
+static bool has_enough(const LoopRun *run)
+{
+    int n = 0;
+    for (size_t i = 0; i < run->candidates.n; i++)
+        n += run->candidates.items[i].verdict == VERDICT_PASS;
+    return n >= MIN_AGREEING;
+}
+
 // Copies what a trial has found so far.
 static void note_trial(LoopRun *run, const Trial *trial, Verdict verdict)
 {
     Candidate *c = &run->candidates.items[trial->candidate];
     c->verdict = verdict;
     c->evidence = *verify_evidence(trial->verify);
+    if (trial->tests_first && c->evidence.parse == VERDICT_PASS)
+        c->evidence.compile_note = STR("compiled by its tests");
     c->tests = trial->tests;
     c->test_note = trial->test_note;
     c->output = trial->output;
     c->test_ms = trial->test_ms;
-    if (verdict == VERDICT_PASS && (run->passed < 0 || trial->candidate < run->passed))
-        run->passed = trial->candidate;
+    if (verdict != VERDICT_PASS) return;
+    if (run->passed < 0 || trial->candidate < run->passed) run->passed = trial->candidate;
+    if (!loop_needs_agreement(run) || run->proposed) return;
+    double budget = run->request->budget.ms;
+    loop_hurry(run, budget > 0 ? AGREE_SHARE * budget : AGREE_MS);
+    if (has_enough(run)) run->keep_going = false;
 }
 
 static void poll_trials(LoopRun *run)
@@ -186,7 +220,7 @@ static void poll_trials(LoopRun *run)
 }
 
 // What is left when one has passed, or time is over.
-static void end_trials(LoopRun *run)
+void loop_end_trials(LoopRun *run)
 {
     Trial *trial;
     while ((trial = run->trials)) {
@@ -327,9 +361,10 @@ const Candidate *loop_try_original(LoopRun *run)
     run->trials = trial_start(run, (int)run->candidates.n - 1, run->request->text, all);
     run->n_trials = 1;
     bool ok = loop_drain(run);
-    end_trials(run);
+    loop_end_trials(run);
     run->candidates.n--;
     run->passed = -1;
+    run->deadline_ms = run->hurry_ms = 0;
     return ok ? &run->candidates.items[run->candidates.n] : NULL;
 }
 
@@ -376,19 +411,21 @@ static bool run_stage(LoopRun *run, bool ok, Error *err)
 {
     bool drained = ok && loop_drain(run);
     // What runs past a pass could only put itself in the place of what was chosen.
-    if (run->passed >= 0) end_trials(run);
+    if (run->passed >= 0) loop_end_trials(run);
     if (drained && run->task.kind != TASK_TESTS) upper_examine(run);
     if (drained && run->err.code == ERROR_NONE) return true;
     if (run->err.code == ERROR_NONE) return false; // the engine's own error is in err
     return error_set(err, run->err.code, "%s", run->err.text);
 }
 
+// Each search gets a share of the time that is left.
 static bool run_search(LoopRun *run, Error *err)
 {
     if (!run->has_tests || run->task.kind != TASK_FIX || run->passed >= 0) return true;
-    if (allowed(run, PROPOSE_MUTANT)) {
-        set_deadline(run, MUTANT_SHARE);
-        if (!run_stage(run, propose_mutants(run, err), err)) return false;
+    unsigned small = allowed(run, PROPOSE_MUTANT | PROPOSE_BRANCH);
+    if (small) {
+        set_deadline(run, SEARCH_SHARE);
+        if (!run_stage(run, propose_changes(run, small, err), err)) return false;
     }
     if (allowed(run, PROPOSE_REFILL) && run->passed < 0) {
         set_deadline(run, run->chat ? REFILL_SHARE / 2 : REFILL_SHARE);
@@ -425,21 +462,35 @@ static bool run_tests(LoopRun *run, Error *err)
     return true;
 }
 
+static bool run_samples(LoopRun *run, int first, int n, Error *err)
+{
+    bool more = run->passed < 0 || (loop_needs_agreement(run) && !has_enough(run));
+    if (!allowed(run, PROPOSE_SAMPLE) || n <= 0 || !more) return true;
+    run->keep_going = loop_needs_agreement(run);
+    bool ok = loop_is_out_of_time(run) || run_stage(run, propose_samples(run, first, n, err), err);
+    run->keep_going = false;
+    return ok;
+}
+
 static bool run_rounds(LoopRun *run, Error *err)
 {
-    const LoopBudget *budget = &run->request->budget;
-    bool samples = allowed(run, PROPOSE_SAMPLE);
+    const LoopRequest *r = run->request;
+    const LoopBudget *budget = &r->budget;
+    Str said = r->message.len ? r->message : run->result->baseline;
+    run->examples =
+        examples_find(r->root, syntax_language(r->syntax), run->task.name, said, run->arena);
     for (int i = 0; i < budget->rounds && loop_wants_more(run); i++) {
         run->round = i + 1;
         run->result->n_rounds = run->round;
-        if (samples && !run_stage(run, propose_samples(run, 0, 1, err), err)) return false;
+        if (!run_samples(run, 0, 1, err)) return false;
         if (run->task.kind == TASK_EXPLAIN) return true;
         if (i == 0 && !run_search(run, err)) return false;
-        int n = budget->candidates;
-        if (samples && n > 1 && loop_wants_more(run) &&
-            !run_stage(run, propose_samples(run, 1, n - 1, err), err))
-            return false;
+        if (!run_samples(run, 1, budget->candidates - 1, err)) return false;
     }
+    if (!run_stage(run, true, err)) return false;
+    if (run->passed < 0 || !run->has_tests) return true;
+    run->proposed = true;
+    challenge_chosen(run);
     return run_stage(run, true, err);
 }
 
@@ -526,6 +577,20 @@ static LoopLevel find_level(const LoopRun *run, const Candidate *c)
     return compiles ? LEVEL_COMPILED : LEVEL_PARSED;
 }
 
+// What was found beyond that the tests pass.
+static Str describe_challenge(const LoopRun *run)
+{
+    const LoopResult *r = run->result;
+    Str noticed = STR("");
+    if (r->doubt.len) return arena_printf(run->arena, "; but %.*s", STR_FMT(r->doubt));
+    if (r->n_changes)
+        noticed = arena_printf(run->arena, " and notice %d of %d small changes of it", r->n_noticed,
+                               r->n_changes);
+    if (r->n_agreeing == 0) return noticed;
+    return arena_printf(run->arena, "%.*s; %d more that pass do the same on %d inputs",
+                        STR_FMT(noticed), r->n_agreeing, r->n_inputs);
+}
+
 static void summarise(LoopRun *run)
 {
     LoopResult *r = run->result;
@@ -548,13 +613,13 @@ static void summarise(LoopRun *run)
     r->replace = c->replace;
     r->insert = c->insert;
     r->level = find_level(run, c);
-    r->verified = r->level >= (run->has_tests ? LEVEL_TESTED : LEVEL_COMPILED);
-    r->summary = arena_printf(run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s%s%.*s%s%.*s",
-                              r->chosen + 1, r->n_candidates, c->proposer,
-                              STR_FMT(c->evidence.parse_note), STR_FMT(c->evidence.compile_note),
-                              c->test_note.len ? "; " : "", STR_FMT(c->test_note),
-                              c->sanitizer_note.len ? "; " : "", STR_FMT(c->sanitizer_note),
-                              c->proof_note.len ? "; " : "", STR_FMT(c->proof_note));
+    r->verified = r->level >= (run->has_tests ? LEVEL_TESTED : LEVEL_COMPILED) && !r->doubt.len;
+    r->summary = arena_printf(
+        run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s%s%.*s%s%.*s%.*s", r->chosen + 1,
+        r->n_candidates, c->proposer, STR_FMT(c->evidence.parse_note),
+        STR_FMT(c->evidence.compile_note), c->test_note.len ? "; " : "", STR_FMT(c->test_note),
+        c->sanitizer_note.len ? "; " : "", STR_FMT(c->sanitizer_note),
+        c->proof_note.len ? "; " : "", STR_FMT(c->proof_note), STR_FMT(describe_challenge(run)));
 }
 
 // The user's own command, else the project's.
@@ -635,7 +700,7 @@ bool loop_run(Engine *engine, Session *session, const LoopRequest *request, Engi
         ok = ok && write_tests(&run, err);
     else
         ok = ok && (!has_work(&run) || run_rounds(&run, err));
-    end_trials(&run);
+    loop_end_trials(&run);
     keep_candidates(&run);
     if (ok) summarise(&run);
     VEC_FREE(&run.candidates);
@@ -667,7 +732,7 @@ bool loop_judge(const LoopRequest *request, Candidate *candidates, int n, Engine
         start_trial(&run, &candidates[i]);
     }
     ok = ok && loop_drain(&run);
-    end_trials(&run);
+    loop_end_trials(&run);
     for (int i = 0; ok && i < n; i++)
         if (candidates[i].examined) upper_examine_again(&run, i);
     ok = ok && run.err.code == ERROR_NONE;

@@ -21,13 +21,14 @@
 #define PROPOSERS(X)                                                                               \
     X(0, PROPOSE_SAMPLE, "sample") /* the model writes: chat where it can, else in the middle */   \
     X(1, PROPOSE_MUTANT, "mutant") /* small changes of the function; where tests decide */         \
-    X(2, PROPOSE_REFILL, "refill") /* the model rewrites one line of the function in the middle */
+    X(2, PROPOSE_REFILL, "refill") /* the model rewrites one line of the function in the middle */ \
+    X(3, PROPOSE_BRANCH, "branch") /* the model leaves the function where it doubts it most */
 
 enum {
 #define X(bit, name, word) name = 1 << (bit),
     PROPOSERS(X)
 #undef X
-        PROPOSE_ALL = (1 << 3) - 1
+        PROPOSE_ALL = (1 << 4) - 1
 };
 
 // "sample,mutant" to bits; "" and "all" are all. ERROR_INVALID names the unknown word.
@@ -140,7 +141,8 @@ typedef struct LoopResult {
     bool found;      // candidates[chosen] passed all that could be run
     LoopLevel level; // of the chosen
     bool verified;   // the highest level that was to be had: tests where there are any, else the
-                     // compiler
+                     // compiler; and nothing found speaks against it
+    Str doubt;       // what does; empty: nothing
     int chosen;
     Candidate *candidates;
     int n_candidates;
@@ -148,9 +150,10 @@ typedef struct LoopResult {
     Str insert;
     Str explanation;             // of TASK_EXPLAIN
     const LoopSample *explained; // how it was written
-    // Of TASK_TESTS: do the tests pass, and of how many small changes of the function that compile
-    // do they notice how many? None noticed: they do not reach the function.
-    bool tests_pass;
+    bool tests_pass;             // of TASK_TESTS
+    // Of how many small changes of the function that compile do the tests notice how many? None
+    // noticed: they do not reach the function. Of TASK_TESTS all changes are tried, of a function
+    // that was written some.
     int n_changes, n_noticed;
     TestFailure *failures; // of TASK_TESTS
     size_t n_failures;
@@ -163,6 +166,8 @@ typedef struct LoopResult {
     // tests.
     Str test_file, test_file_text;
     bool test_file_is_new;
+    // On how many more inputs the answers that pass were compared, and how many others agree.
+    int n_inputs, n_agreeing;
     Str baseline; // first message of the tests before any change; empty: they pass or are none
     Str summary;  // "candidate 3, a mutant: compiles, tests pass", or why nothing
     int n_rounds, prompt_tokens, generated_tokens;

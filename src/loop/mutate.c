@@ -20,6 +20,7 @@ typedef struct Walk {
     MutantVec out;
     size_t max;
     Str names[MAX_NAMES], constants[MAX_CONSTANTS]; // that occur, each once
+    bool called[MAX_NAMES];                         // the name stands before an argument list
     int n_names, n_constants;
 } Walk;
 
@@ -161,6 +162,14 @@ static bool is_constant(const char *type)
     return is_number(type) || is_one_of(type, chars);
 }
 
+static bool is_called(TSNode node)
+{
+    TSNode parent = ts_node_parent(node);
+    const char *type = ts_node_is_null(parent) ? "" : ts_node_type(parent);
+    bool call = strcmp(type, "call") == 0 || strcmp(type, "call_expression") == 0;
+    return call && ts_node_start_byte(parent) == ts_node_start_byte(node);
+}
+
 static void collect(Walk *walk, TSNode node, const char *type)
 {
     Str text = text_of(walk, node);
@@ -170,7 +179,9 @@ static void collect(Walk *walk, TSNode node, const char *type)
     int *n = name ? &walk->n_names : &walk->n_constants;
     for (int i = 0; i < *n; i++)
         if (str_equal(list[i], text)) return;
-    if (*n < (name ? MAX_NAMES : MAX_CONSTANTS)) list[(*n)++] = text;
+    if (*n == (name ? MAX_NAMES : MAX_CONSTANTS)) return;
+    if (name) walk->called[*n] = is_called(node);
+    list[(*n)++] = text;
 }
 
 static void visit_constant(Walk *walk, TSNode node, const char *type)
@@ -237,8 +248,9 @@ static void visit_name(Walk *walk, TSNode node, const char *type)
     TSNode parent = ts_node_parent(node);
     const char *holder = ts_node_is_null(parent) ? "" : ts_node_type(parent);
     if (strstr(holder, "declarator") || strstr(holder, "parameter")) return;
+    // A function in a variable's place, or the other way round, is no slip.
     for (int i = 0; i < walk->n_names; i++)
-        put(walk, node, walk->names[i], "name");
+        if (walk->called[i] == is_called(node)) put(walk, node, walk->names[i], "name");
 }
 
 static void visit_deletion(Walk *walk, TSNode node, const char *type)

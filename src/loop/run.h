@@ -3,6 +3,7 @@
 
 #include "base/vec.h"
 #include "engine/chat.h"
+#include "loop/examples.h"
 #include "loop/loop.h"
 #include "sandbox/scratch.h"
 
@@ -25,6 +26,8 @@ typedef struct LoopRun {
     LoopResult *result;
 
     Task task;
+    Examples examples;           // the tests of the function, for the model to read
+    const struct Doubts *doubts; // of the function; NULL: not read
     CandidateVec candidates;
     Trial *trials; // those that run, newest first
     int n_trials;
@@ -45,8 +48,9 @@ typedef struct LoopRun {
     ChatForm form;
     bool chat; // the model answers questions
     int round;
-    int passed;                   // index of the candidate that passed, -1: none
-    bool keep_going;              // a pass does not end the round: the best of several is wanted
+    int passed;      // index of the candidate that passed, -1: none
+    bool proposed;   // all candidates are there; the rest of the time is for the chosen
+    bool keep_going; // a pass does not end the round: the best of several is wanted
     double start_ms, deadline_ms; // deadline of the stage; 0: none
     double hurry_ms;              // when the search of a rival ends; 0: it has none yet
     Error err;                    // CANCELLED, once the caller said so
@@ -63,6 +67,13 @@ bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw);
 bool loop_wants_more(LoopRun *run);
 // Waits until nothing runs any more. False if cancelled.
 bool loop_drain(LoopRun *run);
+// Ends what still runs, unjudged.
+void loop_end_trials(LoopRun *run);
+// Once one has passed, only so long is another looked for.
+void loop_hurry(LoopRun *run, double ms);
+// A function written anew by its comment: what one answer makes of the comment, a second one has to
+// bear out, because tests of a few cases pass by chance.
+bool loop_needs_agreement(const LoopRun *run);
 bool loop_is_out_of_time(const LoopRun *run);
 bool loop_is_cancelled(LoopRun *run);
 void loop_tell(LoopRun *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -84,5 +95,9 @@ bool write_tests(LoopRun *run, Error *err);
 
 // Each offers candidates until loop_offer says stop. False only with an error of the engine.
 bool propose_samples(LoopRun *run, int first, int n, Error *err);
+// Small changes of the function, the likeliest first, and branches off it, as the bits allow.
+bool propose_changes(LoopRun *run, unsigned proposers, Error *err);
+// Every small change, for what the tests notice of them.
 bool propose_mutants(LoopRun *run, Error *err);
+bool propose_branches(LoopRun *run, Error *err);
 bool propose_refills(LoopRun *run, Error *err);

@@ -6,6 +6,7 @@
 #include "complete.h"
 #include "loop/answer.h"
 #include "loop/ask.h"
+#include "loop/imports.h"
 #include "loop/run.h"
 #include "loop/trace.h"
 #include "prompt/body.h"
@@ -13,6 +14,7 @@
 #include "prompt/indent.h"
 
 enum { SUFFIX_SHARE_PCT = 20, TELL_EVERY = 8, MIN_BATCH = 3, MAX_BATCH = 16 };
+enum { RING_LINES = 24, MIN_REPEATED = 16, MAX_PERIOD = 4 };
 
 // What one way of asking needs: a prompt, and how the answer becomes an edit.
 typedef struct Way {
@@ -37,6 +39,9 @@ typedef struct Writer {
     ThinkStream think;
     bool opened;         // the prompt holds the way's opening, which the answer continues
     bool ended, offered; // of a batch's
+    bool repeats;        // it went round in a circle and was stopped
+    unsigned long long lines[RING_LINES]; // hashes of the last lines without their digits
+    int n_lines;
 } Writer;
 
 typedef struct Batch {
@@ -119,6 +124,32 @@ static bool has_ended(const Writer *w)
     return cut;
 }
 
+// Has the answer gone round in a circle? A line that ends is compared with those before it, blanks
+// and digits aside: "case 1: return 31;" may stand a dozen times, but not without end.
+static bool goes_in_circles(Writer *w, Str bytes)
+{
+    Str raw = strbuf_str(&w->raw);
+    if (str_find(bytes, STR("\n"), 0) == bytes.len) return false;
+    size_t end = raw.len;
+    while (end > 0 && strchr("\n\r \t", raw.ptr[end - 1]))
+        end--;
+    size_t start = end;
+    while (start > 0 && raw.ptr[start - 1] != '\n')
+        start--;
+    unsigned long long hash = 0;
+    for (size_t i = start; i < end; i++)
+        if (!strchr("0123456789 \t", raw.ptr[i])) hash = str_hash(str_slice(raw, i, i + 1), hash);
+    w->lines[w->n_lines++ % RING_LINES] = hash;
+    for (int period = 1; period <= MAX_PERIOD && w->n_lines >= RING_LINES; period++) {
+        int n = 0;
+        while (n < MIN_REPEATED && w->lines[(w->n_lines - 1 - n) % RING_LINES] ==
+                                       w->lines[(w->n_lines - 1 - n - period) % RING_LINES])
+            n++;
+        if (n == MIN_REPEATED) return true;
+    }
+    return false;
+}
+
 static void tell_tokens(Writer *w)
 {
     LoopRun *run = w->run;
@@ -146,7 +177,8 @@ static bool on_token(void *user, const GeneratedToken *token)
     strbuf_append(&w->raw, think_feed(&w->think, token->id, bytes).answer);
     tell_tokens(w);
     if (think_is_over_budget(&w->think, run->request->budget.thinking_tokens)) return false;
-    if (has_ended(w) || !loop_wants_more(run)) return false;
+    w->repeats = !is_thinking(w) && goes_in_circles(w, bytes);
+    if (w->repeats || has_ended(w) || !loop_wants_more(run)) return false;
     if (w->batch) offer_ended(w->batch, false);
     return true;
 }
@@ -224,7 +256,12 @@ static const char *read_body(Writer *w, Candidate *c)
     c->replace = hole->replace;
     c->insert = arena_printf(w->run->arena, "%.*s%.*s%.*s", STR_FMT(hole->lead), STR_FMT(body),
                              STR_FMT(hole->trail));
-    return find_body_flaw(w->run, hole, c, body);
+    const char *flaw = find_body_flaw(w->run, hole, c, body);
+    const Syntax *syntax = w->run->request->syntax;
+    Str lines = imports_missing(syntax_language(syntax), text_str(syntax_text(syntax)), STR(""),
+                                body, w->run->arena);
+    if (!flaw) imports_add(syntax_text(syntax), lines, &c->replace, &c->insert, w->run->arena);
+    return flaw;
 }
 
 // What the prompt has opened belongs to the answer.
@@ -336,6 +373,7 @@ static void offer_written(Writer *w, double ms)
         VEC_PUSH(&run->answers, answer_code(whole_answer(w), &closed));
     } else if (loop_wants_more(run)) { // else it was cut off, and means nothing
         const char *flaw = w->way->chat ? read_answer(w, &c) : read_body(w, &c);
+        if (w->repeats) flaw = "it repeats itself without end";
         loop_offer(run, &c, flaw);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "complete.h"
+#include "loop/doubt.h"
 #include "loop/mutate.h"
 #include "loop/run.h"
 #include "loop/trace.h"
@@ -17,31 +18,34 @@ enum {
     MAX_RANKED = 6,
     MAX_SCORED_TOKENS = 1024,
     MAX_MEASURED = 24,
-    LINE_TOKENS = 48
+    LINE_TOKENS = 48,
+    N_LIKELY = 40 // changes that are tried before branches
 };
 static const double RIVAL_MS = 4000;
 
 // --- ranking -------------------------------------------------------------------------------------
 
-// The mean log-probability of the document around the change; -INFINITY where it cannot be told.
+// The mean log-probability of the changed function's tokens as the answer to the question (a sum
+// would favour whatever is shorter); -INFINITY where it cannot be told.
 static double score(LoopRun *run, const Candidate *c, Error *err)
 {
-    TextSnap *text = loop_apply(run, c);
+    const Doubts *d = run->doubts;
+    TextSnap *text = d && d->n_ids ? loop_apply(run, c) : NULL;
     if (!text) return -INFINITY;
-    ByteRange f = run->task.function.whole;
-    size_t end = f.end + c->insert.len - (c->replace.end - c->replace.start);
-    Str code = str_slice(text_str(text), f.start, end);
-    size_t n = engine_tokenize(run->engine, code, false, NULL, 0);
+    size_t added = text_n_bytes(text) - text_n_bytes(run->request->text);
+    Str code = str_slice(text_str(text), d->start, d->start + d->code.len + added);
+    int n = (int)engine_tokenize(run->engine, code, false, NULL, 0);
     double sum = -INFINITY;
-    if (n >= 2 && n <= MAX_SCORED_TOKENS && (int)n < session_n_ctx(run->session)) {
-        int *ids = arena_array(run->arena, n, sizeof *ids),
-            *best = arena_array(run->arena, n, sizeof *best);
-        float *logprobs = arena_array(run->arena, n, sizeof *logprobs);
-        engine_tokenize(run->engine, code, false, ids, n);
-        if (session_score(run->session, ids, (int)n, logprobs, best, run->cancel, err)) {
+    SyncStats sync;
+    if (n >= 1 && n <= MAX_SCORED_TOKENS && d->n_prompt + n < session_n_ctx(run->session)) {
+        int *ids = arena_array(run->arena, (size_t)n, sizeof *ids);
+        float *logprobs = arena_array(run->arena, (size_t)n, sizeof *logprobs);
+        engine_tokenize(run->engine, code, false, ids, (size_t)n);
+        if (session_sync(run->session, d->ids, d->n_prompt, run->cancel, &sync, err) &&
+            session_score_continuations(run->session, ids, &n, 1, logprobs, run->cancel, err)) {
             sum = 0;
-            for (size_t i = 1; i < n; i++)
-                sum += (double)logprobs[i];
+            for (int i = 0; i < n; i++)
+                sum += (double)logprobs[i] / n;
         }
     }
     text_release(text);
@@ -70,21 +74,8 @@ static bool choose(LoopRun *run, size_t first, Error *err)
 
 // --- small changes -------------------------------------------------------------------------------
 
-// Once one has passed, a few seconds more show whether it is the only one.
-static void hurry(LoopRun *run)
+static bool offer_mutants(LoopRun *run, const Mutant *mutants, size_t n)
 {
-    if (run->passed < 0) return;
-    double soon = clock_ms() + RIVAL_MS;
-    if (run->hurry_ms == 0) run->hurry_ms = soon;
-    if (run->deadline_ms == 0 || run->deadline_ms > run->hurry_ms) run->deadline_ms = run->hurry_ms;
-}
-
-bool propose_mutants(LoopRun *run, Error *err)
-{
-    Mutant *mutants;
-    size_t n = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS, run->arena,
-                           &mutants);
-    size_t first = run->candidates.n;
     bool written = run->task.kind == TASK_WRITE_TESTS;
     bool more = true, tests = written || run->task.kind == TASK_TESTS; // then every change counts
     // Some of each kind measure a test well enough to compare it with another.
@@ -95,12 +86,40 @@ bool propose_mutants(LoopRun *run, Error *err)
             .proposer = "mutant", .replace = mutants[i].replace, .insert = mutants[i].insert};
         loop_tell(run, "trying small changes: %zu of %zu", i + 1, n);
         more = loop_offer(run, &c, NULL);
-        if (!tests) hurry(run);
+        if (!tests) loop_hurry(run, RIVAL_MS);
     }
     more = loop_drain(run);
     run->keep_going = false;
-    if (tests) return true;
-    return !more || choose(run, first, err);
+    return more;
+}
+
+bool propose_mutants(LoopRun *run, Error *err)
+{
+    (void)err;
+    Mutant *mutants;
+    size_t n = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS, run->arena,
+                           &mutants);
+    offer_mutants(run, mutants, n);
+    return true;
+}
+
+bool propose_changes(LoopRun *run, unsigned proposers, Error *err)
+{
+    Mutant *mutants;
+    Doubts *doubts = arena_alloc(run->arena, sizeof *doubts);
+    size_t first = run->candidates.n;
+    size_t n = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS, run->arena,
+                           &mutants);
+    if (!doubts_read(run, mutants, n, doubts, err)) return false;
+    run->doubts = doubts;
+    if (!(proposers & PROPOSE_MUTANT)) n = 0;
+    size_t n_likely = n < N_LIKELY ? n : N_LIKELY;
+    if (!offer_mutants(run, mutants, n_likely)) return true; // cancelled
+    if (run->passed < 0 && (proposers & PROPOSE_BRANCH) && !propose_branches(run, err))
+        return false;
+    if (!loop_drain(run)) return true;
+    if (run->passed < 0 && !offer_mutants(run, mutants + n_likely, n - n_likely)) return true;
+    return choose(run, first, err);
 }
 
 // --- lines written anew --------------------------------------------------------------------------

@@ -11,6 +11,8 @@ struct Trial {
     int candidate; // index in the run's candidates
     Trial *next;
     const TextSnap *text;
+    ByteRange changed;
+    bool tests_first; // the compiler is asked only about what passes them
     Verify *verify;
     Scratch *scratch; // taken from the run while the tests run
     struct Child *child;

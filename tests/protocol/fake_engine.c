@@ -244,6 +244,24 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
     return error_set(err, ERROR_UNSUPPORTED, "the script has no scores");
 }
 
+bool session_score_continuations(Session *session, const int *ids, const int *lengths, int n,
+                                 float *logprobs, EngineCancel cancel, Error *err)
+{
+    (void)session, (void)ids, (void)cancel, (void)err;
+    for (int i = 0, k = 0; i < n; i++)
+        for (int j = 0; j < lengths[i]; j++)
+            logprobs[k++] = -1;
+    return true;
+}
+
+bool session_visit(Session *session, const int *ids, int n, int from, OnLogits visit, void *user,
+                   EngineCancel cancel, Error *err)
+{
+    SyncStats sync;
+    (void)from, (void)visit, (void)user; // the script has no second thoughts
+    return session_sync(session, ids, n, cancel, &sync, err);
+}
+
 // --- generation
 
 // Bytes of the answer that stand at the end of text after its key, or SIZE_MAX if it is no match.

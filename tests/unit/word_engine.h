@@ -123,6 +123,12 @@ Str engine_token_bytes(const Engine *engine, int id)
     return id >= WORD_CONTROLS && id < engine->n_vocab ? str_from(engine->bytes[id]) : STR("<c>");
 }
 
+bool engine_token_is_control(const Engine *engine, int id)
+{
+    (void)engine;
+    return id < WORD_CONTROLS;
+}
+
 const Adapter *engine_adapter(const Engine *engine)
 {
     (void)engine;
@@ -204,7 +210,6 @@ bool session_generate(Session *session, const GenerateOptions *options, Generate
     return true;
 }
 
-// Every token is as likely as any other.
 // In turn: each sequence begins where the session stands.
 bool session_generate_batch(Session *session, BatchSequence *sequences, int n, EngineCancel cancel,
                             Error *err)
@@ -221,16 +226,26 @@ bool session_generate_batch(Session *session, BatchSequence *sequences, int n, E
     return true;
 }
 
-bool session_score(Session *session, const int *ids, int n, float *logprobs, int *argmax,
+// Every token is as likely as any other.
+bool session_score_continuations(Session *session, const int *ids, const int *lengths, int n,
+                                 float *logprobs, EngineCancel cancel, Error *err)
+{
+    (void)session, (void)ids, (void)cancel, (void)err;
+    for (int i = 0, k = 0; i < n; i++)
+        for (int j = 0; j < lengths[i]; j++)
+            logprobs[k++] = -1;
+    return true;
+}
+
+// Nothing is likelier than anything else, and so nothing is tried first.
+bool session_visit(Session *session, const int *ids, int n, int from, OnLogits visit, void *user,
                    EngineCancel cancel, Error *err)
 {
-    (void)cancel, (void)err;
-    for (int i = 1; i < n; i++) {
-        logprobs[i] = -1;
-        argmax[i] = ids[i];
-    }
-    session->n = 0;
-    return true;
+    static const float logits[WORD_VOCAB];
+    SyncStats sync;
+    for (int i = from; i < n; i++)
+        visit(user, i, logits);
+    return session_sync(session, ids, n, cancel, &sync, err);
 }
 
 bool session_append(Session *session, int id, Error *err)

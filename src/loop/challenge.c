@@ -1,0 +1,198 @@
+// A suite that does not notice when the function is changed does not check it: that it passes then
+// says little. The changes are a sample over the whole function of those that seldom leave it
+// the same: operators, constants, conditions, statements.
+#include "loop/challenge.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "loop/mutate.h"
+#include "loop/probe.h"
+
+enum { MAX_LISTED = 400, N_CHALLENGES = 16, MIN_CHALLENGES = 3, MIN_REPEATS = 2 };
+static const double CHALLENGE_MS = 8000, MIN_NOTICED = 0.5;
+
+// --- what the tests notice -----------------------------------------------------------------------
+
+static bool is_telling(const Mutant *m)
+{
+    static const char *const kinds[] = {"operator", "constant", "operand dropped", "negated",
+                                        "statement dropped"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(m->what, kinds[i]) == 0) return true;
+    return false;
+}
+
+// The range in `syntax` of the function that the candidate has written or changed.
+static bool find_chosen(const LoopRun *run, const Syntax *syntax, const Candidate *c,
+                        ByteRange *out)
+{
+    const TextSnap *text = syntax_text(syntax);
+    size_t end = c->replace.start + c->insert.len;
+    SyntaxFunction f;
+    for (uint32_t row = text_point(text, c->replace.start).row; row < text_n_lines(text); row++) {
+        if (text_line_start(text, row) > end) break;
+        if (!syntax_function_at(syntax, text_line_end(text, row), &f)) continue;
+        if (!str_equal(f.name, run->task.name)) continue;
+        *out = f.whole;
+        return true;
+    }
+    return false;
+}
+
+static size_t pick(Mutant *mutants, size_t n)
+{
+    size_t n_telling = 0;
+    for (size_t i = 0; i < n; i++)
+        if (is_telling(&mutants[i])) mutants[n_telling++] = mutants[i];
+    if (n_telling <= N_CHALLENGES) return n_telling;
+    for (size_t i = 0; i < N_CHALLENGES; i++)
+        mutants[i] = mutants[i * n_telling / N_CHALLENGES];
+    return N_CHALLENGES;
+}
+
+static void try_changes(LoopRun *run, const TextSnap *text, const Mutant *mutants, size_t n)
+{
+    Str all = text_str(text);
+    ByteRange whole = {0, text_n_bytes(run->request->text)};
+    run->keep_going = true;
+    for (size_t i = 0; i < n && loop_wants_more(run); i++) {
+        const Mutant *m = &mutants[i];
+        Str changed =
+            arena_printf(run->arena, "%.*s%.*s%.*s", STR_FMT(str_slice(all, 0, m->replace.start)),
+                         STR_FMT(m->insert), STR_FMT(str_slice(all, m->replace.end, all.len)));
+        Candidate c = {.proposer = "change", .replace = whole, .insert = changed};
+        loop_tell(run, "do its tests notice changes: %zu of %zu", i + 1, n);
+        loop_offer(run, &c, NULL);
+    }
+    loop_drain(run);
+    run->keep_going = false;
+}
+
+static void count(LoopRun *run, size_t first)
+{
+    LoopResult *r = run->result;
+    for (size_t i = first; i < run->candidates.n; i++) {
+        Verdict tests = run->candidates.items[i].tests;
+        r->n_noticed += tests == VERDICT_FAIL;
+        r->n_changes += tests == VERDICT_FAIL || tests == VERDICT_PASS;
+    }
+    run->candidates.n = first; // they are no candidates
+    if (r->doubt.len || r->n_changes < MIN_CHALLENGES || r->n_noticed >= MIN_NOTICED * r->n_changes)
+        return;
+    r->doubt = arena_printf(run->arena, "the tests notice only %d of %d small changes of it",
+                            r->n_noticed, r->n_changes);
+}
+
+static void challenge_tests(LoopRun *run)
+{
+    const Candidate chosen = run->candidates.items[run->passed];
+    TextSnap *text = loop_apply(run, &chosen);
+    Syntax *syntax = text ? syntax_parse(syntax_language(run->request->syntax), text, NULL) : NULL;
+    ByteRange function;
+    if (syntax && find_chosen(run, syntax, &chosen, &function)) {
+        Mutant *mutants;
+        size_t n = mutate_list(syntax, function, MAX_LISTED, run->arena, &mutants);
+        size_t first = run->candidates.n;
+        int passed = run->passed;
+        run->deadline_ms = clock_ms() + CHALLENGE_MS;
+        try_changes(run, text, mutants, pick(mutants, n));
+        loop_end_trials(run);
+        run->deadline_ms = 0;
+        run->passed = passed;
+        count(run, first);
+    }
+    syntax_release(syntax);
+    text_release(text);
+}
+
+// --- other answers -------------------------------------------------------------------------------
+
+// The texts with the chosen candidate and with the others that pass, which[i] their candidates.
+static int collect_versions(LoopRun *run, Str *versions, size_t *which)
+{
+    int n = 0;
+    for (size_t i = 0; i <= run->candidates.n && n < PROBE_MAX_VERSIONS; i++) {
+        size_t at = i == 0 ? (size_t)run->passed : i - 1;
+        const Candidate *c = &run->candidates.items[at];
+        bool other = i > 0 && at != (size_t)run->passed;
+        if (i > 0 && (!other || c->verdict != VERDICT_PASS)) continue;
+        TextSnap *text = loop_apply(run, c);
+        if (!text) continue;
+        versions[n] = arena_str(run->arena, text_str(text));
+        which[n++] = at;
+        text_release(text);
+    }
+    return n;
+}
+
+static int count_agreeing(const Probe *probe, int n)
+{
+    int n_agreeing = 0;
+    for (int i = 1; i < n; i++)
+        n_agreeing += !probe->differs[i];
+    return n_agreeing;
+}
+
+// Where most of the others do otherwise, one of them is taken in the chosen one's place.
+static void probe_versions(LoopRun *run, Probe *probe, int *n_agreeing, int *n)
+{
+    Str versions[PROBE_MAX_VERSIONS];
+    size_t which[PROBE_MAX_VERSIONS];
+    *n = collect_versions(run, versions, which);
+    *n_agreeing = 0;
+    if (*n == 0) return;
+    probe_run(run, versions, *n, probe);
+    if (probe->n_inputs == 0) return;
+    *n_agreeing = count_agreeing(probe, *n);
+    if (2 * (*n_agreeing + 1) >= *n) return;
+    int rival = 1;
+    while (!probe->differs[rival])
+        rival++;
+    Str first = versions[0];
+    versions[0] = versions[rival];
+    versions[rival] = first;
+    Probe other;
+    probe_run(run, versions, *n, &other);
+    if (other.n_inputs == 0 || count_agreeing(&other, *n) <= *n_agreeing) return;
+    run->passed = (int)which[rival];
+    *probe = other;
+    *n_agreeing = count_agreeing(&other, *n);
+}
+
+// How often the chosen answer was written again, word for word.
+static int count_repeats(const LoopRun *run)
+{
+    const Candidate *chosen = &run->candidates.items[run->passed];
+    int n = 0;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        n += c != chosen && c->repeats && str_equal(c->insert, chosen->insert);
+    }
+    return n;
+}
+
+static void challenge_behaviour(LoopRun *run)
+{
+    LoopResult *r = run->result;
+    Probe probe = {0};
+    int n, n_agreeing;
+    probe_versions(run, &probe, &n_agreeing, &n);
+    r->n_inputs = probe.n_inputs;
+    r->n_agreeing = n_agreeing;
+    bool writes = loop_needs_agreement(run);
+    bool agreed = n_agreeing > 0 || count_repeats(run) >= MIN_REPEATS;
+    if (probe.difference.len && 2 * (n_agreeing + 1) <= n)
+        r->doubt = arena_printf(run->arena, "another answer that passes does otherwise: %.*s",
+                                STR_FMT(probe.difference));
+    else if (probe.slip.len)
+        r->doubt = arena_printf(run->arena, "%.*s", STR_FMT(probe.slip));
+    else if (writes && !agreed)
+        r->doubt = STR("no second answer was found that passes and does the same");
+}
+
+void challenge_chosen(LoopRun *run)
+{
+    challenge_behaviour(run);
+    if (!loop_is_cancelled(run)) challenge_tests(run);
+}

@@ -1,0 +1,12 @@
+// Evidence against a candidate that passes the tests: tests that check little pass much. Private
+// to src/loop.
+#pragma once
+
+#include "loop/run.h"
+
+// Of the candidate that the run has chosen: do other answers that pass do the same on more inputs
+// than the tests have (n_inputs, n_agreeing; where most do otherwise, the run's choice moves to one
+// of them), and how many small changes of its function do the tests notice (n_changes, n_noticed)?
+// Takes a few seconds, and no more than the budget leaves. Sets result->doubt to what speaks
+// against it; cut short by a cancel.
+void challenge_chosen(LoopRun *run);

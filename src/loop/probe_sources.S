@@ -1,0 +1,11 @@
+/* What runs beside a project's tests, as it is written there. */
+    .section .rodata.r1ls_probe, "a", %progbits
+    .globl probe_python_start
+probe_python_start:
+    .incbin PROBE_PYTHON
+    .byte 0
+    .globl probe_runtime_start
+probe_runtime_start:
+    .incbin PROBE_RUNTIME
+    .byte 0
+    .section .note.GNU-stack, "", %progbits

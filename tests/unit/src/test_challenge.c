@@ -1,0 +1,163 @@
+// What is found against answers that pass: real compilers, interpreters and tests; scripted
+// answers.
+#include "unit/unit.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "unit/word_engine.h"
+
+typedef struct Case {
+    const char *lang, *document, *test, *command;
+    const char *answers[3];
+    bool verified;
+    const char *says; // in the doubt, or in the summary where it is verified
+} Case;
+
+#define LAST_C "// The last of n values, or 0.\nint last(const int *a, int n)\n{<|>\n}\n"
+#define LAST_C_TEST                                                                                \
+    "#include \"a.c\"\nint main(void)\n{\n    int a[] = {9, 4, 7};\n"                              \
+    "    return last(a + 1, 2) != 7 || last(a + 1, 1) != 4 || last(a, 3) != 7;\n}\n"
+#define SUM_C "long sum(const int *a, int n)\n{<|>\n}\n"
+#define SUM_C_TEST                                                                                 \
+    "#include \"a.c\"\nint main(void)\n{\n    int a[] = {3, 4, 7};\n"                              \
+    "    return sum(a, 3) != 14 || sum(a, 1) != 3;\n}\n"
+#define COUNT_C "int count(const char *s, char c)\n{<|>\n}\n"
+#define COUNT_C_TEST                                                                               \
+    "#include \"a.c\"\nint main(void)\n{\n    return count(\"abab\", 'a') != 2 || "                \
+    "count(\"x\", 'y') != 0;\n}\n"
+#define LAST_PY "def last(a):<|>\n    pass\n"
+#define LAST_PY_TEST "from a import last\nassert last([1, 2]) == 2\nassert last([5]) == 5\n"
+#define PY_COMMAND "python3 -B test_a.py"
+#define C_COMMAND "cc -o t test_a.c && ./t"
+
+static const Case CASES[] = {
+    {"c",
+     LAST_C,
+     LAST_C_TEST,
+     C_COMMAND,
+     {"return a[n - 1];\n}\n", "return n > 0 ? a[n - 1] : 0;\n}\n", "return 1;\n}\n"},
+     false,
+     "does otherwise: last("},
+    {"c",
+     SUM_C,
+     SUM_C_TEST,
+     C_COMMAND,
+     {"long s = 0;\n    for (int i = 0; i < n; i++)\n        s += a[i];\n    return s;\n}\n",
+      "long s = 0;\n    while (n > 0)\n        s += a[--n];\n    return s;\n}\n",
+      "return n > 0 ? *a + sum(a + 1, n - 1) : 0;\n}\n"},
+     true,
+     "2 more that pass do the same on"},
+    {"c",
+     COUNT_C,
+     COUNT_C_TEST,
+     C_COMMAND,
+     {"int n = 0;\n    for (; *s; s++)\n        n += *s == c;\n    return n;\n}\n",
+      "return 7;\n}\n", "return 8;\n}\n"},
+     false,
+     "no second answer"},
+    {"c",
+     COUNT_C,
+     COUNT_C_TEST,
+     C_COMMAND,
+     {"int n = 0;\n    for (; *s; s++)\n        n += *s == c;\n    return n;\n}\n",
+      "int n = 0;\n    do\n        n += *s == c;\n    while (*s++ && *s);\n    return n;\n}\n",
+      "int n = 0;\n    while (*s)\n        if (*s++ == c) n++;\n    return n;\n}\n"},
+     true,
+     "2 more that pass do the same on"},
+    {"python",
+     LAST_PY,
+     LAST_PY_TEST,
+     PY_COMMAND,
+     {"    return a[-1]\n", "    return a[-1] if a else None\n", "    return a[0]\n"},
+     false,
+     "does otherwise: last([])"},
+    {"python",
+     LAST_PY,
+     LAST_PY_TEST,
+     PY_COMMAND,
+     {"    return a[-1]\n", "    return a[len(a) - 1]\n", "    return a[0]\n"},
+     false,
+     "last([]) raises IndexError"},
+    {"python",
+     "class A:\n    def total(self, a):<|>\n        pass\n",
+     "from a import A\nassert A().total([1, 2]) == 3\nassert A().total([]) == 0\n",
+     PY_COMMAND,
+     {"        return sum(a)\n",
+      "        t = 0\n        for x in a:\n            t += x\n        return t\n",
+      "        return 5\n"},
+     true,
+     "1 more that pass do the same on"},
+};
+
+static void write_file(const char *folder, const char *name, Str text)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fwrite(text.ptr, 1, text.len, f);
+    fclose(f);
+}
+
+static void run_case(const Case *k, size_t number)
+{
+    char folder[] = "/tmp/r1ls-test-XXXXXX", command[64];
+    bool python = strcmp(k->lang, "python") == 0;
+    const char *name = python ? "a.py" : "a.c";
+    Error err = {0};
+    Engine *engine = word_engine_new(FIM_SUFFIX_FIRST);
+    Session *session = session_new(engine, 0, &err);
+    Arena *arena = arena_new();
+    Str whole = str_from(k->document);
+    size_t at = str_find(whole, STR("<|>"), 0);
+    Str code = arena_printf(arena, "%.*s%s", (int)at, whole.ptr, whole.ptr + at + 3);
+    assert_non_null(mkdtemp(folder));
+    write_file(folder, name, code);
+    write_file(folder, python ? "test_a.py" : "test_a.c", str_from(k->test));
+    TextSnap *text = text_new(code, &err);
+    Syntax *syntax = syntax_parse(language_by_id(k->lang), text, NULL);
+    LoopRequest request = {.text = text,
+                           .syntax = syntax,
+                           .path = str_from(name),
+                           .file_path = arena_printf(arena, "%s/%s", folder, name),
+                           .root = str_from(folder),
+                           .kind = TASK_BODY,
+                           .selection = {at, at},
+                           .test_command = str_from(k->command),
+                           .trusted = true,
+                           .sandbox = sandbox_is_available(NULL) ? SANDBOX_BWRAP : SANDBOX_RLIMITS,
+                           .budget = {.rounds = 1, .candidates = 3, .tokens = 200}};
+    LoopResult r;
+    word_engine_script(engine, k->answers, 3);
+    assert_ok(loop_run(engine, session, &request, (EngineCancel){0}, NULL, NULL, arena, &r, &err),
+              err);
+    Str said = r.verified ? r.summary : r.doubt;
+    if (!r.found || r.verified != k->verified || str_find(said, str_from(k->says), 0) == said.len)
+        fail_msg("case %zu: found %d, verified %d, %d agree on %d, %.*s; %.*s", number, r.found,
+                 r.verified, r.n_agreeing, r.n_inputs, STR_FMT(r.summary), STR_FMT(r.doubt));
+    assert_true(r.n_candidates <= 3); // what challenges it is no candidate
+    syntax_release(syntax);
+    text_release(text);
+    arena_free(arena);
+    session_free(session);
+    free(engine);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void answers_that_pass_are_compared_beyond_the_tests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
+        run_case(&CASES[i], i);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_that_pass_are_compared_beyond_the_tests),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

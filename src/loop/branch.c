@@ -3,8 +3,8 @@
 // a function mostly copies it; this makes it leave the copy once, where it is nearest to leaving.
 #include <string.h>
 
+#include "loop/answer.h"
 #include "loop/doubt.h"
-#include "loop/imports.h"
 #include "loop/trace.h"
 
 enum { BRANCH_TOKENS = 96 };
@@ -91,22 +91,21 @@ static bool write_branch(Growth *g, Error *err)
     return ok;
 }
 
+// The model may go on after the function's end: what counts is the function alone.
 static void offer_branch(Growth *g)
 {
     LoopRun *run = g->run;
     const Doubts *d = g->doubts;
-    const Syntax *syntax = run->request->syntax;
-    Str document = text_str(run->request->text);
     if (g->back) strbuf_append(&g->text, str_slice(d->code, g->rest, d->code.len));
+    AnswerEdit edit =
+        answer_edit(run->request->syntax, &run->task, strbuf_str(&g->text), run->arena);
     Candidate c = {.proposer = "branch",
-                   .replace = {d->start, d->start + d->code.len},
-                   .insert = arena_str(run->arena, str_trim_end(strbuf_str(&g->text))),
+                   .replace = edit.flaw ? run->task.replace : edit.replace,
+                   .insert = edit.flaw ? arena_str(run->arena, strbuf_str(&g->text)) : edit.insert,
                    .n_tokens = g->n_tokens,
                    .sample = g->sample,
                    .confidence = g->n_tokens ? g->prob_sum / g->n_tokens : 0};
-    Str lines = imports_missing(syntax_language(syntax), document, STR(""), c.insert, run->arena);
-    imports_add(run->request->text, lines, &c.replace, &c.insert, run->arena);
-    loop_offer(run, &c, NULL);
+    loop_offer(run, &c, edit.flaw);
 }
 
 bool propose_branches(LoopRun *run, Error *err)

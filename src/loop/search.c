@@ -19,7 +19,7 @@ enum {
     MAX_SCORED_TOKENS = 1024,
     MAX_MEASURED = 24,
     LINE_TOKENS = 48,
-    N_LIKELY = 40 // changes that are tried before branches
+    N_LIKELY = 20 // changes that are tried before branches
 };
 static const double RIVAL_MS = 4000;
 

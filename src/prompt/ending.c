@@ -34,9 +34,47 @@ typedef struct Around {
     Str next;    // likewise the first after it
     bool opens;  // the line opens a block before the cursor
     int floor;   // lines indented less than this are past the end
+    IndentStyle style; // of the text to insert; width: of a level of the answer
 } Around;
 
-static Around look_around(const EndingContext *ctx)
+// Spaces of one level of an answer to a document with tabs: its first indented line tells, since
+// its level is known. 0: it does not tell.
+static int answer_width(const Around *a, Str answer)
+{
+    size_t at = str_find(answer, STR("\n"), 0);
+    bool opens = a->opens || opens_block(str_slice(answer, 0, at));
+    for (size_t end; at < answer.len; at = end) {
+        end = str_find(answer, STR("\n"), at + 1);
+        Str line = str_slice(answer, at + 1, end), blanks = indent_blanks(line);
+        if (is_blank(line)) continue;
+        int levels = indent_columns(a->cut.before) / INDENT_TAB_COLUMNS;
+        if (opens && !starts_with_one_of(str_trim(line), "})]")) levels++;
+        int n = (int)blanks.len;
+        bool clear = levels > 0 && n && !memchr(blanks.ptr, '\t', blanks.len) && n % levels == 0;
+        return clear && n / levels > 1 && n / levels <= INDENT_TAB_COLUMNS ? n / levels : 0;
+    }
+    return 0;
+}
+
+// The columns of a line of the answer, counted as the document's are.
+static int answer_columns(const Around *a, Str line)
+{
+    Str blanks = indent_blanks(line);
+    int columns = 0, run = 0;
+    for (size_t i = 0; i < blanks.len; i++) {
+        bool tab = blanks.ptr[i] == '\t';
+        run = tab ? 0 : run + 1;
+        if (!a->style.tabs) {
+            columns += tab ? a->style.width : 1;
+        } else if (tab || run == a->style.width) {
+            columns = (columns / INDENT_TAB_COLUMNS + 1) * INDENT_TAB_COLUMNS;
+            run = 0;
+        }
+    }
+    return columns + (a->style.tabs ? run : 0);
+}
+
+static Around look_around(const EndingContext *ctx, Str answer)
 {
     const TextSnap *text = ctx->text;
     uint32_t row = text_point(text, ctx->byte_off).row, n_lines = text_n_lines(text);
@@ -49,6 +87,12 @@ static Around look_around(const EndingContext *ctx)
         if (!is_blank(text_line(text, r - 1))) a.last = text_line(text, r - 1);
     a.opens = opens_block(a.cut.before);
     a.floor = indent_columns(a.cut.before) + (a.opens ? 1 : 0);
+    if (str_find(answer, STR("\n"), 0) == answer.len) return a;
+    a.style = indent_detect(text, ctx->lang);
+    Str blanks = indent_blanks(a.cut.before);
+    if (blanks.len) a.style.tabs = memchr(blanks.ptr, '\t', blanks.len) != NULL;
+    int width = a.style.tabs ? answer_width(&a, answer) : 0;
+    if (width) a.style.width = width;
     return a;
 }
 
@@ -57,7 +101,7 @@ static Around look_around(const EndingContext *ctx)
 // Does this line of the answer begin what follows the cursor's line anyway?
 static bool meets_suffix(const Around *a, Str line)
 {
-    return a->next.ptr && indent_columns(line) == indent_columns(a->next) &&
+    return a->next.ptr && answer_columns(a, line) == indent_columns(a->next) &&
            str_equal(str_trim(line), str_trim(a->next));
 }
 
@@ -74,14 +118,62 @@ static bool first_meets_suffix(const Around *a, Str line)
            str_equal(str_trim(line), str_trim(str_slice(next, n, next.len))) && !is_blank(line);
 }
 
+// What stands at the indentation of the line that opened the block and belongs to it.
+static const struct {
+    bool colon;          // the block is opened by one; else by a bracket
+    const char *openers; // words that the opening line begins with, parted by blanks
+    Str word;
+} PARTS[] = {
+    {false, "switch select", {"case", 4}},
+    {false, "switch select", {"default", 7}},
+    {false, "class struct", {"public", 6}},
+    {false, "class struct", {"protected", 9}},
+    {false, "class struct", {"private", 7}},
+    {true, "if elif", {"elif", 4}},
+    {true, "if elif for while try except", {"else", 4}},
+    {true, "try except", {"except", 6}},
+    {true, "try except else", {"finally", 7}},
+};
+
+static bool is_word_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool begins_with_word(Str s, Str word)
+{
+    return str_starts(s, word) && (s.len == word.len || !is_word_byte(s.ptr[word.len]));
+}
+
+static bool begins_with_word_of(Str s, const char *words)
+{
+    for (size_t n; *words; words += n + (words[n] == ' ')) {
+        n = strcspn(words, " ");
+        if (begins_with_word(s, (Str){words, n})) return true;
+    }
+    return false;
+}
+
+// `s`, trimmed, is a part of the cursor's line's block; where it is unfinished, may become one.
+static bool is_part(const Around *a, Str s, bool finished)
+{
+    Str before = str_trim(a->cut.before);
+    bool colon = str_ends(before, STR(":"));
+    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
+        if (PARTS[i].colon != colon || !begins_with_word_of(before, PARTS[i].openers)) continue;
+        if (begins_with_word(s, PARTS[i].word)) return true;
+        if (!finished && str_starts(PARTS[i].word, s)) return true;
+    }
+    return false;
+}
+
 // At the indentation of the cursor's line, and still within the block that it opens?
-static bool stays_in_block(const Around *a, Str line, bool *closes)
+static bool stays_in_block(const Around *a, Str line, bool finished, bool *closes)
 {
     Str s = str_trim(line);
     *closes = false;
-    if (!a->opens || indent_columns(line) != indent_columns(a->cut.before)) return false;
-    if (str_starts(s, STR("case ")) || str_starts(s, STR("default:")))
-        return str_starts(str_trim(a->cut.before), STR("switch"));
+    if (!a->opens || answer_columns(a, line) != indent_columns(a->cut.before)) return false;
+    if (is_part(a, s, finished)) return true;
     if (!starts_with_one_of(s, "})]")) return false;
     *closes = !opens_block(s); // "} else {" goes on
     return true;
@@ -92,33 +184,45 @@ static bool is_past_end(const Around *a, Str line, int i, bool *last)
 {
     *last = false;
     if (i >= MAX_LINES || is_blank(line) || meets_suffix(a, line)) return true;
-    if (stays_in_block(a, line, last)) return false;
-    return indent_columns(line) < a->floor;
+    if (stays_in_block(a, line, true, last)) return false;
+    return answer_columns(a, line) < a->floor;
+}
+
+// A brace that closes a block stands under deeper lines, or under the brace that it closes.
+static bool is_misplaced_brace(const Around *a, Str first)
+{
+    if (!is_blank(a->cut.before) || !a->last.ptr || !str_starts(str_trim(first), STR("}")))
+        return false;
+    int last = indent_columns(a->last), here = indent_columns(a->cut.before);
+    return last < here || (last == here && here > 0 && !opens_block(a->last));
 }
 
 static bool first_line_ends(const EndingContext *ctx, const Around *a, Str line, bool finished)
 {
-    if (finished && first_meets_suffix(a, line)) return true;
     // A leading line break is kept only where the cursor's line is finished and opens a block.
     if (finished) return !ctx->multi_line || (is_blank(line) && !a->opens);
     return !is_blank(a->cut.rest) && fit_line(a->cut, line).met_rest;
 }
 
 // Length of the answer's part that belongs to the hole; `complete`: nothing more can belong.
-static size_t measure(const EndingContext *ctx, const Around *a, Str s, bool *complete)
+// `whole`: nothing more will come, so that the last line is finished too.
+static size_t measure(const EndingContext *ctx, const Around *a, Str s, bool whole, bool *complete)
 {
     size_t end = str_find(s, STR("\n"), 0);
     Str first = str_slice(s, 0, end);
-    *complete = first_line_ends(ctx, a, first, end < s.len);
-    if (*complete) return end < s.len && first_meets_suffix(a, first) ? 0 : end;
+    bool finished = whole || end < s.len;
+    *complete = is_misplaced_brace(a, first) || (finished && first_meets_suffix(a, first));
+    if (*complete) return 0;
+    *complete = first_line_ends(ctx, a, first, finished);
+    if (*complete) return end;
     for (int i = 1; end < s.len; i++) {
         size_t next = str_find(s, STR("\n"), end + 1);
         Str line = str_slice(s, end + 1, next);
-        bool finished = next < s.len, last;
+        bool last;
+        finished = next < s.len || (whole && line.len);
         if (!finished) { // judged when it is whole, but a lesser indentation shows at once
-            *complete = !is_blank(line) && !stays_in_block(a, line, &last) &&
-                        indent_columns(line) < a->floor && !str_starts(STR("default:"), line) &&
-                        !str_starts(STR("case "), line);
+            *complete = !is_blank(line) && !stays_in_block(a, line, false, &last) &&
+                        answer_columns(a, line) < a->floor;
             return *complete ? end : s.len;
         }
         *complete = is_past_end(a, line, i, &last);
@@ -133,21 +237,36 @@ static size_t measure(const EndingContext *ctx, const Around *a, Str s, bool *co
 bool ending_reached(const EndingContext *ctx, Str so_far)
 {
     bool complete;
-    Around a = look_around(ctx);
-    measure(ctx, &a, so_far, &complete);
+    Around a = look_around(ctx, so_far);
+    measure(ctx, &a, so_far, false, &complete);
     return complete;
 }
 
 // --- the text to insert ------------------------------------------------------------------------
 
-// A model that sees the cursor after the indentation writes it again at times. After a finished
-// statement nothing is indented deeper, so that what it repeats goes.
+// Does the line leave a bracket open, or end so that deeper lines follow?
+static bool is_open_line(Str line)
+{
+    int depth = 0;
+    for (size_t i = 0; i < line.len; i++) {
+        depth += starts_with_one_of(str_slice(line, i, i + 1), "([{");
+        if (depth > 0) depth -= starts_with_one_of(str_slice(line, i, i + 1), ")]}");
+    }
+    Str s = str_trim(line);
+    return depth > 0 || (s.len && starts_with_one_of(str_slice(s, s.len - 1, s.len), ":\\=+-*|&?"));
+}
+
+// A model that sees the cursor after the indentation writes it again at times. It is a repetition
+// where nothing can be deeper than the cursor: after a line that is complete at the cursor's
+// indentation, or in a block where the cursor is deeper already than the line that opens it.
 static Str drop_indentation(const Around *a, Str first)
 {
-    Str last = str_trim(a->last), blanks = indent_blanks(first);
-    bool ended = last.len && strchr(";}", last.ptr[last.len - 1]) && last.ptr[last.len - 1];
-    bool repeated = a->cut.before.len && is_blank(a->cut.before) && ended &&
-                    indent_columns(a->last) == indent_columns(a->cut.before);
+    Str blanks = indent_blanks(first), text = str_trim(first), before = a->cut.before;
+    if (blanks.len == 0 || before.len == 0 || !is_blank(before) || !a->last.ptr) return first;
+    int last = indent_columns(a->last), here = indent_columns(before);
+    bool continues = starts_with_one_of(text, ".?:&|+") || str_starts(str_trim(a->last), STR("- "));
+    bool open = is_open_line(a->last);
+    bool repeated = open ? opens_block(a->last) && last < here : last == here && !continues;
     return repeated ? str_slice(first, blanks.len, first.len) : first;
 }
 
@@ -178,36 +297,47 @@ static void build_line(const Around *a, Str first, StrBuf *out, size_t *n_replac
     *n_replaced = fit.n_replaced;
 }
 
-static void build_block(const EndingContext *ctx, const Around *a, Str first, Str later,
-                        StrBuf *out, size_t *n_replaced)
+static void build_block(const Around *a, Str first, Str later, StrBuf *out, size_t *n_replaced)
 {
-    IndentStyle style = indent_detect(ctx->text, ctx->lang);
     Str whole = {first.ptr, first.len + later.len};
+    if (!fit_only_closers(a->cut.rest)) { // it goes on after the closer, so that one stays
+        whole = str_slice(whole, 0, fit_first_closer(a->cut, whole));
+        later = str_slice(whole, first.len, whole.len);
+    }
     *n_replaced = fit_doubled(a->cut, whole);
     while (first.len && strchr(" \t\r", first.ptr[first.len - 1]))
         first.len--;
     strbuf_append(out, first);
-    append_lines(out, &style, later);
+    append_lines(out, &a->style, later);
     trim_end(out);
     if (*n_replaced || is_blank(a->cut.rest)) return;
-    strbuf_append(out, style.crlf ? STR("\r\n") : STR("\n")); // the closer gets its own line
+    strbuf_append(out, a->style.crlf ? STR("\r\n") : STR("\n")); // the closer gets its own line
     strbuf_append(out, indent_blanks(a->cut.before));
+}
+
+// More lines cannot stand before the rest of a line, unless it closes what they are in.
+static bool takes_lines(const Around *a, Str first)
+{
+    if (is_blank(a->cut.rest)) return true;
+    if (!a->opens) return false;
+    if (fit_only_closers(a->cut.rest)) return true;
+    return starts_with_one_of(str_trim(a->cut.rest), ")]}") &&
+           fit_first_closer(a->cut, first) == first.len;
 }
 
 Ending ending_trim(const EndingContext *ctx, Str generated, Arena *arena)
 {
-    Around a = look_around(ctx);
+    Around a = look_around(ctx, generated);
     Ending out = {.replace = {ctx->byte_off, ctx->byte_off}};
     bool complete;
-    Str s = str_slice(generated, 0, measure(ctx, &a, generated, &complete));
+    Str s = str_slice(generated, 0, measure(ctx, &a, generated, true, &complete));
     size_t first_end = str_find(s, STR("\n"), 0), n_replaced = 0;
     Str first = drop_indentation(&a, str_slice(s, 0, first_end));
     Str later = str_slice(s, first_end, s.len);
 
     StrBuf text = {0};
-    // More lines cannot stand before the rest of a line, unless it only closes what they are in.
-    if (!is_blank(later) && (is_blank(a.cut.rest) || (a.opens && fit_only_closers(a.cut.rest))))
-        build_block(ctx, &a, first, later, &text, &n_replaced);
+    if (!is_blank(later) && takes_lines(&a, first))
+        build_block(&a, first, later, &text, &n_replaced);
     else
         build_line(&a, first, &text, &n_replaced);
     if (is_blank(a.cut.rest)) trim_end(&text);

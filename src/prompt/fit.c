@@ -51,11 +51,22 @@ static void take_bracket(Scan *scan, char c, size_t at)
         note_closer(scan, c, at);
 }
 
+// `&'a str`, `<'a>`: a name that no apostrophe ends.
+static bool is_lifetime(Str s, size_t at)
+{
+    size_t end = at + 1;
+    while (end < s.len && is_word_char(s.ptr[end]))
+        end++;
+    bool ended = end < s.len && s.ptr[end] == '\'';
+    return at > 0 && is_one_of(s.ptr[at - 1], "&<") && end > at + 1 && !ended;
+}
+
 // Does the quote at s.ptr[at] open a string? An apostrophe that nothing closes is one of a comment
 // or of a Rust lifetime.
 static bool opens_string(Str s, size_t at)
 {
     if (!is_one_of(s.ptr[at], "\"'`")) return false;
+    if (s.ptr[at] == '\'' && is_lifetime(s, at)) return false;
     return s.ptr[at] != '\'' || str_find(s, STR("'"), at + 1) < s.len;
 }
 
@@ -118,6 +129,12 @@ static size_t match_closers(const Scan *scan, Str rest)
     return end;
 }
 
+size_t fit_first_closer(CutLine cut, Str generated)
+{
+    Scan scan = scan_text(generated, generated.len, quote_at_cursor(cut));
+    return scan.n_closers ? scan.closer_at[0] : generated.len;
+}
+
 size_t fit_doubled(CutLine cut, Str generated)
 {
     Scan scan = scan_text(generated, generated.len, quote_at_cursor(cut));
@@ -131,11 +148,24 @@ size_t fit_doubled(CutLine cut, Str generated)
     return end;
 }
 
+// Does s leave an angle bracket open, as of type arguments?
+static bool leaves_angle_open(Str s)
+{
+    int depth = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        bool arrow = i > 0 && is_one_of(s.ptr[i - 1], "-=");
+        if (s.ptr[i] == '<') depth++;
+        if (s.ptr[i] == '>' && !arrow && depth > 0) depth--;
+    }
+    return depth > 0;
+}
+
 // May line be cut to its first n bytes? Not within a word, and not so that something the kept part
 // opens would be closed by the rest in its place.
 static bool may_cut(Str line, size_t n, char quote)
 {
     if (n > 0 && is_word_char(line.ptr[n - 1]) && is_word_char(line.ptr[n])) return false;
+    if (line.ptr[n] == '>' && !quote && leaves_angle_open(str_slice(line, 0, n))) return false;
     Scan kept = scan_text(line, n, quote);
     return kept.depth == 0 && kept.quote == quote && kept.n_closers == 0;
 }

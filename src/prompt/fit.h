@@ -23,5 +23,8 @@ Fit fit_line(CutLine cut, Str line);
 // gives 1; 0 where the rest goes on after its brackets.
 size_t fit_doubled(CutLine cut, Str generated);
 
+// Where generated text closes what it has not opened: an offset in it, its length if nowhere.
+size_t fit_first_closer(CutLine cut, Str generated);
+
 // True if s has nothing but closing brackets, quotes, separators and blanks.
 bool fit_only_closers(Str s);

@@ -30,7 +30,7 @@ typedef struct ClientCaps {
     bool pull_diagnostics, diagnostic_refresh;
     bool code_action_literals, code_action_resolve, llm_tag;
     bool document_changes, change_annotations;
-    bool work_done_progress, configuration, apply_edit;
+    bool work_done_progress, configuration, apply_edit, show_document, code_lens_refresh;
     bool nested_symbols, hover_markdown;
     bool register_watchers, symbol_resolve, prepare_rename;
     int64_t fold_limit; // 0: none stated

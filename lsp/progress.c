@@ -38,13 +38,16 @@ void progress_begin(Request *request, Json *params, const char *title)
 {
     Connection *conn = request->conn;
     request->progress_title = title;
+    request->progress_pct = 0;
+    rpc_id_deinit(&request->progress_token);
     if (rpc_id_read(types_get(params, "workDoneToken"), &request->progress_token)) {
         send_begin(request);
         return;
     }
     if (!conn->caps.work_done_progress) return;
     char token[40];
-    int n = snprintf(token, sizeof token, "r1ls-%llu", (unsigned long long)request->serial);
+    // A request may begin a second time, and a token is used once.
+    int n = snprintf(token, sizeof token, "r1ls-%llu", (unsigned long long)++conn->last_serial);
     RpcId id = {.kind = RPC_ID_STRING, .text = token, .text_bytes = (size_t)n};
     request->progress_token = rpc_id_copy(&id);
     request->progress = PROGRESS_CREATING;

@@ -107,13 +107,13 @@ static void print_json(const CliFile *file, TaskKind kind, const LoopResult *r, 
     json_object_object_add(o, "test_reason", cli_json_str(r->test_reason));
     json_object_object_add(o, "baseline", cli_json_str(r->baseline));
     if (r->test_file.len) json_object_object_add(o, "test_file", cli_json_str(r->test_file));
-    if (kind == TASK_TESTS || kind == TASK_WRITE_TESTS) {
+    if (task_runs_tests(kind) || kind == TASK_WRITE_TESTS) {
         json_object_object_add(o, "tests_pass", json_object_new_boolean(r->tests_pass));
     }
     if (r->doubt.len) json_object_object_add(o, "doubt", cli_json_str(r->doubt));
     if (r->found) json_object_object_add(o, "inputs", json_object_new_int(r->n_inputs));
     if (r->found) json_object_object_add(o, "agreeing", json_object_new_int(r->n_agreeing));
-    if (kind == TASK_TESTS || r->n_changes) {
+    if (task_runs_tests(kind) || r->n_changes) {
         json_object_object_add(o, "changes", json_object_new_int(r->n_changes));
         json_object_object_add(o, "noticed", json_object_new_int(r->n_noticed));
     }
@@ -424,10 +424,7 @@ static int run_output(const Flags *flags, TaskKind kind, Arena *arena)
         if (!cli_read_file(files_path(root, place.file, arena), root.ptr, arena, &file, &err))
             return cli_fail(CLI_FAILED, "%s", err.text);
         Flags found = *flags;
-        found.message = loop_message(f->excerpt, root, arena);
-        if (f->message.len && str_find(found.message, f->message, 0) == found.message.len)
-            found.message =
-                arena_printf(arena, "%.*s\n%.*s", STR_FMT(f->message), STR_FMT(found.message));
+        found.message = loop_report_message(f, root, arena);
         int code = run_file(&found, &file, place.line, kind, arena);
         text_release(file.text);
         return code;
@@ -522,9 +519,8 @@ int cli_test(int argc, char **argv)
         argc, argv, "r1ls test FILE:LINE --trust [options]",
         "Runs the tests in a copy of the project. Where they pass, it makes small changes of the\n"
         "function at the line, one at a time, and says which of them the tests notice: those that\n"
-        "they do not are untested, or mean the same. --task write-tests writes tests for the\n"
-        "function that pass and that notice such changes. Exit codes: 0 the tests pass, 1 they "
-        "fail,\n"
-        "2 usage, 3 failure.\n",
+        "they do not are untested, or mean the same. --task run-tests makes no changes; --task\n"
+        "write-tests writes tests for the function that pass and that notice such changes. Exit\n"
+        "codes: 0 the tests pass, 1 they fail, 2 usage, 3 failure.\n",
         TASK_TESTS);
 }

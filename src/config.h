@@ -33,6 +33,7 @@
     X(workspace_symbol, BOOL, "workspaceSymbol", 0, 0, 1, "search; on where no server has it")     \
     X(signature_help, BOOL, "signatureHelp", 0, 0, 1, "parameters; on where no server has it")     \
     X(code_actions, BOOL, "codeActions", 1, 0, 1, "generate actions")                              \
+    X(code_lens, BOOL, "codeLens", 0, 0, 1, "above tests and functions: run, debug, test")         \
     X(max_tokens, INT, "maxTokens", 48, 1, 2048, "tokens of one suggestion")                       \
     X(prompt_tokens, INT, "promptTokens", 0, 0, 131072,                                            \
       "tokens of a prompt; 0: what fits, <=1536")                                                  \

@@ -8,6 +8,7 @@
 #include "progress.h"
 #include "server_private.h"
 #include "uri.h"
+#include "verify/project.h"
 
 // What a request needs between its stages; kept beside its data, which is the caller's.
 typedef struct Acting {
@@ -114,6 +115,53 @@ void act_start(Request *request, Json *params, const Act *act, OnLoop on_loop)
     progress_begin(request, params, task_title(act->kind));
     parsing_wait(request, submit);
 }
+
+bool act_may_test(const Connection *conn)
+{
+    if (!trust_is_given(conn)) return false;
+    return conn->config.test_command[0] || (conn->config.find_tests && conn->root[0] &&
+                                            project_may_have_tests(str_from(conn->root)));
+}
+
+// --- targets
+
+Json *act_new_target(const Request *request, TaskKind kind, ByteRange range)
+{
+    Json *target = json_object_new_object();
+    types_put_text(target, "uri", request->doc->uri);
+    types_put_int(target, "version", request->version);
+    types_put_text(target, "task", task_word(kind));
+    types_put(
+        target, "range",
+        types_new_range(position_from_range(request->doc->text, range, request->conn->encoding)));
+    return target;
+}
+
+bool act_on_target(Call *call, Json *target, OnLoop on_loop, Error *err)
+{
+    Request *request = call->request;
+    Str task = types_str(target, "task");
+    Act act = {.message = arena_str(request->arena, types_str(target, "message")),
+               .instruction = arena_str(request->arena, types_str(target, "instruction"))};
+    if (!types_read_range(types_get(target, "range"), &act.range))
+        return error_set(err, ERROR_INVALID, "no range to work on");
+    if (!task_by_word(task, &act.kind))
+        return error_set(err, ERROR_INVALID, "unknown task '%.*s'",
+                         (int)(task.len < 60 ? task.len : 60), task.ptr ? task.ptr : "");
+    request->doc = documents_find(&call->conn->documents, types_str(target, "uri"));
+    if (!request->doc) return error_set(err, ERROR_NOT_FOUND, "the document is not open");
+    call->later = true;
+    request->version = request->doc->version;
+    if (types_int(target, "version", request->version) != request->version) {
+        request_fail(request, RPC_CONTENT_MODIFIED,
+                     "the document changed since the action was listed");
+        return true;
+    }
+    act_start(request, call->params, &act, on_loop);
+    return true;
+}
+
+// --- edits
 
 static void put_annotation(Json *edit, const LoopResult *result)
 {

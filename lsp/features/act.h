@@ -14,7 +14,15 @@ typedef struct Act {
     Str message, instruction; // in the request's arena
 } Act;
 
-// request->doc is set. Waits for the parse, submits the job, reports progress.
+// What comes back by resolve or as a command's argument: {uri, version, task, range}.
+Json *act_new_target(const Request *request, TaskKind kind, ByteRange range);
+// Starts the work on the target that came back; a document that has changed is told at once.
+bool act_on_target(Call *call, Json *target, OnLoop on_loop, Error *err);
+// May there be tests that can be run: is the folder trusted, and does it look like having some?
+// A look at names only; whether they are found is left to the run.
+bool act_may_test(const Connection *conn);
+
+// request->doc is set. params may be NULL. Waits for the parse, submits the job, reports progress.
 void act_start(Request *request, Json *params, const Act *act, OnLoop on_loop);
 // A TextEdit; and a WorkspaceEdit of it (taken) in the form that the client takes.
 Json *act_new_text_edit(const Connection *conn, const Document *doc, ByteRange range, Str text);

@@ -3,16 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "features/act.h"
+#include "features/commands.h"
 #include "features/features.h"
-#include "features/test_results.h"
 #include "parsing.h"
 #include "server_private.h"
 #include "verify/project.h"
 #include "workspace.h"
 
 static const char REWRITE[] = "refactor.rewrite.r1ls", QUICK_FIX[] = "quickfix";
-static const char COMMAND[] = "r1ls.runTask";
 enum { TAG_LLM_GENERATED = 1, TITLE_BYTES = 60, MAX_DIAGNOSTICS = 5 };
 
 // --- listing
@@ -47,39 +45,16 @@ static bool is_wanted_kind(Json *only, const char *kind)
     return false;
 }
 
-// What comes back by resolve or as the command's argument.
-static Json *new_target(const List *list, TaskKind kind, Str message)
-{
-    const Request *request = list->request;
-    Json *target = json_object_new_object();
-    types_put_text(target, "uri", request->doc->uri);
-    types_put_int(target, "version", request->version);
-    types_put_text(target, "task", task_word(kind));
-    types_put(target, "range",
-              types_new_range(position_from_range(request->doc->text, list->selection,
-                                                  request->conn->encoding)));
-    if (message.len)
-        types_put_str(target, kind == TASK_CONVERT ? "instruction" : "message", message);
-    return target;
-}
-
-static Json *new_command(Str title, Json *target)
-{
-    Json *command = json_object_new_object();
-    types_put_str(command, "title", title);
-    types_put_text(command, "command", COMMAND);
-    json_object_array_add(types_put_array(command, "arguments"), target);
-    return command;
-}
-
 static void put_action(List *list, TaskKind kind, Str title, Str message, Json *diagnostic)
 {
     const ClientCaps *caps = &list->request->conn->caps;
     const char *code_kind = diagnostic ? QUICK_FIX : REWRITE;
     if (!is_wanted_kind(list->only, code_kind)) return;
-    Json *target = new_target(list, kind, message);
+    Json *target = act_new_target(list->request, kind, list->selection);
+    if (message.len)
+        types_put_str(target, kind == TASK_CONVERT ? "instruction" : "message", message);
     if (!caps->code_action_literals) {
-        json_object_array_add(list->actions, new_command(title, target));
+        json_object_array_add(list->actions, commands_new(COMMAND_RUN_TASK, title, target));
         return;
     }
     Json *action = json_object_new_object();
@@ -91,11 +66,11 @@ static void put_action(List *list, TaskKind kind, Str title, Str message, Json *
         json_object_array_add(types_put_array(action, "tags"),
                               json_object_new_int(TAG_LLM_GENERATED));
     // Words have no edit that resolve could give back.
-    bool words = kind == TASK_EXPLAIN || kind == TASK_TESTS;
+    bool words = kind == TASK_EXPLAIN || task_runs_tests(kind);
     if (caps->code_action_resolve && !words)
         types_put(action, "data", target);
     else
-        types_put(action, "command", new_command(title, target));
+        types_put(action, "command", commands_new(COMMAND_RUN_TASK, title, target));
     json_object_array_add(list->actions, action);
 }
 
@@ -197,14 +172,6 @@ static void put_tasks(List *list)
         put_action(list, TASK_CONVERT, shorten(list, "Rewrite: ", instruction), instruction, NULL);
 }
 
-// Whether the tests that may be there can be found is left to the run: a list has to be quick.
-static bool has_tests(const Connection *conn)
-{
-    if (!trust_is_given(conn)) return false;
-    return conn->config.test_command[0] || (conn->config.find_tests && conn->root[0] &&
-                                            project_may_have_tests(str_from(conn->root)));
-}
-
 static void answer_list(Request *request)
 {
     const Connection *conn = request->conn;
@@ -220,7 +187,7 @@ static void answer_list(Request *request)
                                position_to_offset(doc->text, listing->range.end, conn->encoding)},
                  .chat = info && info->chat,
                  .defined = listing->defined,
-                 .tests = has_tests(conn)};
+                 .tests = act_may_test(conn)};
     if (doc->syntax && list.selection.start <= list.selection.end) {
         put_rule_fixes(&list);
         put_diagnostics(&list, types_get(context, "diagnostics"));
@@ -289,31 +256,6 @@ bool code_action_list(Call *call, Error *err)
 
 // --- doing
 
-// Starts the work on the target that came back; a document that has changed is told at once.
-static bool start(Call *call, Json *target, OnLoop on_loop, Error *err)
-{
-    Request *request = call->request;
-    Str task = types_str(target, "task");
-    Act act = {.message = arena_str(request->arena, types_str(target, "message")),
-               .instruction = arena_str(request->arena, types_str(target, "instruction"))};
-    if (!types_read_range(types_get(target, "range"), &act.range))
-        return error_set(err, ERROR_INVALID, "no range to work on");
-    if (!task_by_word(task, &act.kind))
-        return error_set(err, ERROR_INVALID, "unknown task '%.*s'",
-                         (int)(task.len < 60 ? task.len : 60), task.ptr ? task.ptr : "");
-    request->doc = documents_find(&call->conn->documents, types_str(target, "uri"));
-    if (!request->doc) return error_set(err, ERROR_NOT_FOUND, "the document is not open");
-    call->later = true;
-    request->version = request->doc->version;
-    if (types_int(target, "version", request->version) != request->version) {
-        request_fail(request, RPC_CONTENT_MODIFIED,
-                     "the document changed since the action was listed");
-        return true;
-    }
-    act_start(request, call->params, &act, on_loop);
-    return true;
-}
-
 // The request's data, for both ways: the client's action as JSON text (of resolve).
 static Json *read_action(const Request *request)
 {
@@ -338,50 +280,5 @@ bool code_action_resolve(Call *call, Error *err)
         return error_set(err, ERROR_INVALID, "resolve without an action");
     call->request->data = keep_json(call->request, call->params);
     Json *target = types_get(call->params, "data");
-    return start(call, target, answer_resolve, err);
-}
-
-static void on_applied(Connection *conn, uint64_t serial, Json *result, Json *failure)
-{
-    Request *request = request_find(conn, serial);
-    if (failure || !types_bool(result, "applied"))
-        connection_show(conn, 2, "The editor did not apply the edit; the text may have changed.");
-    if (request) request_reply(request, NULL);
-}
-
-static void answer_command(Request *request, const LoopResult *result)
-{
-    Connection *conn = request->conn;
-    if (result->tests_ran) test_results_take(conn, result);
-    if (result->explanation.len) {
-        connection_show(conn, 3, arena_str(request->arena, result->explanation).ptr);
-        request_reply(request, NULL);
-        return;
-    }
-    if (!result->found) {
-        const char *told = result->tests_pass ? arena_str(request->arena, result->summary).ptr
-                                              : act_message(request, result);
-        connection_show(conn, result->tests_pass ? 3 : 2, told);
-        request_reply(request, NULL);
-        return;
-    }
-    Json *params = json_object_new_object();
-    types_put_text(params, "label", "r1ls");
-    types_put(params, "edit", act_new_edit(request, result));
-    connection_call(conn, "workspace/applyEdit", params, on_applied, request->serial);
-}
-
-bool code_action_execute(Call *call, Error *err)
-{
-    Str command = types_str(call->params, "command");
-    if (!str_equal(command, str_from(COMMAND)))
-        return error_set(err, ERROR_INVALID, "unknown command '%.80s', wanted %s",
-                         command.ptr ? command.ptr : "", COMMAND);
-    if (!call->conn->caps.apply_edit)
-        return error_set(err, ERROR_UNSUPPORTED, "the client offers no workspace/applyEdit");
-    Json *arguments = types_get(call->params, "arguments");
-    Json *target = json_object_is_type(arguments, json_type_array)
-                       ? json_object_array_get_idx(arguments, 0)
-                       : NULL;
-    return start(call, target, answer_command, err);
+    return act_on_target(call, target, answer_resolve, err);
 }

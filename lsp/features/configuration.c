@@ -51,7 +51,8 @@ void project_load(Connection *conn)
 
 static void apply(Connection *conn, Json *settings)
 {
-    bool had_diagnostics = conn->config.diagnostics;
+    bool had_diagnostics = conn->config.diagnostics, had_lens = conn->config.code_lens;
+    bool had_trust = trust_is_given(conn);
     IndexSettings before = index_settings(&conn->config);
     StrBuf had_rules_off = {0};
     strbuf_append(&had_rules_off, str_from(conn->config.rules_off));
@@ -63,6 +64,8 @@ static void apply(Connection *conn, Json *settings)
         diagnostics_setting_changed(conn);
     strbuf_deinit(&had_rules_off);
     compile_schedule_all(conn);
+    if (had_trust != trust_is_given(conn) || had_lens != conn->config.code_lens)
+        code_lens_refresh(conn);
     if (!str_equal(str_from(conn->config.model), str_from(conn->config_base.model)) ||
         conn->config.threads != conn->config_base.threads)
         connection_log(conn, 3, "model and threads take effect when the server starts anew");

@@ -79,7 +79,11 @@ void diagnostics_setting_changed(Connection *conn);
 
 bool code_action_list(Call *call, Error *err);
 bool code_action_resolve(Call *call, Error *err);
-bool code_action_execute(Call *call, Error *err);
+bool commands_execute(Call *call, Error *err);
+
+bool code_lens_request(Call *call, Error *err);
+// What the lenses depend on has changed: the client is asked to ask again.
+void code_lens_refresh(Connection *conn);
 
 // May code of the root be compiled and executed: by the settings, or by what the user has said of
 // the folder once?

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "base/log.h"
-#include "features/features.h"
+#include "features/commands.h"
 #include "server_private.h"
 #include "uri.h"
 #include "workspace.h"
@@ -44,6 +44,8 @@ static void read_caps(ClientCaps *caps, Json *params)
         .work_done_progress = types_bool(client, "window.workDoneProgress"),
         .configuration = types_bool(client, "workspace.configuration"),
         .apply_edit = types_bool(client, "workspace.applyEdit"),
+        .show_document = types_bool(client, "window.showDocument.support"),
+        .code_lens_refresh = types_bool(client, "workspace.codeLens.refreshSupport"),
         .nested_symbols =
             types_bool(client, "textDocument.documentSymbol.hierarchicalDocumentSymbolSupport"),
         .symbol_resolve =
@@ -172,9 +174,8 @@ static Json *new_capabilities(const Connection *conn)
     json_object_array_add(types_put_array(action, "codeActionKinds"),
                           types_new_str(STR("refactor.rewrite.r1ls")));
     types_put_bool(action, "resolveProvider", conn->caps.code_action_resolve);
-    Json *command = types_put_object(caps, "executeCommandProvider");
-    json_object_array_add(types_put_array(command, "commands"), types_new_str(STR("r1ls.runTask")));
-    types_put_bool(command, "workDoneProgress", true);
+    commands_offer(caps);
+    if (conn->config.code_lens) types_put_object(caps, "codeLensProvider");
     if (!conn->caps.pull_diagnostics) return caps;
     Json *diagnostics = types_put_object(caps, "diagnosticProvider");
     types_put_text(diagnostics, "identifier", "r1ls");

@@ -29,6 +29,7 @@ bool trust_request(Call *call, Error *err)
     if (trusted) {
         project_load(conn);
         compile_schedule_all(conn);
+        code_lens_refresh(conn);
     }
     call->result = json_object_new_object();
     types_put_text(call->result, "folder", conn->root);

@@ -387,11 +387,11 @@ static bool find_baseline(LoopRun *run)
 {
     if (!run->has_command) return true;
     loop_tell(run, "%s the text as it is", run->has_tests ? "testing" : "building");
-    run->keep_output = run->task.kind == TASK_TESTS;
+    run->keep_output = task_runs_tests(run->task.kind);
     const Candidate *c = loop_try_original(run);
     run->keep_output = false;
     if (!c) return false;
-    if (run->task.kind == TASK_TESTS) place_failures(run, c->output);
+    if (task_runs_tests(run->task.kind)) place_failures(run, c->output);
     bool failed = c->verdict == VERDICT_FAIL;
     if (failed) run->result->baseline = loop_failure_message(c);
     // A build that fails before any change, or takes too long, judges nothing but its own repair.
@@ -412,7 +412,7 @@ static bool run_stage(LoopRun *run, bool ok, Error *err)
     bool drained = ok && loop_drain(run);
     // What runs past a pass could only put itself in the place of what was chosen.
     if (run->passed >= 0) loop_end_trials(run);
-    if (drained && run->task.kind != TASK_TESTS) upper_examine(run);
+    if (drained && !task_runs_tests(run->task.kind)) upper_examine(run);
     if (drained && run->err.code == ERROR_NONE) return true;
     if (run->err.code == ERROR_NONE) return false; // the engine's own error is in err
     return error_set(err, run->err.code, "%s", run->err.text);
@@ -452,7 +452,8 @@ static bool run_tests(LoopRun *run, Error *err)
                          STR_FMT(r->test_reason));
     r->tests_pass = r->baseline.len == 0;
     r->tests_ran = true;
-    bool change = !project_is_test_file(run->request->path); // a test is no function to be changed
+    // A test is no function to be changed.
+    bool change = run->task.kind == TASK_TESTS && !project_is_test_file(run->request->path);
     if (r->tests_pass && change && !run_stage(run, propose_mutants(run, err), err)) return false;
     for (size_t i = 0; i < run->candidates.n; i++) {
         Verdict tests = run->candidates.items[i].tests;
@@ -542,6 +543,10 @@ static void summarise_tests(LoopRun *run)
         r->summary = arena_printf(run->arena, "the tests fail: %.*s", STR_FMT(r->baseline));
         return;
     }
+    if (run->task.kind == TASK_RUN) {
+        r->summary = STR("the tests pass");
+        return;
+    }
     for (int i = 0; i < r->n_candidates && missed.len == 0; i++) {
         const Candidate *c = &r->candidates[i];
         if (c->tests != VERDICT_PASS) continue;
@@ -594,7 +599,7 @@ static Str describe_challenge(const LoopRun *run)
 static void summarise(LoopRun *run)
 {
     LoopResult *r = run->result;
-    if (run->task.kind == TASK_TESTS) {
+    if (task_runs_tests(run->task.kind)) {
         summarise_tests(run);
         return;
     }
@@ -694,7 +699,7 @@ bool loop_run(Engine *engine, Session *session, const LoopRequest *request, Engi
                    .start_ms = clock_ms()};
     bool ok = prepare(&run, &filled, err);
     if (ok && !find_baseline(&run)) ok = error_set(err, ERROR_CANCELLED, "cancelled");
-    if (run.task.kind == TASK_TESTS)
+    if (task_runs_tests(run.task.kind))
         ok = ok && run_tests(&run, err);
     else if (run.task.kind == TASK_WRITE_TESTS)
         ok = ok && write_tests(&run, err);

@@ -150,14 +150,14 @@ typedef struct LoopResult {
     Str insert;
     Str explanation;             // of TASK_EXPLAIN
     const LoopSample *explained; // how it was written
-    bool tests_pass;             // of TASK_TESTS
+    bool tests_pass;             // of TASK_TESTS and TASK_RUN
     // Of how many small changes of the function that compile do the tests notice how many? None
     // noticed: they do not reach the function. Of TASK_TESTS all changes are tried, of a function
     // that was written some.
     int n_changes, n_noticed;
-    TestFailure *failures; // of TASK_TESTS
+    TestFailure *failures; // of TASK_TESTS and TASK_RUN
     size_t n_failures;
-    bool tests_ran; // TASK_TESTS came to a verdict
+    bool tests_ran; // they came to a verdict
     // What decided: the command that ran in the copy, and where it comes from. Where none ran the
     // command is empty and the reason says why.
     Str test_command, test_reason;
@@ -180,6 +180,8 @@ bool loop_configure(const Config *config, Arena *arena, LoopRequest *out, Error 
 // The lines of a compiler's or a test's output that say what failed: the first line with an error
 // or a failure and a few after it. `folder` (may be empty) is cut from paths.
 Str loop_message(Str output, Str folder, Arena *arena);
+// What a repair is told of a failure that was read from an output; in the arena.
+Str loop_report_message(const ReportFailure *failure, Str folder, Arena *arena);
 
 // Told after every stage, for progress; text is valid during the call only.
 typedef void (*LoopProgress)(void *user, int pct, Str text);

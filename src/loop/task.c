@@ -48,6 +48,11 @@ bool task_by_word(Str word, TaskKind *out)
     return false;
 }
 
+bool task_runs_tests(TaskKind kind)
+{
+    return kind == TASK_TESTS || kind == TASK_RUN;
+}
+
 // --- comments ------------------------------------------------------------------------------------
 
 static bool is_comment(TSNode node)
@@ -172,6 +177,8 @@ bool task_find(const Syntax *syntax, TaskKind kind, ByteRange selection, Task *o
         return in_function && !f->body_is_empty;
     case TASK_EXPLAIN:
         return in_function;
+    case TASK_RUN:
+        return true;
     default:
         return false;
     }

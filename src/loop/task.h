@@ -18,6 +18,7 @@
     X(TASK_FIX, "fix", "Fix this function", "no function")                                         \
     X(TASK_EXPLAIN, "explain", "Explain this failure", "no function")                              \
     X(TASK_TESTS, "test", "Run the tests of this function", "no function")                         \
+    X(TASK_RUN, "run-tests", "Run the tests", "no file that is parsed")                            \
     X(TASK_WRITE_TESTS, "write-tests", "Write tests for this function", "no function")
 
 typedef enum TaskKind {
@@ -42,6 +43,8 @@ typedef struct Task {
     Str name;                // of the function that is (to be) written; borrowed from the text
 } Task;
 
+// Does it run tests that are there, and change nothing?
+bool task_runs_tests(TaskKind kind);
 // Can `kind` be done at the selection (empty: the cursor)? False: not here.
 bool task_find(const Syntax *syntax, TaskKind kind, ByteRange selection, Task *out);
 // Where a function starts, with the comment above it if there is one.

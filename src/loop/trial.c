@@ -64,6 +64,13 @@ Str loop_message(Str output, Str folder, Arena *arena)
     return message;
 }
 
+Str loop_report_message(const ReportFailure *failure, Str folder, Arena *arena)
+{
+    Str head = failure->message, lines = loop_message(failure->excerpt, folder, arena);
+    bool has_head = head.len == 0 || str_find(lines, head, 0) < lines.len;
+    return has_head ? lines : arena_printf(arena, "%.*s\n%.*s", STR_FMT(head), STR_FMT(lines));
+}
+
 // --- tests ---------------------------------------------------------------------------------------
 
 static Scratch *take_scratch(LoopRun *run, Error *err)

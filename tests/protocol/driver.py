@@ -20,6 +20,8 @@ atexit.register(shutil.rmtree, FOLDER, True)
 os.environ["XDG_STATE_HOME"] = FOLDER  # nothing is trusted but by a test
 os.environ["XDG_CACHE_HOME"] = os.path.join(FOLDER, "cache")  # nothing is indexed yet
 TIMEOUT_S = 30
+# Where bubblewrap cannot work, as in some containers, commands run without it.
+SANDBOX = "bwrap" if subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]).returncode == 0 else "rlimits"
 
 FULL_CAPS = {
     "general": {"positionEncodings": ["utf-8", "utf-16", "utf-32"]},

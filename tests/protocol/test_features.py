@@ -1,10 +1,9 @@
 """Diagnostics by push and pull, symbol completion, and the code action in all its forms."""
 
 import copy
-import subprocess
 import time
 
-from driver import Client, FOLDER, FULL_CAPS, at, run_tests, write_file
+from driver import Client, FOLDER, FULL_CAPS, SANDBOX, at, run_tests, write_file
 
 URI = "file:///tmp/work/a.c"
 DOC = {"textDocument": {"uri": URI}}
@@ -207,10 +206,6 @@ def test_odd_diagnostics_and_targets_are_survived():
     there = dict(action["data"], task="body")  # the function has a body
     assert client.fail("codeAction/resolve", dict(action, data=there)) == -32803
     client.close()
-
-
-# Where bubblewrap cannot work, as in some containers, the command runs without it.
-SANDBOX = "bwrap" if subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]).returncode == 0 else "rlimits"
 
 
 def test_tests_are_run_by_a_command():

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "suggestions.h"
 #include "uri.h"
 
 // Past this a fresh parse is cheaper than replaying the edits.
@@ -72,6 +73,7 @@ static void clear(Document *doc)
     arena_free(doc->issues_arena);
     arena_free(doc->compiler_arena);
     VEC_FREE(&doc->changes);
+    suggestions_free(doc->suggestions);
     free(doc->uri);
     free(doc->path);
     free(doc->name);

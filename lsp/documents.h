@@ -19,6 +19,7 @@ typedef VEC(TextChange) TextChanges;
 // What the last inline completion did, for r1ls/explain.
 typedef struct LastSuggestion {
     bool valid;
+    const char *from; // "engine" or "typed through"; constant text
     char why[160];
     int64_t version;
     int prompt_tokens, reused_tokens, evaluated_tokens, generated_tokens;
@@ -55,6 +56,7 @@ typedef struct Document {
     size_t n_compiler_issues;
     uint64_t compiled_revision;
     LastSuggestion last_suggestion;
+    struct Suggestions *suggestions; // suggestions.c's; NULL: none was made
 } Document;
 
 typedef struct Documents {

@@ -7,14 +7,9 @@
 
 #include "features/features.h"
 #include "server_private.h"
+#include "suggestions.h"
 
 enum { TRIGGER_INVOKED = 1, TRIGGER_AUTOMATIC = 2 };
-
-// A suggestion against the text that the document has now.
-typedef struct Suggestion {
-    Str insert;
-    ByteRange replace;
-} Suggestion;
 
 static Json *new_list(const Connection *conn, const Document *doc, const Suggestion *suggestion)
 {
@@ -67,6 +62,7 @@ static void remember(Request *request, const Job *job, const char *why)
     const CompleteResult *result = &job->complete_result;
     LastSuggestion *last = &request->doc->last_suggestion;
     *last = (LastSuggestion){.valid = true,
+                             .from = "engine",
                              .version = request->version,
                              .prompt_tokens = result->prompt_tokens,
                              .reused_tokens = result->reused_tokens,
@@ -86,6 +82,12 @@ static void remember(Request *request, const Job *job, const char *why)
              result->reused_tokens, result->generated_tokens, why);
 }
 
+static void keep(Document *doc, const Job *job)
+{
+    if (!doc->suggestions) doc->suggestions = suggestions_new();
+    suggestions_add(doc->suggestions, &job->complete, &job->complete_result);
+}
+
 static void on_job_ended(Request *request, Job *job)
 {
     if (job->end == JOB_CANCELLED) {
@@ -98,6 +100,7 @@ static void on_job_ended(Request *request, Job *job)
         request_reply(request, NULL);
         return;
     }
+    keep(request->doc, job);
     Suggestion suggestion = carry_over(job, request->doc->text);
     bool stale = suggestion.insert.len == 0 && job->complete_result.insert.len > 0;
     remember(request, job,
@@ -138,6 +141,19 @@ static Job *new_job(Call *call, const Document *doc, LspPosition position)
     return job;
 }
 
+// What the engine has found before costs nothing.
+static bool answer_known(Call *call, Document *doc, const Job *job)
+{
+    Suggestion suggestion;
+    if (!doc->suggestions) return false;
+    if (!suggestions_find(doc->suggestions, &job->complete, call->arena, &suggestion)) return false;
+    LastSuggestion *last = &doc->last_suggestion;
+    *last = (LastSuggestion){.valid = true, .from = "typed through", .version = doc->version};
+    snprintf(last->why, sizeof last->why, "%s", why_nothing_text(WHY_SHOWN));
+    call->result = new_list(call->conn, doc, &suggestion);
+    return true;
+}
+
 bool inline_completion_request(Call *call, Error *err)
 {
     Connection *conn = call->conn;
@@ -153,7 +169,12 @@ bool inline_completion_request(Call *call, Error *err)
     int64_t trigger = types_int(call->params, "context.triggerKind", TRIGGER_AUTOMATIC);
     request->implicit = trigger != TRIGGER_INVOKED;
     request_supersede(request);
+    Job *job = new_job(call, doc, position);
+    if (answer_known(call, doc, job)) {
+        job_free(job);
+        return true;
+    }
     call->later = true;
-    request_start_job(request, new_job(call, doc, position), on_job_ended);
+    request_start_job(request, job, on_job_ended);
     return true;
 }

@@ -21,6 +21,7 @@ static Json *new_suggestion(const LastSuggestion *last)
 {
     Json *value = json_object_new_object();
     types_put_text(value, "why", last->why);
+    types_put_text(value, "from", last->from);
     types_put_int(value, "version", last->version);
     types_put_int(value, "promptTokens", last->prompt_tokens);
     types_put_int(value, "reusedTokens", last->reused_tokens);

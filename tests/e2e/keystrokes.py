@@ -68,6 +68,15 @@ class Typist:
             "contentChanges": [{"range": {"start": place, "end": place}, "text": char}]})
         self.line, self.column = (self.line + 1, 0) if char == "\n" else (self.line, self.column + 1)
 
+    def forget(self):
+        """Ends the file anew, far from the cursor: what was suggested in another text holds no longer."""
+        place = {"line": self.line + self.after.count("\n"), "character": 0}
+        self.version += 1
+        self.after += "\n"
+        self.client.notify("textDocument/didChange", {
+            "textDocument": {"uri": self.uri, "version": self.version},
+            "contentChanges": [{"range": {"start": place, "end": place}, "text": "\n"}]})
+
     def ask(self):
         request = self.client.request("textDocument/inlineCompletion", {
             "textDocument": {"uri": self.uri}, "position": {"line": self.line, "character": self.column},
@@ -119,7 +128,8 @@ def type_session(typist, rate):
             typist.client.wait(request, 300)
         facts = typist.explain()
         if facts["version"] > last_version:
-            finished.append((facts["version"] - last_version, facts))
+            if facts["from"] == "engine":
+                finished.append((facts["version"] - last_version, facts))
             last_version = facts["version"]
         due = max(due, time.monotonic() - 1 / rate)  # a pause is a pause: no burst follows it
     for request in typist.ids:
@@ -136,17 +146,20 @@ def type_steps(typist):
         typist.client.wait(typist.ask(), 300)
         facts = typist.explain()
         assert facts["version"] == typist.version, "the request for version %d left no trace" % typist.version
-        steps.append((char, facts))
+        if facts["from"] == "engine":
+            steps.append((char, facts))
     return steps
 
 
 def measure_cancels(typist):
     """ms from a cancel to rest, for requests that were running then; and what they would have taken."""
+    typist.forget()
     typist.client.wait(typist.ask(), 300)
     whole = typist.explain()
     token_ms = whole["ms"]["decode"] / max(1, whole["generatedTokens"])
     rests = []
     for trial in range(N_CANCELS):
+        typist.forget()
         request = typist.ask()
         time.sleep((trial + 1) / (N_CANCELS + 2) * whole["ms"]["total"] * 0.7 / 1e3)
         if not typist.is_busy():

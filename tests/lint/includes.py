@@ -20,7 +20,8 @@ RULES = {
             ("json-c/", "uv.h", "tree_sitter/")),
 }
 # Headers of another folder that are included by name alone.
-PUBLIC = {"src": {"engine.h", "chat.h", "think.h"}, "lsp": {"config.h", "jobs.h", "complete.h", "trust.h", "dotfile.h"}}
+PUBLIC = {"src": {"engine.h", "chat.h", "think.h"}, "lsp": {"config.h", "jobs.h", "complete.h", "trust.h", "dotfile.h",
+                                                                      "suggestions.h"}}
 # Files that may see a library more than their folder.
 MORE_LIBRARIES = {
     "src/config.c": ("json-c/",),

@@ -7,6 +7,7 @@ from driver import Client, FOLDER, at, run_tests
 
 URI = "file:///tmp/work/a.c"
 SLOW = "token_ms 5\nanswer total => _number_of_bytes = 0;\nanswer x = => 41 + 1;\n"
+QUIET = {}
 FAST = "answer x = => 41 + 1;\nanswer 😀 = => 7;\nanswer printf => (\"hi\");\n"
 
 
@@ -115,6 +116,76 @@ def test_typed_otherwise_gives_nothing():
     time.sleep(0.03)
     client.change(URI, 2, {"range": at(0, 9), "text": "ity"})
     assert client.items(id) == []
+    client.close()
+
+
+def n_runs(trace):
+    try:
+        return len(open(trace, encoding="utf-8").read().splitlines())
+    except FileNotFoundError:
+        return 0
+
+
+def test_typed_through_costs_no_engine_work():
+    trace = FOLDER + "/typed-through"
+    client = Client(FAST + "answer total => _bytes(void);\ntrace %s\n" % trace, options=QUIET)
+    client.open(URI, "int total\nint y;\n")
+    suggestion = client.items(client.inline(URI, 0, 9))[0]["insertText"]
+    assert suggestion == "_bytes(void);" and n_runs(trace) == 1
+    version, column = 1, 9
+    for key in suggestion[:-1]:  # a key and a request each
+        version += 1
+        client.change(URI, version, {"range": at(0, column), "text": key})
+        column += 1
+        items = client.items(client.inline(URI, 0, column, trigger=2))
+        assert items == [{"insertText": suggestion[column - 9:], "range": at(0, column)}], items
+    explain = client.ask("r1ls/explain", {"textDocument": {"uri": URI}})
+    assert explain["from"] == "typed through" and explain["why"] == "shown", explain
+    for _ in range(len(suggestion) - 1):  # and back again
+        version += 1
+        column -= 1
+        client.change(URI, version, {"range": at(0, column, column + 1), "text": ""})
+        items = client.items(client.inline(URI, 0, column, trigger=2))
+        assert items == [{"insertText": suggestion[column - 9:], "range": at(0, column)}], items
+    assert n_runs(trace) == 1, "the engine worked again"
+    # Something else, and back to it: known still. Before it: not known.
+    client.change(URI, version + 1, {"range": at(0, 9), "text": "s"})
+    client.items(client.inline(URI, 0, 10))
+    assert n_runs(trace) == 2
+    client.change(URI, version + 2, {"range": at(0, 9, 10), "text": ""})
+    assert client.items(client.inline(URI, 0, 9))[0]["insertText"] == suggestion
+    assert n_runs(trace) == 2
+    client.change(URI, version + 3, {"range": at(1, 0), "text": "/"})
+    client.items(client.inline(URI, 0, 9))
+    assert n_runs(trace) == 3, "another text below"
+    client.close()
+
+
+def test_typed_through_with_the_editors_closers():
+    trace = FOLDER + "/closers"
+    client = Client(FAST + "answer total => (int x);\ntrace %s\n" % trace, options=QUIET)
+    client.open(URI, "int total\nint y;\n")
+    assert client.items(client.inline(URI, 0, 9))[0]["insertText"] == "(int x);"
+    client.change(URI, 2, {"range": at(0, 9), "text": "()"})
+    items = client.items(client.inline(URI, 0, 10))
+    assert items == [{"insertText": "int x);", "range": at(0, 10, 11)}], items
+    assert n_runs(trace) == 1
+    client.close()
+
+
+def test_the_popups_choice_is_typed_through():
+    trace = FOLDER + "/chosen"
+    client = Client(FAST + "trace %s\n" % trace, options=QUIET)
+    client.open(URI, "int main(void)\n{\n    pri\n}\n")
+    info = {"range": at(2, 4, 7), "text": "printf"}
+    first = client.items(client.inline(URI, 2, 7, selectedCompletionInfo=info))
+    client.change(URI, 2, {"range": at(2, 7), "text": "n"})
+    info["range"] = at(2, 4, 8)
+    second = client.items(client.inline(URI, 2, 8, selectedCompletionInfo=info))
+    assert second[0]["insertText"] == first[0]["insertText"] and second[0]["range"] == at(2, 4, 8), second
+    client.change(URI, 3, {"range": at(2, 8), "text": "tf"})
+    assert client.items(client.inline(URI, 2, 10))[0]["insertText"].startswith("("), "after it"
+    assert n_runs(trace) == 1
     client.close()
 
 

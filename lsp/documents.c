@@ -71,6 +71,7 @@ static void clear(Document *doc)
     forget_syntax(doc);
     text_release(doc->text);
     arena_free(doc->issues_arena);
+    arena_free(doc->context.arena);
     arena_free(doc->compiler_arena);
     VEC_FREE(&doc->changes);
     suggestions_free(doc->suggestions);

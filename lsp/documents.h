@@ -8,6 +8,7 @@
 
 #include "base/vec.h"
 #include "position.h"
+#include "prompt/context.h"
 #include "rules/rules.h"
 #include "types.h"
 #include "workspace/syntax.h"
@@ -22,9 +23,18 @@ typedef struct LastSuggestion {
     const char *from; // "engine" or "typed through"; constant text
     char why[160];
     int64_t version;
-    int prompt_tokens, reused_tokens, evaluated_tokens, generated_tokens;
+    int prompt_tokens, piece_tokens, reused_tokens, evaluated_tokens, generated_tokens;
     double confidence, wait_ms, prefill_ms, decode_ms, first_token_ms, total_ms;
 } LastSuggestion;
+
+// What of other files the model is shown with this document, until the cursor is elsewhere.
+typedef struct DocumentContext {
+    bool valid;
+    unsigned long long key; // of where the cursor was
+    Arena *arena;           // of the pieces; NULL: none were chosen yet
+    ContextPiece *pieces;
+    size_t n_pieces;
+} DocumentContext;
 
 typedef struct Document {
     // Read-only outside documents.c.
@@ -49,6 +59,7 @@ typedef struct Document {
     size_t n_findings;
 
     // features/'s.
+    DocumentContext context;
     double push_due_ms;                    // 0: nothing to publish
     double compile_due_ms;                 // 0: the compiler is not to be asked
     Arena *compiler_arena;                 // of compiler_issues; NULL: nothing is known

@@ -3,13 +3,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "cli.h"
 
 typedef struct Flags {
     Config config;
     const char *root;
-    bool json, no_gate;
+    bool json, no_gate, show_context;
 } Flags;
 
 // LINE and COL from 1 to an offset; COL may be one past the line's last byte.
@@ -67,6 +69,7 @@ static void print_json(const TextSnap *text, const CompleteResult *r, double loa
     }
     json_object_object_add(out, "items", items);
     json_object_object_add(out, "prompt_tokens", json_object_new_int(r->prompt_tokens));
+    json_object_object_add(out, "piece_tokens", json_object_new_int(r->piece_tokens));
     json_object_object_add(out, "reused_tokens", json_object_new_int(r->reused_tokens));
     json_object_object_add(out, "evaluated_tokens", json_object_new_int(r->evaluated_tokens));
     json_object_object_add(out, "generated_tokens", json_object_new_int(r->generated_tokens));
@@ -91,6 +94,67 @@ static void print_text(const CompleteResult *r)
             r->ms_decode);
 }
 
+// --- other files ---------------------------------------------------------------------------------
+
+enum { INDEX_WAIT_MS = 20000, INDEX_POLL_US = 2000 };
+
+static void no_news(void *user)
+{
+    (void)user;
+}
+
+// The editor's server has an index at hand; here it is opened, read from the store or filled.
+static Index *open_index(const Config *config, const char *root)
+{
+    IndexOptions options = {.root = root,
+                            .rules = {config->index_ignore,
+                                      (size_t)config->index_file_kilobytes * 1024,
+                                      (size_t)config->index_files},
+                            .n_threads = config->index_threads,
+                            .max_memory_bytes = (size_t)config->index_megabytes << 20,
+                            .keep = config->index_store};
+    Index *index = index_open(&options, (IndexEvents){no_news, NULL});
+    double start = clock_ms();
+    while (index_status(index).state != INDEX_READY && clock_ms() - start < INDEX_WAIT_MS)
+        usleep(INDEX_POLL_US);
+    return index;
+}
+
+static bool choose_pieces(const Config *config, const CliFile *file, size_t byte_off, Arena *arena,
+                          CompleteRequest *request, Error *err)
+{
+    unsigned parts;
+    if (!context_read_parts(str_from(config->context_parts), &parts, err)) return false;
+    if (parts == 0 || config->context_bytes == 0 || !request->lang || !file->root.len) return true;
+    Syntax *syntax = syntax_parse(request->lang, file->text, NULL);
+    if (!syntax) return true;
+    Index *index = open_index(config, file->root.ptr);
+    ContextPiece *pieces;
+    ContextRequest context = {.indexes = &index,
+                              .n_indexes = 1,
+                              .syntax = syntax,
+                              .byte_off = byte_off,
+                              .path = file->path,
+                              .root = file->root,
+                              .parts = parts,
+                              .max_bytes = (size_t)config->context_bytes};
+    request->n_pieces = context_choose(&context, arena, &pieces);
+    request->pieces = pieces;
+    index_close(index);
+    while (index_status(index).state != INDEX_CLOSED)
+        usleep(INDEX_POLL_US);
+    index_release(index);
+    syntax_release(syntax);
+    return true;
+}
+
+static void print_pieces(const CompleteRequest *request)
+{
+    for (size_t i = 0; i < request->n_pieces; i++)
+        fprintf(stderr, "--- %.*s\n%.*s", STR_FMT(request->pieces[i].path),
+                STR_FMT(request->pieces[i].text));
+}
+
 static int offer(Engine *engine, const Flags *flags, const CliFile *file, size_t byte_off,
                  Arena *arena)
 {
@@ -99,7 +163,9 @@ static int offer(Engine *engine, const Flags *flags, const CliFile *file, size_t
     if (!session) return cli_fail(CLI_FAILED, "%s", err.text);
     CompleteRequest request = make_request(&flags->config, file, byte_off);
     CompleteResult result = {0};
-    bool ok = complete_run(engine, session, &request, (EngineCancel){0}, arena, &result, &err);
+    bool ok = choose_pieces(&flags->config, file, byte_off, arena, &request, &err);
+    if (ok && flags->show_context) print_pieces(&request);
+    ok = ok && complete_run(engine, session, &request, (EngineCancel){0}, arena, &result, &err);
     session_free(session);
     if (!ok) return cli_fail(CLI_FAILED, "%s", err.text);
     if (flags->json)
@@ -142,6 +208,8 @@ int cli_complete(int argc, char **argv)
          NULL, 0, 0},
         {"no-gate", NULL, "offer also what the model is unsure of", CLI_FLAG, &flags.no_gate, NULL,
          0, 0},
+        {"show-context", NULL, "print what of other files the model sees", CLI_FLAG,
+         &flags.show_context, NULL, 0, 0},
         {"max-tokens", "N", "tokens of the suggestion", CLI_CONFIG, &flags.config, "maxTokens", 0,
          0},
         CLI_OPTION_THREADS(&flags.config),

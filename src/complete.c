@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-enum { GATE_TOKENS = 6, SUFFIX_SHARE_PCT = 25 };
+enum { GATE_TOKENS = 6, SUFFIX_SHARE_PCT = 25, PIECES_SHARE_PCT = 25 };
 
 const char *why_nothing_text(WhyNothing why)
 {
@@ -151,8 +151,11 @@ static bool run_at(Engine *engine, Session *session, const CompleteRequest *requ
                              .byte_off = request->byte_off,
                              .multi_line = wants_lines(request)};
     int n_ctx = session_n_ctx(session);
-    FimLimits limits = {.max_tokens = request->max_prompt_tokens,
-                        .suffix_share_pct = SUFFIX_SHARE_PCT};
+    FimOptions limits = {.max_tokens = request->max_prompt_tokens,
+                         .suffix_share_pct = SUFFIX_SHARE_PCT,
+                         .pieces_share_pct = PIECES_SHARE_PCT,
+                         .pieces = request->pieces,
+                         .n_pieces = request->n_pieces};
     if (limits.max_tokens <= 0) limits.max_tokens = complete_default_prompt_tokens(info, n_ctx);
     if (limits.max_tokens > n_ctx - request->max_tokens - 1)
         limits.max_tokens = n_ctx - request->max_tokens - 1;
@@ -161,6 +164,7 @@ static bool run_at(Engine *engine, Session *session, const CompleteRequest *requ
                     err))
         return false;
     result->ms_prompt = clock_ms() - start;
+    result->piece_tokens = prompt.n_piece_tokens;
     Run run = {
         .request = request, .context = &context, .n_forced = prompt.forced.len, .start_ms = start};
     bool ok = generate(engine, session, request, &prompt, &run, cancel, result, err);

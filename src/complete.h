@@ -40,7 +40,9 @@ typedef struct CompleteRequest {
     size_t byte_off;
     Str selected; // selectedCompletionInfo.text: the suggestion must start with it, else empty
     ByteRange selected_range;
-    PrefixCache *prefixes; // saved prompts to begin with, or NULL; the engine thread's
+    PrefixCache *prefixes;      // saved prompts to begin with, or NULL; the engine thread's
+    const ContextPiece *pieces; // of other files (prompt/context.h); may be NULL
+    size_t n_pieces;
     int max_tokens;        // of the answer
     int max_prompt_tokens; // 0: complete_default_prompt_tokens
     bool multi_line;
@@ -53,7 +55,7 @@ typedef struct CompleteResult {
     Str insert; // empty: nothing (see why)
     ByteRange replace;
     WhyNothing why;
-    int prompt_tokens, reused_tokens, evaluated_tokens, generated_tokens;
+    int prompt_tokens, piece_tokens, reused_tokens, evaluated_tokens, generated_tokens;
     double confidence; // mean probability of the first tokens
     double ms_prompt, ms_prefill, ms_decode, ms_first_token, ms_total;
     Str raw; // what the model wrote before trimming

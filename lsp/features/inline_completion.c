@@ -3,11 +3,13 @@
 // A newer request supersedes the older; an edit ends an automatic one. A result that was computed
 // for an older text is shown only if what was typed since is its beginning.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "features/features.h"
 #include "server_private.h"
 #include "suggestions.h"
+#include "workspace.h"
 
 enum { TRIGGER_INVOKED = 1, TRIGGER_AUTOMATIC = 2 };
 
@@ -65,6 +67,7 @@ static void remember(Request *request, const Job *job, const char *why)
                              .from = "engine",
                              .version = request->version,
                              .prompt_tokens = result->prompt_tokens,
+                             .piece_tokens = result->piece_tokens,
                              .reused_tokens = result->reused_tokens,
                              .evaluated_tokens = result->evaluated_tokens,
                              .generated_tokens = result->generated_tokens,
@@ -108,28 +111,105 @@ static void on_job_ended(Request *request, Job *job)
     request_reply(request, new_list(request->conn, request->doc, &suggestion));
 }
 
+// --- other files
+
+// What a worker found for a question about the context.
+typedef struct Chosen {
+    unsigned long long key;
+    ContextPiece *pieces;
+    size_t n_pieces;
+} Chosen;
+
+// The settings are part of the key, so that a change of them is seen.
+static unsigned long long context_key_of(const Syntax *syntax, size_t byte_off, Str settings)
+{
+    return str_hash(settings, context_key(syntax, byte_off));
+}
+
+static Str context_settings(const Connection *conn, Arena *arena)
+{
+    return arena_printf(arena, "%s:%d", conn->config.context_parts, conn->config.context_bytes);
+}
+
+// On a worker. The settings were checked before.
+static void choose_context(Question *q)
+{
+    Error err = {0};
+    unsigned parts = 0;
+    Chosen *chosen = arena_alloc(q->arena, sizeof *chosen);
+    context_read_parts(str_slice(q->params[0], 0, str_find(q->params[0], STR(":"), 0)), &parts,
+                       &err);
+    ContextRequest context = {.indexes = q->indexes,
+                              .n_indexes = q->n_indexes,
+                              .syntax = q->syntax,
+                              .byte_off = q->byte_off,
+                              .path = q->path,
+                              .root = q->params[1],
+                              .parts = parts,
+                              .max_bytes = (size_t)strtoul(q->params[2].ptr, NULL, 10)};
+    chosen->key = context_key_of(q->syntax, q->byte_off, q->params[0]);
+    chosen->n_pieces = context_choose(&context, q->arena, &chosen->pieces);
+    q->data = chosen;
+}
+
+static ContextPiece *copy_pieces(const ContextPiece *pieces, size_t n, Arena *arena)
+{
+    ContextPiece *copy = arena_array(arena, n ? n : 1, sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        copy[i] =
+            (ContextPiece){arena_str(arena, pieces[i].path), arena_str(arena, pieces[i].text)};
+    return copy;
+}
+
+static void keep_context(Document *doc, const Chosen *chosen)
+{
+    arena_free(doc->context.arena);
+    Arena *arena = arena_new();
+    doc->context = (DocumentContext){.valid = true,
+                                     .key = chosen->key,
+                                     .arena = arena,
+                                     .pieces = copy_pieces(chosen->pieces, chosen->n_pieces, arena),
+                                     .n_pieces = chosen->n_pieces};
+}
+
+// May the request start with what is known of other files? While an index is being filled it tells
+// something else at every key, which would cost a cold prompt each time.
+static bool has_context(Request *request, size_t byte_off)
+{
+    const Connection *conn = request->conn;
+    const Document *doc = request->doc;
+    Error err = {0};
+    unsigned parts;
+    bool wanted = context_read_parts(str_from(conn->config.context_parts), &parts, &err) && parts;
+    if (!wanted || !doc->syntax || workspace_is_scanning(conn)) return true;
+    Str settings = context_settings(conn, request->arena);
+    return doc->context.valid &&
+           doc->context.key == context_key_of(doc->syntax, byte_off, settings);
+}
+
 // --- the request
 
-static void read_selected(Call *call, const Document *doc, CompleteRequest *out, Arena *arena)
+static void read_selected(Call *call, const Document *doc, CompleteRequest *out)
 {
     LspRange range;
     Json *info = types_get(call->params, "context.selectedCompletionInfo");
     if (!types_read_range(types_get(info, "range"), &range)) return;
     ByteRange bytes = position_to_range(doc->text, range, call->conn->encoding);
     if (bytes.start > out->byte_off || bytes.end < out->byte_off) return;
-    out->selected = arena_str(arena, types_str(info, "text"));
+    out->selected = arena_str(call->request->arena, types_str(info, "text"));
     out->selected_range = bytes;
 }
 
-static Job *new_job(Call *call, const Document *doc, LspPosition position)
+// What is asked for, in the request's arena: text and syntax are the document's, borrowed.
+static CompleteRequest *read_request(Call *call, const Document *doc, LspPosition position)
 {
     const Config *config = &call->conn->config;
-    Job *job = job_new(JOB_COMPLETE, call->request);
-    job->complete = (CompleteRequest){
-        .text = text_retain(doc->text),
-        .syntax = doc->syntax ? syntax_retain(doc->syntax) : NULL,
+    CompleteRequest *wanted = arena_alloc(call->request->arena, sizeof *wanted);
+    *wanted = (CompleteRequest){
+        .text = doc->text,
+        .syntax = doc->syntax,
         .lang = doc->lang,
-        .path = arena_str(job->arena, str_from(doc->name)),
+        .path = str_from(doc->name),
         .byte_off = position_to_offset(doc->text, position, call->conn->encoding),
         .max_tokens = config->max_tokens,
         .max_prompt_tokens = config->prompt_tokens,
@@ -137,16 +217,38 @@ static Job *new_job(Call *call, const Document *doc, LspPosition position)
         .gate = config->gate,
         .budget_ms = config->budget_ms,
     };
-    read_selected(call, doc, &job->complete, job->arena);
-    return job;
+    read_selected(call, doc, wanted);
+    return wanted;
+}
+
+// The document may have gone on meanwhile: text and syntax are those that were asked about.
+static void start_job(Request *request, const TextSnap *text, const Syntax *syntax)
+{
+    const DocumentContext *context = &request->doc->context;
+    const CompleteRequest *wanted = request->data;
+    Job *job = job_new(JOB_COMPLETE, request);
+    job->complete = *wanted;
+    job->complete.text = text_retain(text);
+    job->complete.syntax = syntax ? syntax_retain(syntax) : NULL;
+    job->complete.path = arena_str(job->arena, str_from(request->doc->name));
+    job->complete.selected = arena_str(job->arena, wanted->selected);
+    job->complete.pieces = copy_pieces(context->pieces, context->n_pieces, job->arena);
+    job->complete.n_pieces = context->n_pieces;
+    request_start_job(request, job, on_job_ended);
+}
+
+static void on_chosen(Request *request, Question *question)
+{
+    keep_context(request->doc, question->data);
+    start_job(request, question->text, question->syntax);
 }
 
 // What the engine has found before costs nothing.
-static bool answer_known(Call *call, Document *doc, const Job *job)
+static bool answer_known(Call *call, Document *doc, const CompleteRequest *wanted)
 {
     Suggestion suggestion;
     if (!doc->suggestions) return false;
-    if (!suggestions_find(doc->suggestions, &job->complete, call->arena, &suggestion)) return false;
+    if (!suggestions_find(doc->suggestions, wanted, call->arena, &suggestion)) return false;
     LastSuggestion *last = &doc->last_suggestion;
     *last = (LastSuggestion){.valid = true, .from = "typed through", .version = doc->version};
     snprintf(last->why, sizeof last->why, "%s", why_nothing_text(WHY_SHOWN));
@@ -169,12 +271,16 @@ bool inline_completion_request(Call *call, Error *err)
     int64_t trigger = types_int(call->params, "context.triggerKind", TRIGGER_AUTOMATIC);
     request->implicit = trigger != TRIGGER_INVOKED;
     request_supersede(request);
-    Job *job = new_job(call, doc, position);
-    if (answer_known(call, doc, job)) {
-        job_free(job);
+    CompleteRequest *wanted = read_request(call, doc, position);
+    if (answer_known(call, doc, wanted)) return true;
+    call->later = true;
+    request->data = wanted;
+    if (has_context(request, wanted->byte_off)) {
+        start_job(request, doc->text, doc->syntax);
         return true;
     }
-    call->later = true;
-    request_start_job(request, job, on_job_ended);
+    Str params[QUESTION_PARAMS] = {context_settings(conn, request->arena), str_from(conn->root),
+                                   arena_printf(request->arena, "%d", conn->config.context_bytes)};
+    workspace_ask(request, wanted->byte_off, params, choose_context, on_chosen);
     return true;
 }

@@ -24,6 +24,7 @@ static Json *new_suggestion(const LastSuggestion *last)
     types_put_text(value, "from", last->from);
     types_put_int(value, "version", last->version);
     types_put_int(value, "promptTokens", last->prompt_tokens);
+    types_put_int(value, "pieceTokens", last->piece_tokens);
     types_put_int(value, "reusedTokens", last->reused_tokens);
     types_put_int(value, "evaluatedTokens", last->evaluated_tokens);
     types_put_int(value, "generatedTokens", last->generated_tokens);

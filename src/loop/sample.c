@@ -65,7 +65,7 @@ static int prompt_limit(const LoopRun *run)
 static bool make_fim(LoopRun *run, Way *way, Error *err)
 {
     FimPrompt prompt;
-    FimLimits limits = {.max_tokens = prompt_limit(run), .suffix_share_pct = SUFFIX_SHARE_PCT};
+    FimOptions limits = {.max_tokens = prompt_limit(run), .suffix_share_pct = SUFFIX_SHARE_PCT};
     *way = (Way){0};
     if (!body_hole_make(run->request->syntax, &run->task.function, run->arena, &way->hole, err) ||
         !fim_render(run->engine, way->hole.host, way->hole.byte_off, run->request->path, limits,

@@ -148,9 +148,9 @@ static bool on_line_token(void *user, const GeneratedToken *token)
 static bool refill(LoopRun *run, ByteRange range, const char *proposer, int i, Error *err)
 {
     FimPrompt prompt;
-    FimLimits limits = {.max_tokens = complete_default_prompt_tokens(engine_info(run->engine),
-                                                                     session_n_ctx(run->session)),
-                        .suffix_share_pct = 40};
+    FimOptions limits = {.max_tokens = complete_default_prompt_tokens(engine_info(run->engine),
+                                                                      session_n_ctx(run->session)),
+                         .suffix_share_pct = 40};
     TextSnap *host = text_edit(run->request->text, range, STR(""), NULL, err);
     Line line = {.run = run};
     bool ok = host && fim_render(run->engine, host, range.start, run->request->path, limits,

@@ -107,9 +107,8 @@ static int *suffix_tokens(const Builder *b, const TextSnap *text, size_t byte_of
 
 // --- rendering ---------------------------------------------------------------------------------
 
-static void add_header(Builder *b, const EngineInfo *info, Str path)
+static void add_path(Builder *b, const EngineInfo *info, Str path)
 {
-    if (info->add_bos) add_id(b, info->bos);
     if (info->file_sep < 0) return;
     // Models that were trained with a path degenerate without one.
     if (path.len == 0) path = STR("untitled");
@@ -118,6 +117,26 @@ static void add_header(Builder *b, const EngineInfo *info, Str path)
     int *ids = tokenize(b, line, &n);
     add_id(b, info->file_sep);
     add_ids(b, ids, n < MAX_HEADER_TOKENS ? n : MAX_HEADER_TOKENS);
+}
+
+// Whole pieces as long as there is room; the last is the nearest, so the first are left out.
+static int add_pieces(Builder *b, const EngineInfo *info, const FimOptions *limits)
+{
+    int start = b->n, n, left = limits->max_tokens * limits->pieces_share_pct / 100;
+    size_t first = limits->n_pieces;
+    if (info->file_sep < 0) return 0;
+    while (first > 0) {
+        tokenize(b, limits->pieces[first - 1].text, &n);
+        if (n + MAX_HEADER_TOKENS > left) break;
+        left -= n + MAX_HEADER_TOKENS;
+        first--;
+    }
+    for (size_t i = first; i < limits->n_pieces; i++) {
+        add_path(b, info, limits->pieces[i].path);
+        int *ids = tokenize(b, limits->pieces[i].text, &n);
+        add_ids(b, ids, n);
+    }
+    return b->n - start;
 }
 
 // Takes the last token before the cursor back into forced, unless nothing was typed since a line
@@ -179,7 +198,7 @@ static void render_prefix_first(Builder *b, const EngineInfo *info, const TextSn
 }
 
 bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str path,
-                FimLimits limits, Arena *arena, FimPrompt *out, Error *err)
+                FimOptions limits, Arena *arena, FimPrompt *out, Error *err)
 {
     const EngineInfo *info = engine_info(engine);
     *out = (FimPrompt){0};
@@ -192,7 +211,9 @@ bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str
                          limits.max_tokens, byte_off, 2 * MAX_HEADER_TOKENS, text_n_bytes(text));
     Builder b = {.engine = engine, .arena = arena, .cap = limits.max_tokens};
     b.ids = arena_array(arena, (size_t)b.cap, sizeof *b.ids);
-    add_header(&b, info, path);
+    if (info->add_bos) add_id(&b, info->bos);
+    out->n_piece_tokens = add_pieces(&b, info, &limits);
+    add_path(&b, info, path);
     int n_suffix = limits.max_tokens * limits.suffix_share_pct / 100;
     if (info->fim_order == FIM_SUFFIX_FIRST)
         render_suffix_first(&b, info, text, byte_off, n_suffix, out);

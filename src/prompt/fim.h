@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "engine/engine.h"
+#include "prompt/context.h"
 
 typedef struct FimPrompt {
     int *ids; // in the arena
@@ -18,16 +19,21 @@ typedef struct FimPrompt {
     Str forced; // bytes taken back from the prompt's end; the answer must start with them
     Str prefix; // document text before the cursor that the model sees (slice of the snapshot)
     Str suffix; // likewise after the cursor; after its line where only closing brackets are left
-    int n_prefix_tokens, n_suffix_tokens;
+    int n_prefix_tokens, n_suffix_tokens, n_piece_tokens;
 } FimPrompt;
 
-typedef struct FimLimits {
+typedef struct FimOptions {
     int max_tokens;       // whole prompt, at most the session's length less the answer
     int suffix_share_pct; // of max_tokens that the suffix may take at most
-} FimLimits;
+    int pieces_share_pct; // likewise pieces of other files
+    // Parts of other files, which come first in the prompt where the model knows file separators.
+    // The last is the nearest: where there is no room, the first are left out.
+    const ContextPiece *pieces;
+    size_t n_pieces;
+} FimOptions;
 
 // Renders the prompt for the cursor at byte_off of text. path is relative to the project, with
 // forward slashes. info tells FIM order and ids. ERROR_UNSUPPORTED if the model has no FIM tokens.
 // Token healing: the last prompt token before the cursor is taken back into `forced`.
 bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str path,
-                FimLimits limits, Arena *arena, FimPrompt *out, Error *err);
+                FimOptions limits, Arena *arena, FimPrompt *out, Error *err);

@@ -20,6 +20,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -92,20 +93,34 @@ def punch(lines, row, kind, rng):
     return (line[:cut], closers) if closers else None
 
 
-def ask(args, folder, name, text, row, before):
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
+def ask(args, root, path, text, row, before):
+    """The file with the hole in its place in a copy of its package, so that the others can be seen."""
+    kept = path.read_text(errors="surrogateescape")
     path.write_text(text)
     place = f"{path}:{row + 1}:{len(before.encode()) + 1}"
-    command = [args.binary, "complete", place, "--json", "--root", str(folder), "--set",
+    command = [args.binary, "complete", place, "--json", "--root", str(root), "--set",
                "gate=0.001", "--set", "budgetMs=0", "--set", f"promptTokens={args.prompt_tokens}",
-               "--threads", str(args.threads), "--set", "multiLine=" + ("true" if args.multi_line else "false")]
+               "--threads", str(args.threads), "--set", "multiLine=" + ("true" if args.multi_line else "false"),
+               "--set", f"contextParts={args.context}"]
+    for setting in args.set:
+        command += ["--set", setting]
     if args.model:
         command += ["--model", args.model]
     done = subprocess.run(command, capture_output=True, text=True)
+    path.write_text(kept, errors="surrogateescape")
     if done.returncode not in (0, 1):
         sys.exit("quality: " + done.stderr.strip())
     return json.loads(done.stdout)
+
+
+def copy_package(folder, path, scratch):
+    """(root of the package's copy, the file in it)."""
+    parts = path.relative_to(folder).parts
+    top = parts[:2] if parts[0] == "python" else parts[:1]
+    root = scratch / pathlib.Path(*top)
+    if not root.exists():
+        shutil.copytree(folder / pathlib.Path(*top), root, symlinks=True)
+    return root, scratch / pathlib.Path(*parts)
 
 
 def accepted_line(before, after, answer):
@@ -124,7 +139,7 @@ def is_right(line, original, kind):
     return line == original or (kind == "closed" and line == original.rstrip(";,:{ "))
 
 
-def measure(args, packages, folder):
+def measure(args, packages, source, folder):
     rng, rows = random.Random(args.seed), []
     names = sorted(packages)
     while len(rows) < args.holes:
@@ -136,13 +151,14 @@ def measure(args, packages, folder):
             continue
         before, after = hole
         text = "\n".join(lines[:row] + [before + after] + lines[row + 1:])
-        answer = ask(args, folder, path.name, text, row, before)
+        root, copied = copy_package(source, path, folder)
+        answer = ask(args, root, copied, text, row, before)
         line = accepted_line(before, after, answer)
         original = lines[row].rstrip()
         rows.append({"confidence": answer["confidence"], "shown": line is not None,
                      "right": is_right(line, original, args.kind), "line": line,
                      "original": original, "before": before, "why": answer["why_nothing"],
-                     "prefill_ms": answer["ms"]["prefill"], "raw": answer["raw"]})
+                     "prefill_ms": answer["ms"]["prefill"], "pieces": answer["piece_tokens"], "raw": answer["raw"]})
     return rows
 
 
@@ -150,7 +166,9 @@ def report(args, rows):
     n = len(rows)
     right = sum(r["right"] for r in rows)
     print(f"{args.model or 'embedded'}, {args.kind}: {n} holes, exact {right / n:.0%}, "
-          f"prefill {sorted(r['prefill_ms'] for r in rows)[n // 2]:.0f} ms")
+          f"prefill {sorted(r['prefill_ms'] for r in rows)[n // 2]:.0f} ms; "
+          f"of other files in {sum(r['pieces'] > 0 for r in rows) / n:.0%}, exact there "
+          f"{sum(r['right'] for r in rows if r['pieces']) / max(1, sum(r['pieces'] > 0 for r in rows)):.0%}")
     print("nothing shown:", dict(collections.Counter(r["why"] for r in rows if not r["shown"])))
     print("gate  shown  right of shown  right of all")
     for gate in THRESHOLDS:
@@ -174,6 +192,8 @@ def main():
     parser.add_argument("--languages", default="c,cc,py")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--multi-line", action="store_true")
+    parser.add_argument("--context", default="definitions", help="contextParts: definitions, header, all, none")
+    parser.add_argument("--set", action="append", default=[], help="another setting, KEY=VALUE")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0)
     args = parser.parse_args()
@@ -188,7 +208,7 @@ def main():
     if not packages:
         sys.exit(f"quality: no source files in {folder}")
     with tempfile.TemporaryDirectory() as scratch:
-        report(args, measure(args, packages, pathlib.Path(scratch)))
+        report(args, measure(args, packages, folder, pathlib.Path(scratch)))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ RULES = {
     "src": (("base/", "engine/engine.h", "engine/chat.h", "engine/think.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "formal/", "loop/",
              "rules/", "audit/"),
             ("tree_sitter/",)),
-    "lsp": (("base/", "workspace/", "index/", "loop/", "rules/", "audit/", "verify/", "features/", "grammars/languages.h"),
+    "lsp": (("base/", "prompt/context.h", "workspace/", "index/", "loop/", "rules/", "audit/", "verify/", "features/", "grammars/languages.h"),
             ("json-c/", "uv.h", "tree_sitter/")),
 }
 # Headers of another folder that are included by name alone.

@@ -20,7 +20,16 @@
 #include "base/arena.h"
 #include "base/mem.h"
 
-enum { ID_PREFIX = 256, ID_SUFFIX, ID_MIDDLE, ID_END, N_VOCAB, MAX_ANSWERS = 64, N_CTX = 8192 };
+enum {
+    ID_PREFIX = 256,
+    ID_SUFFIX,
+    ID_MIDDLE,
+    ID_END,
+    ID_SEPARATOR,
+    N_VOCAB,
+    MAX_ANSWERS = 64,
+    N_CTX = 8192
+};
 
 typedef struct Answer {
     Str key, text;
@@ -119,7 +128,7 @@ Engine *engine_open(const EngineOptions *options, Error *err)
                                 .fim_prefix = ID_PREFIX,
                                 .fim_suffix = ID_SUFFIX,
                                 .fim_middle = ID_MIDDLE,
-                                .file_sep = -1,
+                                .file_sep = ID_SEPARATOR,
                                 .repo_name = -1};
     sleep_ms(engine->open_ms);
     return engine;

@@ -7,7 +7,7 @@
 
 enum { MAX_TOKENS = 1024 };
 
-static const FimLimits limits = {.max_tokens = MAX_TOKENS, .suffix_share_pct = 25};
+static const FimOptions limits = {.max_tokens = MAX_TOKENS, .suffix_share_pct = 25};
 
 static TextSnap *make_text(Str bytes)
 {
@@ -276,12 +276,49 @@ static void wrong_requests_are_refused(void **state)
     assert_false(fim_render(engine, text, 4, STR("a"), limits, arena, &p, &err));
     assert_int_equal(err.code, ERROR_INVALID);
     err = (Error){0};
-    FimLimits small = {.max_tokens = 10, .suffix_share_pct = 25};
+    FimOptions small = {.max_tokens = 10, .suffix_share_pct = 25};
     assert_false(fim_render(engine, text, 1, STR("a"), small, arena, &p, &err));
     assert_int_equal(err.code, ERROR_INVALID);
     text_release(text);
     arena_free(arena);
     free(engine);
+}
+
+static void pieces_of_other_files_come_first(void **state)
+{
+    (void)state;
+    static const ContextPiece pieces[] = {{STR("far.h"), STR("int far;\n")},
+                                          {STR("near.h"), STR("int near;\n")}};
+    for (int order = FIM_PREFIX_FIRST; order <= FIM_SUFFIX_FIRST; order++) {
+        Engine *engine = word_engine_new((FimOrder)order);
+        Arena *arena = arena_new();
+        TextSnap *text = make_text(STR("int a;\n"));
+        FimPrompt p;
+        Error err = {0};
+        FimOptions options = limits;
+        options.pieces = pieces;
+        options.n_pieces = 2;
+        options.pieces_share_pct = 50;
+        assert_ok(fim_render(engine, text, 4, STR("src/a.c"), options, arena, &p, &err), err);
+        assert_int_equal(p.ids[0], WORD_SEP);
+        Str all = text_of(engine, &p, 0, p.n_ids, arena);
+        size_t far = str_find(all, STR("far.h\nint far;\n"), 0);
+        size_t near = str_find(all, STR("near.h\nint near;\n"), far);
+        assert_in_range(str_find(all, STR("src/a.c\n"), near), near, all.len - 1);
+        assert_in_range(p.n_piece_tokens, 8, 40);
+        // Room for the nearest alone, and for none.
+        options.pieces_share_pct = 100 * (64 + 12) / MAX_TOKENS;
+        assert_ok(fim_render(engine, text, 4, STR("src/a.c"), options, arena, &p, &err), err);
+        all = text_of(engine, &p, 0, p.n_ids, arena);
+        assert_int_equal(str_find(all, STR("far.h"), 0), all.len);
+        assert_in_range(str_find(all, STR("near.h"), 0), 0, all.len - 1);
+        options.pieces_share_pct = 0;
+        assert_ok(fim_render(engine, text, 4, STR("src/a.c"), options, arena, &p, &err), err);
+        assert_int_equal(p.n_piece_tokens, 0);
+        text_release(text);
+        arena_free(arena);
+        free(engine);
+    }
 }
 
 int main(void)
@@ -295,6 +332,7 @@ int main(void)
         cmocka_unit_test(closers_after_the_cursor_do_not_move_the_suffix),
         cmocka_unit_test(nothing_typed_heals_nothing),
         cmocka_unit_test(long_lines_and_odd_bytes_stay_within_the_limit),
+        cmocka_unit_test(pieces_of_other_files_come_first),
         cmocka_unit_test(wrong_requests_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,45 @@
+// Context beyond the file: what other files of the project say of the names near the cursor.
+//
+// The choice depends on the function around the cursor but not on the line that is being typed, so
+// that it, and with it the beginning of the prompt, holds still while one types.
+#pragma once
+
+#include "index/index.h"
+
+// X(bit, name, word of the setting contextParts)
+#define CONTEXT_PARTS(X)                                                                           \
+    X(0, CONTEXT_DEFINITIONS, "definitions") /* of the names in the function: types whole, others  \
+                                                up to their body */                                \
+    X(1, CONTEXT_HEADER, "header")           /* the beginning of the source's header, or of the    \
+                                                file that stands closest */
+
+enum {
+#define X(bit, name, word) name = 1 << (bit),
+    CONTEXT_PARTS(X)
+#undef X
+};
+
+// "definitions,header", "all", "none" or "". ERROR_INVALID names the unknown word.
+bool context_read_parts(Str words, unsigned *out, Error *err);
+
+// A part of another file.
+typedef struct ContextPiece {
+    Str path; // relative to the root where it lies below it
+    Str text; // whole lines
+} ContextPiece;
+
+typedef struct ContextRequest {
+    Index *const *indexes; // the document's own first
+    size_t n_indexes;
+    const Syntax *syntax; // of the document; may be of a text of some keys ago
+    size_t byte_off;
+    Str path, root; // absolute
+    unsigned parts; // bits
+    size_t max_bytes;
+} ContextRequest;
+
+// What of the document the choice depends on: equal keys, equal choices, unless the index changed.
+unsigned long long context_key(const Syntax *syntax, size_t byte_off);
+// Pieces in the arena, the most useful last, because it then stands nearest. Any thread but the
+// loop's: it reads files and asks the index. At most a few milliseconds.
+size_t context_choose(const ContextRequest *request, Arena *arena, ContextPiece **out);

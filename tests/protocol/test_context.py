@@ -1,0 +1,47 @@
+"""What the model is shown of other files, as r1ls/explain counts it."""
+
+import os
+
+from driver import Client, FOLDER, run_tests, write_file
+
+HEADER = "struct row {\n    int width;\n};\nint row_area(const struct row *r);\n"
+SOURCE = "int sum(const struct row *rows)\n{\n    int s = row_area(rows);\n    s \n    return s;\n}\n\nint nothing(void)\n{\n    int x \n}\n"
+
+
+def open_project(name, **options):
+    write_file(os.path.join(name, "row.h"), HEADER)
+    write_file(os.path.join(name, "sum.c"), SOURCE)
+    client = Client("answer s => = 1;\n", rootUri="file://" + os.path.join(FOLDER, name), options=options)
+    client.until(lambda: not client.ask("r1ls/status", {})["scanning"])
+    uri = "file://" + os.path.join(FOLDER, name, "sum.c")
+    client.open(uri, SOURCE)
+    client.ask("textDocument/foldingRange", {"textDocument": {"uri": uri}})  # it is parsed then
+    return client, uri
+
+
+def pieces(client, uri, line, character):
+    client.answer(client.inline(uri, line, character, trigger=1))
+    return client.ask("r1ls/explain", {"textDocument": {"uri": uri}})["pieceTokens"]
+
+
+def test_definitions_of_other_files_are_shown():
+    client, uri = open_project("context")
+    first = pieces(client, uri, 3, 6)
+    # "SEPARATOR row.h" and both definitions, a token a byte.
+    assert first >= len("struct row {") + len("int row_area(const struct row *r);"), first
+    # The line that is typed changes nothing; another function has other names.
+    client.change(uri, 2, {"range": {"start": {"line": 3, "character": 6}, "end": {"line": 3, "character": 6}}, "text": "="})
+    assert pieces(client, uri, 3, 7) == first
+    assert pieces(client, uri, 9, 10) == 0
+    client.close()
+
+
+def test_the_setting_switches_it_off():
+    client, uri = open_project("context-off", contextParts="none")
+    assert pieces(client, uri, 3, 6) == 0
+    client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"contextParts": "definitions"}}})
+    assert pieces(client, uri, 3, 6) > 0
+    client.close()
+
+
+run_tests(globals())

@@ -1,0 +1,141 @@
+// What of other files is shown with a place, against a real index.
+#include "unit/index_project.h"
+
+#include "prompt/context.h"
+
+static const char header[] = "// Rows.\nstruct row {\n    int width;\n    int height;\n};\n"
+                             "int row_area(const struct row *r);\n#define ROW_LIMIT 40\n";
+static const char main_c[] = "#include \"row.h\"\n\nstatic int own(void) { return 1; }\n\n"
+                             "int sum(const struct row *rows, int n)\n{\n    int s = own();\n"
+                             "    for (int i = 0; i < n && n < ROW_LIMIT; i++)\n"
+                             "        s += row_area(&rows[i]);\n    return s;\n}\n\n"
+                             "int nothing(void)\n{\n    return 0;\n}\n";
+
+typedef struct Place {
+    Index *index;
+    Syntax *syntax;
+    char path[200];
+    Arena *arena;
+} Place;
+
+static Place open_place(const Setup *s, const char *name, const char *text)
+{
+    Error err = {0};
+    Place p = {.arena = arena_new()};
+    put_file(s, name, text);
+    snprintf(p.path, sizeof p.path, "%s/%s", s->root, name);
+    p.index = open_index(s);
+    wait_ready(p.index);
+    TextSnap *snap = text_new(str_from(text), &err);
+    p.syntax = syntax_parse(language_by_path(name), snap, NULL);
+    text_release(snap);
+    return p;
+}
+
+static void close_place(Place *p)
+{
+    close_index(p->index);
+    syntax_release(p->syntax);
+    arena_free(p->arena);
+}
+
+static size_t choose(const Setup *s, const Place *p, const char *after, unsigned parts,
+                     size_t max_bytes, ContextPiece **out)
+{
+    Str all = text_str(syntax_text(p->syntax));
+    ContextRequest request = {.indexes = &p->index,
+                              .n_indexes = 1,
+                              .syntax = p->syntax,
+                              .byte_off = str_find(all, str_from(after), 0) + strlen(after),
+                              .path = str_from(p->path),
+                              .root = str_from(s->root),
+                              .parts = parts,
+                              .max_bytes = max_bytes};
+    return context_choose(&request, p->arena, out);
+}
+
+static void definitions_of_near_names_are_shown(void **state)
+{
+    const Setup *s = *state;
+    put_file(s, "src/row.h", header);
+    Place p = open_place(s, "src/sum.c", main_c);
+    ContextPiece *pieces;
+    assert_int_equal(choose(s, &p, "s += ", CONTEXT_DEFINITIONS, 1000, &pieces), 1);
+    assert_string_equal(pieces[0].path.ptr, "src/row.h");
+    // Nearest first; what stands on the cursor's own line is being typed, and the file's own
+    // functions are in the prompt anyway.
+    assert_string_equal(
+        pieces[0].text.ptr,
+        "#define ROW_LIMIT 40\nstruct row {\n    int width;\n    int height;\n};\n");
+    assert_int_equal(choose(s, &p, "return s", CONTEXT_DEFINITIONS, 1000, &pieces), 1);
+    assert_non_null(strstr(pieces[0].text.ptr, "int row_area(const struct row *r);"));
+    assert_null(strstr(pieces[0].text.ptr, "own"));
+    close_place(&p);
+}
+
+static void budget_and_parts_hold(void **state)
+{
+    const Setup *s = *state;
+    put_file(s, "src/row.h", header);
+    Place p = open_place(s, "src/row.c", main_c);
+    ContextPiece *pieces;
+    assert_int_equal(choose(s, &p, "s += ", CONTEXT_DEFINITIONS, 30, &pieces), 1);
+    assert_string_equal(pieces[0].text.ptr, "#define ROW_LIMIT 40\n");
+    assert_int_equal(choose(s, &p, "s += ", 0, 1000, &pieces), 0);
+    assert_int_equal(choose(s, &p, "s += ", CONTEXT_DEFINITIONS, 0, &pieces), 0);
+    assert_int_equal(choose(s, &p, "return 0", CONTEXT_HEADER, 1000, &pieces), 1);
+    assert_string_equal(pieces[0].path.ptr, "src/row.h");
+    assert_true(str_starts(pieces[0].text, STR("struct row {")));
+    close_place(&p);
+}
+
+static void names_of_many_files_say_nothing(void **state)
+{
+    const Setup *s = *state;
+    put_file(s, "src/a.c", "int twice(int a)\n{\n    return 2 * a;\n}\n");
+    put_file(s, "src/b.c", "int twice(int a, int b)\n{\n    return a + b;\n}\n");
+    Place p = open_place(s, "src/c.c", "int f(void)\n{\n    twice(1);\n    \n}\n");
+    ContextPiece *pieces;
+    assert_int_equal(choose(s, &p, "twice(1);\n", CONTEXT_DEFINITIONS, 1000, &pieces), 0);
+    close_place(&p);
+}
+
+static void the_key_holds_within_a_function(void **state)
+{
+    (void)state;
+    Error err = {0};
+    TextSnap *text = text_new(str_from(main_c), &err);
+    Syntax *syntax = syntax_parse(language_by_id("c"), text, NULL);
+    size_t at = str_find(text_str(text), STR("s += "), 0);
+    size_t other = str_find(text_str(text), STR("return 0"), 0);
+    assert_true(context_key(syntax, at) == context_key(syntax, at + 9));
+    assert_true(context_key(syntax, at) != context_key(syntax, other));
+    context_key(syntax, 100000); // past the end: some key
+    syntax_release(syntax);
+    text_release(text);
+}
+
+static void parts_are_read(void **state)
+{
+    (void)state;
+    Error err = {0};
+    unsigned parts;
+    assert_ok(context_read_parts(STR("definitions, header"), &parts, &err), err);
+    assert_int_equal(parts, CONTEXT_DEFINITIONS | CONTEXT_HEADER);
+    assert_ok(context_read_parts(STR("none"), &parts, &err), err);
+    assert_int_equal(parts, 0);
+    assert_false(context_read_parts(STR("headers"), &parts, &err));
+    assert_string_equal(err.text, "context 'headers', wanted definitions, header, all or none");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(definitions_of_near_names_are_shown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(budget_and_parts_hold, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_of_many_files_say_nothing, set_up, tear_down),
+        cmocka_unit_test(the_key_holds_within_a_function),
+        cmocka_unit_test(parts_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

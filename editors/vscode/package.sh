@@ -8,7 +8,7 @@ source=$(realpath "$(dirname "$0")")
 stage=$(dirname "$out")/vsix-$target
 mkdir -p "$stage"
 cp -r "$source"/{package.json,package-lock.json,tsconfig.json,src,media,README.md,.vscodeignore} "$stage/"
-cp "$source/../../LICENSE" "$stage/LICENSE"
+cp "$source/../../LICENSE" "$source/../r1ls.schema.json" "$stage/"
 python3 "$source/settings.py" "$stage/package.json"
 name=r1ls; case $target in win32-*) name=r1ls.exe ;; esac
 rm -rf "$stage/server"; install -D -m 755 "$server" "$stage/server/$name"

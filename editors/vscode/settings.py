@@ -23,6 +23,9 @@ NOT_SETTINGS = {"trusted"}
 # These name files or cost the machine's memory; a folder's own settings may not choose them.
 MACHINE = {"model", "threads", "context"}
 
+# Here VS Code's user expects another default than other editors' users.
+OWN_DEFAULTS = {"codeLens": True}
+
 ROWS = """#include "config.h"
 #define X(field, tag, key, def, min, max, text) @{"tag": #tag, "key": key, "default": def, "min": min, "max": max, "text": text}@
 CONFIG_OPTIONS(X)
@@ -49,6 +52,7 @@ def read_words():
 def setting(row, words):
     kind = {"BOOL": "boolean", "INT": "integer", "NUM": "number", "TEXT": "string"}[row["tag"]]
     default = bool(row["default"]) if kind == "boolean" else row["default"]
+    default = OWN_DEFAULTS.get(row["key"], default)
     value = {"type": kind, "default": default, "description": row["text"][0].upper() + row["text"][1:] + "."}
     if kind in ("integer", "number"):
         value["minimum"], value["maximum"] = row["min"], row["max"]
@@ -81,6 +85,8 @@ def check(path, program):
         key, default = key.removeprefix("r1ls."), value["default"]
         for word in value.get("enum", []):
             values += ["--set", f"{key}={word}"]
+        if key in OWN_DEFAULTS:
+            default = not default
         values += ["--set", f"{key}={str(default).lower() if isinstance(default, bool) else default}"]
     run = subprocess.run([program, "doctor", "--json", *values], capture_output=True, text=True)
     assert run.returncode == 0, f"r1ls refuses the extension's settings: {run.stderr.strip()}"

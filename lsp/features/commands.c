@@ -53,8 +53,9 @@ void commands_answer(Request *request, const LoopResult *result)
         return;
     }
     if (!result->found) {
-        const char *told = result->tests_pass ? arena_str(request->arena, result->summary).ptr
-                                              : act_message(request, result);
+        // A run of the tests was to change nothing.
+        const char *told = result->tests_ran ? arena_str(request->arena, result->summary).ptr
+                                             : act_message(request, result);
         connection_show(conn, result->tests_pass ? 3 : 2, told);
         request_reply(request, NULL);
         return;

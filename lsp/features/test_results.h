@@ -14,7 +14,8 @@ typedef struct TestResult {
 
 // Takes the failures of a run in place of the earlier ones, and has the client show them.
 void test_results_take(Connection *conn, const LoopResult *result);
-// Adds those of doc to a list of diagnostics.
+// Adds those of doc to a list of diagnostics that is to be published; where the client pulls, they
+// are published by themselves.
 void test_results_add(const Connection *conn, const Document *doc, Json *items);
 // Forgets all, without a word to the client: the connection ends.
 void test_results_free(Connection *conn);

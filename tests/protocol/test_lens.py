@@ -20,9 +20,9 @@ def make_project(name, said=FAILURE):
     return "file://" + FOLDER + "/" + name, "file://" + write_file(name + "/add.c", ADD)
 
 
-def new_client(root, **more):
+def new_client(root, caps=CAPS, **more):
     options = dict({"codeLens": True, "trusted": True, "testCommand": COMMAND, "sandbox": SANDBOX}, **more)
-    client = Client(caps=CAPS, options=options, rootUri=root)
+    client = Client(caps=caps, options=options, rootUri=root)
     client.replies["workspace/applyEdit"] = {"applied": True}
     client.replies["window/showDocument"] = {"success": True}
     return client
@@ -101,6 +101,23 @@ def test_run_and_debug():
     assert change["textDocument"]["uri"] == uri, apply
     tokens = [p["token"] for m, p in calls if m == "window/workDoneProgress/create"]
     assert len(set(tokens)) == len(tokens) == 3, tokens
+    client.close()
+
+
+def test_a_client_that_pulls_is_told():
+    root, uri = make_project("pulling")
+    caps = copy.deepcopy(CAPS)
+    caps["textDocument"]["diagnostic"] = {}
+    client = new_client(root, caps)
+    client.open(uri, ADD)
+    found = lenses(client, root + "/tests/test_add.c", TEST)
+    client.ask("workspace/executeCommand", found[0][2])
+    client.note("textDocument/publishDiagnostics", lambda p: p["uri"] == uri and p["diagnostics"][0]["code"] == "test")
+    assert client.ask("textDocument/diagnostic", {"textDocument": {"uri": uri}})["items"] == []
+    write_file("pulling/add.c", ADD.replace("a - b", "a + b"))
+    client.change(uri, 2, {"text": ADD.replace("a - b", "a + b")})
+    client.ask("workspace/executeCommand", found[0][2])
+    client.until(lambda: [n["params"]["diagnostics"] for n in client.notes if n["method"] == "textDocument/publishDiagnostics"][-1] == [])
     client.close()
 
 

@@ -12,6 +12,12 @@ return {
   },
   init_options = options.settings(),
   settings = { r1ls = options.settings() },
+  -- What the server was told to do by a command (a lens, a run of the tests) comes back as an edit.
+  handlers = {
+    ['workspace/applyEdit'] = function(_, params, context)
+      return { applied = require('r1ls.edits').offer(vim.lsp.get_client_by_id(context.client_id), params.edit) }
+    end,
+  },
   -- The evidence of an edit travels in its change annotations, which only versioned edits have. The stock
   -- client applies both and says so of neither.
   capabilities = { workspace = { workspaceEdit = { documentChanges = true, changeAnnotationSupport = { groupsOnLabel = true } } } },

@@ -3,16 +3,18 @@
 import {
   commands,
   ConfigurationTarget,
+  env,
   type ExtensionContext,
   type QuickPickItem,
   window,
   workspace,
 } from 'vscode'
 import { type LanguageClient, State } from 'vscode-languageclient/node'
+import { showAudit } from './audit'
 import { newClient } from './client'
 import { chooseModel, pullModel } from './models'
 import { PAGE_SCHEME, Pages } from './pages'
-import { type Abilities, askAbilities, findProgram, runProgram } from './program'
+import { type Abilities, askAbilities, findProgram } from './program'
 import { Status } from './status'
 
 // What the tests reach; nothing else uses it.
@@ -39,18 +41,16 @@ async function explain(pages: Pages, status: Status): Promise<void> {
   if (answer === details) await pages.show('suggestion.json', JSON.stringify(found, null, 2))
 }
 
-async function showAudit(pages: Pages, program: string): Promise<void> {
-  const list = await runProgram(program, ['audit', 'list'])
-  const rows = list.stdout.split('\n').filter((line) => line.trim())
-  if (list.code !== 0 || rows.length === 0) {
-    void window.showInformationMessage(`r1ls: ${list.stderr.trim() || 'no run has been recorded yet'}`)
+// What is selected, else the clipboard: an output is somewhere else than in a file.
+async function debugOutput(): Promise<void> {
+  const editor = window.activeTextEditor
+  const selected = editor?.selections.map((one) => editor.document.getText(one)).join('\n') ?? ''
+  const output = selected.trim() ? selected : await env.clipboard.readText()
+  if (!output.trim()) {
+    void window.showInformationMessage('r1ls: select or copy what a test, a compiler or a sanitizer printed, and try again.')
     return
   }
-  const chosen = await window.showQuickPick(rows, { title: 'r1ls: recorded runs' })
-  const id = chosen?.trim().split(/\s+/)[0]
-  if (!id) return
-  const record = await runProgram(program, ['audit', 'show', id])
-  await pages.show(`audit-${id}.txt`, record.stdout || record.stderr)
+  await commands.executeCommand('r1ls.debugOutput', { output })
 }
 
 async function toggleGhostText(): Promise<void> {
@@ -69,6 +69,7 @@ type MenuItem = QuickPickItem & { command: string; arguments?: unknown[] }
 async function showMenu(status: Status): Promise<void> {
   const items: MenuItem[] = [
     { label: '$(lightbulb) Generate, debug, test here', command: 'r1ls.actions' },
+    { label: '$(bug) Fix what an output tells', detail: 'the selection, or the clipboard', command: 'r1ls.debugFromOutput' },
     { label: '$(question) Why is nothing suggested?', detail: status.whyNothing() || undefined, command: 'r1ls.explain' },
     { label: '$(eye) Ghost text on or off', command: 'r1ls.toggleGhostText' },
     { label: '$(database) Choose the model', command: 'r1ls.chooseModel' },
@@ -118,7 +119,8 @@ export async function activate(context: ExtensionContext): Promise<Api> {
   on('r1ls.explain', () => explain(pages, status))
   on('r1ls.trustFolder', trustFolder)
   on('r1ls.showLog', () => log.show())
-  on('r1ls.showAudit', () => showAudit(pages, program()))
+  on('r1ls.showAudit', (number?: unknown) => showAudit(client, pages, program(), typeof number === 'number' ? number : undefined))
+  on('r1ls.debugFromOutput', debugOutput)
   on('r1ls.toggleGhostText', toggleGhostText)
   on('r1ls.menu', () => showMenu(status))
   on('r1ls.actions', () => commands.executeCommand('editor.action.codeAction', { kind: '', apply: 'never' }))

@@ -57,30 +57,63 @@ export async function chooseModel(canPull: boolean): Promise<void> {
   }
 }
 
-export async function pullModel(program: string): Promise<void> {
-  const name = await window.showInputBox({
-    title: 'r1ls: fetch a model',
-    prompt: 'A name of the catalogue, or the address of a GGUF file',
+type PullEvent = { event: 'progress' | 'done' | 'error'; done?: number; total?: number; path?: string; message?: string }
+
+function readEvent(line: string): PullEvent | undefined {
+  try {
+    return JSON.parse(line) as PullEvent
+  } catch {
+    return undefined // not of the program's
+  }
+}
+
+async function askForFile(): Promise<{ url: string; sha256: string } | undefined> {
+  const url = await window.showInputBox({
+    title: 'r1ls: fetch a model (1 of 2)',
+    prompt: 'The address of a GGUF file. There is no catalogue: nothing is fetched but what you name here.',
+    placeHolder: 'https://host/folder/model.gguf',
+    ignoreFocusOut: true,
+    validateInput: (text) => (/^https?:\/\/[^\s/]+\/\S+$/i.test(text.trim()) ? undefined : 'wanted an address that begins with https:// or http:// and names a file'),
   })
-  if (!name) return
-  const outcome = await window.withProgress(
-    { location: ProgressLocation.Notification, title: `r1ls: fetching ${name}`, cancellable: true },
-    (progress, token) => {
-      let shown = 0
-      return runProgram(program, ['model', 'pull', name], token, (line) => {
-        const percent = Number(/(\d+(?:\.\d+)?) ?%/.exec(line)?.[1] ?? shown)
-        progress.report({ message: line, increment: Math.max(0, percent - shown) })
-        shown = Math.max(shown, percent)
-      }).then((result) => ({ ...result, cancelled: token.isCancellationRequested }))
-    },
-  )
+  if (!url) return undefined
+  const sha256 = await window.showInputBox({
+    title: 'r1ls: fetch a model (2 of 2)',
+    prompt: 'Its SHA-256, as its publisher gives it. A file with another one is removed.',
+    placeHolder: '64 hexadecimal digits',
+    ignoreFocusOut: true,
+    validateInput: (text) => (/^[0-9a-f]{64}$/i.test(text.trim()) ? undefined : 'wanted 64 hexadecimal digits'),
+  })
+  return sha256 ? { url: url.trim(), sha256: sha256.trim() } : undefined
+}
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)
+
+// What was fetched stays when it is cancelled: the next time goes on there.
+export async function pullModel(program: string): Promise<void> {
+  const file = await askForFile()
+  if (!file) return
+  let last: PullEvent | undefined
+  const options = { location: ProgressLocation.Notification, title: 'r1ls: fetching the model', cancellable: true }
+  const outcome = await window.withProgress(options, async (progress, token) => {
+    let shown = 0
+    const result = await runProgram(program, ['model', 'pull', file.url, '--sha256', file.sha256, '--json'], token, (line) => {
+      const event = readEvent(line)
+      last = event ?? last
+      if (event?.event !== 'progress' || !event.total) return
+      const { done = 0, total } = event
+      const percent = (100 * done) / total
+      progress.report({ message: `${megabytes(done)} of ${megabytes(total)} MB`, increment: percent - shown })
+      shown = percent
+    })
+    return { ...result, cancelled: token.isCancellationRequested }
+  })
   if (outcome.cancelled) return
-  if (outcome.code !== 0) {
-    void window.showErrorMessage(`r1ls: ${outcome.stderr.trim().split('\n').pop() ?? 'failed'}`)
+  if (outcome.code !== 0 || !last?.path) {
+    const why = last?.message ?? outcome.stderr.trim().split('\n').pop()
+    void window.showErrorMessage(`r1ls: the model was not fetched: ${why || `the program ended with ${outcome.code}`}`)
     return
   }
-  const path = join(modelFolder(), `${name}.gguf`)
   const use = 'Use It'
-  const answer = await window.showInformationMessage(`r1ls: ${name} is here.`, use)
-  if (answer === use) await useModel(existsSync(path) ? path : name)
+  const answer = await window.showInformationMessage(`r1ls: ${basename(last.path, '.gguf')} is here, and its checksum is right.`, use)
+  if (answer === use) await useModel(last.path)
 }

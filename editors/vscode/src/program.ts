@@ -13,7 +13,7 @@ export function findProgram(context: ExtensionContext): string {
 
 export type Outcome = { code: number | null; stdout: string; stderr: string }
 
-// Runs a command to its end; cancelling kills it. Lines of stderr are handed over as they come.
+// Runs a command to its end; cancelling asks it to stop. Lines of stdout are handed over as they come.
 export function runProgram(
   program: string,
   args: string[],
@@ -28,13 +28,14 @@ export function runProgram(
       cancelled?.dispose()
       resolve({ ...outcome, code })
     }
-    child.stdout?.on('data', (bytes: Buffer) => (outcome.stdout += bytes.toString()))
-    child.stderr?.on('data', (bytes: Buffer) => {
-      const text = bytes.toString()
-      outcome.stderr += text
-      // A carriage return redraws a progress line.
-      for (const line of text.split(/[\r\n]+/)) if (line.trim()) onLine?.(line.trim())
+    let partial = ''
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      outcome.stdout += text
+      const lines = (partial + text).split('\n')
+      partial = lines.pop() ?? ''
+      for (const line of lines) onLine?.(line)
     })
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (outcome.stderr += text))
     child.on('error', (error) => {
       outcome.stderr += error.message
       finish(null)

@@ -13,6 +13,9 @@ function serverKeys(context: ExtensionContext): string[] {
     .filter((key) => !key.includes('.'))
 }
 
+// Off by default in the server and on here (settings.py): said always, not only where it is set.
+const ON_HERE = new Set(['codeLens'])
+
 // What the server is told. Trust is never a setting: a folder could grant it to itself.
 export function serverSettings(context: ExtensionContext): Record<string, unknown> {
   const config = workspace.getConfiguration('r1ls')
@@ -31,7 +34,7 @@ export function initializationOptions(context: ExtensionContext): Record<string,
     const isSet = [found?.globalValue, found?.workspaceValue, found?.workspaceFolderValue].some(
       (value) => value !== undefined,
     )
-    if (!isSet) delete settings[key]
+    if (!isSet && !ON_HERE.has(key)) delete settings[key]
   }
   return settings
 }

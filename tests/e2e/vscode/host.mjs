@@ -30,7 +30,7 @@ try {
   await until('the tests in the extension host end', () => {
     text = existsSync(report) ? readFileSync(report, 'utf8') : ''
     return /^(done|FAILED)/m.test(text)
-  }, 180_000)
+  }, 300_000)
 } catch (error) {
   text += `FAILED: ${error.message}\n`
   await page.screenshot({ path: join(OUT, 'host-failed.png') }).catch(() => {})

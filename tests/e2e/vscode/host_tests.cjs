@@ -30,6 +30,17 @@ async function open(name) {
 const placeAfter = (document, text) => document.positionAt(document.getText().indexOf(text) + text.length)
 const bodyAction = (actions) => actions.find((action) => /body/i.test(action.title))
 
+// A test that wants what table_init does not do, thorough enough for a repair to count as verified.
+async function writeFailingTest() {
+  const at = (name) => vscode.Uri.joinPath(vscode.workspace.workspaceFolders[0].uri, name)
+  const test = '#include <assert.h>\n#include <stdint.h>\n#include "table.h"\n\nstatic void test_init(void)\n{\n    struct table t = {.n_entries = 9};\n    assert(table_init(&t, 4) == 1);\n    assert(t.n_buckets == 4 && t.n_entries == 0 && t.buckets && !t.buckets[3]);\n    assert(table_init(&t, SIZE_MAX) == -1);\n}\n\nint main(void)\n{\n    test_init();\n    return 0;\n}\n'
+  await vscode.workspace.fs.writeFile(at('tests/test_table.c'), Buffer.from(test))
+  const makefile = Buffer.from(await vscode.workspace.fs.readFile(at('Makefile'))).toString()
+  const rule = '\ntest:\n\t$(CC) $(CFLAGS) -o test_table tests/test_table.c src/table.c\n\t./test_table\n'
+  await vscode.workspace.fs.writeFile(at('Makefile'), Buffer.from(makefile + rule))
+  return at('tests/test_table.c')
+}
+
 async function runAll() {
   const { document } = await open('src/table.c')
   const extension = vscode.extensions.getExtension('r1ls.r1ls')
@@ -83,6 +94,58 @@ async function runAll() {
     assert.strictEqual(document.getText(), before)
     await sameText()
     return action.title
+  })
+  const testFile = await writeFailingTest()
+  const lensOf = async (title) => {
+    const found = await until(`the lens '${title}'`, async () => {
+      const lenses = await vscode.commands.executeCommand('vscode.executeCodeLensProvider', testFile, 100)
+      return lenses.find((lens) => lens.command?.title === title)
+    })
+    return () => vscode.commands.executeCommand(found.command.command, ...found.command.arguments)
+  }
+  await step('the lens of a test runs it', async () => {
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(testFile))
+    await (await lensOf('Run tests'))()
+    const failure = await until('the failure as a diagnostic', () =>
+      vscode.languages.getDiagnostics(document.uri).find((one) => one.code === 'test'))
+    assert.strictEqual(document.lineAt(failure.range.start.line).text, 'int table_init(struct table *t, size_t n_buckets)')
+    return failure.message
+  })
+  await step('and debugs it', async () => {
+    await (await lensOf('Debug'))()
+    await until('the repair', () => document.getText() !== before)
+    const { activeTextEditor } = vscode.window
+    assert.strictEqual(activeTextEditor?.document.uri.toString(), document.uri.toString(), 'the repaired file is not shown')
+    const repaired = document.getText()
+    await vscode.commands.executeCommand('undo')
+    assert.strictEqual(document.getText(), before)
+    return repaired.split('\n').find((line, i) => line !== before.split('\n')[i]).trim()
+  })
+  await step('an output from the clipboard is debugged', async () => {
+    await vscode.env.clipboard.writeText('src/table.c:19:5: error: something else is wanted\n')
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(testFile))
+    await vscode.commands.executeCommand('r1ls.debugFromOutput')
+    await until('the place', () => vscode.window.activeTextEditor?.document.uri.toString() === document.uri.toString())
+    if (document.getText() !== before) await vscode.commands.executeCommand('undo')
+    assert.strictEqual(document.getText(), before)
+  })
+  await step('the record of a run is a page', async () => {
+    await vscode.commands.executeCommand('r1ls.showAudit', 1)
+    const page = vscode.window.activeTextEditor.document
+    assert.match(page.getText(), /^# Run 1: body in src\/table\.c, .*### Candidate 1: /s)
+    assert.strictEqual(page.languageId, 'markdown')
+    return page.lineAt(0).text
+  })
+  await step('.r1ls.json is checked against its schema', async () => {
+    const file = vscode.Uri.joinPath(vscode.workspace.workspaceFolders[0].uri, '.r1ls.json')
+    await vscode.workspace.fs.writeFile(file, Buffer.from('{ "settings": 5, "nonsense": 1 }\n'))
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(file))
+    const found = await until('warnings', () => {
+      const all = vscode.languages.getDiagnostics(file).filter((one) => one.source !== 'r1ls')
+      return all.length > 0 && all
+    })
+    await vscode.workspace.fs.delete(file)
+    return found.map((one) => one.message).join('; ')
   })
   await step('a crash loses no text', async () => {
     const old = api.client()._serverProcess ?? api.client().serverProcess

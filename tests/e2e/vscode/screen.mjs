@@ -209,6 +209,22 @@ try {
     return said
   })
   await step('undone in one step again', undoOnce)
+  await step('lenses above functions', async () => {
+    await goTo(lineOf('src/table.c', 'size_t table_longest_chain('), 10)
+    const lens = page.locator('.codelens-decoration', { hasText: 'Test this function' })
+    await lens.first().waitFor()
+    return `${await lens.count()} in view`
+  })
+  await step('a recorded run as a page', async () => {
+    await command('r1ls: Show Recorded Runs')
+    const row = page.locator('.quick-input-list .monaco-list-row', { hasText: 'body: found' })
+    await row.first().waitFor()
+    await press('Enter')
+    await page.locator('.tab.active', { hasText: /run-\d+\.md/ }).waitFor()
+    await page.locator('.view-lines', { hasText: '# Run' }).first().waitFor()
+    await press('Control+w')
+    await open('src/table.c')
+  })
   await step('prepare a long action', async () => {
     // A header that includes itself over and over keeps the compiler busy until it is stopped.
     writeFileSync(join(project, 'include/slow.h'), SLOW_HEADER)

@@ -1,6 +1,6 @@
 // Starts VS Code's server with its web workbench and a browser on it; what both VS Code tests share.
 // Environment: TOOLS (folder of get_code_server.sh), OUT (where screenshots and logs stay).
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, createWriteStream, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
@@ -49,6 +49,11 @@ function freePort() {
 }
 
 // A fresh profile with the settings that make a run repeatable, and a copy of the project.
+// Where bubblewrap cannot work, as in some containers, tests run without it.
+function findSandbox() {
+  return spawnSync('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true']).status === 0 ? 'bwrap' : 'rlimits'
+}
+
 export function makeProfile(work, project, settings) {
   const user = join(work, 'data')
   cpSync(project, join(work, 'project'), { recursive: true })
@@ -70,6 +75,7 @@ export function makeProfile(work, project, settings) {
     // The embedded model's gate would hide what the test wants to see.
     'r1ls.gate': 0,
     'r1ls.budgetMs': 30000,
+    'r1ls.sandbox': findSandbox(),
     ...settings,
   }
   for (const folder of ['User', 'Machine', 'data/User', 'data/Machine']) {
@@ -115,7 +121,9 @@ export async function startBrowser() {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-quic'],
   })
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
+  // A context of its own, in which a second window can be opened beside the first.
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+  const page = await context.newPage()
   page.setDefaultTimeout(PATIENCE_MS / 2)
   return { browser, page }
 }

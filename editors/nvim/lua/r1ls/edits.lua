@@ -62,14 +62,16 @@ end
 local function apply(client, edit, verdict)
   if not versions_hold(edit) then
     vim.notify('r1ls: the text has changed since, so the edit was not applied.', vim.log.levels.WARN)
-    return
+    return false
   end
   -- An undo step of its own, also right after an insertion.
   vim.cmd('let &undolevels = &undolevels')
   vim.lsp.util.apply_workspace_edit(edit, client.offset_encoding)
   if verdict ~= '' then vim.notify('r1ls: ' .. verdict) end
+  return true
 end
 
+-- False where it could not be applied; an edit that the user is asked about counts as applied.
 function M.offer(client, edit)
   local verdict, ask = verdict_of(edit)
   strip_annotations(edit)
@@ -80,6 +82,7 @@ function M.offer(client, edit)
     if vim.api.nvim_win_is_valid(window) then vim.api.nvim_win_close(window, true) end
     if choice == 'Apply' then apply(client, edit, '') end
   end)
+  return true
 end
 
 local function work_out(client, bufnr, action)

@@ -145,7 +145,54 @@ function M.model(name)
   if name then use(name) else vim.ui.select(names, { prompt = 'r1ls: model' }, use) end
 end
 
--- Fetching and the records of runs are commands of the program, shown in a terminal window.
+-- What the lens on the cursor's line offers; two of them are asked about.
+function M.lens()
+  if not client_here() then return end
+  if not options.get().code_lens then return vim.notify('r1ls: code_lens is off in vim.g.r1ls') end
+  vim.lsp.codelens.run()
+end
+
+-- Finds the place in what a test, a compiler or a sanitizer printed, and starts the repair there.
+function M.output(register)
+  local client = client_here()
+  if not client then return end
+  local text = vim.fn.getreg(register or '"')
+  if vim.trim(text) == '' then return vim.notify(('r1ls: register %s is empty; yank an output first'):format(register or '"'), vim.log.levels.WARN) end
+  client:exec_cmd({ title = 'output', command = 'r1ls.debugOutput', arguments = { { output = text } } }, { bufnr = 0 }, function(err)
+    if err then vim.notify('r1ls: ' .. err.message, vim.log.levels.ERROR) end
+  end)
+end
+
+-- Runs the program to its end; done(stdout) only if it went well.
+local function run_program(args, done)
+  vim.system({ options.cmd()[1], unpack(args) }, { text = true }, vim.schedule_wrap(function(run)
+    if run.code == 0 then return done(run.stdout) end
+    vim.notify('r1ls: ' .. vim.trim(run.stderr), vim.log.levels.ERROR)
+  end))
+end
+
+local function show_page(name, text)
+  vim.cmd('botright new')
+  local bufnr = vim.api.nvim_get_current_buf()
+  vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, vim.split(vim.trim(text), '\n', { plain = true }))
+  vim.bo[bufnr].buftype, vim.bo[bufnr].bufhidden, vim.bo[bufnr].modifiable = 'nofile', 'wipe', false
+  pcall(vim.api.nvim_buf_set_name, bufnr, 'r1ls://' .. name)
+end
+
+local function show_record(number)
+  run_program({ 'audit', 'show', tostring(number) }, function(text) show_page('run-' .. number, text) end)
+end
+
+local function choose_record()
+  run_program({ 'audit', 'list', '--json' }, function(text)
+    local rows = vim.iter(vim.json.decode(text)):filter(function(row) return not row.error end):rev():totable()
+    if #rows == 0 then return vim.notify('r1ls: no run has been recorded yet') end
+    local function line(row) return ('%d  %s  %s %s: %s'):format(row.record, os.date('%Y-%m-%d %H:%M', row.time), row.task, row.outcome, row.file) end
+    vim.ui.select(rows, { prompt = 'r1ls: recorded runs', format_item = line }, function(row) return row and show_record(row.record) end)
+  end)
+end
+
+-- A terminal window shows the program's own bars and questions.
 local function in_terminal(...)
   local command = { options.cmd()[1], ... }
   vim.cmd('botright new')
@@ -155,12 +202,31 @@ end
 M.commands = {
   accept = M.accept, actions = M.actions, cancel = M.cancel, explain = M.explain, model = M.model, restart = M.restart,
   status = M.status, toggle = M.toggle, trust = M.trust,
-  audit = function(...) in_terminal('audit', unpack(select('#', ...) > 0 and { ... } or { 'list' })) end,
+  audit = function(word, ...)
+    if not word then return choose_record() end
+    if word:find('^%d+$') then return show_record(word) end
+    in_terminal('audit', word, ...)
+  end,
+  lens = M.lens,
+  output = M.output,
   log = function() vim.cmd.edit(vim.lsp.log and vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path()) end,
-  pull = function(name) in_terminal('model', 'pull', name) end,
+  -- There is no catalogue: an address, and the checksum that its publisher gives.
+  pull = function(url, sha256)
+    if not url or not sha256 then return vim.notify('r1ls: pull {url} {sha256}: the address of a GGUF file and its SHA-256', vim.log.levels.ERROR) end
+    in_terminal('model', 'pull', url, '--sha256', sha256)
+  end,
 }
 
 -- --- attaching --------------------------------------------------------------------------------------
+
+-- The stock client keeps lenses fresh by itself from 0.12 on.
+local function attach_lens(client, bufnr)
+  if not client:supports_method('textDocument/codeLens', bufnr) then return end
+  if vim.lsp.codelens.enable then return vim.lsp.codelens.enable(true, { bufnr = bufnr }) end
+  local function refresh_lens() vim.lsp.codelens.refresh({ bufnr = bufnr }) end
+  vim.api.nvim_create_autocmd({ 'BufEnter', 'InsertLeave', 'BufWritePost' }, { buffer = bufnr, group = vim.api.nvim_create_augroup('r1ls-lens-' .. bufnr, {}), callback = refresh_lens })
+  refresh_lens()
+end
 
 local function attach(client, bufnr)
   local chosen = options.get()
@@ -171,6 +237,7 @@ local function attach(client, bufnr)
     map(bufnr, '<M-w>', M.accept_word, 'accept the next word')
     map(bufnr, '<M-l>', M.accept_line, 'accept the next line')
   end
+  if chosen.code_lens then attach_lens(client, bufnr) end
   refresh(client)
 end
 

@@ -6,6 +6,7 @@ local defaults = {
   settings = {}, -- the server's own, `r1ls doctor` lists them
   trusted = false, -- true: every folder may be compiled and tested; :R1ls trust allows it for one
   ghost_text = 'auto', -- 'auto', 'extmarks' (this plugin's own drawing) or 'off'
+  code_lens = true, -- above tests and functions, where the folder is trusted and has tests
   completion = true, -- the stock client's completion, by its keys
   keymaps = true, -- false: map require('r1ls').accept() and the others yourself
 }
@@ -16,7 +17,7 @@ function M.cmd() return M.get().cmd end
 
 function M.settings()
   local options = M.get()
-  return vim.tbl_extend('force', options.settings, { trusted = options.trusted })
+  return vim.tbl_extend('force', { codeLens = options.code_lens }, options.settings, { trusted = options.trusted })
 end
 
 -- What is wrong with vim.g.r1ls, as texts; for :checkhealth.

@@ -168,6 +168,7 @@ int cli_generate(int argc, char **argv);
 int cli_debug(int argc, char **argv);
 int cli_test(int argc, char **argv);
 int cli_prove(int argc, char **argv);
+int cli_surprise(int argc, char **argv);
 // Serves the client on stdin and stdout through the user's resident server, which it starts where
 // there is none. Returns the exit code, or -1 with err set if no server can be had; then nothing
 // was read.

@@ -22,6 +22,8 @@
     X(diagnostics, BOOL, "diagnostics", 1, 0, 1, "syntax diagnostics, and the rules'")             \
     X(compiler_diagnostics, BOOL, "compilerDiagnostics", 1, 0, 1, "the compiler's, where trusted") \
     X(rules_off, TEXT, "rulesOff", "", 0, 0, "ids of rules that do not apply, or all")             \
+    X(surprise, NUM, "surprise", 0, 0, 1000,                                                       \
+      "hints where another name is likelier by so many nats; 0: off")                              \
     X(document_symbol, BOOL, "documentSymbol", 0, 0, 1, "outline; on where no server has it")      \
     X(folding_range, BOOL, "foldingRange", 1, 0, 1, "folds from the syntax tree")                  \
     X(selection_range, BOOL, "selectionRange", 1, 0, 1, "selections that grow by syntax")          \

@@ -52,7 +52,9 @@ static bool is_rule(Reading *r, Str id)
 {
     RuleInfo *list;
     size_t n = rules_list(r->arena, &list);
-    if (str_equal(id, STR(RULE_SYNTAX)) || str_equal(id, STR(RULE_COMPILER))) return true;
+    if (str_equal(id, STR(RULE_SYNTAX)) || str_equal(id, STR(RULE_COMPILER)) ||
+        str_equal(id, STR(RULE_SURPRISE)))
+        return true;
     for (size_t i = 0; i < n; i++)
         if (str_equal(list[i].id, id)) return true;
     return false;
@@ -296,7 +298,7 @@ static void add_rules(struct json_object *properties)
 {
     struct json_object *o = add_object(properties, "rules");
     add_text(o, "type", "object");
-    add_text(o, "description", "rules by their ids (docs/rules.md), and syntax and compiler");
+    add_text(o, "description", "rules by their ids (docs/rules.md), and syntax, compiler and surprise");
     struct json_object *any = add_object(o, "additionalProperties"),
                        *words = json_object_new_array();
     for (size_t k = 0; k < N_LEVELS; k++)

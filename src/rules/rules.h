@@ -25,6 +25,7 @@
 // Ids of what is found without a pattern.
 #define RULE_SYNTAX "syntax"
 #define RULE_COMPILER "compiler"
+#define RULE_SURPRISE "surprise"
 
 // Values are DiagnosticSeverity of the LSP.
 typedef enum RuleSeverity {

@@ -76,7 +76,7 @@ class Case(unittest.TestCase):
 
 class Usage(Case):
     def test_help_of_every_command(self):
-        for words in (["complete"], ["check"], ["generate"], ["prove"], ["trust"], ["doctor"], ["model"], ["engine"], [],
+        for words in (["complete"], ["check"], ["generate"], ["prove"], ["surprise"], ["trust"], ["doctor"], ["model"], ["engine"], [],
                       *(["engine", a] for a in ("tokenize", "generate", "chat", "score", "bench"))):
             rc, out, _ = run(*words, "--help")
             self.assertEqual(rc, 0, words)
@@ -100,6 +100,7 @@ class Usage(Case):
                             (["complete", "a.c:1:1", "--set", "gate=7"], "-1 to 1"),
                             (["generate", "a.c:1", "b.c:1"], "'b.c:1'"),
                             (["prove", "a.c"], "FILE:LINE"), (["prove", "a.c:1", "--unwind", "0"], "1 to 256"),
+                            (["surprise", "a.c"], "FILE:LINE"), (["surprise", "a.c:1", "--margin", "x"], "surprise"),
                             (["engine"], "no action"), (["engine", "dance", "m"], "unexpected"),
                             (["engine", "generate", "m", "-n", "x"], "'x'"),
                             (["model", "show", "m"], "'show'"), (["--log", "loud"], "'loud'"),
@@ -114,6 +115,29 @@ class Usage(Case):
                                   timeout=60)
         self.assertEqual(done.returncode, 3)
         self.assertIn(b"standard output", done.stderr)
+
+
+class Surprise(Case):
+    SWAPPED = ("int copy(char *out, const char *name, int n)\n{\n    for (int i = 0; i < n; n++)\n"
+               "        out[i] = name[i];\n    return n;\n}\n\nint g(void)\n{\n    return 0;\n}\n")
+
+    def test_a_counter_that_does_not_count(self):
+        path = self.write("a.c", self.SWAPPED)
+        rc, out, err = run("surprise", path, "--margin", "5")
+        self.assertEqual((rc, out[:len(f"{path}:3:28: n is")]), (1, f"{path}:3:28: n is".encode()), err)
+        told = self.run_json("surprise", f"{path}:4", "--margin", "5", code=1)
+        found = told["findings"][0]
+        self.assertEqual((told["function"], found["name"], found["expected"]), ("copy", "n", "i"))
+        self.assertEqual(found["range"]["start"], {"line": 3, "column": 28})
+        self.assertEqual(run("surprise", f"{path}:10")[0], 0)
+
+    def test_what_cannot_be_looked_at(self):
+        path = self.write("a.c", self.SWAPPED)
+        self.expect(2, "in no function", "surprise", f"{path}:7")
+        self.expect(2, "wanted 1 to", "surprise", f"{path}:99")
+        self.expect(2, "no grammar", "surprise", self.write("a.xyz", "x"))
+        self.expect(3, "No such file", "surprise", f"{self.dir}/none.c:1")
+        self.assertEqual(run("surprise", self.write("empty.c", ""))[0], 0)
 
 
 class Check(Case):

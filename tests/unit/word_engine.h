@@ -19,7 +19,8 @@ struct Engine {
     const char *const *answers; // of successive generations; the last one repeats
     int n_answers, n_generated;
     bool thinks; // its control tokens are those of a model that thinks first (word_engine_chats)
-    float probs[16]; // of the first tokens; later ones and zeros: 0.9
+    const char *unlikely, *expected; // words: of the first, and what might stand there; or NULL
+    float probs[16];                 // of the first tokens; later ones and zeros: 0.9
 };
 
 struct Session {
@@ -226,25 +227,39 @@ bool session_generate_batch(Session *session, BatchSequence *sequences, int n, E
     return true;
 }
 
-// Every token is as likely as any other.
+static inline bool word_is(const Session *session, int id, const char *word)
+{
+    return word && str_equal(engine_token_bytes(session->engine, id), str_from(word));
+}
+
+// Every token is as likely as any other, but for the unlikely word and the expected one where they
+// come first.
 bool session_score_continuations(Session *session, const int *ids, const int *lengths, int n,
                                  float *logprobs, EngineCancel cancel, Error *err)
 {
-    (void)session, (void)ids, (void)cancel, (void)err;
+    (void)cancel, (void)err;
     for (int i = 0, k = 0; i < n; i++)
-        for (int j = 0; j < lengths[i]; j++)
-            logprobs[k++] = -1;
+        for (int j = 0; j < lengths[i]; j++, k++) {
+            logprobs[k] = -1;
+            if (j == 0 && word_is(session, ids[k], session->engine->unlikely)) logprobs[k] = -11;
+            if (j == 0 && word_is(session, ids[k], session->engine->expected)) logprobs[k] = -0.5f;
+        }
     return true;
 }
 
-// Nothing is likelier than anything else, and so nothing is tried first.
+// Nothing is likelier than anything else, and so nothing is tried first; with an unlikely word, all
+// others are nearly sure.
 bool session_visit(Session *session, const int *ids, int n, int from, OnLogits visit, void *user,
                    EngineCancel cancel, Error *err)
 {
-    static const float logits[WORD_VOCAB];
+    static float logits[WORD_VOCAB];
     SyncStats sync;
-    for (int i = from; i < n; i++)
+    for (int i = from; i < n; i++) {
+        if (session->engine->unlikely)
+            logits[ids[i]] = word_is(session, ids[i], session->engine->unlikely) ? -5 : 30;
         visit(user, i, logits);
+        logits[ids[i]] = 0;
+    }
     return session_sync(session, ids, n, cancel, &sync, err);
 }
 

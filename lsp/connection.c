@@ -16,6 +16,7 @@
 #include "parsing.h"
 #include "progress.h"
 #include "server_private.h"
+#include "surprises.h"
 #include "workspace.h"
 
 struct Outgoing {
@@ -263,6 +264,7 @@ void connection_close(Connection *conn)
     while (conn->requests)
         request_free(conn->requests);
     compile_close(conn);
+    surprises_close(conn);
     while (conn->documents.first) {
         parsing_stop(conn->documents.first);
         documents_close(&conn->documents, conn->documents.first);
@@ -277,6 +279,7 @@ void connection_close(Connection *conn)
     uv_close((uv_handle_t *)&conn->process_timer, on_timer_closed);
     uv_close((uv_handle_t *)&conn->push_timer, on_timer_closed);
     uv_close((uv_handle_t *)&conn->compile_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&conn->surprise_timer, on_timer_closed);
     transport_close(conn->transport);
 }
 
@@ -322,10 +325,12 @@ static void init(Connection *conn, struct Server *server, uv_loop_t *loop, const
     uv_timer_init(loop, &conn->process_timer);
     uv_timer_init(loop, &conn->push_timer);
     uv_timer_init(loop, &conn->compile_timer);
+    uv_timer_init(loop, &conn->surprise_timer);
     conn->process_timer.data = conn;
     conn->push_timer.data = conn;
     conn->compile_timer.data = conn;
-    conn->n_open = 4;
+    conn->surprise_timer.data = conn;
+    conn->n_open = 5;
 }
 
 Connection *connection_open(struct Server *server, uv_loop_t *loop, uv_stream_t *listener,

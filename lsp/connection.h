@@ -90,12 +90,13 @@ struct Connection {
     Dotfile project;                 // what the root's .r1ls.json says; in project_arena
     Arena *project_arena;
     struct CompileWork *compiling; // running, or NULL
+    Job *surprising;               // waiting or running, or NULL; its owner is the connection
     Request *requests;             // newest first
     Outgoing *outgoing;
     uint64_t last_serial;
     int64_t last_id;
     int64_t process_id; // 0: none to watch
-    uv_timer_t process_timer, push_timer, compile_timer;
+    uv_timer_t process_timer, push_timer, compile_timer, surprise_timer;
 };
 
 // --- connections

@@ -73,6 +73,7 @@ static void clear(Document *doc)
     arena_free(doc->issues_arena);
     arena_free(doc->context.arena);
     arena_free(doc->compiler_arena);
+    arena_free(doc->surprises_arena);
     VEC_FREE(&doc->changes);
     suggestions_free(doc->suggestions);
     free(doc->uri);
@@ -103,6 +104,7 @@ Document *documents_open(Documents *documents, Str uri, Str language_id, int64_t
     doc->version = version;
     doc->revision = revision;
     doc->text = snap;
+    doc->changed_at = SIZE_MAX;
     return doc;
 }
 
@@ -123,10 +125,16 @@ static void adopt_text(Document *doc, TextSnap *text)
     doc->revision++;
 }
 
+// Clients that send whole texts do not say where they differ: the first difference counts.
 static bool replace_all(Document *doc, Str text, Error *err)
 {
     TextSnap *snap = text_new(text, err);
     if (!snap) return false;
+    Str old = text_str(doc->text);
+    size_t same = 0;
+    while (same < old.len && same < text.len && old.ptr[same] == text.ptr[same])
+        same++;
+    doc->changed_at = same;
     adopt_text(doc, snap);
     forget_syntax(doc);
     return true;
@@ -147,6 +155,7 @@ bool documents_apply(Document *document, Json *change, PositionEncoding encoding
                                text, &edit, err);
     if (!snap) return false;
     adopt_text(document, snap);
+    document->changed_at = edit.new_end;
     // A parse that is running will deliver the tree that these changes start from.
     if (document->syntax || document->parsing) VEC_PUSH(&document->changes, edit);
     if (document->changes.n > MAX_CHANGES) forget_syntax(document);

@@ -66,6 +66,11 @@ typedef struct Document {
     struct CompilerIssue *compiler_issues; // of the text of compiled_revision
     size_t n_compiler_issues;
     uint64_t compiled_revision;
+    size_t changed_at;      // where the last change ends in text; SIZE_MAX: nothing has changed
+    double surprise_due_ms; // 0: the model is not to be asked
+    Arena *surprises_arena; // of surprises; NULL: nothing is known
+    RuleFinding *surprises; // of the current text
+    size_t n_surprises;
     LastSuggestion last_suggestion;
     struct Suggestions *suggestions; // suggestions.c's; NULL: none was made
 } Document;

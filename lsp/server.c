@@ -14,6 +14,7 @@
 #include "features/features.h"
 #include "progress.h"
 #include "server_private.h"
+#include "surprises.h"
 
 struct Server {
     const ServerOptions *options;
@@ -36,7 +37,8 @@ struct Server {
 static void on_job_ended(void *user, Job *job)
 {
     Server *server = user;
-    Request *request = job->owner;
+    Request *request = job->kind == JOB_SURPRISE ? NULL : job->owner;
+    if (job->kind == JOB_SURPRISE) surprises_job_ended(job);
     if (request) {
         assert(request->job == job);
         request->job = NULL;

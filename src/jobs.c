@@ -109,6 +109,7 @@ void job_free(Job *job)
     text_release(job->loop.text);
     if (job->complete.syntax) syntax_release(job->complete.syntax);
     if (job->loop.syntax) syntax_release(job->loop.syntax);
+    if (job->surprise.syntax) syntax_release(job->surprise.syntax);
     arena_free(job->arena);
     free(job);
 }
@@ -207,7 +208,7 @@ static bool poll_interactive(void *user)
 // The slot that served this path last, else the one that rested longest.
 static Slot *choose_slot(Jobs *jobs, const Job *job)
 {
-    if (job->kind == JOB_LOOP) return &jobs->slots[LOOP_SLOT];
+    if (job->kind != JOB_COMPLETE) return &jobs->slots[LOOP_SLOT];
     unsigned long long hash = str_hash(job->complete.path, 0);
     Slot *oldest = &jobs->slots[0];
     for (int i = 0; i < jobs->n_interactive_slots; i++) {
@@ -231,6 +232,19 @@ static Session *get_session(Jobs *jobs, const Job *job, Error *err)
 
 static bool poll_background(void *user);
 
+// What the user has asked for does not wait for what nobody has.
+static bool poll_surprise(void *user)
+{
+    Run *run = user;
+    if (poll_background(user)) return true;
+    bool waits = false;
+    pthread_mutex_lock(&run->jobs->in_lock);
+    for (const Job *job = run->jobs->background.first; job; job = job->next)
+        waits = waits || job->kind == JOB_LOOP;
+    pthread_mutex_unlock(&run->jobs->in_lock);
+    return waits;
+}
+
 static bool run_kind(Run *run, Error *err)
 {
     Jobs *jobs = run->jobs;
@@ -242,6 +256,11 @@ static bool run_kind(Run *run, Error *err)
         job->complete.prefixes = jobs->prefixes;
         return complete_run(jobs->engine, session, &job->complete, cancel, job->arena,
                             &job->complete_result, err);
+    }
+    if (job->kind == JOB_SURPRISE) {
+        EngineCancel cancel = {poll_surprise, run};
+        return surprise_run(jobs->engine, session, &job->surprise, cancel, job->arena,
+                            &job->surprise_result, err);
     }
     EngineCancel cancel = {poll_background, run};
     return loop_run(jobs->engine, session, &job->loop, cancel, tell_progress, run, job->arena,

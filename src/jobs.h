@@ -2,7 +2,7 @@
 //
 // The loop thread makes a Job, hands it over with its arena, and gets it back exactly once, ended
 // in DONE, FAILED or CANCELLED, by the callback on the loop thread. Interactive jobs (completions)
-// run before background ones (the loop), and interrupt them between two tokens.
+// run before background ones (the loop, surprise), and interrupt them between two tokens.
 #pragma once
 
 #include <stdatomic.h>
@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "complete.h"
 #include "loop/loop.h"
+#include "surprise.h"
 
 struct uv_loop_s;
 
@@ -21,7 +22,8 @@ typedef struct Jobs Jobs;
 // Jobs that wait at most; see jobs_submit.
 enum { JOBS_MAX_QUEUED = 64 };
 
-typedef enum JobKind { JOB_COMPLETE, JOB_LOOP } JobKind;
+// A JOB_SURPRISE also gives way to a loop: it then ends as CANCELLED, and may be tried again.
+typedef enum JobKind { JOB_COMPLETE, JOB_LOOP, JOB_SURPRISE } JobKind;
 typedef enum JobEnd { JOB_DONE, JOB_FAILED, JOB_CANCELLED } JobEnd;
 
 // Owned by whoever has it: the maker, then Jobs, then the callback. text and syntax references in
@@ -31,8 +33,10 @@ typedef struct Job {
     Arena *arena; // the request's strings and the result
     CompleteRequest complete;
     LoopRequest loop;
+    SurpriseRequest surprise;
     CompleteResult complete_result;
     LoopResult loop_result;
+    SurpriseResult surprise_result;
     AuditOptions audit; // of the loop's run, for whoever records it
     JobEnd end;
     Error err;             // of FAILED

@@ -74,27 +74,35 @@ static void put_action(List *list, TaskKind kind, Str title, Str message, Json *
     json_object_array_add(list->actions, action);
 }
 
-// The rules' own fixes need no model: the edit stands in the list.
-static void put_rule_fixes(List *list)
+static void put_fixes(List *list, const RuleFinding *findings, size_t n)
 {
     const Request *request = list->request;
     const Document *doc = request->doc;
-    if (!request->conn->caps.code_action_literals || !is_wanted_kind(list->only, QUICK_FIX)) return;
-    for (size_t i = 0; i < doc->n_findings; i++) {
-        const RuleFinding *found = &doc->findings[i];
+    for (size_t i = 0; i < n; i++) {
+        const RuleFinding *found = &findings[i];
         bool here =
             found->range.start <= list->selection.end && found->range.end >= list->selection.start;
         if (!here || !found->has_fix || !diagnostics_is_on(request->conn, found)) continue;
         Json *action = json_object_new_object();
         types_put_str(action, "title", found->fix_title);
         types_put_text(action, "kind", QUICK_FIX);
-        types_put_bool(action, "isPreferred", true);
+        types_put_bool(action, "isPreferred", !str_equal(found->rule, STR(RULE_SURPRISE)));
         json_object_array_add(types_put_array(action, "diagnostics"),
                               diagnostics_new_item(request->conn, doc, found));
         Json *edit = act_new_text_edit(request->conn, doc, found->fix_range, found->fix);
         types_put(action, "edit", act_new_workspace_edit(request->conn, doc, edit));
         json_object_array_add(list->actions, action);
     }
+}
+
+// What was found with its fix needs no model any more: the edit stands in the list.
+static void put_known_fixes(List *list)
+{
+    const Document *doc = list->request->doc;
+    if (!list->request->conn->caps.code_action_literals || !is_wanted_kind(list->only, QUICK_FIX))
+        return;
+    put_fixes(list, doc->findings, doc->n_findings);
+    put_fixes(list, doc->surprises, doc->n_surprises);
 }
 
 static bool is_found(const List *list, TaskKind kind, Task *task)
@@ -189,7 +197,7 @@ static void answer_list(Request *request)
                  .defined = listing->defined,
                  .tests = act_may_test(conn)};
     if (doc->syntax && list.selection.start <= list.selection.end) {
-        put_rule_fixes(&list);
+        put_known_fixes(&list);
         put_diagnostics(&list, types_get(context, "diagnostics"));
         put_tasks(&list);
     }

@@ -69,7 +69,7 @@ static void on_compiled(uv_work_t *request, int status)
         doc->n_compiler_issues = work->n_issues;
         doc->compiled_revision = work->revision;
         work->arena = NULL;
-        diagnostics_compiled(conn, doc);
+        diagnostics_found_later(conn, doc, work->n_issues);
     }
     text_release(work->text);
     arena_free(work->arena);

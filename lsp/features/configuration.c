@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "compile.h"
 #include "features/features.h"
+#include "surprises.h"
 #include "workspace.h"
 
 static void warn(void *user, const char *line)
@@ -53,19 +54,23 @@ static void apply(Connection *conn, Json *settings)
 {
     bool had_diagnostics = conn->config.diagnostics, had_lens = conn->config.code_lens;
     bool had_trust = trust_is_given(conn);
+    double had_surprise = conn->config.surprise;
     IndexSettings before = index_settings(&conn->config);
     StrBuf had_rules_off = {0};
     strbuf_append(&had_rules_off, str_from(conn->config.rules_off));
     config_copy(&conn->config, &conn->config_base);
     config_apply_json(&conn->config, settings, warn, conn);
     dotfile_configure(&conn->project, &conn->config);
-    if (had_diagnostics != conn->config.diagnostics ||
+    if (had_diagnostics != conn->config.diagnostics || had_surprise < conn->config.surprise ||
+        had_surprise > conn->config.surprise ||
         !str_equal(strbuf_str(&had_rules_off), str_from(conn->config.rules_off)))
         diagnostics_setting_changed(conn);
     strbuf_deinit(&had_rules_off);
     compile_schedule_all(conn);
     if (had_trust != trust_is_given(conn) || had_lens != conn->config.code_lens)
         code_lens_refresh(conn);
+    for (Document *doc = conn->documents.first; doc; doc = doc->next)
+        surprises_schedule(conn, doc);
     if (!str_equal(str_from(conn->config.model), str_from(conn->config_base.model)) ||
         conn->config.threads != conn->config_base.threads)
         connection_log(conn, 3, "model and threads take effect when the server starts anew");

@@ -73,6 +73,8 @@ static Json *new_items(const Connection *conn, const Document *doc)
     for (size_t i = 0; i < doc->n_findings; i++)
         put_item(conn, doc, doc->findings[i], items);
     put_compiler_items(conn, doc, items);
+    for (size_t i = 0; i < doc->n_surprises; i++)
+        put_item(conn, doc, doc->surprises[i], items);
     test_results_add(conn, doc, items);
     return items;
 }
@@ -132,11 +134,11 @@ void diagnostics_document_parsed(Connection *conn, Document *doc)
     diagnostics_tell_held(conn, doc);
 }
 
-void diagnostics_compiled(Connection *conn, Document *doc)
+void diagnostics_found_later(Connection *conn, Document *doc, size_t n)
 {
     if (conn->caps.pull_diagnostics) {
         // Without news nothing has to be asked for again.
-        if (doc->n_compiler_issues && conn->caps.diagnostic_refresh)
+        if (n && conn->caps.diagnostic_refresh)
             connection_call(conn, "workspace/diagnostic/refresh", NULL, NULL, 0);
         return;
     }

@@ -70,8 +70,8 @@ bool diagnostics_pull(Call *call, Error *err);
 // A new text of doc: to be published when it has rested (delay_ms).
 void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms);
 void diagnostics_document_parsed(Connection *conn, Document *doc);
-// The compiler has judged the document's current text.
-void diagnostics_compiled(Connection *conn, Document *doc);
+// The compiler or the model has judged the document's current text, and found so much.
+void diagnostics_found_later(Connection *conn, Document *doc, size_t n);
 // Nothing is known of the document any more: what was published is taken back.
 void diagnostics_clear(Connection *conn, const Document *doc);
 // The setting changed: publish, take back or ask the client to ask again.

@@ -3,6 +3,7 @@
 #include "compile.h"
 #include "features/features.h"
 #include "parsing.h"
+#include "surprises.h"
 #include "workspace.h"
 
 static const double PUSH_DELAY_MS = 150;
@@ -20,6 +21,7 @@ static void leave_document(Connection *conn, Document *doc)
     request_drop_document(conn, doc);
     parsing_stop(doc);
     compile_stop(conn, doc);
+    surprises_stop(conn, doc);
 }
 
 bool sync_did_open(Call *call, Error *err)
@@ -66,6 +68,7 @@ bool sync_did_change(Call *call, Error *err)
     diagnostics_schedule(conn, doc, PUSH_DELAY_MS);
     parsing_start(conn, doc);
     compile_schedule(conn, doc);
+    surprises_schedule(conn, doc);
     return ok;
 }
 

@@ -9,6 +9,7 @@
 //   answer KEY => TEXT     when the text before the cursor ends with KEY, or with KEY and a part
 //                          of TEXT, the (rest of) TEXT follows. Several rows with one KEY are the
 //                          candidates of sampling, in turn; greedy takes the first.
+//   unlikely NAME => OTHER names that begin with NAME are unlikely, OTHER is expected
 //   trace PATH             appends a line for each generation
 #include "engine/engine.h"
 
@@ -38,7 +39,7 @@ typedef struct Answer {
 struct Engine {
     EngineInfo info;
     Arena *arena;
-    Answer answers[MAX_ANSWERS];
+    Answer answers[MAX_ANSWERS], unlikely;
     int n_answers, n_sampled;
     double open_ms, token_ms;
     float prob;
@@ -73,12 +74,10 @@ static Str unescape(Arena *arena, Str s)
     return (Str){out, n};
 }
 
-static void read_answer(Engine *engine, Str rest)
+static void read_answer(Engine *engine, Str rest, Answer *answer)
 {
     const Str arrow = STR(" => ");
     size_t at = str_find(rest, arrow, 0);
-    if (at == rest.len || engine->n_answers == MAX_ANSWERS) return;
-    Answer *answer = &engine->answers[engine->n_answers++];
     answer->key = unescape(engine->arena, str_slice(rest, 0, at));
     answer->text = unescape(engine->arena, str_slice(rest, at + arrow.len, rest.len));
 }
@@ -86,7 +85,10 @@ static void read_answer(Engine *engine, Str rest)
 static void read_line(Engine *engine, char *line)
 {
     line[strcspn(line, "\n")] = '\0';
-    if (strncmp(line, "answer ", 7) == 0) read_answer(engine, str_from(line + 7));
+    if (strncmp(line, "answer ", 7) == 0 && engine->n_answers < MAX_ANSWERS)
+        read_answer(engine, str_from(line + 7), &engine->answers[engine->n_answers++]);
+    if (strncmp(line, "unlikely ", 9) == 0)
+        read_answer(engine, str_from(line + 9), &engine->unlikely);
     if (strncmp(line, "open_ms ", 8) == 0) engine->open_ms = atof(line + 8);
     if (strncmp(line, "token_ms ", 9) == 0) engine->token_ms = atof(line + 9);
     if (strncmp(line, "prob ", 5) == 0) engine->prob = (float)atof(line + 5);
@@ -253,13 +255,26 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
     return error_set(err, ERROR_UNSUPPORTED, "the script has no scores");
 }
 
+// Do the ids begin with the bytes, at the start of a word?
+static bool begins(const int *ids, int n, Str bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        if (i >= (size_t)n || ids[i] != (unsigned char)bytes.ptr[i]) return false;
+    return bytes.len > 0;
+}
+
 bool session_score_continuations(Session *session, const int *ids, const int *lengths, int n,
                                  float *logprobs, EngineCancel cancel, Error *err)
 {
-    (void)session, (void)ids, (void)cancel, (void)err;
-    for (int i = 0, k = 0; i < n; i++)
+    const Answer *unlikely = &session->engine->unlikely;
+    if (cancel.poll && cancel.poll(cancel.user))
+        return error_set(err, ERROR_CANCELLED, "cancelled");
+    for (int i = 0, k = 0; i < n; k += lengths[i++]) {
         for (int j = 0; j < lengths[i]; j++)
-            logprobs[k++] = -1;
+            logprobs[k + j] = 0;
+        logprobs[k] = begins(ids + k, lengths[i], unlikely->text) ? -0.5f : -10;
+        if (begins(ids + k, lengths[i], unlikely->key)) logprobs[k] = -20;
+    }
     return true;
 }
 
@@ -267,7 +282,11 @@ bool session_visit(Session *session, const int *ids, int n, int from, OnLogits v
                    EngineCancel cancel, Error *err)
 {
     SyncStats sync;
-    (void)from, (void)visit, (void)user; // the script has no second thoughts
+    for (int i = from; i < n; i++) { // all but one name are nearly sure
+        session->logits[ids[i]] = begins(ids + i, n - i, session->engine->unlikely.key) ? -5 : 30;
+        visit(user, i, session->logits);
+        session->logits[ids[i]] = 0;
+    }
     return session_sync(session, ids, n, cancel, &sync, err);
 }
 

@@ -131,6 +131,17 @@ bool loop_run(Engine *engine, Session *session, const LoopRequest *request, Engi
     return play(request->path, cancel, err);
 }
 
+// Without a syntax, the margin says how it goes.
+enum { SURPRISE_WAITS = 1 };
+
+bool surprise_run(Engine *engine, Session *session, const SurpriseRequest *request,
+                  EngineCancel cancel, Arena *arena, SurpriseResult *out, Error *err)
+{
+    (void)engine, (void)arena;
+    out->n_tokens = session->number;
+    return play(request->margin >= SURPRISE_WAITS ? STR("wait") : STR("a.c"), cancel, err);
+}
+
 // --- the loop side -------------------------------------------------------------------------------
 
 enum { MAX_ENDED = 200 };
@@ -346,6 +357,30 @@ static void completions_interrupt_a_body(void **state)
     watch_close(&w);
 }
 
+static void surprise_gives_way(void **state)
+{
+    (void)state;
+    Watch w;
+    watch_open(&w);
+    Job *surprise = job_new(JOB_SURPRISE, &w);
+    surprise->surprise.margin = SURPRISE_WAITS;
+    jobs_submit(w.jobs, surprise);
+    wait_running(1);
+    Job *complete = submit(&w, JOB_COMPLETE, "a.c");
+    wait_ended(&w, 1); // while it runs
+    assert_ptr_equal(w.ended[0], complete);
+    Job *loop = submit(&w, JOB_LOOP, "b.c");
+    wait_ended(&w, 3);
+    assert_ptr_equal(w.ended[1], surprise);
+    assert_int_equal(surprise->end, JOB_CANCELLED);
+    assert_int_equal(loop->end, JOB_DONE);
+    Job *again = job_new(JOB_SURPRISE, &w);
+    jobs_submit(w.jobs, again);
+    wait_ended(&w, 4);
+    assert_int_equal(again->end, JOB_DONE);
+    watch_close(&w);
+}
+
 static void cancel_ends_running_and_waiting_jobs(void **state)
 {
     (void)state;
@@ -518,6 +553,7 @@ int main(void)
         cmocka_unit_test(jobs_fail_when_the_model_fails),
         cmocka_unit_test(jobs_report_a_job_that_fails),
         cmocka_unit_test(completions_interrupt_a_body),
+        cmocka_unit_test(surprise_gives_way),
         cmocka_unit_test(cancel_ends_running_and_waiting_jobs),
         cmocka_unit_test(a_full_queue_drops_its_oldest_completion),
         cmocka_unit_test(documents_find_their_sessions_again),

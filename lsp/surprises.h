@@ -1,0 +1,14 @@
+// Names that the model finds unlikely, of the function that was changed last. Loop thread.
+#pragma once
+
+#include "connection.h"
+
+// The document has a new text: what was known is forgotten, what runs is cancelled, and where the
+// setting is on the model is asked once the typing rests.
+void surprises_schedule(Connection *conn, Document *doc);
+// The document is being closed.
+void surprises_stop(Connection *conn, Document *doc);
+// The connection is being closed.
+void surprises_close(Connection *conn);
+// A JOB_SURPRISE has ended; the caller frees it.
+void surprises_job_ended(Job *job);

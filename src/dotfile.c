@@ -298,7 +298,8 @@ static void add_rules(struct json_object *properties)
 {
     struct json_object *o = add_object(properties, "rules");
     add_text(o, "type", "object");
-    add_text(o, "description", "rules by their ids (docs/rules.md), and syntax, compiler and surprise");
+    add_text(o, "description",
+             "rules by their ids (docs/rules.md), and syntax, compiler and surprise");
     struct json_object *any = add_object(o, "additionalProperties"),
                        *words = json_object_new_array();
     for (size_t k = 0; k < N_LEVELS; k++)

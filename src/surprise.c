@@ -229,11 +229,12 @@ static void read_place(void *user, int tok_pos, const float *logits)
     for (size_t i = 0; i < r->places.n; i++) {
         Place *place = &r->places.items[i];
         if (tok_pos < place->first || tok_pos >= place->end) continue;
-        double sum = 0, max = (double)logits[0];
+        int best = 0;
         for (int id = 1; id < r->n_vocab; id++)
-            max = (double)logits[id] > max ? (double)logits[id] : max;
+            if (logits[id] > logits[best]) best = id;
+        double sum = 1, max = (double)logits[best]; // the best one itself
         for (int id = 0; id < r->n_vocab; id++)
-            sum += exp((double)logits[id] - max);
+            if (id != best) sum += exp((double)logits[id] - max);
         place->logprob += (double)logits[r->ids[tok_pos]] - max - log(sum);
     }
 }

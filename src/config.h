@@ -39,7 +39,7 @@
     X(max_tokens, INT, "maxTokens", 48, 1, 2048, "tokens of one suggestion")                       \
     X(prompt_tokens, INT, "promptTokens", 0, 0, 131072,                                            \
       "tokens of a prompt; 0: what fits, <=1536")                                                  \
-    X(context_parts, TEXT, "contextParts", "definitions", 0, 0,                                    \
+    X(context_parts, TEXT, "contextParts", "none", 0, 0,                                           \
       "of other files in a prompt: definitions, header, all or none")                              \
     X(context_bytes, INT, "contextBytes", 1200, 0, 100000, "of these parts at most")               \
     X(multi_line, BOOL, "multiLine", 1, 0, 1, "suggestions may have several lines")                \

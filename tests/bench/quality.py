@@ -192,7 +192,7 @@ def main():
     parser.add_argument("--languages", default="c,cc,py")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--multi-line", action="store_true")
-    parser.add_argument("--context", default="definitions", help="contextParts: definitions, header, all, none")
+    parser.add_argument("--context", default="none", help="contextParts: definitions, header, all, none")
     parser.add_argument("--set", action="append", default=[], help="another setting, KEY=VALUE")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0)

@@ -25,7 +25,7 @@ def pieces(client, uri, line, character):
 
 
 def test_definitions_of_other_files_are_shown():
-    client, uri = open_project("context")
+    client, uri = open_project("context", contextParts="definitions")
     first = pieces(client, uri, 3, 6)
     # "SEPARATOR row.h" and both definitions, a token a byte.
     assert first >= len("struct row {") + len("int row_area(const struct row *r);"), first
@@ -36,8 +36,8 @@ def test_definitions_of_other_files_are_shown():
     client.close()
 
 
-def test_the_setting_switches_it_off():
-    client, uri = open_project("context-off", contextParts="none")
+def test_it_is_off_until_asked_for():
+    client, uri = open_project("context-off")
     assert pieces(client, uri, 3, 6) == 0
     client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"contextParts": "definitions"}}})
     assert pieces(client, uri, 3, 6) > 0

@@ -155,6 +155,7 @@ void cli_progress_end(CliProgress *progress);
 
 typedef struct CliSpeed {
     double prefill_tps, decode_tps;
+    double key_ms;    // until the logits are there when only the prompt's last token is another
     size_t rss_bytes; // of the process, afterwards
 } CliSpeed;
 // Reads n_prefill tokens of code and decodes n_decode (both >= 1), after a warm-up.

@@ -246,6 +246,8 @@ static const char SAMPLE[] =
     "    t->slots[slot] = (struct slot){strdup(key), value};\n"
     "    return t->n_used * 4 > t->n_slots * 3 ? table_grow(t) : 0;\n}\n\n";
 
+enum { N_KEYS = 7 };
+
 static size_t read_rss_bytes(void)
 {
     unsigned long long total = 0, resident = 0;
@@ -279,6 +281,28 @@ static bool decode(Session *session, const Ids *ids, int n, double *ms, Error *e
     return ok;
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// What a typed character costs: the prompt comes again with another last token. The median.
+static bool type_keys(Session *session, Ids *ids, int n_prompt, double *ms, Error *err)
+{
+    double times[N_KEYS];
+    SyncStats sync = {0};
+    for (int i = 0; i < N_KEYS; i++) {
+        ids->items[n_prompt - 1] = ids->items[i];
+        if (!session_sync(session, ids->items, n_prompt, (EngineCancel){0}, &sync, err))
+            return false;
+        times[i] = sync.ms;
+    }
+    qsort(times, N_KEYS, sizeof *times, compare_doubles);
+    *ms = times[N_KEYS / 2];
+    return true;
+}
+
 bool cli_measure(Engine *engine, int n_prefill, int n_decode, CliSpeed *out, Error *err)
 {
     Ids ids = {0};
@@ -292,7 +316,8 @@ bool cli_measure(Engine *engine, int n_prefill, int n_decode, CliSpeed *out, Err
     if (ok) session = session_new(engine, n_prefill + n_decode + 16, err);
     ok = ok && session &&
          session_sync(session, ids.items, n_prefill, (EngineCancel){0}, &sync, err) &&
-         decode(session, &ids, n_decode, &decode_ms, err);
+         decode(session, &ids, n_decode, &decode_ms, err) &&
+         type_keys(session, &ids, n_prefill, &out->key_ms, err);
     if (ok) {
         out->prefill_tps = sync.ms > 0 ? n_prefill * 1e3 / sync.ms : 0;
         out->decode_tps = decode_ms > 0 ? n_decode * 1e3 / decode_ms : 0;
@@ -315,6 +340,7 @@ static int run_bench(Engine *engine, const Flags *flags, Arena *arena)
         printf("%.*s, %d threads, %s\n", STR_FMT(info->name), info->n_threads, info->isa);
         printf("prefill %d tokens: %.1f tokens/s\ndecode %d tokens: %.1f tokens/s\n",
                flags->n_prefill, speed.prefill_tps, flags->n_decode, speed.decode_tps);
+        printf("one token more after %d: %.1f ms\n", flags->n_prefill, speed.key_ms);
         printf("load %.1f ms, resident %.1f MB, file %.1f MB\n", info->open_ms,
                (double)speed.rss_bytes / 1e6, (double)info->file_bytes / 1e6);
         return CLI_DONE;
@@ -322,6 +348,7 @@ static int run_bench(Engine *engine, const Flags *flags, Arena *arena)
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "prefill_tps", cli_json_num(speed.prefill_tps, 2));
     json_object_object_add(object, "decode_tps", cli_json_num(speed.decode_tps, 2));
+    json_object_object_add(object, "key_ms", cli_json_num(speed.key_ms, 2));
     json_object_object_add(object, "load_ms", cli_json_num(info->open_ms, 2));
     json_object_object_add(object, "rss_bytes", json_object_new_int64((int64_t)speed.rss_bytes));
     json_object_object_add(object, "file_bytes", json_object_new_int64((int64_t)info->file_bytes));

@@ -1,73 +1,222 @@
 #!/usr/bin/env python3
-"""Speed of the engine and of a keystroke, against llama.cpp where it is installed.
+"""Speed of the engine against llama.cpp and against the limits of the machine.
 
-usage: bench.py [--r1ls PATH] [--peer "COMMAND OF llama-bench"] [--rounds 3] [--models NAME,...]
+usage: bench.py [--rounds 3] [--models NAME,...] [--prompt 1900] [--no-peer] [--write]
 
-Contenders are interleaved round by round in one run, because the speed of shared machines drifts;
-the medians and their ratios count, single figures do not. The peer's command gets -m MODEL -t THREADS
--p PREFILL -n DECODE -r 1 -o json appended. Prints a Markdown table.
+Contenders and the probe of the limits are interleaved round by round in one run, because the speed of shared
+machines drifts; medians and ratios count, single figures do not. llama.cpp is Debian's of a later suite, in
+build/bench-tools (get_llama.sh). Prints Markdown; --write puts it and a plot into docs/performance.md.
 """
 import argparse
 import json
 import os
 import pathlib
-import shlex
+import signal
+import socket
 import statistics
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOC, PLOT = ROOT / "docs/performance.md", ROOT / "docs/performance.svg"
+BEGIN, END = "<!-- ./dev bench --write: begin -->", "<!-- ./dev bench --write: end -->"
+READY_S, ANSWER_S = 120, 900
 
 
-def ours(r1ls, model, prefill, decode, threads):
-    done = subprocess.run([r1ls, "engine", "bench", model, "--prefill", str(prefill), "--decode", str(decode),
-                           "--threads", str(threads), "--json"], capture_output=True, text=True)
+def run_json(command):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
     if done.returncode:
-        sys.exit("r1ls engine bench %s: %s" % (model, done.stderr))
+        sys.exit("%s: %s" % (" ".join(map(str, command)), done.stderr[-500:]))
     return json.loads(done.stdout)
 
 
-def theirs(command, model, prefill, decode, threads):
-    done = subprocess.run(shlex.split(command) + ["-m", model, "-t", str(threads), "-p", str(prefill), "-n", str(decode),
-                                                  "-r", "1", "-o", "json"], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit("%s: %s" % (command, done.stderr[-500:]))
-    rows = json.loads(done.stdout)
+def ours(args, model, prefill, decode):
+    return run_json([args.r1ls, "engine", "bench", model, "--prefill", prefill, "--decode", decode,
+                     "--threads", args.threads, "--json"])
+
+
+def theirs(args, model):
+    rows = run_json([args.peer / "llama-bench", "-m", model, "-t", args.threads, "-p", args.prefill, "-n", args.decode,
+                     "-fa", 1, "-r", 1, "-o", "json"])
     return {"prefill_tps": next(r["avg_ts"] for r in rows if r["n_prompt"]),
             "decode_tps": next(r["avg_ts"] for r in rows if r["n_gen"])}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def resident_bytes(pid):
+    for line in open("/proc/%d/status" % pid):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+class Server:
+    """llama-server with one model: how fast it is ready, what it keeps resident, what a typed character costs."""
+
+    def __init__(self, args, model):
+        self.url = "http://127.0.0.1:%d" % free_port()
+        start = time.monotonic()
+        self.process = subprocess.Popen(
+            [str(args.peer / "llama-server"), "-m", str(model), "-t", str(args.threads), "-c", str(args.prompt + 256),
+             "-fa", "on", "-np", "1", "--no-webui", "--port", self.url.rsplit(":", 1)[1]],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() - start > READY_S:
+                self.close()
+                sys.exit("llama-server with %s is not ready after %.0f s" % (model, time.monotonic() - start))
+            time.sleep(0.005)
+        self.ready_ms = 1e3 * (time.monotonic() - start)
+
+    def is_ready(self):
+        try:
+            return urllib.request.urlopen(self.url + "/health", timeout=READY_S).status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def first_token_ms(self, ids):
+        body = json.dumps({"prompt": ids, "n_predict": 1, "cache_prompt": True}).encode()
+        start = time.monotonic()
+        urllib.request.urlopen(urllib.request.Request(self.url + "/completion", body, {"Content-Type": "application/json"}),
+                               timeout=ANSWER_S).read()
+        return 1e3 * (time.monotonic() - start)
+
+    def key_ms(self, n_tokens):
+        ids = [1000 + i % 3000 for i in range(n_tokens)]
+        self.first_token_ms(ids)
+        return statistics.median(self.first_token_ms(ids[:-1] + [1000 + i]) for i in range(7))
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+def measure(args, model):
+    """Everything about one model: lists of figures, one a round, of us and of the peer, and of the limits."""
+    probe = ROOT / "build/release/tests/roofline"
+    mine, other, limits = [], [], []
+    for _ in range(args.rounds):
+        limits.append(run_json([probe, args.threads]))
+        mine.append(ours(args, model, args.prefill, args.decode))
+        if args.peer:
+            other.append(theirs(args, model))
+    long = ours(args, model, args.prompt, 1)
+    mine[0].update(key_ms=long["key_ms"], rss_bytes=long["rss_bytes"])
+    for m in mine[1:]:
+        del m["key_ms"], m["rss_bytes"]
+    if args.peer:
+        server = Server(args, model)
+        other[0].update(load_ms=server.ready_ms, key_ms=server.key_ms(args.prompt), rss_bytes=resident_bytes(server.process.pid))
+        server.close()
+    return mine, other, limits
+
+
+def median(figures, key):
+    found = [f[key] for f in figures if key in f]
+    return statistics.median(found) if found else None
+
+
+def rows_of(args, name, model):
+    """(model, work, unit's format, ours, the peer's, the limit) of every measure; the limit is None where there is none."""
+    info = run_json([args.r1ls, "model", "info", model, "--json"])
+    mine, other, limits = measure(args, model)
+    size, active = info["file_bytes"], info["n_active_params"]
+    token_bytes = size * active / info["n_params"] # as if all tensors had the file's mean width
+    limit = {"prefill_tps": median(limits, "int8_products") / active, "decode_tps": median(limits, "read_bytes") / token_bytes}
+    for figure in mine + other:
+        if "rss_bytes" in figure:
+            figure["above_mb"] = (figure["rss_bytes"] - size) / 1e6
+    works = [("prefill_tps", "prefill %d, tokens/s" % args.prefill), ("decode_tps", "decode %d, tokens/s" % args.decode),
+             ("key_ms", "first token, one more after %d, ms" % args.prompt), ("load_ms", "open to ready, ms"),
+             ("above_mb", "resident above the file, MB")]
+    return [(name, key, work, median(mine, key), median(other, key), limit.get(key)) for key, work in works]
+
+
+def show(value):
+    if value is None:
+        return "-"
+    return "%.0f" % value if abs(value) >= 100 else "%.1f" % value
+
+
+def table(rows):
+    lines = ["| model | work | r1ls | llama.cpp | ratio | limit | share of it |", "|---|---|---|---|---|---|---|"]
+    for name, _, work, mine, peer, limit in rows:
+        ratio = "%.2f" % (mine / peer) if peer and peer > 0 and mine > 0 else "-"
+        share = "%.0f%%" % (100 * mine / limit) if limit else "-"
+        lines.append("| %s | %s | %s | %s | %s | %s | %s |" % (name, work, show(mine), show(peer), ratio, show(limit), share))
+    return "\n".join(lines)
+
+
+def plot(rows):
+    """Bars of tokens/s as shares of the limit, ours over the peer's, for prefill and decode of every model."""
+    bars = [(name + ", " + work.split(",")[0], mine, peer, limit) for name, _, work, mine, peer, limit in rows if limit]
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" width="720" height="%d" font-family="sans-serif" font-size="12">'
+           % (46 * len(bars) + 40), '<rect width="100%" height="100%" fill="white"/>',
+           '<text x="8" y="18">Share of the limit of the machine (bar: 100%); tokens/s beside it</text>']
+    for i, (label, mine, peer, limit) in enumerate(bars):
+        top = 30 + 46 * i
+        out.append('<text x="8" y="%d">%s</text><rect x="200" y="%d" width="360" height="34" fill="#eee"/>' % (top + 22, label, top))
+        for j, (who, value, colour) in enumerate([("r1ls", mine, "#2a6fb0"), ("llama.cpp", peer, "#c98a2b")]):
+            if value is None:
+                continue
+            out.append('<rect x="200" y="%d" width="%.1f" height="17" fill="%s"/>' % (top + 17 * j, 360 * min(1, value / limit), colour))
+            out.append('<text x="566" y="%d">%s %s</text>' % (top + 17 * j + 13, who, show(value)))
+    return "\n".join(out + ["</svg>", ""])
+
+
+def write_doc(text):
+    doc = DOC.read_text()
+    if BEGIN not in doc or END not in doc:
+        sys.exit("%s: the marks of the table are missing, wanted %s and %s" % (DOC, BEGIN, END))
+    DOC.write_text(doc.split(BEGIN)[0] + BEGIN + "\n" + text + "\n" + END + doc.split(END)[1])
+
+
+def find_models(names):
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "r1ls/models"
+    for name in names.split(","):
+        path = ROOT / "engine/models/r1ls-mini.gguf" if name == "embedded" else cache / (name + ".gguf")
+        if path.exists():
+            yield name, path
+        else:
+            print("skipped: %s is not in the cache (./dev model %s)" % (name, name), file=sys.stderr)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--r1ls", default=str(ROOT / "build/release/r1ls"))
-    parser.add_argument("--peer", help="llama-bench, with what it needs before its options")
-    parser.add_argument("--peer-models", help="folder of the models as the peer's command sees it")
+    parser.add_argument("--no-peer", action="store_true", help="without llama.cpp")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--prefill", type=int, default=512)
     parser.add_argument("--decode", type=int, default=64)
+    parser.add_argument("--prompt", type=int, default=1900, help="tokens before the typed character")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--models", default="embedded,smollm2,coder-0.5b,coder-1.5b")
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md, with a plot")
     args = parser.parse_args()
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "r1ls/models"
-    print("| model | work | r1ls | peer | ratio |\n|---|---|---|---|---|")
-    for name in args.models.split(","):
-        path = ROOT / "engine/models/r1ls-mini.gguf" if name == "embedded" else cache / (name + ".gguf")
-        if not path.exists():
-            print("| %s | skipped: not in the cache (./dev model %s) | | | |" % (name, name))
-            continue
-        mine, other = [], []
-        for _ in range(args.rounds):
-            mine.append(ours(args.r1ls, str(path), args.prefill, args.decode, args.threads))
-            if args.peer:
-                seen = os.path.join(args.peer_models, path.name) if args.peer_models else str(path)
-                other.append(theirs(args.peer, seen, args.prefill, args.decode, args.threads))
-        for key, what in [("prefill_tps", "prefill %d, tokens/s" % args.prefill), ("decode_tps", "decode %d, tokens/s" % args.decode)]:
-            a = statistics.median(m[key] for m in mine)
-            b = statistics.median(o[key] for o in other) if other else None
-            print("| %s | %s | %.1f | %s | %s |" % (name, what, a, "%.1f" % b if b else "-", "%.2f" % (a / b) if b else "-"), flush=True)
-        print("| %s | open, ms; resident above the file, MB | %.0f; %.0f | - | - |" % (
-            name, statistics.median(m["load_ms"] for m in mine),
-            statistics.median(m["rss_bytes"] - m["file_bytes"] for m in mine) / 1e6), flush=True)
+    args.peer = None
+    if not args.no_peer:
+        done = subprocess.run([ROOT / "tests/bench/get_llama.sh", ROOT / "build/bench-tools"], stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit("llama.cpp cannot be fetched (--no-peer goes without)")
+        args.peer = pathlib.Path(done.stdout.strip())
+    load, rows, text = [os.getloadavg()[0]], [], ""
+    for name, path in find_models(args.models):
+        rows += rows_of(args, name, path)
+        load.append(os.getloadavg()[0])
+        text = ("%d threads, medians of %d interleaved rounds (the last three rows of a model: one round), load %.0f to "
+                "%.0f.\n\n%s" % (args.threads, args.rounds, min(load), max(load), table(rows)))
+        print(table(rows[-5:]), file=sys.stderr, flush=True)
+        if args.write: # after every model, so that a run that is ended early leaves what it has
+            PLOT.write_text(plot(rows))
+            write_doc(text + "\n\n![share of the limit](performance.svg)")
+    print(text)
 
 
 main()

@@ -184,6 +184,15 @@ void request_start_job(Request *request, Job *job, void (*job_ended)(Request *, 
     jobs_submit(server_jobs(request->conn->server), job);
 }
 
+void request_adopt_job(Request *request, Job *job, void (*job_ended)(Request *, Job *))
+{
+    assert(!request->job && !job->owner);
+    job->owner = request;
+    request->job = job;
+    request->job_ended = job_ended;
+    jobs_promote(server_jobs(request->conn->server), job);
+}
+
 Request *request_find(Connection *conn, uint64_t serial)
 {
     Request *request = conn->requests;

@@ -53,6 +53,7 @@ struct Request {
     // Its engine job; the job's owner is the request. NULL: none.
     Job *job;
     void (*job_ended)(Request *request, Job *job); // job is freed by the caller
+    bool adopted;                                  // the job was begun before the request
     // Set: called when doc's current text is parsed. May answer.
     void (*parsed)(Request *request);
     // Nobody asked for it by hand: an edit makes it pointless.
@@ -140,6 +141,8 @@ void request_fail(Request *request, RpcCode code, const char *text);
 void request_cancel(Request *request, const char *why);
 // Hands the job over; job_ended is called on its end unless the request was answered before.
 void request_start_job(Request *request, Job *job, void (*job_ended)(Request *, Job *));
+// Likewise a job that was handed over before and belongs to nobody now.
+void request_adopt_job(Request *request, Job *job, void (*job_ended)(Request *, Job *));
 Request *request_find(Connection *conn, uint64_t serial);
 Request *request_find_id(Connection *conn, const RpcId *id);
 // Answers -32800 to the older requests of the same method for the same document.

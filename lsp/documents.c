@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "suggestions.h"
+#include "ahead.h"
 #include "uri.h"
 
 // Past this a fresh parse is cheaper than replaying the edits.
@@ -75,6 +75,7 @@ static void clear(Document *doc)
     arena_free(doc->compiler_arena);
     arena_free(doc->surprises_arena);
     VEC_FREE(&doc->changes);
+    ahead_free(doc->ahead);
     suggestions_free(doc->suggestions);
     free(doc->uri);
     free(doc->path);

@@ -20,7 +20,7 @@ typedef VEC(TextChange) TextChanges;
 // What the last inline completion did, for r1ls/explain.
 typedef struct LastSuggestion {
     bool valid;
-    const char *from; // "engine" or "typed through"; constant text
+    const char *from; // "engine", "typed through" or "computed ahead"; constant text
     char why[160];
     int64_t version;
     int prompt_tokens, piece_tokens, reused_tokens, evaluated_tokens, generated_tokens;
@@ -73,6 +73,7 @@ typedef struct Document {
     size_t n_surprises;
     LastSuggestion last_suggestion;
     struct Suggestions *suggestions; // suggestions.c's; NULL: none was made
+    struct Ahead *ahead;             // ahead.c's; NULL: none was begun
 } Document;
 
 typedef struct Documents {

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "base/log.h"
 #include "features/features.h"
 #include "progress.h"
@@ -37,8 +38,10 @@ struct Server {
 static void on_job_ended(void *user, Job *job)
 {
     Server *server = user;
-    Request *request = job->kind == JOB_SURPRISE ? NULL : job->owner;
+    bool of_request = job->kind != JOB_SURPRISE && !job->ahead;
+    Request *request = of_request ? job->owner : NULL;
     if (job->kind == JOB_SURPRISE) surprises_job_ended(job);
+    if (job->ahead) ahead_ended(job);
     if (request) {
         assert(request->job == job);
         request->job = NULL;
@@ -54,7 +57,7 @@ static void on_job_ended(void *user, Job *job)
 static void on_job_progress(void *user, Job *job, int pct, Str text)
 {
     (void)user;
-    if (job->owner) progress_report(job->owner, pct, text);
+    if (job->owner && !job->ahead) progress_report(job->owner, pct, text);
 }
 
 static void on_engine_state(void *user, EngineState state, const Error *err)

@@ -51,6 +51,7 @@ typedef struct Choices {
 
 static const Choices choices[] = {
     {"positionEncoding", "utf-8, utf-16, utf-32 or empty", {"", "utf-8", "utf-16", "utf-32"}},
+    {"computeAhead", "auto, on or off", {"auto", "on", "off"}},
     {"sandbox", "bwrap or rlimits", {"bwrap", "rlimits"}},
     {"auditPrompts", "whole or hash", {"whole", "hash"}},
     {"logLevel", "error, warn, info or debug", {"error", "warn", "info", "debug"}},

@@ -44,6 +44,8 @@
     X(context_bytes, INT, "contextBytes", 1200, 0, 100000, "of these parts at most")               \
     X(multi_line, BOOL, "multiLine", 1, 0, 1, "suggestions may have several lines")                \
     X(gate, NUM, "gate", -1, -1, 1, "show only above this mean probability; -1: the model's own")  \
+    X(compute_ahead, TEXT, "computeAhead", "auto", 0, 0,                                           \
+      "what follows a suggestion, while it is read: auto (not on battery), on, off")               \
     X(budget_ms, NUM, "budgetMs", 2500, 0, 600000, "time limit of one suggestion; 0: none")        \
     X(candidates, INT, "candidates", 8, 1, 64, "samples of one round of an action")                \
     X(rounds, INT, "rounds", 3, 1, 32, "rounds of an action; later ones know what failed")         \

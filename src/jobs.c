@@ -63,7 +63,7 @@ struct Jobs {
 
     pthread_mutex_t in_lock;
     pthread_cond_t in_wake;
-    Queue interactive, background;
+    Queue interactive, background, ahead;
 
     pthread_mutex_t out_lock;
     News news;
@@ -99,6 +99,23 @@ Job *job_new(JobKind kind, void *owner)
     job->owner = owner;
     job->arena = arena_new();
     atomic_init(&job->cancelled, false);
+    return job;
+}
+
+Job *job_new_complete(const CompleteRequest *like, void *owner)
+{
+    Job *job = job_new(JOB_COMPLETE, owner);
+    Arena *arena = job->arena;
+    ContextPiece *pieces = arena_array(arena, like->n_pieces + 1, sizeof *pieces);
+    for (size_t i = 0; i < like->n_pieces; i++)
+        pieces[i] = (ContextPiece){arena_str(arena, like->pieces[i].path),
+                                   arena_str(arena, like->pieces[i].text)};
+    job->complete = *like;
+    job->complete.text = text_retain(like->text);
+    job->complete.syntax = like->syntax ? syntax_retain(like->syntax) : NULL;
+    job->complete.path = arena_str(arena, like->path);
+    job->complete.selected = arena_str(arena, like->selected);
+    job->complete.pieces = pieces;
     return job;
 }
 
@@ -202,7 +219,12 @@ static bool must_stop(const Run *run)
 
 static bool poll_interactive(void *user)
 {
-    return must_stop(user);
+    Run *run = user;
+    Jobs *jobs = run->jobs;
+    pthread_mutex_lock(&jobs->in_lock);
+    bool gives_way = run->job->ahead && jobs->interactive.n + jobs->background.n > 0;
+    pthread_mutex_unlock(&jobs->in_lock);
+    return gives_way || must_stop(run);
 }
 
 // The slot that served this path last, else the one that rested longest.
@@ -294,6 +316,7 @@ static Job *take_interactive(Jobs *jobs, Queue *cancelled)
     pthread_mutex_lock(&jobs->in_lock);
     queue_sweep(&jobs->interactive, cancelled);
     queue_sweep(&jobs->background, cancelled);
+    queue_sweep(&jobs->ahead, cancelled);
     Job *job = queue_pop(&jobs->interactive);
     pthread_mutex_unlock(&jobs->in_lock);
     return job;
@@ -318,7 +341,8 @@ static bool poll_waiting(void *user)
 {
     Jobs *jobs = user;
     pthread_mutex_lock(&jobs->in_lock);
-    bool waits = jobs->interactive.n + jobs->background.n > 0 || atomic_load(&jobs->closing);
+    bool waits =
+        jobs->interactive.n + jobs->background.n + jobs->ahead.n > 0 || atomic_load(&jobs->closing);
     pthread_mutex_unlock(&jobs->in_lock);
     return waits;
 }
@@ -358,6 +382,7 @@ static Job *wait_job(Jobs *jobs)
     while (!atomic_load(&jobs->closing) && !job) {
         job = queue_pop(&jobs->interactive);
         if (!job) job = queue_pop(&jobs->background);
+        if (!job) job = queue_pop(&jobs->ahead);
         if (job) break;
         Slot *slot = find_dirty(jobs, false);
         if (!slot) {
@@ -410,7 +435,8 @@ static void *engine_thread(void *user)
     engine_close(jobs->engine);
     Queue left = {0};
     pthread_mutex_lock(&jobs->in_lock); // nothing is queued once `closing` is set under this lock
-    while ((job = queue_pop(&jobs->interactive)) || (job = queue_pop(&jobs->background)))
+    while ((job = queue_pop(&jobs->interactive)) || (job = queue_pop(&jobs->background)) ||
+           (job = queue_pop(&jobs->ahead)))
         queue_push(&left, job);
     pthread_mutex_unlock(&jobs->in_lock);
     end_all(jobs, &left);
@@ -533,14 +559,23 @@ void jobs_close(Jobs *jobs, void (*closed)(void *user), void *user)
     pthread_mutex_unlock(&jobs->in_lock);
 }
 
+static Queue *queue_of(Jobs *jobs, const Job *job)
+{
+    if (job->ahead) return &jobs->ahead;
+    return job->kind == JOB_COMPLETE ? &jobs->interactive : &jobs->background;
+}
+
 // Queues the job and returns the one that has to give way to it, if any.
 static Job *enqueue(Jobs *jobs, Job *job)
 {
     Job *dropped = NULL;
     pthread_mutex_lock(&jobs->in_lock);
-    if (jobs->interactive.n + jobs->background.n >= JOBS_MAX_QUEUED)
-        dropped = queue_pop(jobs->interactive.n ? &jobs->interactive : &jobs->background);
-    queue_push(job->kind == JOB_COMPLETE ? &jobs->interactive : &jobs->background, job);
+    if (jobs->interactive.n + jobs->background.n + jobs->ahead.n >= JOBS_MAX_QUEUED) {
+        dropped = queue_pop(&jobs->ahead);
+        if (!dropped) dropped = queue_pop(&jobs->interactive);
+        if (!dropped) dropped = queue_pop(&jobs->background);
+    }
+    queue_push(queue_of(jobs, job), job);
     pthread_cond_signal(&jobs->in_wake);
     pthread_mutex_unlock(&jobs->in_lock);
     return dropped;
@@ -559,6 +594,18 @@ void jobs_submit(Jobs *jobs, Job *job)
     if (!dropped) return;
     job_cancel(dropped);
     end_job(jobs, dropped, JOB_CANCELLED);
+}
+
+void jobs_promote(Jobs *jobs, Job *job)
+{
+    pthread_mutex_lock(&jobs->in_lock);
+    job->ahead = false;
+    for (int n = jobs->ahead.n; n > 0; n--) {
+        Job *waiting = queue_pop(&jobs->ahead);
+        queue_push(waiting == job ? &jobs->interactive : &jobs->ahead, waiting);
+    }
+    pthread_cond_signal(&jobs->in_wake);
+    pthread_mutex_unlock(&jobs->in_lock);
 }
 
 EngineState jobs_engine_state(const Jobs *jobs)

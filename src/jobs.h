@@ -2,7 +2,9 @@
 //
 // The loop thread makes a Job, hands it over with its arena, and gets it back exactly once, ended
 // in DONE, FAILED or CANCELLED, by the callback on the loop thread. Interactive jobs (completions)
-// run before background ones (the loop, surprise), and interrupt them between two tokens.
+// run before background ones (the loop, surprise), and interrupt them between two tokens. A job
+// that is ahead of its time runs when there is nothing else, and ends as CANCELLED when something
+// comes.
 #pragma once
 
 #include <stdatomic.h>
@@ -41,6 +43,7 @@ typedef struct Job {
     JobEnd end;
     Error err;             // of FAILED
     atomic_bool cancelled; // set by job_cancel
+    bool ahead;            // a completion that nobody waits for; see jobs_promote
     double queued_ms, wait_ms;
     void *owner;      // the caller's; untouched
     struct Job *next; // the queues'
@@ -48,6 +51,8 @@ typedef struct Job {
 
 // An empty job with an arena of its own.
 Job *job_new(JobKind kind, void *owner);
+// A completion like another one: texts and tree are retained, strings and pieces copied.
+Job *job_new_complete(const CompleteRequest *like, void *owner);
 // Releases text, syntax and arena.
 void job_free(Job *job);
 // Any thread. The job still comes back, as CANCELLED unless it had ended already.
@@ -79,6 +84,9 @@ void jobs_close(Jobs *jobs, void (*closed)(void *user), void *user);
 // Hands a job over. When JOBS_MAX_QUEUED wait, the oldest interactive one is cancelled (the oldest
 // background one if there is none). After jobs_close the job comes back from within this call.
 void jobs_submit(Jobs *jobs, Job *job);
+// Somebody waits for the job now: `ahead` is cleared, and it does not give way any more. It comes
+// back even so if it has given way before: CANCELLED, though `cancelled` is not set.
+void jobs_promote(Jobs *jobs, Job *job);
 EngineState jobs_engine_state(const Jobs *jobs);
 // Facts about the model; NULL until ready. Loop thread.
 const EngineInfo *jobs_engine_info(const Jobs *jobs);

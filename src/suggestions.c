@@ -17,6 +17,7 @@ typedef struct Entry {
     char *insert; // owned
     size_t n_insert;
     ByteRange replace; // begins at byte_off
+    bool ahead;
     // Of the request: with other settings there may be another answer.
     int max_tokens;
     bool multi_line;
@@ -81,12 +82,12 @@ void suggestions_remove(Suggestions *suggestions, const TextSnap *text, size_t b
     }
 }
 
-void suggestions_add(Suggestions *suggestions, const CompleteRequest *request,
-                     const CompleteResult *result)
+static void add(Suggestions *suggestions, const CompleteRequest *request,
+                const CompleteResult *result, bool ahead)
 {
     Str insert = result->insert;
-    size_t n_typed = insert.len ? n_before_cursor(request, result) : SIZE_MAX;
-    if (n_typed == SIZE_MAX) return;
+    size_t n_typed = n_before_cursor(request, result);
+    if (n_typed == SIZE_MAX || (insert.len == 0 && !ahead)) return;
     suggestions_remove(suggestions, request->text, request->byte_off);
     Entry *entries = suggestions->entries;
     free_entry(&entries[N_ENTRIES - 1]);
@@ -97,10 +98,23 @@ void suggestions_add(Suggestions *suggestions, const CompleteRequest *request,
                          .insert = mem_alloc(rest.len + 1),
                          .n_insert = rest.len,
                          .replace = {request->byte_off, result->replace.end},
+                         .ahead = ahead,
                          .max_tokens = request->max_tokens,
                          .multi_line = request->multi_line,
                          .gate = request->gate};
     if (rest.len) memcpy(entries[0].insert, rest.ptr, rest.len);
+}
+
+void suggestions_add(Suggestions *suggestions, const CompleteRequest *request,
+                     const CompleteResult *result)
+{
+    add(suggestions, request, result, false);
+}
+
+void suggestions_add_ahead(Suggestions *suggestions, const CompleteRequest *request,
+                           const CompleteResult *result)
+{
+    add(suggestions, request, result, true);
 }
 
 // --- finding
@@ -131,16 +145,18 @@ static bool apply_entry(const Entry *entry, const TextSnap *now, const CompleteR
                 entry->multi_line == request->multi_line && !(entry->gate < request->gate) &&
                 !(entry->gate > request->gate);
     if (!same || !find_typed(entry, text_str(now), at, &typed, &n_closers)) return false;
-    if (!str_starts(insert, typed) || typed.len == insert.len) return false;
+    if (!str_starts(insert, typed) || (typed.len == insert.len && typed.len > 0)) return false;
     Str rest = str_slice(insert, typed.len, insert.len);
-    *out = (Suggestion){arena_str(arena, rest), {at, entry->replace.end + typed.len}};
+    bool ahead = entry->ahead && typed.len == 0;
+    *out = (Suggestion){arena_str(arena, rest), {at, entry->replace.end + typed.len}, ahead};
     if (n_closers == 0) return true;
+    if (rest.len == 0) return false;
     EndingContext context = {.text = now,
                              .lang = request->lang,
                              .byte_off = at,
                              .multi_line = str_find(rest, STR("\n"), 0) < rest.len};
     Ending ending = ending_trim(&context, rest, arena);
-    *out = (Suggestion){ending.insert, ending.replace};
+    *out = (Suggestion){ending.insert, ending.replace, ahead};
     return ending.insert.len > 0;
 }
 
@@ -165,7 +181,7 @@ bool suggestions_find(const Suggestions *suggestions, const CompleteRequest *req
     size_t at = range.start + selected.len;
     bool found = find_at(suggestions, chosen, request, at, arena, out);
     text_release(chosen);
-    if (!found) return false;
+    if (!found || out->insert.len == 0) return false;
     size_t n_replaced = out->replace.end - at;
     out->insert = arena_printf(arena, "%.*s%.*s", STR_FMT(selected), STR_FMT(out->insert));
     out->replace = (ByteRange){range.start, range.end + n_replaced};

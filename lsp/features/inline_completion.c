@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "features/features.h"
 #include "server_private.h"
 #include "suggestions.h"
@@ -43,7 +44,7 @@ static Suggestion carry_over(const Job *job, const TextSnap *now)
 {
     const CompleteResult *result = &job->complete_result;
     size_t at = job->complete.byte_off;
-    Suggestion suggestion = {result->insert, result->replace};
+    Suggestion suggestion = {.insert = result->insert, .replace = result->replace};
     if (now == job->complete.text) return suggestion;
     const Suggestion nothing = {0};
     Str typed;
@@ -91,8 +92,21 @@ static void keep(Document *doc, const Job *job)
     suggestions_add(doc->suggestions, &job->complete, &job->complete_result);
 }
 
+static void on_job_ended(Request *request, Job *job);
+
+// A job that was ahead of its time and gave way just before somebody asked for it.
+static void begin_again(Request *request, const Job *job)
+{
+    request->adopted = false;
+    request_start_job(request, job_new_complete(&job->complete, request), on_job_ended);
+}
+
 static void on_job_ended(Request *request, Job *job)
 {
+    if (job->end == JOB_CANCELLED && request->adopted && !atomic_load(&job->cancelled)) {
+        begin_again(request, job);
+        return;
+    }
     if (job->end == JOB_CANCELLED) {
         request_cancel(request, "the engine has more to do than it can");
         return;
@@ -108,7 +122,10 @@ static void on_job_ended(Request *request, Job *job)
     bool stale = suggestion.insert.len == 0 && job->complete_result.insert.len > 0;
     remember(request, job,
              stale ? "the text changed meanwhile" : why_nothing_text(job->complete_result.why));
-    request_reply(request, new_list(request->conn, request->doc, &suggestion));
+    Connection *conn = request->conn;
+    Document *doc = request->doc;
+    request_reply(request, new_list(conn, doc, &suggestion));
+    if (suggestion.insert.len) ahead_start(conn, doc, &suggestion, &job->complete);
 }
 
 // --- other files
@@ -250,9 +267,13 @@ static bool answer_known(Call *call, Document *doc, const CompleteRequest *wante
     if (!doc->suggestions) return false;
     if (!suggestions_find(doc->suggestions, wanted, call->arena, &suggestion)) return false;
     LastSuggestion *last = &doc->last_suggestion;
-    *last = (LastSuggestion){.valid = true, .from = "typed through", .version = doc->version};
-    snprintf(last->why, sizeof last->why, "%s", why_nothing_text(WHY_SHOWN));
+    const char *from = suggestion.ahead ? "computed ahead" : "typed through";
+    *last = (LastSuggestion){.valid = true, .from = from, .version = doc->version};
+    bool shown = suggestion.insert.len > 0;
+    snprintf(last->why, sizeof last->why, "%s",
+             shown ? why_nothing_text(WHY_SHOWN) : "nothing follows what was accepted");
     call->result = new_list(call->conn, doc, &suggestion);
+    if (shown) ahead_start(call->conn, doc, &suggestion, wanted);
     return true;
 }
 
@@ -275,6 +296,12 @@ bool inline_completion_request(Call *call, Error *err)
     if (answer_known(call, doc, wanted)) return true;
     call->later = true;
     request->data = wanted;
+    Job *running = ahead_take(doc, wanted);
+    if (running) {
+        request->adopted = true;
+        request_adopt_job(request, running, on_job_ended);
+        return true;
+    }
     if (has_context(request, wanted->byte_off)) {
         start_job(request, doc->text, doc->syntax);
         return true;

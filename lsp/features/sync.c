@@ -1,5 +1,6 @@
 // Document synchronisation. What the client says about a document that it has not opened is
 // dropped with a log line: the protocol allows no better answer to a notification.
+#include "ahead.h"
 #include "compile.h"
 #include "features/features.h"
 #include "parsing.h"
@@ -65,6 +66,7 @@ bool sync_did_change(Call *call, Error *err)
     bool ok = apply_all(conn, doc, changes, err);
     doc->version = types_int(call->params, "textDocument.version", doc->version + 1);
     request_drop_implicit(conn, doc);
+    ahead_edited(doc);
     diagnostics_schedule(conn, doc, PUSH_DELAY_MS);
     parsing_start(conn, doc);
     compile_schedule(conn, doc);

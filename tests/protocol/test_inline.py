@@ -7,7 +7,7 @@ from driver import Client, FOLDER, at, run_tests
 
 URI = "file:///tmp/work/a.c"
 SLOW = "token_ms 5\nanswer total => _number_of_bytes = 0;\nanswer x = => 41 + 1;\n"
-QUIET = {}
+QUIET = {"computeAhead": "off"}
 FAST = "answer x = => 41 + 1;\nanswer 😀 = => 7;\nanswer printf => (\"hi\");\n"
 
 
@@ -185,6 +185,82 @@ def test_the_popups_choice_is_typed_through():
     assert second[0]["insertText"] == first[0]["insertText"] and second[0]["range"] == at(2, 4, 8), second
     client.change(URI, 3, {"range": at(2, 8), "text": "tf"})
     assert client.items(client.inline(URI, 2, 10))[0]["insertText"].startswith("("), "after it"
+    assert n_runs(trace) == 1
+    client.close()
+
+
+AHEAD = "answer total_bytes => (void);\nanswer total => _bytes\ntrace %s\n"
+
+
+def accept(client, items, version):
+    client.change(URI, version, {"range": items[0]["range"], "text": items[0]["insertText"]})
+    end = items[0]["range"]["start"]["character"] + len(items[0]["insertText"])
+    return client.inline(URI, 0, end, trigger=2), end
+
+
+def test_the_next_suggestion_is_there_after_tab():
+    trace = FOLDER + "/ahead"
+    client = Client(AHEAD % trace, options={"computeAhead": "on"})
+    client.open(URI, "int total\n")
+    first = client.items(client.inline(URI, 0, 9))
+    client.until(lambda: n_runs(trace) == 2, "second run")
+    client.until(lambda: not client.ask("r1ls/status", {})["busy"], "rest")
+    id, end = accept(client, first, 2)
+    assert client.items(id) == [{"insertText": "(void);", "range": at(0, end)}], client.answer(id)
+    explain = client.ask("r1ls/explain", {"textDocument": {"uri": URI}})
+    assert explain["from"] == "computed ahead", explain
+    # And what follows that: nothing, which is known too.
+    client.until(lambda: n_runs(trace) == 3, "third run")
+    client.until(lambda: not client.ask("r1ls/status", {})["busy"], "rest")
+    id, _ = accept(client, client.answer(id)["result"]["items"], 3)
+    assert client.items(id) == [] and n_runs(trace) == 3
+    client.close()
+
+
+def test_what_runs_ahead_is_taken_over():
+    trace = FOLDER + "/taken"
+    client = Client("token_ms 40\n" + AHEAD % trace, options={"computeAhead": "on"})
+    client.open(URI, "int total\n")
+    first = client.items(client.inline(URI, 0, 9))
+    time.sleep(0.08)  # it runs
+    id, end = accept(client, first, 2)
+    assert client.items(id)[0]["insertText"] == "(void);"
+    assert open(trace, encoding="utf-8").read().count("done") == 2 and n_runs(trace) == 2
+    client.close()
+
+
+def test_other_edits_end_what_runs_ahead():
+    trace = FOLDER + "/dropped"
+    client = Client("token_ms 40\n" + AHEAD % trace, options={"computeAhead": "on"})
+    client.open(URI, "int total\n")
+    client.items(client.inline(URI, 0, 9))
+    time.sleep(0.06)
+    client.change(URI, 2, {"range": at(0, 0), "text": "/"})
+    client.until(lambda: not client.ask("r1ls/status", {})["busy"], "rest")
+    assert "cancelled" in open(trace, encoding="utf-8").read().splitlines()[1]
+    client.close()
+
+
+def test_what_runs_ahead_gives_way():
+    trace = FOLDER + "/gives-way"
+    client = Client("token_ms 30\n" + AHEAD % trace, options={"computeAhead": "on"})
+    other = "file:///tmp/work/other.c"
+    client.open(URI, "int total\n")
+    client.open(other, "long total\n")
+    client.items(client.inline(URI, 0, 9))
+    time.sleep(0.06)
+    assert client.items(client.inline(other, 0, 10))[0]["insertText"] == "_bytes"
+    lines = open(trace, encoding="utf-8").read().splitlines()
+    assert lines[1].startswith("cancelled") and lines[2].startswith("done"), lines
+    client.close()
+
+
+def test_nothing_runs_ahead_where_it_is_off():
+    trace = FOLDER + "/off"
+    client = Client(AHEAD % trace, options=QUIET)
+    client.open(URI, "int total\n")
+    client.items(client.inline(URI, 0, 9))
+    time.sleep(0.1)
     assert n_runs(trace) == 1
     client.close()
 

@@ -16,7 +16,7 @@ typedef struct CompileWork {
     Connection *conn; // NULL once the connection is closing
     Document *doc;    // NULL once it is of no use: the text moved on, or it was closed
     uint64_t revision;
-    volatile bool cancelled;
+    atomic_bool cancelled;
     TextSnap *text;
     CompilerInput input;
     Arena *arena;
@@ -31,7 +31,8 @@ static void compile(uv_work_t *request)
     CompileWork *work = request->data;
     Str why;
     bool ok;
-    Compiler *compiler = work->cancelled ? NULL : compiler_start(&work->input, work->arena, &why);
+    Compiler *compiler =
+        atomic_load(&work->cancelled) ? NULL : compiler_start(&work->input, work->arena, &why);
     if (compiler && compiler_wait(compiler, &work->cancelled))
         work->n_issues = compiler_issues(compiler, MAX_ISSUES, &work->issues, &ok);
     compiler_free(compiler);
@@ -119,7 +120,7 @@ void compile_stop(Connection *conn, Document *doc)
 {
     doc->compile_due_ms = 0;
     if (!conn->compiling || conn->compiling->doc != doc) return;
-    conn->compiling->cancelled = true;
+    atomic_store(&conn->compiling->cancelled, true);
     conn->compiling->doc = NULL;
 }
 
@@ -141,7 +142,7 @@ void compile_schedule_all(Connection *conn)
 void compile_close(Connection *conn)
 {
     if (!conn->compiling) return;
-    conn->compiling->cancelled = true;
+    atomic_store(&conn->compiling->cancelled, true);
     conn->compiling->doc = NULL;
     conn->compiling->conn = NULL;
     conn->compiling = NULL;

@@ -224,10 +224,10 @@ bool compiler_poll(Compiler *compiler)
     return child_poll(&compiler->child);
 }
 
-bool compiler_wait(Compiler *compiler, const volatile bool *cancelled)
+bool compiler_wait(Compiler *compiler, const atomic_bool *cancelled)
 {
     while (!compiler_poll(compiler)) {
-        if (cancelled && *cancelled) return false;
+        if (cancelled && atomic_load(cancelled)) return false;
         usleep(POLL_US);
     }
     return true;

@@ -2,6 +2,8 @@
 // places in it. For trusted folders only; nothing is written into the project.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/text.h"
 #include "rules/rules.h"
@@ -29,7 +31,7 @@ Compiler *compiler_start(const CompilerInput *input, Arena *arena, Str *why);
 // True once it has ended. Never blocks.
 bool compiler_poll(Compiler *compiler);
 // Blocks until it has ended (its limits hold); false if `cancelled` (may be NULL) became true.
-bool compiler_wait(Compiler *compiler, const volatile bool *cancelled);
+bool compiler_wait(Compiler *compiler, const atomic_bool *cancelled);
 // After the end: what it found, by place, at most max, in the arena. *ok: it ended by itself and
 // found no error, in other files included.
 size_t compiler_issues(const Compiler *compiler, size_t max, CompilerIssue **out, bool *ok);

@@ -24,7 +24,7 @@
 #include "base/clock.h"
 #include "cli.h"
 
-enum { COPY_BYTES = 1 << 16, MAX_LOG_BYTES = 1 << 20, RETRY_US = 10000 };
+enum { COPY_BYTES = 1 << 16, MAX_LOG_BYTES = 1 << 20, RETRY_US = 10000, ALIVE_MS = 150 };
 static const double START_MS = 15000;
 
 // --- names ---------------------------------------------------------------------------------------
@@ -100,6 +100,16 @@ static int try_connect(const char *path)
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
     if (fd >= 0) close(fd);
     return -1;
+}
+
+// A server that has closed one connection on purpose keeps another open; one that is dying may
+// still take it, and drops it at once.
+static bool is_alive(const char *path)
+{
+    struct pollfd again = {.fd = try_connect(path), .events = POLLIN};
+    bool alive = again.fd >= 0 && poll(&again, 1, ALIVE_MS) == 0;
+    if (again.fd >= 0) close(again.fd);
+    return alive;
 }
 
 // In the child: the same options, and a socket. Its output goes into a file, because the editor's
@@ -211,10 +221,8 @@ int cli_join_resident(int argc, char **argv, Error *err)
         pthread_t thread;
         if (server >= 0 && pthread_create(&thread, NULL, copy_input, &server) == 0) {
             copy_all(server, STDOUT_FILENO);
-            // A server that still answers has closed this connection on purpose.
-            int again = try_connect(path);
-            code = again >= 0 ? CLI_DONE : CLI_FINDINGS;
-            if (again < 0) cli_fail(code, "the server has ended, see %s", log);
+            code = is_alive(path) ? CLI_DONE : CLI_FINDINGS;
+            if (code != CLI_DONE) cli_fail(code, "the server has ended, see %s", log);
         }
     }
     arena_free(arena);

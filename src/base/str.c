@@ -67,6 +67,8 @@ size_t str_find(Str s, Str needle, size_t from)
 {
     if (from > s.len) return s.len;
     if (needle.len == 0) return from;
+    if (needle.len > s.len - from)
+        return s.len; // memmem takes no NULL, which an empty slice may be
     const char *hit = memmem(s.ptr + from, s.len - from, needle.ptr, needle.len);
     return hit ? (size_t)(hit - s.ptr) : s.len;
 }

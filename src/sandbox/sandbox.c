@@ -104,6 +104,9 @@ static const char *find_given(const SandboxCommand *c, const char *name)
     size_t n = strlen(name);
     for (const char *const *e = c->environment; e && *e; e++)
         if (strncmp(*e, name, n) == 0 && (*e)[n] == '=') return *e + n + 1;
+    // Python takes a compiled file for current if the source's size and second are the same: two
+    // candidates written within a second would be one.
+    if (strcmp(name, "PYTHONDONTWRITEBYTECODE") == 0) return "1";
     return strcmp(name, "TMPDIR") == 0 ? "/tmp" : getenv(name);
 }
 
@@ -126,6 +129,7 @@ static char **clean_environment(const SandboxCommand *c, Arena *arena)
                                        "CMAKE_PREFIX_PATH",
                                        "PKG_CONFIG_PATH",
                                        "PYTHONPATH",
+                                       "PYTHONDONTWRITEBYTECODE",
                                        "VIRTUAL_ENV",
                                        "NODE_PATH",
                                        "GOPATH",

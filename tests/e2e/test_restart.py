@@ -20,7 +20,7 @@ FILES = ["src/base/text.c", "src/workspace/syntax.c"]
 
 class Server:
     def __init__(self, command, cache_mb):
-        self.client = Client(command)
+        self.client = Client(command + ["--standalone"])  # the resident one would keep its sessions
         self.client.start(root_uri="file://" + str(ROOT), options={"gate": 0, "prefixCacheMb": cache_mb})
 
     def complete(self, name):

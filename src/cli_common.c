@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "engine/models/embedded.h"
+#include "folders.h"
 
 static const size_t STDIN_MAX_BYTES = (size_t)64 << 20;
 
@@ -29,9 +30,8 @@ int cli_fail(int code, const char *fmt, ...)
 
 Str cli_model_folder(Arena *arena)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && cache[0] == '/') return arena_printf(arena, "%s/r1ls/models", cache);
-    return arena_printf(arena, "%s/.cache/r1ls/models", home ? home : "");
+    Str cache = folder_cache(arena);
+    return arena_printf(arena, "%s/models", cache.len ? cache.ptr : "/.cache/r1ls");
 }
 
 bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err)

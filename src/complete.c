@@ -113,12 +113,6 @@ static void judge(const CompleteRequest *request, const EndingContext *context, 
     result->replace = ending.replace;
 }
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
 // Several lines only where a block begins or the line is still blank.
 static bool wants_lines(const CompleteRequest *request)
 {
@@ -141,7 +135,7 @@ static bool run_at(Engine *engine, Session *session, const CompleteRequest *requ
     const EngineInfo *info = engine_info(engine);
     if (info->fim_order == FIM_NONE) result->why = WHY_NO_FIM;
     if (text.len > SYNTAX_MAX_BYTES) result->why = WHY_TOO_LARGE;
-    if (request->byte_off < text.len && is_word_byte(text.ptr[request->byte_off]))
+    if (request->byte_off < text.len && str_is_word_byte(text.ptr[request->byte_off]))
         result->why = WHY_IN_WORD;
     if (result->why != WHY_SHOWN) return true;
 

@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "state.h"
+#include "folders.h"
 
 enum { MODEL_DIGITS = 16, NAME_BYTES = 48, MAX_FILES = 4096, LEFTOVER_SECONDS = 600 };
 static const char END[] = ".session", FRESH_END[] = ".new";
@@ -33,14 +33,15 @@ typedef struct Entry {
 
 PrefixCache *prefix_cache_new(uint64_t max_bytes)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    bool xdg = cache && cache[0] == '/';
-    if (max_bytes == 0 || (!xdg && !(home && home[0] == '/'))) return NULL;
+    if (max_bytes == 0) return NULL;
+    Arena *arena = arena_new();
+    Str cache = folder_cache(arena);
     PrefixCache *c = mem_zero(sizeof *c);
     c->max_bytes = max_bytes;
-    int n = snprintf(c->folder, sizeof c->folder, "%s%s/r1ls/prefixes", xdg ? cache : home,
-                     xdg ? "" : "/.cache");
-    if (n > 0 && (size_t)n < sizeof c->folder) return c;
+    int n = snprintf(c->folder, sizeof c->folder, "%.*s/prefixes", STR_FMT(cache));
+    bool ok = cache.len > 0 && n > 0 && (size_t)n < sizeof c->folder;
+    arena_free(arena);
+    if (ok) return c;
     free(c);
     return NULL;
 }
@@ -228,7 +229,7 @@ bool prefix_cache_save(PrefixCache *cache, Engine *engine, Session *session, Eng
     uint64_t n_bytes = (uint64_t)n * (info->cache_bytes_per_token + 4 * (uint64_t)info->n_embd) +
                        4 * (uint64_t)info->n_vocab + 4096;
     if (n < PREFIX_MIN_TOKENS || n_bytes > cache->max_bytes / 2) return true;
-    if (!state_make_folder(str_from(cache->folder), err)) return false;
+    if (!folder_make(str_from(cache->folder), err)) return false;
     if (compare_saved(cache, engine, session, false)) return true;
     keep_bound(cache, cache->max_bytes - n_bytes);
     char name[NAME_BYTES], path[PATH_MAX];

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "state.h"
+#include "folders.h"
 
 enum { MAX_FILE_BYTES = 1 << 20 };
 
 static Str file_path(Arena *arena)
 {
-    return arena_printf(arena, "%s/trusted-folders", state_folder(arena).ptr);
+    return arena_printf(arena, "%s/trusted-folders", folder_state(arena).ptr);
 }
 
 Str trust_list(Arena *arena)
@@ -110,7 +110,7 @@ bool trust_set(const char *folder, bool trusted, Error *err)
     if (!resolve(folder, trusted, real, err)) return false;
     Arena *arena = arena_new();
     const char *path = file_path(arena).ptr;
-    bool ok = state_make_folder(state_folder(arena), err);
+    bool ok = folder_make(folder_state(arena), err);
     if (ok) {
         const char *lock = arena_printf(arena, "%s.lock", path).ptr;
         int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

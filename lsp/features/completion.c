@@ -10,17 +10,11 @@
 
 enum { MAX_ITEMS = 100, MAX_ALL = 600 };
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
 static ByteRange find_word(const TextSnap *text, size_t byte_off)
 {
     Str all = text_str(text);
     size_t start = byte_off;
-    while (start > 0 && is_word_byte(all.ptr[start - 1]))
+    while (start > 0 && str_is_word_byte(all.ptr[start - 1]))
         start--;
     return (ByteRange){start, byte_off};
 }

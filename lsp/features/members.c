@@ -15,12 +15,6 @@ typedef struct Chain {
     bool scope;           // the last operator is `::`: the parts name types
 } Chain;
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
 static size_t skip_blanks(Str text, size_t at)
 {
     while (at > 0 && (text.ptr[at - 1] == ' ' || text.ptr[at - 1] == '\t'))
@@ -63,7 +57,7 @@ static bool read_chain(Str text, size_t at, Chain *chain)
         while (at > 0 && text.ptr[at - 1] == ']')
             if ((at = skip_index(text, at)) == SIZE_MAX) return false;
         size_t end = at;
-        while (at > 0 && is_word_byte(text.ptr[at - 1]))
+        while (at > 0 && str_is_word_byte(text.ptr[at - 1]))
             at--;
         if (end == at || (text.ptr[at] >= '0' && text.ptr[at] <= '9')) return false;
         reversed[chain->n++] = str_slice(text, at, end);

@@ -97,11 +97,6 @@ static bool is_free(const Question *q, const Target *target, Str new_name, Renam
 
 // --- collecting
 
-static bool is_word_byte(char c)
-{
-    return is_word((Str){&c, 1}) || (c >= '0' && c <= '9');
-}
-
 // Where the name stands in text that the grammar does not take apart: a macro's body, an error.
 static bool is_opaque(const Syntax *syntax, size_t byte_off)
 {
@@ -117,8 +112,8 @@ static bool is_all_parsed(const Syntax *syntax, Str path, const Target *target, 
     size_t end = target->is_local ? target->scope.end : text.len;
     size_t at = str_find(text, name, target->is_local ? target->scope.start : 0);
     for (; at < end; at = str_find(text, name, at + 1)) {
-        bool whole = (at == 0 || !is_word_byte(text.ptr[at - 1])) &&
-                     (at + name.len >= text.len || !is_word_byte(text.ptr[at + name.len]));
+        bool whole = (at == 0 || !str_is_word_byte(text.ptr[at - 1])) &&
+                     (at + name.len >= text.len || !str_is_word_byte(text.ptr[at + name.len]));
         if (!whole || !is_opaque(syntax, at)) continue;
         uint32_t row = text_point(syntax_text(syntax), at).row;
         return error_set(&r->why_not, ERROR_UNSUPPORTED,

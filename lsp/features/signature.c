@@ -16,12 +16,6 @@ typedef struct Signatures {
     size_t n, active_parameter;
 } Signatures;
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
 // Backwards over balanced brackets to the one that is open: *name is the word before it. By bytes,
 // because a call that is being typed is an error to the grammar.
 static bool find_call(Str text, size_t at, Str *name, size_t *n_commas)
@@ -41,7 +35,7 @@ static bool find_call(Str text, size_t at, Str *name, size_t *n_commas)
         while (end > low && text.ptr[end - 1] == ' ')
             end--;
         size_t start = end;
-        while (start > low && is_word_byte(text.ptr[start - 1]))
+        while (start > low && str_is_word_byte(text.ptr[start - 1]))
             start--;
         *name = str_slice(text, start, end);
         return name->len > 0;

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "state.h"
+#include "folders.h"
 
 enum { TAIL_BYTES = 1 << 16 };
 static const char NO_HASH[] = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -125,7 +125,7 @@ static bool open_log(Str folder, Log *log, Error *err)
     log->fresh_path = arena_printf(log->arena, "%.*s/log.new", STR_FMT(folder)).ptr;
     log->head_path = arena_printf(log->arena, "%.*s/head", STR_FMT(folder)).ptr;
     const char *lock = arena_printf(log->arena, "%.*s/lock", STR_FMT(folder)).ptr;
-    if (!state_make_folder(folder, err)) return false;
+    if (!folder_make(folder, err)) return false;
     log->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (log->lock < 0 || flock(log->lock, LOCK_EX) != 0) return fail(lock, err);
     log->fd = open(log->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -10,7 +10,7 @@
 
 #include "audit/record_json.h"
 #include "base/vec.h"
-#include "state.h"
+#include "folders.h"
 
 typedef VEC(const LoopPrompt *) PromptVec;
 typedef VEC(const LoopSample *) SampleVec;
@@ -34,7 +34,7 @@ void audit_configure(const Config *config, AuditOptions *out)
 
 Str audit_folder(Arena *arena)
 {
-    return arena_printf(arena, "%s/audit", state_folder(arena).ptr);
+    return arena_printf(arena, "%s/audit", folder_state(arena).ptr);
 }
 
 // --- the model -----------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ bool audit_write(const AuditOptions *options, const AuditModel *model, const Loo
 {
     Writing w = {options, request, result, .out = json_object_new_object()};
     Str folder = audit_folder(arena);
-    bool ok = state_make_folder(folder, err);
+    bool ok = folder_make(folder, err);
     record_put_text(w.out, "version", R1LS_VERSION);
     w.prompts = json_object_new_array();
     w.samples = json_object_new_array();

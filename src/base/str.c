@@ -73,6 +73,17 @@ size_t str_find(Str s, Str needle, size_t from)
     return hit ? (size_t)(hit - s.ptr) : s.len;
 }
 
+bool str_contains(Str s, const char *needle)
+{
+    return str_find(s, str_from(needle), 0) < s.len;
+}
+
+bool str_is_word_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
+}
+
 unsigned long long str_hash(Str s, unsigned long long seed)
 {
     uint64_t hash = 0xcbf29ce484222325ull ^ seed;

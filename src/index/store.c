@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "folders.h"
 
 enum { APPLICATION_ID = 0x72316c73, SCHEMA = 1, CHUNK_NAMES = 4096, BUSY_MS = 5000 };
 enum { LOCK_TRIES = 10, LOCK_WAIT_US = 30000 };
@@ -42,35 +43,13 @@ struct Store {
 
 // --- paths
 
-static Str cache_folder(Arena *arena)
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && cache[0] == '/') return arena_printf(arena, "%s/r1ls/index", cache);
-    return home && home[0] == '/' ? arena_printf(arena, "%s/.cache/r1ls/index", home) : (Str){0};
-}
-
 Str store_path(const char *root, Arena *arena)
 {
     const char *slash = strrchr(root, '/');
-    Str folder = cache_folder(arena);
-    if (folder.len == 0) return folder;
-    return arena_printf(arena, "%.*s/%.60s-%016llx.db", STR_FMT(folder), slash ? slash + 1 : root,
+    Str cache = folder_cache(arena);
+    if (cache.len == 0) return cache;
+    return arena_printf(arena, "%s/index/%.60s-%016llx.db", cache.ptr, slash ? slash + 1 : root,
                         str_hash(str_from(root), 0));
-}
-
-static bool make_folders(Str file, Error *err)
-{
-    Arena *arena = arena_new();
-    char *path = (char *)(uintptr_t)arena_str(arena, file).ptr;
-    bool ok = true;
-    for (char *at = strchr(path + 1, '/'); ok && at; at = strchr(at + 1, '/')) {
-        *at = '\0';
-        ok = mkdir(path, 0700) == 0 || errno == EEXIST;
-        if (!ok) error_set(err, ERROR_IO, "%.180s: %s", path, strerror(errno));
-        *at = '/';
-    }
-    arena_free(arena);
-    return ok;
 }
 
 // --- statements
@@ -236,7 +215,7 @@ Store *store_open(const char *root, Error *err)
     store->root = copy_str(str_from(root));
     store->path = copy_str(path);
     store->lock_fd = -1;
-    ok = ok && make_folders(path, err);
+    ok = ok && folder_make(str_slice(path, 0, strrchr(path.ptr, '/') - path.ptr), err);
     if (ok) take_lock(store);
     if (ok && !open_file(store, &why)) ok = replace(store, &why, err);
     arena_free(arena);

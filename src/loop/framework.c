@@ -63,21 +63,11 @@ static const Framework frameworks[] = {
 };
 enum { N_FRAMEWORKS = sizeof frameworks / sizeof *frameworks };
 
-static bool contains(Str text, const char *needle)
-{
-    return str_find(text, str_from(needle), 0) < text.len;
-}
-
-static bool is_name_char(char c)
-{
-    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 static bool has_word(Str text, Str word)
 {
     for (size_t at = 0; (at = str_find(text, word, at)) < text.len; at++) {
-        bool before = at > 0 && is_name_char(text.ptr[at - 1]);
-        bool after = at + word.len < text.len && is_name_char(text.ptr[at + word.len]);
+        bool before = at > 0 && str_is_word_byte(text.ptr[at - 1]);
+        bool after = at + word.len < text.len && str_is_word_byte(text.ptr[at + word.len]);
         if (!before && !after) return true;
     }
     return false;
@@ -121,7 +111,7 @@ static const Framework *recognise(const char *lang, Str text, bool any)
     for (size_t i = 0; i < N_FRAMEWORKS; i++) {
         const Framework *f = &frameworks[i];
         if (strcmp(f->lang, lang) != 0 || (!f->sign && !any)) continue;
-        if (!f->sign || contains(text, f->sign)) return f;
+        if (!f->sign || str_contains(text, f->sign)) return f;
     }
     return NULL;
 }
@@ -134,7 +124,7 @@ static int rate(const TestPlan *plan, const char *lang, Str file, Str text)
     if (!other || strcmp(other->id, lang) != 0 || !project_is_test_file(file)) return 0;
     if (!recognise(lang, text, true)) return 0;
     // A test of C is compiled with a main, and only where its own parts are.
-    if (strcmp(lang, "c") == 0 && !contains(text, "main(")) return 0;
+    if (strcmp(lang, "c") == 0 && !str_contains(text, "main(")) return 0;
     if (has_word(text, plan->name)) return 3;
     if (has_word(text, stem_of(plan->source))) return 2;
     return 0;
@@ -257,7 +247,7 @@ static Str find_subject(const Syntax *syntax, const Task *task)
         Str line = text_line(text, row - 1);
         if (!str_starts(line, STR("class "))) continue;
         size_t end = 6;
-        while (end < line.len && is_name_char(line.ptr[end]))
+        while (end < line.len && str_is_word_byte(line.ptr[end]))
             end++;
         return str_slice(line, 6, end);
     }
@@ -267,7 +257,7 @@ static Str find_subject(const Syntax *syntax, const Task *task)
 static Str word_after(Str text, const char *lead)
 {
     size_t start = str_find(text, str_from(lead), 0) + strlen(lead), end = start;
-    while (end < text.len && is_name_char(text.ptr[end]))
+    while (end < text.len && str_is_word_byte(text.ptr[end]))
         end++;
     return str_slice(text, start, end);
 }
@@ -280,7 +270,7 @@ bool framework_plan(Str root, Str path, const Syntax *syntax, const Task *task, 
     *out = (TestPlan){.name = task->name, .source = path};
     if (!recognise(lang, STR(""), true) || task->name.len == 0) return false;
     out->subject = find_subject(syntax, task);
-    out->source_main = contains(all, "main(");
+    out->source_main = str_contains(all, "main(");
     choose_file(out, root, lang, arena);
     if (out->is_new && !files_exists(root, folder_of(out->file), true, arena)) return false;
     if (strcmp(lang, "go") == 0) out->package = word_after(all, "package ");
@@ -305,7 +295,7 @@ typedef struct Collect {
 static bool asserts(const Framework *f, Str text)
 {
     for (int i = 0; i < 5 && f->assertion[i]; i++)
-        if (contains(text, f->assertion[i])) return true;
+        if (str_contains(text, f->assertion[i])) return true;
     return false;
 }
 
@@ -543,7 +533,7 @@ static size_t definition_before(Str text, size_t at)
         at--;
         while (at > 0 && text.ptr[at - 1] != '\n')
             at--;
-        if (is_name_char(text.ptr[at])) break;
+        if (str_is_word_byte(text.ptr[at])) break;
     }
     return at;
 }
@@ -591,12 +581,13 @@ static void render_python(const TestPlan *plan, StrBuf *out, TestCase *cases, si
     Str old = str_trim_end(str_slice(plan->before, 0, end));
     strbuf_append(out, old);
     if (old.len) strbuf_append(out, STR("\n\n\n"));
-    if (unit && !contains(old, "import unittest")) strbuf_append(out, STR("import unittest\n\n"));
-    if (!unit && !contains(old, "import pytest")) {
+    if (unit && !str_contains(old, "import unittest"))
+        strbuf_append(out, STR("import unittest\n\n"));
+    if (!unit && !str_contains(old, "import pytest")) {
         bool raises = false;
         for (size_t i = 0; i < n; i++)
             for (size_t k = 0; k < cases[i].n; k++)
-                raises = raises || contains(cases[i].items[k].text, "pytest.");
+                raises = raises || str_contains(cases[i].items[k].text, "pytest.");
         if (raises) strbuf_append(out, STR("import pytest\n"));
     }
     if (!has_word(old, plan->subject))
@@ -622,7 +613,7 @@ static void render_other(const TestPlan *plan, StrBuf *out, TestCase *cases, siz
     const char *here = str_starts(source, STR("../")) ? "" : "./";
     if (old.len) strbuf_printf(out, "%.*s\n\n", STR_FMT(old));
     if (strcmp(lang, "javascript") == 0) {
-        if (!contains(old, "node:test"))
+        if (!str_contains(old, "node:test"))
             strbuf_append(out, STR("const test = require('node:test');\n"));
         if (!has_word(old, STR("assert")))
             strbuf_append(out, STR("const assert = require('assert');\n"));

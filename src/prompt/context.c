@@ -41,12 +41,6 @@ bool context_read_parts(Str words, unsigned *out, Error *err)
 
 typedef VEC(Str) Names;
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
 static void add_name(Names *names, Str name)
 {
     if (name.len < MIN_NAME_BYTES || (name.ptr[0] >= '0' && name.ptr[0] <= '9')) return;
@@ -60,7 +54,7 @@ static void add_backwards(Names *names, Str text)
 {
     for (size_t end = text.len; end > 0;) {
         size_t start = end;
-        while (start > 0 && is_word_byte(text.ptr[start - 1]))
+        while (start > 0 && str_is_word_byte(text.ptr[start - 1]))
             start--;
         if (start < end) add_name(names, str_slice(text, start, end));
         end = start < end ? start : end - 1;

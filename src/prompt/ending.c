@@ -135,14 +135,9 @@ static const struct {
     {true, "try except else", {"finally", 7}},
 };
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 static bool begins_with_word(Str s, Str word)
 {
-    return str_starts(s, word) && (s.len == word.len || !is_word_byte(s.ptr[word.len]));
+    return str_starts(s, word) && (s.len == word.len || !str_is_word_byte(s.ptr[word.len]));
 }
 
 static bool begins_with_word_of(Str s, const char *words)

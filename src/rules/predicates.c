@@ -69,10 +69,10 @@ static TSNode ancestor(TSNode node, const char *const *types)
 
 // --- words ---------------------------------------------------------------------------------------
 
-static bool is_word_byte(char c)
+// JavaScript's names may hold a '$'; in the other languages none stands beside a name.
+static bool is_name_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '$' || (unsigned char)c >= 0x80;
+    return c == '$' || str_is_word_byte(c);
 }
 
 // The next place of the word within range from `at` on, comments left out; range.end if none.
@@ -82,9 +82,9 @@ static size_t find_word(const RuleMatch *m, Str word, ByteRange range, size_t at
     for (;; at++) {
         at = str_find(m->text, word, at);
         if (at + word.len > range.end) return range.end;
-        bool begins = at == 0 || !is_word_byte(m->text.ptr[at - 1]);
+        bool begins = at == 0 || !is_name_byte(m->text.ptr[at - 1]);
         size_t end = at + word.len;
-        if (!begins || (end < m->text.len && is_word_byte(m->text.ptr[end]))) continue;
+        if (!begins || (end < m->text.len && is_name_byte(m->text.ptr[end]))) continue;
         TSNode node = ts_node_descendant_for_byte_range(root, (uint32_t)at, (uint32_t)end);
         if (!is_comment(node)) return at;
     }

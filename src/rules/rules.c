@@ -213,11 +213,6 @@ bool rules_is_listed(Str list, Str rule)
     return false;
 }
 
-static bool contains(Str text, const char *word)
-{
-    return str_find(text, str_from(word), 0) < text.len;
-}
-
 // Comments that switch rules off; others' marks count, because they were put there on purpose.
 static bool is_ignored(const RuleMatch *m, size_t start)
 {
@@ -225,12 +220,13 @@ static bool is_ignored(const RuleMatch *m, size_t start)
     uint32_t row = text_point(text, start).row;
     size_t at = text_line_start(text, row);
     Str line = str_slice(m->text, at, text_line_end(text, row));
-    if (contains(line, "r1ls-ignore") || contains(line, "NOLINT") || contains(line, "noqa"))
+    if (str_contains(line, "r1ls-ignore") || str_contains(line, "NOLINT") ||
+        str_contains(line, "noqa"))
         return true;
     if (row == 0) return false;
     Str above =
         str_trim(str_slice(m->text, text_line_start(text, row - 1), text_line_end(text, row - 1)));
-    return contains(above, "r1ls-ignore") && above.len && strchr("/#-*", above.ptr[0]);
+    return str_contains(above, "r1ls-ignore") && above.len && strchr("/#-*", above.ptr[0]);
 }
 
 static int by_place(const void *a, const void *b)

@@ -49,12 +49,6 @@ static bool take(Str *s, const char *text)
     return true;
 }
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (c & 0x80);
-}
-
 // The byte in the line at which that column, from 1, begins.
 static size_t find_column(Str line, uint32_t column, bool counts_bytes)
 {
@@ -83,7 +77,7 @@ static ByteRange find_range(const Compiler *c, uint32_t row, uint32_t column)
         return (ByteRange){start, end};
     }
     size_t at = find_column(line, column, c->counts_bytes), stop = at;
-    while (stop < line.len && is_word_byte(line.ptr[stop]))
+    while (stop < line.len && str_is_word_byte(line.ptr[stop]))
         stop++;
     if (stop == at && at < line.len) stop++;
     if (stop == at && at > 0) at--; // behind the last one

@@ -34,11 +34,6 @@ static Str read_text(const Search *s, Str name)
     return files_read(s->folder, name, MAX_FILE, s->arena);
 }
 
-static bool contains(Str text, const char *needle)
-{
-    return str_find(text, str_from(needle), 0) < text.len;
-}
-
 static bool put(Project *out, bool tests, Str command, Str why)
 {
     *out = (Project){.command = command, .tests = tests, .why = why};
@@ -81,7 +76,7 @@ bool project_is_test_file(Str path)
     return str_starts(name, STR("test_")) || str_starts(name, STR("check_")) ||
            str_equal(stem, STR("test")) || str_equal(stem, STR("tests")) ||
            str_ends(stem, STR("_test")) || str_ends(stem, STR("_tests")) ||
-           contains(name, ".test.") || contains(name, ".spec.");
+           str_contains(name, ".test.") || str_contains(name, ".spec.");
 }
 
 // The first test file with this ending that contains `sign` (NULL: any); empty: none.
@@ -90,7 +85,7 @@ static Str find_test_file(const Search *s, const char *ending, const char *sign)
     for (size_t i = 0; i < s->n_files; i++) {
         Str file = s->files[i];
         if (!str_ends(file, str_from(ending)) || !project_is_test_file(file)) continue;
-        if (!sign || contains(read_text(s, file), sign)) return file;
+        if (!sign || str_contains(read_text(s, file), sign)) return file;
     }
     return STR("");
 }
@@ -114,10 +109,10 @@ static Str find_cmake_folder(const Search *s)
 static bool find_cmake(const Search *s, Project *out)
 {
     Str lists = read_text(s, STR("CMakeLists.txt"));
-    if (!contains(lists, "project(") && !contains(lists, "project (")) return false;
+    if (!str_contains(lists, "project(") && !str_contains(lists, "project (")) return false;
     if (!project_has_program("cmake"))
         return lack(out, STR("CMakeLists.txt, but no cmake in PATH"));
-    bool tests = contains(lists, "enable_testing") || contains(lists, "include(CTest)");
+    bool tests = str_contains(lists, "enable_testing") || str_contains(lists, "include(CTest)");
     Str folder = s->may_mount ? find_cmake_folder(s) : STR("");
     bool own = folder.len == 0;
     if (own) folder = STR(BUILD_FOLDER);
@@ -182,12 +177,12 @@ static bool find_make(const Search *s, Project *out)
 static bool find_meson(const Search *s, Project *out)
 {
     Str build = read_text(s, STR("meson.build"));
-    if (!contains(build, "project(")) return false;
+    if (!str_contains(build, "project(")) return false;
     if (!project_has_program("meson")) return lack(out, STR("meson.build, but no meson in PATH"));
     bool tests = false;
     for (size_t i = 0; i < s->n_files && !tests; i++)
         tests = str_ends(s->files[i], STR("meson.build")) &&
-                contains(read_text(s, s->files[i]), "test(");
+                str_contains(read_text(s, s->files[i]), "test(");
     const char *setup = "{ [ -d " BUILD_FOLDER " ] || meson setup " BUILD_FOLDER " >/dev/null; }";
     return put(out, tests,
                arena_printf(s->arena, "%s && %s", setup,
@@ -205,7 +200,8 @@ static bool find_cargo(const Search *s, Project *out)
     if (!project_has_program("cargo")) return lack(out, STR("Cargo.toml, but no cargo in PATH"));
     bool tests = false;
     for (size_t i = 0; i < s->n_files && !tests; i++)
-        tests = str_ends(s->files[i], STR(".rs")) && contains(read_text(s, s->files[i]), "#[test]");
+        tests =
+            str_ends(s->files[i], STR(".rs")) && str_contains(read_text(s, s->files[i]), "#[test]");
     return put(out, tests, tests ? STR("cargo test -q --offline") : STR("cargo build -q --offline"),
                tests ? STR("Cargo.toml, and sources with #[test]")
                      : STR("Cargo.toml, but no #[test], so it is built"));
@@ -239,7 +235,7 @@ static bool find_node(const Search *s, Project *out)
 {
     if (!has(s, "package.json")) return false;
     Str script = find_test_script(read_text(s, STR("package.json")));
-    if (script.len && !contains(script, "no test specified")) {
+    if (script.len && !str_contains(script, "no test specified")) {
         if (!project_has_program("npm")) return lack(out, STR("package.json, but no npm in PATH"));
         return put(
             out, true, STR("npm test --silent"),
@@ -276,9 +272,9 @@ static bool find_python(const Search *s, Project *out)
     const char *path = files_exists(s->folder, STR("src"), true, s->arena)
                            ? "PYTHONPATH=\"$PWD/src:$PWD\" "
                            : "PYTHONPATH=\"$PWD\" ";
-    bool configured = contains(read_text(s, STR("pyproject.toml")), "pytest") ||
-                      contains(read_text(s, STR("setup.cfg")), "pytest") || has(s, "pytest.ini") ||
-                      has(s, "conftest.py");
+    bool configured = str_contains(read_text(s, STR("pyproject.toml")), "pytest") ||
+                      str_contains(read_text(s, STR("setup.cfg")), "pytest") ||
+                      has(s, "pytest.ini") || has(s, "conftest.py");
     Str plain = find_test_file(s, ".py", "\ndef test"),
         wants = find_test_file(s, ".py", "import pytest");
     bool pytest = configured || plain.len || wants.len;
@@ -349,7 +345,7 @@ Project project_find(Str root, Str path, bool may_mount, Arena *arena)
         root.len--;
     Project best = search(root, may_mount, arena);
     for (Str folder = folder_of(path); folder.len && !best.tests; folder = folder_of(folder)) {
-        if (folder.ptr[0] == '/' || contains(folder, "..")) break;
+        if (folder.ptr[0] == '/' || str_contains(folder, "..")) break;
         Project found = search(files_path(root, folder, arena), may_mount, arena);
         if (!found.tests && (best.command.len || !found.command.len)) continue;
         best = found;

@@ -99,18 +99,13 @@ static size_t after_blanks(const Finder *f, size_t at)
     return at;
 }
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 // A word in capitals that begins the line or, with `anywhere`, is called or stands alone in it.
 static bool has_macro_word(Str line, bool anywhere)
 {
     line = str_trim(line);
     for (size_t at = 0; at < line.len;) {
         size_t end = at;
-        while (end < line.len && is_word_byte(line.ptr[end]))
+        while (end < line.len && str_is_word_byte(line.ptr[end]))
             end++;
         bool calls = end == line.len || strchr("( ", line.ptr[end]);
         if (end - at >= 3 && calls && looks_like_macro(str_slice(line, at, end))) return true;
@@ -139,7 +134,7 @@ static bool is_type_argument(const Finder *f, TSNode error)
     if (ts_node_is_null(parent) || !is_type(parent, "argument_list")) return false;
     Str text = node_text(f, error);
     for (size_t i = 0; i < text.len; i++)
-        if (!is_word_byte(text.ptr[i]) && !strchr(" *\t", text.ptr[i])) return false;
+        if (!str_is_word_byte(text.ptr[i]) && !strchr(" *\t", text.ptr[i])) return false;
     return true;
 }
 
@@ -166,7 +161,7 @@ static bool follows_type_argument(const Finder *f, TSNode error)
         bool type = false;
         for (size_t k = 0; k < sizeof keywords / sizeof *keywords; k++)
             type = type || str_starts(inside, keywords[k]);
-        return type && is_word_byte(line.ptr[i - 2]) && str_ends(str_trim(inside), STR("*"));
+        return type && str_is_word_byte(line.ptr[i - 2]) && str_ends(str_trim(inside), STR("*"));
     }
     return false;
 }
@@ -180,7 +175,7 @@ static bool has_attribute_call(const Finder *f, TSNode error)
     for (size_t i = r.start; i < r.end && f->text.ptr[i] != '{'; i++) {
         if (f->text.ptr[i] != ')') continue;
         size_t name = after_blanks(f, i + 1), at = name;
-        for (; at < f->text.len && is_word_byte(f->text.ptr[at]);)
+        for (; at < f->text.len && str_is_word_byte(f->text.ptr[at]);)
             at++;
         if (at == name || at >= f->text.len || f->text.ptr[at] != '(') continue;
         size_t args = ++at;

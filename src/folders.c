@@ -1,4 +1,4 @@
-#include "state.h"
+#include "folders.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -6,18 +6,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
-Str state_folder(Arena *arena)
+Str folder_state(Arena *arena)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     if (state && state[0] == '/') return arena_printf(arena, "%s/r1ls", state);
     return arena_printf(arena, "%s/.local/state/r1ls", home ? home : "");
 }
 
-bool state_make_folder(Str folder, Error *err)
+Str folder_cache(Arena *arena)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && cache[0] == '/') return arena_printf(arena, "%s/r1ls", cache);
+    return home && home[0] == '/' ? arena_printf(arena, "%s/.cache/r1ls", home) : (Str){0};
+}
+
+bool folder_make(Str folder, Error *err)
 {
     char path[PATH_MAX];
     if (folder.len == 0 || folder.len >= sizeof path)
-        return error_set(err, ERROR_IO, "the state folder's path is too long");
+        return error_set(err, ERROR_IO, "the folder's path is too long");
     memcpy(path, folder.ptr, folder.len);
     path[folder.len] = '\0';
     for (char *at = strchr(path + 1, '/');; at = strchr(at + 1, '/')) {

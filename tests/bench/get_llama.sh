@@ -8,15 +8,16 @@ works() { "$prefix/llama-server" --version >/dev/null 2>&1; }
 if ! works; then
   # llama-bench is in the -extra package, which needs the other.
   "$here/../later_debian.sh" "$prefix" llama.cpp-tools-extra llama-bench llama-server
-  bin=$prefix/root/usr/bin
-  # Back-ends are looked for in a folder of the system and beside the program; the best for the CPU is taken.
-  find "$prefix/root/usr/lib" -name 'libggml-cpu-*.so' -exec ln -sf -t "$bin" {} +
-  # Its libraries have search paths of their own, which the program's does not reach.
-  libraries=$(find "$prefix/root" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)
-  for program in llama-bench llama-server; do
-    printf '#!/bin/sh\nexport LD_LIBRARY_PATH="%s"\nexec "%s/%s" "$@"\n' "$libraries" "$bin" "$program" >"$prefix/$program"
-    chmod +x "$prefix/$program"
-  done
+  # Started by their own loader, the programs find everything beside themselves: the prefix may be carried to
+  # another machine. Back-ends are looked for beside the program, which is the loader then; the best for the CPU is taken.
+  (cd "$prefix/root" && loader=$(find . -name 'ld-linux-x86-64.so.2' | head -1) &&
+    find usr/lib -name 'libggml-cpu-*.so' -exec ln -srf -t "$(dirname "$loader")" {} + &&
+    libraries=$(find . -name '*.so*' -printf '$here/root/%h\n' | sort -u | paste -sd:) &&
+    for program in llama-bench llama-server; do
+      printf '#!/bin/sh\nhere=$(dirname "$(realpath "$0")")\nexec "$here/root/%s" --library-path "%s" "$here/root/usr/bin/%s" "$@"\n' \
+        "$loader" "$libraries" "$program" >"$prefix/$program"
+      chmod +x "$prefix/$program"
+    done)
   works || { "$prefix/llama-server" --version >&2 || true; echo "get_llama: llama-server does not start" >&2; exit 1; }
 fi
 echo "$prefix"

@@ -1,214 +1,386 @@
 #!/usr/bin/env python3
-"""How often suggestions are right, and what the gate does: holes in code that no model of ours saw.
+"""How often suggestions are right, and how soon: holes in code that no model of ours saw.
 
-Usage: quality.py R1LS_BINARY [--model NAME] [--holes N] [--kind rest|closed|line] [--corpus DIR]
-       [--prompt-tokens N] [--seed S] [--show N] [--languages c,cc,py]
-       [--threads N] [--multi-line]
+Usage: quality.py R1LS [--model M]... [--holes N] [--kinds rest,line,block] [--languages c,cpp,python]
+       [--sources DIR] [--context none,definitions,...] [--llama PATH] [--jobs N --threads T]
+       [--out DIR] [--seconds S] [--compile] [--report] [--show N]
 
-Punches holes in real files, asks `r1ls complete` and compares the cursor's line with the original:
-  rest    the rest of a line from a random place on
-  closed  the same within brackets, which an editor has closed after the cursor
-  line    a whole line; the cursor stands after its indentation
-Prints the rate of exact lines and, for thresholds of the gate, how many suggestions are shown and
-how many of these are right. The corpus (memcached, tmux, jansson, leveldb; requests, flask,
-networkx) is fetched with apt-get source and pip into the user's cache folder when it is missing.
+Punches holes (tests/bench/holes.py) into held-out sources and asks the real server for ghost text, once for each
+--model ("embedded", the default, or a file, or a name in the user's cache) and each --context (words of contextParts;
+parts within one are joined by +). With --llama, a llama-server, the same holes go through it with the plain prompt: the
+nearest 1,500 characters before and 600 after, cut at the suffix; both are asked for a hole one after the other by the
+same worker, so that their times can be compared.
+
+A worker is a server of --threads threads, and --jobs of them work at once. Every answer is written at once as a JSON line
+in DIR/answers.jsonl, and what is there already is not asked again: a run that was ended (by --seconds, too) goes on.
+Nothing is fetched when --sources is given. --compile looks afterwards which suggestions a compiler takes (python's own,
+cc -fsyntax-only with empty files for headers that are missing): no more errors than the original has.
+
+Prints tables: shown (at the model's gate) and exact of these, exact, prefix (the first line is a right beginning), syntax
+(no more errors than the original), compiles, and the times of answers. Exact means the cursor's line, or all lines of a
+block. "closed" holes stand within brackets that an editor has closed.
 """
 import argparse
-import collections
+import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
-import random
-import re
-import shutil
+import queue
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
 
-DEBIAN = ["memcached", "tmux", "jansson", "leveldb"]
-PYTHON = ["requests==2.31.0", "flask==3.0.0", "networkx==3.2"]
-PAIRS = {"(": ")", "[": "]", "{": "}"}
-THRESHOLDS = (0, .3, .4, .5, .55, .6, .65, .7, .75, .8, .85, .9, .95)
+import holes
+import quality_report
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+from lsp_client import Client  # noqa: E402
 
-def fetch(folder):
-    """Sources by apt and pip, in a folder of their own; the system's package lists stay alone."""
-    parts = folder / "sources"
-    parts.mkdir(parents=True)
-    (folder / "lists/partial").mkdir(parents=True)
-    etc = pathlib.Path("/etc/apt")
-    for path in [etc / "sources.list", *(etc / "sources.list.d").glob("*")]:
-        if path.is_file() and "debian" in path.read_text():
-            text = re.sub(r"(?m)^deb ", "deb-src ", path.read_text())
-            (parts / path.name).write_text(re.sub(r"(?m)^Types: .*", "Types: deb-src", text))
-    options = ["-o", "Dir::Etc::sourcelist=-", "-o", f"Dir::Etc::sourceparts={parts}",
-               "-o", f"Dir::State::lists={folder}/lists", "-qq"]
-    subprocess.run(["apt-get", *options, "update"], check=True)
-    subprocess.run(["apt-get", *options, "source", *DEBIAN], cwd=folder, check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target",
-                    str(folder / "python"), *PYTHON], check=True)
+BEFORE, AFTER = 1500, 600                 # characters of the plain prompt
+MAX_TOKENS = {"block": 128}               # of an answer; else LINE_TOKENS
+LINE_TOKENS, CHUNK, READY_S, ANSWER_S = 48, 20, 120, 300
+LANGUAGE_IDS = {"c": "c", "cpp": "cpp", "python": "python"}
 
 
-def corpus_files(folder, languages):
-    """Source files by package, so that a large package does not outweigh the others."""
-    packages = collections.defaultdict(list)
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lstrip(".") in languages and path.is_file() and "dist-info" not in str(path):
-            top = path.relative_to(folder).parts
-            packages[top[1] if top[0] == "python" else top[0]].append(path)
-    return packages
+started = []  # processes that do not end by themselves with this one
 
 
-def open_brackets(text):
-    """Closers of what text opens, innermost first; None within a string."""
-    stack, quote, skip = [], None, False
-    for c in text:
-        if skip:
-            skip = False
-        elif quote:
-            skip = c == "\\"
-            quote = None if c == quote else quote
-        elif c in "\"'":
-            quote = c
-        elif c in PAIRS:
-            stack.append(PAIRS[c])
-        elif stack and c == stack[-1]:
-            stack.pop()
-    return None if quote else "".join(reversed(stack))
+def on_signal(number, _):
+    for process in started:
+        process.kill()
+    os._exit(128 + number)
 
 
-def punch(lines, row, kind, rng):
-    """(text before the cursor, text after it) of the line, or None if this line is no hole."""
-    line = lines[row].rstrip()
-    body = line.lstrip()
-    if len(body) < 8 or body.startswith(("#", "//", "*", "/*", '"""')):
-        return None
-    indent = len(line) - len(body)
-    if kind == "line":
-        return line[:indent], ""
-    cut = indent + max(1, int(len(body) * rng.uniform(.2, .8)))
-    closers = open_brackets(line[:cut])
-    if kind == "rest":
-        return line[:cut], ""
-    return (line[:cut], closers) if closers else None
+# --- the two that answer
 
 
-def ask(args, root, path, text, row, before):
-    """The file with the hole in its place in a copy of its package, so that the others can be seen."""
-    kept = path.read_text(errors="surrogateescape")
-    path.write_text(text)
-    place = f"{path}:{row + 1}:{len(before.encode()) + 1}"
-    command = [args.binary, "complete", place, "--json", "--root", str(root), "--set",
-               "gate=0.001", "--set", "budgetMs=0", "--set", f"promptTokens={args.prompt_tokens}",
-               "--threads", str(args.threads), "--set", "multiLine=" + ("true" if args.multi_line else "false"),
-               "--set", f"contextParts={args.context}"]
-    for setting in args.set:
-        command += ["--set", setting]
-    if args.model:
-        command += ["--model", args.model]
-    done = subprocess.run(command, capture_output=True, text=True)
-    path.write_text(kept, errors="surrogateescape")
-    if done.returncode not in (0, 1):
-        sys.exit("quality: " + done.stderr.strip())
-    return json.loads(done.stdout)
+class Ours:
+    """`r1ls` on a package, as an editor starts it; nothing is shared with the user's own server or caches."""
+
+    def __init__(self, args, model, context, package, kind, cache):
+        command = [args.r1ls, "--standalone", "--threads", str(args.threads)]
+        if model != "embedded":
+            command += ["--model", path_of(model)]
+        env = dict(os.environ, XDG_CACHE_HOME=cache, XDG_STATE_HOME=cache, XDG_RUNTIME_DIR=cache)
+        self.client, self.context = Client(command, env), context
+        options = {"gate": 0.001, "budgetMs": 0, "computeAhead": "off", "prefixCacheMb": 0, "compilerDiagnostics": False,
+                   "rulesOff": "all", "multiLine": kind == "block", "maxTokens": MAX_TOKENS.get(kind, LINE_TOKENS),
+                   "contextParts": context.replace("+", ",")}
+        if context == "none":
+            options["indexFiles"] = 0
+        options.update(s.split("=", 1) for s in args.set)
+        self.client.start(package.as_uri(), options, encodings=("utf-8",))
+        end = time.monotonic() + READY_S
+        while self.is_busy() and time.monotonic() < end:
+            time.sleep(.02)
+        self.warm_up()
+
+    def warm_up(self):
+        """Pages of the weights come in by a document that says nothing of the holes."""
+        uri = "untitled:warm.c"
+        self.client.notify("textDocument/didOpen", {"textDocument": {"uri": uri, "languageId": "c", "version": 1,
+                                                                     "text": "int main(void)\n{\n    return \n}\n"}})
+        self.client.call("textDocument/inlineCompletion", {
+            "textDocument": {"uri": uri}, "position": {"line": 2, "character": 11}, "context": {"triggerKind": 1}})
+        self.client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+
+    def is_busy(self):
+        status = self.client.call("r1ls/status", {})["result"]
+        if status["engine"] == "failed":
+            sys.exit("quality: " + status["error"])
+        return status["engine"] == "loading" or (self.context != "none" and status["scanning"])
+
+    def n_errors(self, uri, text, version):
+        self.client.notify("textDocument/didChange", {"textDocument": {"uri": uri, "version": version},
+                                                      "contentChanges": [{"text": text}]})
+        report = self.client.call("textDocument/diagnostic", {"textDocument": {"uri": uri}})["result"]
+        return sum(item["code"] == "syntax" for item in report["items"])
+
+    def ask(self, hole):
+        uri, document = hole.path.as_uri(), {"uri": hole.path.as_uri()}
+        self.client.notify("textDocument/didOpen", {"textDocument": {
+            "uri": uri, "languageId": LANGUAGE_IDS[hole.language], "version": 1, "text": hole.document}})
+        # The context is chosen from the syntax tree, which an editor's document has long had.
+        self.client.call("textDocument/foldingRange", {"textDocument": document})
+        column = len(hole.text[hole.line_start:hole.start].encode())
+        start = time.monotonic()
+        asked = self.client.request("textDocument/inlineCompletion", {
+            "textDocument": document, "position": {"line": hole.row, "character": column},
+            "context": {"triggerKind": 1}})
+        result = self.client.wait(asked, ANSWER_S)["result"]
+        ms = 1e3 * (self.client.answers[asked][0][0] - start)
+        why = self.client.call("r1ls/explain", {"textDocument": document})["result"]
+        self.opened = (uri, hole)
+        insert, replaced = "", 0
+        for item in (result or {}).get("items", [])[:1]:
+            tail = hole.document[hole.start:].split("\n")[0].encode()
+            n_bytes = item["range"]["end"]["character"] - column
+            insert, replaced = item["insertText"], len(tail[:n_bytes].decode())
+        return {"insert": insert, "replaced": replaced, "ms": ms, "why": why["why"], "confidence": why["confidence"],
+                "prompt_tokens": why["promptTokens"], "piece_tokens": why["pieceTokens"],
+                "reused_tokens": why["reusedTokens"], "tokens": why["generatedTokens"]}
+
+    def adds_error(self, answer):
+        """Has the document of the last question more syntax errors with this answer than the original?"""
+        uri, hole = self.opened
+        text = hole.filled(answer["insert"], answer["replaced"])
+        self.version = getattr(self, "version", 1) + 2
+        return self.n_errors(uri, text, self.version) > self.n_errors(uri, hole.text, self.version + 1)
+
+    def close_document(self):
+        self.client.notify("textDocument/didClose", {"textDocument": {"uri": self.opened[0]}})
+
+    def close(self):
+        self.client.process.kill()
+        self.client.process.wait()
 
 
-def copy_package(folder, path, scratch):
-    """(root of the package's copy, the file in it)."""
-    parts = path.relative_to(folder).parts
-    top = parts[:2] if parts[0] == "python" else parts[:1]
-    root = scratch / pathlib.Path(*top)
-    if not root.exists():
-        shutil.copytree(folder / pathlib.Path(*top), root, symlinks=True)
-    return root, scratch / pathlib.Path(*parts)
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
-def accepted_line(before, after, answer):
-    """The cursor's line once the suggestion is taken."""
-    if not answer["items"]:
-        return None
-    item = answer["items"][0]
-    replaced = item["range"]["end"]["column"] - item["range"]["start"]["column"]
-    return (before + item["insertText"] + after[replaced:]).split("\n")[0].rstrip()
+class Llama:
+    """llama-server with the plain prompt. The ids of its control tokens are those of the file, as r1ls reads them."""
+
+    def __init__(self, args, model):
+        self.url = "http://127.0.0.1:%d" % free_port()
+        self.process = subprocess.Popen(
+            [args.llama, "-m", path_of(model), "-t", str(args.threads), "-c", "4096", "-np", "1", "--no-webui",
+             "--port", self.url.rsplit(":", 1)[1], *args.llama_options.split()],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.info = json.loads(subprocess.run([args.r1ls, "model", "info", path_of(model), "--json"], check=True,
+                                              capture_output=True).stdout)
+        started.append(self.process)
+        end = time.monotonic() + READY_S
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.close()
+                sys.exit("quality: %s is not ready with %s" % (args.llama, model))
+            time.sleep(.05)
+
+    def is_ready(self):
+        try:
+            return urllib.request.urlopen(self.url + "/health", timeout=READY_S).status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def prompt(self, hole):
+        before = hole.text[max(0, hole.start - BEFORE):hole.start]
+        after = hole.document[hole.start:hole.start + AFTER]
+        pre, suf, mid = (self.info["fim_" + part] for part in ("prefix", "suffix", "middle"))
+        parts = [pre, suf, after, mid, before] if self.info["fim_order"] == "suffix first" else [
+            pre, before, suf, after, mid]
+        return ([self.info["bos"]] if self.info["add_bos"] == "yes" else []) + [p for p in parts if p != ""]
+
+    def ask(self, hole):
+        body = {"prompt": self.prompt(hole), "n_predict": MAX_TOKENS.get(hole.kind, LINE_TOKENS), "temperature": 0,
+                "cache_prompt": True, "stop": [] if hole.kind == "block" else ["\n"]}
+        request = urllib.request.Request(self.url + "/completion", json.dumps(body).encode(),
+                                         {"Content-Type": "application/json"})
+        start = time.monotonic()
+        answer = json.loads(urllib.request.urlopen(request, timeout=ANSWER_S).read())
+        ms = 1e3 * (time.monotonic() - start)
+        return {"insert": cut_at_suffix(hole, answer["content"]), "replaced": 0, "ms": ms,
+                "prompt_tokens": answer["tokens_evaluated"], "tokens": answer["tokens_predicted"],
+                "raw": answer["content"]}
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
 
 
-def is_right(line, original, kind):
-    if line is None:
-        return False
-    # What an editor closed needs its separator still, which the user types with the bracket.
-    return line == original or (kind == "closed" and line == original.rstrip(";,:{ "))
+def cut_at_suffix(hole, text):
+    """What stands before the place where the answer begins to say what follows the cursor."""
+    rest, _, below = hole.document[hole.start:].partition("\n")
+    if hole.kind != "block":
+        text = text.split("\n")[0]
+    if rest.strip() and rest.strip() in text:
+        return text[:text.index(rest.strip())]
+    following = next((line for line in below.split("\n") if line.strip()), "")
+    if hole.kind == "block" and following and "\n" + following in text:
+        text = text[:text.index("\n" + following)]
+    return text.rstrip()
 
 
-def measure(args, packages, source, folder):
-    rng, rows = random.Random(args.seed), []
-    names = sorted(packages)
-    while len(rows) < args.holes:
-        path = rng.choice(packages[rng.choice(names)])
-        lines = path.read_text(errors="replace").split("\n")
-        row = rng.randrange(len(lines))
-        hole = punch(lines, row, args.kind, rng)
-        if hole is None or len(lines) > 20000:
-            continue
-        before, after = hole
-        text = "\n".join(lines[:row] + [before + after] + lines[row + 1:])
-        root, copied = copy_package(source, path, folder)
-        answer = ask(args, root, copied, text, row, before)
-        line = accepted_line(before, after, answer)
-        original = lines[row].rstrip()
-        rows.append({"confidence": answer["confidence"], "shown": line is not None,
-                     "right": is_right(line, original, args.kind), "line": line,
-                     "original": original, "before": before, "why": answer["why_nothing"],
-                     "prefill_ms": answer["ms"]["prefill"], "pieces": answer["piece_tokens"], "raw": answer["raw"]})
-    return rows
+def path_of(model):
+    if model == "embedded":
+        return str(ROOT / "engine/models/r1ls-mini.gguf")
+    if os.path.exists(model):
+        return os.path.abspath(model)
+    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return str(pathlib.Path(cache) / "r1ls/models" / (model + ".gguf"))
 
 
-def report(args, rows):
-    n = len(rows)
-    right = sum(r["right"] for r in rows)
-    print(f"{args.model or 'embedded'}, {args.kind}: {n} holes, exact {right / n:.0%}, "
-          f"prefill {sorted(r['prefill_ms'] for r in rows)[n // 2]:.0f} ms; "
-          f"of other files in {sum(r['pieces'] > 0 for r in rows) / n:.0%}, exact there "
-          f"{sum(r['right'] for r in rows if r['pieces']) / max(1, sum(r['pieces'] > 0 for r in rows)):.0%}")
-    print("nothing shown:", dict(collections.Counter(r["why"] for r in rows if not r["shown"])))
-    print("gate  shown  right of shown  right of all")
-    for gate in THRESHOLDS:
-        shown = [r for r in rows if r["shown"] and r["confidence"] >= gate]
-        good = sum(r["right"] for r in shown)
-        print(f"{gate:4.2f}  {len(shown) / n:5.0%}  {good / max(1, len(shown)):14.0%}  "
-              f"{good / n:12.0%}")
-    for r in rows[:args.show]:
-        print(json.dumps(r))
+# --- the work
+
+
+class Writer:
+    """The file of answers: one line each, written by whichever worker has one."""
+
+    def __init__(self, path):
+        self.file, self.lock = open(path, "a"), threading.Lock()
+
+    def add(self, row):
+        with self.lock:
+            self.file.write(json.dumps(row) + "\n")
+            self.file.flush()
+
+
+def key_of(row):
+    return row["who"], row["model"], row["context"], row["hole"]
+
+
+def units(args, chosen, done):
+    """(model, context, kind, package, its holes): what one start of a server does. All models and contexts of a chunk
+    of holes come together, so that a run that is cut off compares the same holes."""
+    groups = {}
+    for hole in chosen:
+        groups.setdefault((hole.kind, hole.package), []).append(hole)
+    chunks = [(kind, package, some[i:i + CHUNK]) for (kind, package), some in groups.items()
+              for i in range(0, len(some), CHUNK)]
+    chunks.sort(key=lambda chunk: groups[chunk[:2]].index(chunk[2][0]))
+    for (kind, package, some), model, context in itertools.product(chunks, args.model, args.context):
+        left = [h for h in some if any((who, model, context, h.id) not in done for who in peers(args, context))]
+        if left:
+            yield model, context, kind, package, left
+
+
+def peers(args, context):
+    return ["r1ls", "llama"] if args.llama and context == args.context[0] else ["r1ls"]
+
+
+class Worker:
+    """Asks for the holes of one unit after the other."""
+
+    def __init__(self, args, done, writer):
+        self.args, self.done, self.writer = args, done, writer
+        self.llama, self.llama_model = None, None
+        self.cache = tempfile.TemporaryDirectory(prefix="r1ls-quality-")
+
+    def llama_for(self, model):
+        if self.llama_model != model:
+            if self.llama:
+                self.llama.close()
+            self.llama, self.llama_model = Llama(self.args, model), model
+        return self.llama
+
+    def one(self, ours, model, context, hole):
+        mine = ours.ask(hole)
+        for who in peers(self.args, context):
+            answer = mine if who == "r1ls" else self.llama_for(model).ask(hole)
+            row = {"who": who, "model": model, "context": context, "hole": hole.id, "kind": hole.kind,
+                   "language": hole.language, **answer, **holes.judge(hole, answer["insert"], answer["replaced"])}
+            row["syntax"] = row["exact"] or not ours.adds_error(answer)
+            row["missing"] = hole.missing
+            if key_of(row) not in self.done:
+                self.writer.add(row)
+        ours.close_document()
+
+    def unit(self, unit, deadline):
+        model, context, kind, package, some = unit
+        ours = None
+        for hole in some:
+            if time.monotonic() > deadline:
+                break
+            try:
+                if not ours:
+                    ours = Ours(self.args, model, context, package, kind, self.cache.name)
+                self.one(ours, model, context, hole)
+            except (EOFError, TimeoutError, OSError) as failure:
+                print("quality: %s: %r" % (hole.id, failure), file=sys.stderr)
+                if ours:
+                    ours.close()
+                ours = None
+        if ours:
+            ours.close()
+
+    def close(self):
+        if self.llama:
+            self.llama.close()
+        self.cache.cleanup()
+
+
+def run(args, chosen):
+    path = args.out / "answers.jsonl"
+    done = {key_of(row) for row in holes.load_lines(path)}
+    if path.exists() and not path.read_bytes().endswith(b"\n"):
+        path.write_bytes(path.read_bytes() + b"\n")  # the line that was cut off stays a line of its own
+    writer, waiting = Writer(path), queue.SimpleQueue()
+    todo = list(units(args, chosen, done))
+    for unit in todo:
+        waiting.put(unit)
+    deadline = time.monotonic() + args.seconds
+
+    def work():
+        worker = Worker(args, done, writer)
+        while time.monotonic() < deadline:
+            try:
+                worker.unit(waiting.get_nowait(), deadline)
+            except queue.Empty:
+                break
+        worker.close()
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for future in [pool.submit(work) for _ in range(min(args.jobs, len(todo)))]:
+            future.result()
+
+
+def read_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("r1ls")
+    parser.add_argument("--model", action="append", default=[], help="embedded, a file, or a name in the user's cache")
+    parser.add_argument("--holes", type=int, default=300)
+    parser.add_argument("--kinds", default="rest,line,block")
+    parser.add_argument("--languages", default="c,cpp,python")
+    parser.add_argument("--sources", type=pathlib.Path, help="a folder of packages; default: fetched into the user's cache")
+    parser.add_argument("--context", default="none", help="such as none,definitions,definitions+header")
+    parser.add_argument("--llama", help="a llama-server, to be asked the same")
+    parser.add_argument("--llama-options", default="-fa on", help="of its command line")
+    parser.add_argument("--jobs", type=int, default=1, help="servers at once")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each")
+    parser.add_argument("--out", type=pathlib.Path, help="folder of answers.jsonl; what is there is not asked again")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no hole after so long")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], help="another setting, KEY=VALUE")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--report", action="store_true", help="ask nothing, print what is there")
+    parser.add_argument("--show", type=int, default=0, help="print so many wrong suggestions")
+    args = parser.parse_args()
+    args.r1ls = os.path.abspath(args.r1ls)
+    args.model = args.model or ["embedded"]
+    args.context = args.context.split(",")
+    return args
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("binary")
-    parser.add_argument("--model", default="")
-    parser.add_argument("--holes", type=int, default=100)
-    parser.add_argument("--kind", choices=["rest", "closed", "line"], default="rest")
-    parser.add_argument("--corpus", type=pathlib.Path)
-    parser.add_argument("--prompt-tokens", type=int, default=512)
-    parser.add_argument("--languages", default="c,cc,py")
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--multi-line", action="store_true")
-    parser.add_argument("--context", default="none", help="contextParts: definitions, header, all, none")
-    parser.add_argument("--set", action="append", default=[], help="another setting, KEY=VALUE")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--show", type=int, default=0)
-    args = parser.parse_args()
-    args.binary = os.path.abspath(args.binary)
-    folder = args.corpus
-    if folder is None:
-        cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-        folder = pathlib.Path(cache) / "r1ls/held-out"
-        if not folder.is_dir():
-            fetch(folder)
-    packages = corpus_files(folder, args.languages.split(","))
-    if not packages:
-        sys.exit(f"quality: no source files in {folder}")
+    args = read_args()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    sources = (args.sources or holes.default_sources()).resolve()
     with tempfile.TemporaryDirectory() as scratch:
-        report(args, measure(args, packages, folder, pathlib.Path(scratch)))
+        args.out = args.out or pathlib.Path(scratch)
+        args.out.mkdir(parents=True, exist_ok=True)
+        kinds = args.kinds.split(",")
+        if not set(kinds) <= set(holes.KINDS):
+            sys.exit("quality: --kinds %s, wanted some of %s" % (args.kinds, ",".join(holes.KINDS)))
+        chosen = holes.choose(sources, args.holes, kinds, args.languages.split(","), args.seed)
+        if len(chosen) < args.holes:
+            print("quality: %d holes found of %d" % (len(chosen), args.holes), file=sys.stderr)
+        if not args.report:
+            run(args, chosen)
+        if args.compile:
+            quality_report.compile_all(args.out, {hole.id: hole for hole in chosen}, args.jobs * args.threads)
+        quality_report.print_all(args.out, args.show)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ export XDG_RUNTIME_DIR=$work/run
 export XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache STOP_AFTER="ghost text"
 cp -r tests/e2e/projects/table "$work/table"
 lap=$(now)
-"$nvim" --clean -l tests/e2e/neovim.lua "$nvim" "$r1ls" "$work/table" auto >"$work/log" || { cat "$work/log"; exit 1; }
+"$nvim" --clean -l tests/e2e/neovim/typing.lua "$nvim" "$r1ls" "$work/table" auto >"$work/log" || { cat "$work/log"; exit 1; }
 tell "Neovim: started, a line typed, ghost text shown"
 export PATH="$node:$PATH" TOOLS=$tools/code-server OUT=$work
 bash editors/vscode/package.sh "$r1ls" "$work/r1ls.vsix" >/dev/null

@@ -214,15 +214,20 @@ function M.accept(part)
     return true
   end
   if not has_stock() then return false end
-  return vim.lsp.inline_completion.get({
+  -- The stock client accepts in a later turn of the loop; keys that are typed already must come after it.
+  local is_done = false
+  local is_there = vim.lsp.inline_completion.get({
     bufnr = bufnr,
     on_accept = function(found)
+      is_done = true
       local item = stock_item(found)
       if not item then return found end
       take(bufnr, item, part)
       return nil
     end,
   })
+  if is_there then vim.wait(100, function() return is_done end, 1) end
+  return is_there
 end
 
 return M

@@ -50,11 +50,19 @@ M.accept = function() return ghost.accept('all') end
 M.accept_word = function() return ghost.accept('word') end
 M.accept_line = function() return ghost.accept('line') end
 
+-- What the key does without us: a global map (the stock one of <Tab> jumps in snippets), or itself. It goes
+-- before the keys that are typed already.
+local function pass_on(key)
+  local other = vim.iter(vim.api.nvim_get_keymap('i')):find(function(one) return vim.keycode(one.lhs) == vim.keycode(key) end)
+  if not other then return vim.api.nvim_feedkeys(vim.keycode(key), 'in', false) end
+  local text = other.rhs
+  if other.callback then text = other.callback() elseif other.expr == 1 then text = vim.api.nvim_eval(text) end
+  if other.callback and other.expr == 0 then return end
+  vim.api.nvim_feedkeys(vim.keycode(text or ''), other.noremap == 1 and 'in' or 'im', false)
+end
+
 local function map(bufnr, key, accept, text)
-  vim.keymap.set('i', key, function()
-    if accept() then return end
-    vim.api.nvim_feedkeys(vim.keycode(key), 'n', false)
-  end, { buffer = bufnr, desc = 'r1ls: ' .. text })
+  vim.keymap.set('i', key, function() if not accept() then pass_on(key) end end, { buffer = bufnr, desc = 'r1ls: ' .. text })
 end
 
 -- --- commands ---------------------------------------------------------------------------------------

@@ -49,7 +49,11 @@ static void put_action(List *list, TaskKind kind, Str title, Str message, Json *
 {
     const ClientCaps *caps = &list->request->conn->caps;
     const char *code_kind = diagnostic ? QUICK_FIX : REWRITE;
-    if (!is_wanted_kind(list->only, code_kind)) return;
+    // Words have no edit that resolve could give back.
+    bool words = kind == TASK_EXPLAIN || task_runs_tests(kind);
+    bool by_resolve = caps->code_action_literals && caps->code_action_resolve && !words;
+    // Commands are refused where their edits could not be applied.
+    if (!is_wanted_kind(list->only, code_kind) || !(by_resolve || caps->apply_edit)) return;
     Json *target = act_new_target(list->request, kind, list->selection);
     if (message.len)
         types_put_str(target, kind == TASK_CONVERT ? "instruction" : "message", message);
@@ -65,9 +69,7 @@ static void put_action(List *list, TaskKind kind, Str title, Str message, Json *
     if (caps->llm_tag)
         json_object_array_add(types_put_array(action, "tags"),
                               json_object_new_int(TAG_LLM_GENERATED));
-    // Words have no edit that resolve could give back.
-    bool words = kind == TASK_EXPLAIN || task_runs_tests(kind);
-    if (caps->code_action_resolve && !words)
+    if (by_resolve)
         types_put(action, "data", target);
     else
         types_put(action, "command", commands_new(COMMAND_RUN_TASK, title, target));

@@ -287,6 +287,20 @@ def command_client(script, applied=True):
     return client, list_actions(client)[0]["command"]
 
 
+def test_nothing_is_listed_that_could_not_be_applied():
+    caps = copy.deepcopy(FULL_CAPS)
+    caps["workspace"]["applyEdit"] = False
+    client = Client(BODY, caps=caps)
+    client.open(URI, HOLE)
+    assert [a["title"] for a in list_actions(client)], "resolve needs no command"
+    client.close()
+    del caps["textDocument"]["codeAction"]["resolveSupport"]
+    client = Client(BODY, caps=caps)
+    client.open(URI, HOLE)
+    assert list_actions(client) == []
+    client.close()
+
+
 def test_the_command_applies_the_edit():
     client, command = command_client("token_ms 10\n" + BODY)
     assert client.ask("workspace/executeCommand", dict(command, title="x")) is None

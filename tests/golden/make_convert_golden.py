@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Logits of tiny random models in the files that transformers writes and reads: tests/golden/convert.json.
+"""Logits and chosen experts of tiny random models in the files that transformers writes and reads: tests/golden/convert.json.
 
 usage: make_convert_golden.py OUT.json
 
@@ -158,17 +158,29 @@ def models():
     yield plain("v3-fp8", t.DeepseekV3ForCausalLM, t.DeepseekV3Config(**v3, rope_parameters=rope(1e4)), quantised=True)
 
 
+def run(hf, ids):
+    """Logits [n][vocab], and of each layer with experts its choices as sorted ids [n][used]: {layer: choices}."""
+    chosen, hooks = {}, []
+    for i, layer in enumerate(hf.model.layers):
+        def keep(_module, _in, out, layer=i): chosen[str(layer)] = torch.sort(out[2]).values.tolist()
+        gate = getattr(layer.mlp, "gate", None)
+        if gate is not None: hooks.append(gate.register_forward_hook(keep))
+    with torch.no_grad(): logits = hf(torch.tensor([ids])).logits[0]
+    for hook in hooks: hook.remove()
+    return logits, chosen
+
+
 def main():
     if len(sys.argv) != 2: sys.exit(__doc__)
     torch.manual_seed(1)
     out = {"made_by": f"transformers {transformers.__version__}, torch {torch.__version__}", "models": []}
     for name, hf, shapes, config, quantised in models():
         ids = [hash_name(f"{name}/{i}") % VOCAB for i in range(N_IDS)]
-        with torch.no_grad(): logits = hf(torch.tensor([ids])).logits[0]
+        logits, experts = run(hf, ids)
         assert torch.isfinite(logits).all()
         print(f"{name}: {len(shapes)} tensors, logits up to {logits.abs().max():.2f}, deviation {logits.std():.2f}")
         out["models"].append({"name": name, "config": config, "tensors": describe_all(shapes, quantised), "ids": ids,
-                              "logits": [[float(f"{x:.6g}") for x in row] for row in logits.tolist()]})
+                              "logits": [[float(f"{x:.6g}") for x in row] for row in logits.tolist()], **({"experts": experts} if experts else {})})
     with open(sys.argv[1], "w") as f:
         json.dump(out, f, separators=(",", ":"))
         f.write("\n")

@@ -1,11 +1,13 @@
-// Conversion of folders as transformers writes them, against logits that transformers computes from
-// them (tests/golden/convert.json, by make_convert_golden.py); and what is refused.
+// Conversion of folders as transformers writes them, against the logits that transformers computes
+// from them and the experts that it chooses (tests/golden/convert.json, by make_convert_golden.py);
+// and what is refused.
 #include "unit/unit.h"
 
 #include <unistd.h>
 
 #include "engine/engine.h"
 #include "engine/gguf.h"
+#include "engine/session_state.h"
 #include "model_folder.h"
 #include "models/convert.h"
 
@@ -70,7 +72,23 @@ static double compare_row(const float *logits, json_object *row)
     return worst / largest;
 }
 
-static double compare_model(json_object *model)
+// The choices of the last layer with experts for the token that was evaluated last, in any order.
+static void compare_experts(const Session *session, json_object *wanted, const char *what)
+{
+    const int *chosen = session->engine->compute.expert_of;
+    size_t n = (size_t)session->engine->shape.n_experts_used;
+    assert_int_equal(json_object_array_length(wanted), n);
+    for (size_t i = 0; i < n; i++) {
+        int expert = json_object_get_int(json_object_array_get_idx(wanted, i));
+        size_t at = 0;
+        while (at < n && chosen[at] != expert)
+            at++;
+        if (at == n) fail_msg("%s: expert %d was not chosen", what, expert);
+    }
+}
+
+// Token by token; experts: the last layer's choices for each, or NULL.
+static double compare_file(json_object *model, json_object *rows, json_object *experts)
 {
     Error err = {0};
     const EngineOptions options = {.path = out, .n_threads = 1};
@@ -78,7 +96,7 @@ static double compare_model(json_object *model)
     assert_ok(engine, err);
     Session *session = session_new(engine, MAX_IDS, &err);
     assert_ok(session, err);
-    json_object *ids = folder_get(model, "ids"), *rows = folder_get(model, "logits");
+    json_object *ids = folder_get(model, "ids");
     double worst = 0;
     for (size_t i = 0; i < json_object_array_length(ids); i++) {
         int id = json_object_get_int(json_object_array_get_idx(ids, i));
@@ -87,12 +105,24 @@ static double compare_model(json_object *model)
             assert_ok(session_sync(session, &id, 1, (EngineCancel){0}, &stats, &err), err);
         else
             assert_ok(session_append(session, id, &err), err);
-        double error = compare_row(session_logits(session), json_object_array_get_idx(rows, i));
-        worst = fmax(worst, error);
+        if (rows)
+            worst = fmax(worst, compare_row(session_logits(session),
+                                            json_object_array_get_idx(rows, i)));
+        if (experts) {
+            char what[96];
+            snprintf(what, sizeof what, "%s, token %zu",
+                     json_object_get_string(folder_get(model, "name")), i);
+            compare_experts(session, json_object_array_get_idx(experts, i), what);
+        }
     }
     session_free(session);
     engine_close(engine);
     return worst;
+}
+
+static double compare_model(json_object *model)
+{
+    return compare_file(model, folder_get(model, "logits"), NULL);
 }
 
 static bool convert(Error *err)
@@ -121,6 +151,54 @@ static void converted_models_give_the_reference_logits(void **state)
             if (!(worst <= (quantised ? 5e-3 : TOLERANCE))) fail_msg("%s: %.2e", name, worst);
         }
     }
+}
+
+// The model without the layers from `n_layers` on: what its last layer does is the same in both.
+static json_object *cut_model(json_object *model, int n_layers)
+{
+    json_object *copy = NULL, *kept = json_object_new_array();
+    json_object_deep_copy(model, &copy, NULL);
+    json_object *tensors = folder_get(copy, "tensors");
+    for (size_t i = 0; i < json_object_array_length(tensors); i++) {
+        json_object *tensor = json_object_array_get_idx(tensors, i);
+        const char *name = json_object_get_string(json_object_array_get_idx(tensor, 0));
+        int layer = -1;
+        if (sscanf(name, "model.layers.%d.", &layer) == 1 && layer >= n_layers) continue;
+        json_object_array_add(kept, json_object_get(tensor));
+    }
+    json_object_object_add(copy, "tensors", kept);
+    json_object_object_add(folder_get(copy, "config"), "num_hidden_layers",
+                           json_object_new_int(n_layers));
+    return copy;
+}
+
+static void the_reference_chooses_the_same_experts(void **state)
+{
+    (void)state;
+    int n_models = 0;
+    for (size_t i = 0; i < json_object_array_length(models()); i++) {
+        json_object *model = json_object_array_get_idx(models(), i);
+        json_object *experts = folder_get(model, "experts");
+        if (!experts) continue;
+        json_object_object_foreach(experts, layer, choices)
+        {
+            Error err = {0};
+            ConvertResult result;
+            json_object *cut = cut_model(model, atoi(layer) + 1);
+            const ConvertOptions options = {
+                .folder = folder, .out = out, .recipe = recipe_find("F32"), .n_threads = 1};
+            empty_folder();
+            folder_make(folder, cut, FOLDER_F32, 1);
+            assert_ok(convert_folder(&options, &result, &err), err);
+            compare_file(cut, NULL, choices);
+            printf("%-13s layer %s: experts of %zu tokens equal\n",
+                   json_object_get_string(folder_get(model, "name")), layer,
+                   json_object_array_length(choices));
+            json_object_put(cut);
+        }
+        n_models++;
+    }
+    assert_int_equal(n_models, 5); // qwen3moe, deepseek, v2-lite, v3 and v3-fp8
 }
 
 static void fp8_is_exact_in_f32(void **state)
@@ -305,6 +383,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(converted_models_give_the_reference_logits),
+        cmocka_unit_test(the_reference_chooses_the_same_experts),
         cmocka_unit_test(fp8_is_exact_in_f32),
         cmocka_unit_test(mtp_blocks_are_kept_or_dropped),
         cmocka_unit_test(what_does_not_fit_is_refused_by_name),

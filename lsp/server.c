@@ -65,6 +65,7 @@ static void on_engine_state(void *user, EngineState state, const Error *err)
     Server *server = user;
     if (state == ENGINE_READY) {
         const EngineInfo *info = jobs_engine_info(server->jobs);
+        audit_model_place(jobs_engine_options(server->jobs), &server->model);
         audit_model_facts(info, &server->model);
         log_info("the model '%.*s' is ready after %.0f ms", STR_FMT(info->name), info->open_ms);
     }
@@ -89,8 +90,8 @@ static bool open_engine(Server *server, const Config *config, Error *err)
         options.path = config->model[0] ? config->model : NULL;
     if (config->threads > 0) options.n_threads = config->threads;
     options.adapter = strcmp(config->adapter, "off") == 0 ? NULL : config->adapter;
-    audit_model_place(&options, &server->model);
-    JobsEvents events = {on_job_ended, on_job_progress, on_engine_state, server};
+    JobsEvents events = {on_job_ended, on_job_progress, on_engine_state, server,
+                         server->options->find_model};
     JobsLimits limits = {config->context, (uint64_t)config->prefix_cache_mb << 20};
     server->engine_err = (Error){0};
     server->jobs = jobs_new(&server->loop, &options, limits, events, &server->engine_err);

@@ -12,6 +12,8 @@ typedef struct ServerOptions {
     const char *socket_path; // NULL: one connection over stdin and stdout
     const char *root;        // --root; NULL: the client's
     double idle_ms;          // with a socket: ends after so long without clients; 0: never
+    // As in JobsEvents: the file of a model that --model or a client's settings name.
+    bool (*find_model)(const char *path, const atomic_bool *closing, char **file, Error *err);
 } ServerOptions;
 
 // Runs the loop until the client exits, the connection closes or its process dies (stdio), or

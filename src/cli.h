@@ -51,8 +51,9 @@ typedef struct CliOption {
     }
 #define CLI_OPTION_MODEL(config)                                                                   \
     {                                                                                              \
-        "model", "M", "model: a path, 'embedded', or a name in the cache folder", CLI_CONFIG,      \
-            config, "model", 0, 0                                                                  \
+        "model", "M",                                                                              \
+            "model: a file, a folder of safetensors, 'embedded', or a name in the cache",          \
+            CLI_CONFIG, config, "model", 0, 0                                                      \
     }
 #define CLI_OPTION_THREADS(config)                                                                 \
     {                                                                                              \
@@ -84,8 +85,15 @@ int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)
 
 // The folder of downloaded models: $XDG_CACHE_HOME or ~/.cache, then r1ls/models.
 Str cli_model_folder(Arena *arena);
-// The path of a model by path or name; empty for the embedded one. ERROR_NOT_FOUND names both
-// places that were looked at.
+// The file or folder of a model by path or name; empty for the embedded one. ERROR_NOT_FOUND names
+// both places that were looked at.
+bool cli_locate_model(const char *name, Arena *arena, Str *path, Error *err);
+// The file of a model by path or name. A folder of safetensors is converted into the cache
+// (models/folder_model.h), unless its file is there already. on_progress as in WriteJob.
+bool cli_make_model(const char *name,
+                    bool (*on_progress)(void *user, uint64_t done, uint64_t total), void *user,
+                    Arena *arena, Str *path, Error *err);
+// The same; a conversion is shown on stderr.
 bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err);
 // The embedded model as the options' image.
 void cli_embedded_model(EngineOptions *options);
@@ -148,7 +156,7 @@ void cli_progress_start(CliProgress *progress, const char *action, bool json);
 // end.
 bool cli_progress_step(void *progress, uint64_t done, uint64_t total);
 bool cli_progress_interrupted(void);
-// Ends the bar's line.
+// Ends the bar's line; signals do again what they did before the start.
 void cli_progress_end(CliProgress *progress);
 
 // --- speed (cli_engine.c) ------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "engine/models/embedded.h"
 #include "folders.h"
+#include "models/folder_model.h"
 
 static const size_t STDIN_MAX_BYTES = (size_t)64 << 20;
 
@@ -34,7 +35,7 @@ Str cli_model_folder(Arena *arena)
     return arena_printf(arena, "%s/models", cache.len ? cache.ptr : "/.cache/r1ls");
 }
 
-bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err)
+bool cli_locate_model(const char *name, Arena *arena, Str *path, Error *err)
 {
     *path = (Str){0};
     if (name[0] == '\0' || strcmp(name, "embedded") == 0) return true;
@@ -47,10 +48,33 @@ bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err)
     Str folder = cli_model_folder(arena);
     *path = arena_printf(arena, "%s/%s.gguf", folder.ptr, name);
     if (access(path->ptr, F_OK) == 0) return true;
+    *path = arena_printf(arena, "%s/%s", folder.ptr, name);
+    if (folder_model_is_folder(path->ptr)) return true;
     return error_set(err, ERROR_NOT_FOUND,
                      "model '%.60s' is neither a file here nor in %.100s, wanted a path, a name "
                      "there or 'embedded'",
                      name, folder.ptr);
+}
+
+bool cli_make_model(const char *name,
+                    bool (*on_progress)(void *user, uint64_t done, uint64_t total), void *user,
+                    Arena *arena, Str *path, Error *err)
+{
+    if (!cli_locate_model(name, arena, path, err)) return false;
+    if (path->len == 0 || !folder_model_is_folder(path->ptr)) return true;
+    Str cache = arena_printf(arena, "%s/folders", folder_cache(arena).ptr);
+    const FolderModelOptions options = {
+        .folder = path->ptr, .cache = cache.ptr, .on_progress = on_progress, .user = user};
+    return folder_make(cache, err) && folder_model_find(&options, arena, path, err);
+}
+
+bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err)
+{
+    CliProgress progress;
+    cli_progress_start(&progress, "convert", false);
+    bool ok = cli_make_model(name, cli_progress_step, &progress, arena, path, err);
+    cli_progress_end(&progress);
+    return ok;
 }
 
 void cli_embedded_model(EngineOptions *options)
@@ -64,7 +88,8 @@ Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, in
     Error err = {0};
     Str path;
     if (!cli_find_model(name, arena, &path, &err)) {
-        *code = cli_fail(CLI_USAGE, "%s", err.text);
+        bool usage = err.code == ERROR_INVALID || err.code == ERROR_NOT_FOUND;
+        *code = cli_fail(usage ? CLI_USAGE : CLI_FAILED, "%s", err.text);
         return NULL;
     }
     if (path.len)

@@ -492,13 +492,14 @@ int cli_engine(int argc, char **argv)
         if (strcmp(actions[i].name, name) == 0) code = actions[i].run(&flags, argc - 1, argv + 1);
     config_deinit(&flags.config);
     if (code >= 0) return code;
-    const CliCommand command = {"r1ls engine tokenize|generate|chat|score|bench M [options]",
-                                "The engine alone. Each action has its own --help. M is a path,\n"
-                                "'embedded', or a name in the cache folder.\n",
-                                NULL,
-                                0,
-                                0,
-                                0};
+    const CliCommand command = {
+        "r1ls engine tokenize|generate|chat|score|bench M [options]",
+        "The engine alone. Each action has its own --help. M is a path,\n"
+        "a folder of safetensors, 'embedded', or a name in the cache folder.\n",
+        NULL,
+        0,
+        0,
+        0};
     int n_args;
     if (cli_parse(&command, argc, argv, &n_args, &code))
         code = cli_fail(CLI_USAGE, "no action, wanted tokenize, generate, chat, score or bench");

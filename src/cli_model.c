@@ -87,7 +87,8 @@ static int run_info(int argc, char **argv)
     bool json = false;
     const CliOption options[] = {CLI_OPTION_JSON(&json)};
     const CliCommand command = {"r1ls model info M [options]",
-                                "Opens and checks a model and prints what it is. M is a path,\n"
+                                "Opens and checks a model and prints what it is. M is a file, a "
+                                "folder of safetensors,\n"
                                 "'embedded', or a name in the cache folder.\n",
                                 options,
                                 sizeof options / sizeof *options,

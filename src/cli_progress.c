@@ -10,6 +10,7 @@
 enum { BAR_WIDTH = 24, TERMINAL_MS = 100, LINE_MS = 500 };
 
 static volatile sig_atomic_t interrupted;
+static struct sigaction before[2]; // of SIGINT and SIGTERM
 
 static void on_signal(int number)
 {
@@ -23,8 +24,8 @@ void cli_progress_start(CliProgress *p, const char *action, bool json)
     *p = (CliProgress){.action = action, .json = json, .is_terminal = isatty(STDERR_FILENO) == 1};
     p->start_ms = clock_ms();
     p->shown_ms = -1e9;
-    sigaction(SIGINT, &action_of, NULL); // a second one ends the program at once
-    sigaction(SIGTERM, &action_of, NULL);
+    sigaction(SIGINT, &action_of, &before[0]); // a second one ends the program at once
+    sigaction(SIGTERM, &action_of, &before[1]);
 }
 
 static void print_json(const CliProgress *p, uint64_t done, uint64_t total)
@@ -83,6 +84,8 @@ bool cli_progress_interrupted(void)
 
 void cli_progress_end(CliProgress *p)
 {
+    sigaction(SIGINT, &before[0], NULL);
+    sigaction(SIGTERM, &before[1], NULL);
     if (p->is_terminal && !p->json && p->shown_ms > 0) fputc('\n', stderr);
     p->shown_ms = -1e9;
 }

@@ -9,7 +9,8 @@
 
 // X(field, C type tag, JSON key, default, min, max, description). Tags: BOOL, INT, NUM, TEXT.
 #define CONFIG_OPTIONS(X)                                                                          \
-    X(model, TEXT, "model", "", 0, 0, "path of a GGUF model; empty: the embedded one")             \
+    X(model, TEXT, "model", "", 0, 0,                                                              \
+      "a GGUF model, a folder of safetensors; empty: the embedded one")                            \
     X(adapter, TEXT, "adapter", "auto", 0, 0,                                                      \
       "of actions, a LoRA file; auto: MODEL.lora.gguf beside the model; off")                      \
     X(threads, INT, "threads", 0, 0, 256, "engine threads; 0: one per core")                       \

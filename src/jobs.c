@@ -408,10 +408,21 @@ static int choose_n_slots(const EngineInfo *info, int n_ctx)
     return n > MAX_INTERACTIVE_SLOTS ? MAX_INTERACTIVE_SLOTS : (int)n;
 }
 
+static bool find_model(Jobs *jobs)
+{
+    char *file = NULL;
+    if (!jobs->events.find_model || !jobs->options.path) return true;
+    if (!jobs->events.find_model(jobs->options.path, &jobs->closing, &file, &jobs->open_err))
+        return false;
+    free((char *)jobs->options.path);
+    jobs->options.path = file;
+    return true;
+}
+
 static void open_model(Jobs *jobs)
 {
     tell_state(jobs, ENGINE_LOADING);
-    jobs->engine = engine_open(&jobs->options, &jobs->open_err);
+    if (find_model(jobs)) jobs->engine = engine_open(&jobs->options, &jobs->open_err);
     if (!jobs->engine) log_error("the model cannot be used: %s", jobs->open_err.text);
     if (jobs->engine) {
         jobs->n_interactive_slots = choose_n_slots(engine_info(jobs->engine), jobs->limits.n_ctx);
@@ -611,6 +622,11 @@ void jobs_promote(Jobs *jobs, Job *job)
 EngineState jobs_engine_state(const Jobs *jobs)
 {
     return jobs->state;
+}
+
+const EngineOptions *jobs_engine_options(const Jobs *jobs)
+{
+    return &jobs->options;
 }
 
 const EngineInfo *jobs_engine_info(const Jobs *jobs)

@@ -65,6 +65,10 @@ typedef struct JobsEvents {
     void (*progress)(void *user, Job *job, int pct, Str text); // job stays with Jobs
     void (*engine_state)(void *user, EngineState state, const Error *err);
     void *user;
+    // On the engine thread, before the model is opened: the file that EngineOptions.path stands for
+    // (a name, a folder that has to be converted first), NULL for the image; Jobs frees it. Gives
+    // up once *closing is set. May be NULL: then it is a file.
+    bool (*find_model)(const char *path, const atomic_bool *closing, char **file, Error *err);
 } JobsEvents;
 
 typedef struct JobsLimits {
@@ -88,6 +92,8 @@ void jobs_submit(Jobs *jobs, Job *job);
 // back even so if it has given way before: CANCELLED, though `cancelled` is not set.
 void jobs_promote(Jobs *jobs, Job *job);
 EngineState jobs_engine_state(const Jobs *jobs);
+// As they were given to jobs_new, with the file that find_model found. Loop thread, once READY.
+const EngineOptions *jobs_engine_options(const Jobs *jobs);
 // Facts about the model; NULL until ready. Loop thread.
 const EngineInfo *jobs_engine_info(const Jobs *jobs);
 // True while a job waits or runs: false soon after the last was cancelled. Any thread.

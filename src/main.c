@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "engine/models/embedded.h"
 #include "lsp/server.h"
+#include "models/folder_model.h"
 
 typedef struct Command {
     const char *name;
@@ -54,12 +55,32 @@ static LogLevel find_level(const char *word)
     return LOG_WARN;
 }
 
+static bool poll_closing(void *closing, uint64_t done, uint64_t total)
+{
+    (void)done, (void)total;
+    return !atomic_load((const atomic_bool *)closing);
+}
+
+// A folder is converted on the engine thread, while the server says that the model is loading.
+static bool find_served_model(const char *name, const atomic_bool *closing, char **file, Error *err)
+{
+    Arena *arena = arena_new();
+    Str path;
+    bool ok = cli_locate_model(name, arena, &path, err);
+    if (ok && path.len && folder_model_is_folder(path.ptr))
+        log_info("the folder %s is converted to a model file, unless it was before", path.ptr);
+    ok = ok && cli_make_model(name, poll_closing, (void *)closing, arena, &path, err);
+    *file = ok && path.len ? strdup(path.ptr) : NULL;
+    arena_free(arena);
+    return ok;
+}
+
 static int serve(const Flags *flags)
 {
     Error err = {0};
     Arena *arena = arena_new();
     Str path;
-    if (!cli_find_model(flags->config.model, arena, &path, &err)) {
+    if (!cli_locate_model(flags->config.model, arena, &path, &err)) {
         arena_free(arena);
         return cli_fail(CLI_USAGE, "%s", err.text);
     }
@@ -68,6 +89,7 @@ static int serve(const Flags *flags)
                              .socket_path = flags->socket_path,
                              .root = flags->root,
                              .idle_ms = flags->is_resident ? RESIDENT_IDLE_MS : 0,
+                             .find_model = find_served_model,
                              .engine = {.n_threads = flags->config.threads}};
     if (path.len) options.engine.path = path.ptr;
     options.engine.image = embedded_model_image(&options.engine.image_bytes);

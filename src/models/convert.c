@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "check_file.h"
 #include "convert_rows.h"
+#include "engine/memory_plan.h"
 #include "hf_config.h"
 #include "hf_tokenizer.h"
 #include "json_file.h"
@@ -412,6 +413,13 @@ static void put_file_type(Converter *c)
     writer_put_u32(&c->writer, "general.file_type", (uint32_t)type);
 }
 
+static bool check_fit(const char *path, Error *err)
+{
+    MemoryPlan plan;
+    return check_model_file(path, err) && memory_plan_read(path, 0, 0, &plan, err) &&
+           memory_plan_check(&plan, err);
+}
+
 static bool write_model(Converter *c, ConvertResult *result)
 {
     const ConvertOptions *o = c->options;
@@ -425,7 +433,7 @@ static bool write_model(Converter *c, ConvertResult *result)
                           .overwrite = o->overwrite,
                           .n_threads = o->n_threads,
                           .read_row = read_row,
-                          .check = check_model_file,
+                          .check = o->must_fit ? check_fit : check_model_file,
                           .on_progress = report,
                           .user = c};
     return writer_run(&c->writer, &job, c->err);

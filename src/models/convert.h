@@ -14,6 +14,7 @@ typedef struct ConvertOptions {
     const Recipe *recipe; // NULL: F32, F16 and BF16 stay, FP8 becomes BF16
     const char *pre;      // pre-tokenizer by its GGUF name; NULL: recognised
     bool drop_mtp, overwrite;
+    bool must_fit; // this machine's memory must hold it, with a cache of the usual length
     int n_threads; // 0: one per core
     // As in WriteJob.
     bool (*on_progress)(void *user, uint64_t done, uint64_t total);
@@ -25,7 +26,8 @@ typedef struct ConvertResult {
     size_t n_tensors;
 } ConvertResult;
 
-// The file is there only if the engine's own checks accept it. ERROR_UNSUPPORTED for what cannot be
+// The file is there only if the engine's own checks accept it; they are made before the weights are
+// read. ERROR_UNSUPPORTED for what cannot be
 // converted (by name: setting, tokenizer, tensor without a place), ERROR_DAMAGED for what does not
-// fit together, else errors of the writer.
+// fit together, ERROR_NO_MEMORY with the figures for must_fit, else errors of the writer.
 bool convert_folder(const ConvertOptions *options, ConvertResult *result, Error *err);

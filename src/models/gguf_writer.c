@@ -168,10 +168,10 @@ static bool write_all(Run *run, Error *err)
     bool ok = make_room(run, err) &&
               out_open(&run->out, run->job->path, run->job->overwrite, run->total, err);
     if (ok) {
-        ok = put_out(run, strbuf_str(&head), err);
+        ok = put_out(run, strbuf_str(&head), err) && out_extend(&run->out, run->total, err) &&
+             (!run->job->check || run->job->check(run->out.temporary, err));
         for (size_t i = 0; ok && i < run->writer->tensors.n; i++)
             ok = write_tensor(run, i, err);
-        if (ok && run->job->check) ok = run->job->check(run->out.temporary, err);
         if (ok)
             ok = out_commit(&run->out, err);
         else

@@ -50,7 +50,7 @@ typedef struct WriteJob {
     void (*read_row)(void *user, size_t tensor, uint64_t row, float *out);
     // What quantize_row wants for a row, or NULL; the function may be NULL. Any thread.
     const float *(*find_importance)(void *user, size_t tensor, uint64_t row);
-    // Asked of the file before it gets its name; may be NULL.
+    // Asked of the file once it has its head and its size, before the data; may be NULL.
     bool (*check)(const char *path, Error *err);
     // Bytes of the file; false stops with ERROR_CANCELLED. May be NULL.
     bool (*on_progress)(void *user, uint64_t done, uint64_t total);

@@ -62,6 +62,13 @@ bool out_write(OutFile *out, Str bytes, Error *err)
     return error_set(err, ERROR_IO, "cannot write %.160s: %s", out->path, strerror(errno));
 }
 
+bool out_extend(OutFile *out, uint64_t n_bytes, Error *err)
+{
+    if (ftruncate(out->fd, (off_t)n_bytes) == 0) return true;
+    return error_set(err, ERROR_IO, "cannot make %.120s %" PRIu64 " bytes long: %s", out->path,
+                     n_bytes, strerror(errno));
+}
+
 // mkstemp's files are the user's alone; a model may be read by whom the umask lets.
 static bool give_mode(int fd)
 {

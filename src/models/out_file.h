@@ -21,6 +21,9 @@ typedef struct OutFile {
 bool out_open(OutFile *out, const char *path, bool overwrite, uint64_t n_bytes, Error *err);
 // ERROR_IO.
 bool out_write(OutFile *out, Str bytes, Error *err);
+// Gives the file its size now, as a hole: what is written next still goes behind what was written.
+// ERROR_IO.
+bool out_extend(OutFile *out, uint64_t n_bytes, Error *err);
 // Writes through to the disk and gives the file its name. The OutFile is closed either way; on
 // failure nothing is left. ERROR_IO.
 bool out_commit(OutFile *out, Error *err);

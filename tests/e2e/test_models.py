@@ -15,6 +15,7 @@ import threading
 import time
 import unittest
 
+from lsp_client import Client
 from model_server import Server, make_folder
 
 BINARY = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "r1ls"
@@ -60,8 +61,47 @@ class Convert(Case):
         self.assertEqual(json.loads(self.run_model("info", out, "--json").stdout)["quantisation"], "Q4_K_M")
         self.refuse(3, "config.json", "convert", self.dir, self.dir / "no.gguf")
         self.refuse(2, "'Q9'", "convert", folder, self.dir / "no.gguf", "--type", "Q9")
-        self.refuse(3, "r1ls model convert", "info", folder)
         self.assertEqual(self.names(), ["tiny", "tiny.gguf"])
+
+    def test_a_folder_opens_as_a_model(self):
+        folder, out = make_folder(self.dir / "tiny"), self.dir / "tiny.gguf"
+        made = lambda: [(p.name, p.stat().st_ino) for p in (self.dir / "cache/r1ls/folders").glob("*.gguf")]
+        done = self.run_model("info", folder, "--json")
+        self.assertEqual(json.loads(done.stdout)["name"], "tiny")
+        self.assertIn("convert: 100%", done.stderr)
+        first = made()
+        self.run_model("convert", folder, out)
+        env = {**os.environ, "XDG_CACHE_HOME": str(self.dir / "cache")}
+        run = lambda *args: subprocess.run([BINARY, *map(str, args)], input="abc", capture_output=True, timeout=300, text=True, env=env)
+        texts = [run("engine", "generate", m, "-n", "8") for m in (folder, out)]
+        self.assertEqual([t.returncode for t in texts], [0, 0], texts)
+        self.assertEqual(texts[0].stdout, texts[1].stdout)
+        self.assertEqual(texts[0].stderr.count("convert"), 0) # the file was there
+        (self.dir / "a.c").write_text("int a;\n\n")
+        self.assertIn("fill-in-the-middle", run("complete", self.dir / "a.c:2:1", "--model", folder).stderr)
+        self.run_model("verify", folder)
+        self.run_model("quantize", folder, self.dir / "small.gguf", "Q4_K_M")
+        self.assertEqual(made(), first)
+        self.refuse(2, "config.json", "info", self.dir)
+
+    def test_the_server_opens_folders_and_names(self):
+        env = {**os.environ, "XDG_CACHE_HOME": str(self.dir / "cache")}
+        models = self.dir / "cache/r1ls/models"
+        models.mkdir(parents=True)
+        make_folder(models / "tiny")
+        for flags, model, state, name in ((["--model", models / "tiny"], None, "ready", "tiny"), ([], "tiny", "ready", "tiny"),
+                                          (["--model", "tiny"], "embedded", "ready", "r1ls-mini"), ([], "nowhere", "failed", "nowhere")):
+            client = Client([BINARY, "--stdio", "--standalone", *map(str, flags)], env=env)
+            self.addCleanup(client.process.kill)
+            client.start(options={"model": model} if model else {})
+            for _ in range(300):
+                status = client.call("r1ls/status", None)["result"]
+                if status["engine"] != "loading": break
+                time.sleep(0.1)
+            self.assertEqual(status["engine"], state, status)
+            self.assertIn(name, status["model"]["name"].lower() if state == "ready" else status["error"])
+            client.stop()
+            client.process.stdin.close()
 
 
 class Quantize(Case):

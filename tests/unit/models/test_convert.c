@@ -106,8 +106,8 @@ static double compare_file(json_object *model, json_object *rows, json_object *e
         else
             assert_ok(session_append(session, id, &err), err);
         if (rows)
-            worst = fmax(worst, compare_row(session_logits(session),
-                                            json_object_array_get_idx(rows, i)));
+            worst = fmax(worst,
+                         compare_row(session_logits(session), json_object_array_get_idx(rows, i)));
         if (experts) {
             char what[96];
             snprintf(what, sizeof what, "%s, token %zu",

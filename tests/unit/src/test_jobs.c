@@ -198,7 +198,7 @@ static void watch_open(Watch *w)
     uv_loop_init(&w->loop);
     EngineOptions options = {.path = "a", .isa = "ref"};
     w->jobs = jobs_new(&w->loop, &options, (JobsLimits){0, 1 << 20},
-                       (JobsEvents){on_ended, on_progress, on_state, w}, &err);
+                       (JobsEvents){on_ended, on_progress, on_state, w, NULL}, &err);
     if (!w->jobs) fail_msg("%s", err.text);
 }
 

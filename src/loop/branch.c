@@ -108,19 +108,16 @@ static void offer_branch(Growth *g)
     loop_offer(run, &c, edit.flaw);
 }
 
-bool propose_branches(LoopRun *run, Error *err)
+bool propose_branch(LoopRun *run, int i, Error *err)
 {
     const Doubts *doubts = run->doubts;
-    bool ok = true;
-    for (int i = 0; ok && i < doubts->n_branches && loop_wants_more(run); i++) {
-        const Branch *b = &doubts->branches[i];
-        Growth g = {.run = run, .doubts = doubts, .branch = b};
-        loop_tell(run, "branching off at %d of %d places", i + 1, doubts->n_branches);
-        strbuf_append(&g.text, str_slice(doubts->code, 0, b->byte_off));
-        strbuf_append(&g.text, engine_token_bytes(run->engine, b->id));
-        ok = write_branch(&g, err);
-        if (ok && (g.back || !loop_is_out_of_time(run))) offer_branch(&g);
-        strbuf_deinit(&g.text);
-    }
+    const Branch *b = &doubts->branches[i];
+    Growth g = {.run = run, .doubts = doubts, .branch = b};
+    loop_tell(run, "branching off at %d of %d places", i + 1, doubts->n_branches);
+    strbuf_append(&g.text, str_slice(doubts->code, 0, b->byte_off));
+    strbuf_append(&g.text, engine_token_bytes(run->engine, b->id));
+    bool ok = write_branch(&g, err);
+    if (ok && (g.back || !loop_is_out_of_time(run))) offer_branch(&g);
+    strbuf_deinit(&g.text);
     return ok;
 }

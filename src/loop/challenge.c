@@ -9,7 +9,13 @@
 #include "loop/mutate.h"
 #include "loop/probe.h"
 
-enum { MAX_LISTED = 400, N_CHALLENGES = 16, MIN_CHALLENGES = 3, MIN_REPEATS = 2 };
+enum {
+    MAX_LISTED = 400,
+    N_CHALLENGES = 16,
+    MIN_CHALLENGES = 3,
+    MIN_REPEATS = 2,
+    MAX_OF_ORIGIN = 2
+};
 static const double CHALLENGE_MS = 8000, MIN_NOTICED = 0.5;
 
 // --- what the tests notice -----------------------------------------------------------------------
@@ -23,8 +29,7 @@ static bool is_telling(const Mutant *m)
     return false;
 }
 
-// The range in `syntax` of the function that the candidate has written or changed.
-static bool find_chosen(const LoopRun *run, const Syntax *syntax, const Candidate *c,
+bool loop_find_function(const LoopRun *run, const Syntax *syntax, const Candidate *c,
                         ByteRange *out)
 {
     const TextSnap *text = syntax_text(syntax);
@@ -90,7 +95,7 @@ static void challenge_tests(LoopRun *run)
     TextSnap *text = loop_apply(run, &chosen);
     Syntax *syntax = text ? syntax_parse(syntax_language(run->request->syntax), text, NULL) : NULL;
     ByteRange function;
-    if (syntax && find_chosen(run, syntax, &chosen, &function)) {
+    if (syntax && loop_find_function(run, syntax, &chosen, &function)) {
         Mutant *mutants;
         size_t n = mutate_list(syntax, function, MAX_LISTED, run->arena, &mutants);
         size_t first = run->candidates.n;
@@ -108,6 +113,22 @@ static void challenge_tests(LoopRun *run)
 
 // --- other answers -------------------------------------------------------------------------------
 
+// The answer that a candidate comes from by small changes.
+static size_t find_origin(const LoopRun *run, size_t candidate)
+{
+    while (run->candidates.items[candidate].changes)
+        candidate = (size_t)run->candidates.items[candidate].changes - 1;
+    return candidate;
+}
+
+static int count_of_origin(const LoopRun *run, const size_t *which, int n, size_t origin)
+{
+    int n_of = 0;
+    for (int i = 0; i < n; i++)
+        n_of += find_origin(run, which[i]) == origin;
+    return n_of;
+}
+
 // The texts with the chosen candidate and with the others that pass, which[i] their candidates.
 static int collect_versions(LoopRun *run, Str *versions, size_t *which)
 {
@@ -117,6 +138,7 @@ static int collect_versions(LoopRun *run, Str *versions, size_t *which)
         const Candidate *c = &run->candidates.items[at];
         bool other = i > 0 && at != (size_t)run->passed;
         if (i > 0 && (!other || c->verdict != VERDICT_PASS)) continue;
+        if (count_of_origin(run, which, n, find_origin(run, at)) == MAX_OF_ORIGIN) continue;
         TextSnap *text = loop_apply(run, c);
         if (!text) continue;
         versions[n] = arena_str(run->arena, text_str(text));
@@ -134,17 +156,28 @@ static int count_agreeing(const Probe *probe, int n)
     return n_agreeing;
 }
 
+// Changes of the same answer bear out nothing: they were made until the tests passed.
+static bool is_borne_out(const LoopRun *run, const Probe *probe, const size_t *which, int n)
+{
+    for (int i = 1; i < n; i++)
+        if (!probe->differs[i] && find_origin(run, which[i]) != find_origin(run, which[0]))
+            return true;
+    return false;
+}
+
 // Where most of the others do otherwise, one of them is taken in the chosen one's place.
-static void probe_versions(LoopRun *run, Probe *probe, int *n_agreeing, int *n)
+static void probe_versions(LoopRun *run, Probe *probe, int *n_agreeing, int *n, bool *borne_out)
 {
     Str versions[PROBE_MAX_VERSIONS];
     size_t which[PROBE_MAX_VERSIONS];
     *n = collect_versions(run, versions, which);
     *n_agreeing = 0;
+    *borne_out = false;
     if (*n == 0) return;
     probe_run(run, versions, *n, probe);
     if (probe->n_inputs == 0) return;
     *n_agreeing = count_agreeing(probe, *n);
+    *borne_out = is_borne_out(run, probe, which, *n);
     if (2 * (*n_agreeing + 1) >= *n) return;
     int rival = 1;
     while (!probe->differs[rival])
@@ -155,7 +188,11 @@ static void probe_versions(LoopRun *run, Probe *probe, int *n_agreeing, int *n)
     Probe other;
     probe_run(run, versions, *n, &other);
     if (other.n_inputs == 0 || count_agreeing(&other, *n) <= *n_agreeing) return;
-    run->passed = (int)which[rival];
+    size_t chosen = which[rival];
+    which[rival] = which[0];
+    which[0] = chosen;
+    run->passed = (int)chosen;
+    *borne_out = is_borne_out(run, &other, which, *n);
     *probe = other;
     *n_agreeing = count_agreeing(&other, *n);
 }
@@ -177,11 +214,12 @@ static void challenge_behaviour(LoopRun *run)
     LoopResult *r = run->result;
     Probe probe = {0};
     int n, n_agreeing;
-    probe_versions(run, &probe, &n_agreeing, &n);
+    bool agreed;
+    probe_versions(run, &probe, &n_agreeing, &n, &agreed);
     r->n_inputs = probe.n_inputs;
     r->n_agreeing = n_agreeing;
     bool writes = loop_needs_agreement(run);
-    bool agreed = n_agreeing > 0 || count_repeats(run) >= MIN_REPEATS;
+    agreed = agreed || count_repeats(run) >= MIN_REPEATS;
     if (probe.difference.len && 2 * (n_agreeing + 1) <= n)
         r->doubt = arena_printf(run->arena, "another answer that passes does otherwise: %.*s",
                                 STR_FMT(probe.difference));

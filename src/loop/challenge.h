@@ -10,3 +10,7 @@
 // Takes a few seconds, and no more than the budget leaves. Sets result->doubt to what speaks
 // against it; cut short by a cancel.
 void challenge_chosen(LoopRun *run);
+// The range in `syntax`, of the text with the candidate, of the function that it has written or
+// changed. False: it is not there.
+bool loop_find_function(const LoopRun *run, const Syntax *syntax, const Candidate *c,
+                        ByteRange *out);

@@ -20,6 +20,7 @@ typedef struct Change {
 
 typedef struct Reading {
     LoopRun *run;
+    const Syntax *syntax;
     Doubts *doubts;
     Change *changes;
     size_t n_changes;
@@ -64,13 +65,13 @@ static bool put_chat(LoopRun *run, Doubts *d, Error *err)
 }
 
 // Without a question, the document before the function says what is usual.
-static bool put_question(LoopRun *run, Doubts *d, Error *err)
+static bool put_question(LoopRun *run, const TextSnap *text, Doubts *d, Error *err)
 {
     const EngineInfo *info = engine_info(run->engine);
     if (run->chat) return put_chat(run, d, err);
     size_t from = d->start > CONTEXT_BYTES ? d->start - CONTEXT_BYTES : 0;
     if (info->bos >= 0) put_ids(d, &info->bos, 1, run->arena);
-    put_text(run, d, str_slice(text_str(run->request->text), from, d->start));
+    put_text(run, d, str_slice(text_str(text), from, d->start));
     if (d->n_ids == 0) put_text(run, d, STR("\n"));
     return true;
 }
@@ -117,11 +118,12 @@ static double prior_of(const Mutant *m)
 
 // --- branches ------------------------------------------------------------------------------------
 
-static bool is_comment_at(const LoopRun *run, size_t byte_off)
+static bool is_comment_at(const Reading *reading, size_t byte_off)
 {
-    const SyntaxFunction *f = &run->task.function;
-    if (byte_off >= f->comment.start && byte_off < f->comment.end) return true;
-    TSNode node = ts_node_descendant_for_byte_range(syntax_root(run->request->syntax),
+    SyntaxFunction f;
+    bool inside = syntax_function_at(reading->syntax, byte_off, &f);
+    if (inside && byte_off >= f.comment.start && byte_off < f.comment.end) return true;
+    TSNode node = ts_node_descendant_for_byte_range(syntax_root(reading->syntax),
                                                     (uint32_t)byte_off, (uint32_t)byte_off);
     return strstr(ts_node_type(node), "comment") != NULL;
 }
@@ -135,7 +137,7 @@ static bool is_worth(const Reading *reading, int place, int id)
     Str blanks = str_slice(bytes, 0, bytes.len - str_trim(bytes).len);
     return str_trim(bytes).len > 0 && !engine_token_is_control(reading->run->engine, id) &&
            !str_starts(str_slice(d->code, at, d->code.len), bytes) &&
-           !is_comment_at(reading->run, d->start + at + blanks.len) && at > 0;
+           !is_comment_at(reading, d->start + at + blanks.len) && at > 0;
 }
 
 static void put_branch(Doubts *d, Branch branch)
@@ -199,13 +201,13 @@ static bool read_code(LoopRun *run, Reading *reading, Error *err)
                          run->cancel, err);
 }
 
-bool doubts_read(LoopRun *run, Mutant *mutants, size_t n, Doubts *out, Error *err)
+bool doubts_read(LoopRun *run, const Syntax *syntax, ByteRange function, Mutant *mutants, size_t n,
+                 Doubts *out, Error *err)
 {
-    const TextSnap *text = run->request->text;
-    ByteRange f = run->task.function.whole;
-    *out = (Doubts){.start = text_line_start(text, text_point(text, f.start).row)};
-    out->code = str_slice(text_str(text), out->start, f.end);
-    if (!put_question(run, out, err)) return false;
+    const TextSnap *text = syntax_text(syntax);
+    *out = (Doubts){.start = text_line_start(text, text_point(text, function.start).row)};
+    out->code = str_slice(text_str(text), out->start, function.end);
+    if (!put_question(run, text, out, err)) return false;
     out->n_prompt = out->n_ids;
     put_text(run, out, out->code);
     if (out->n_ids - out->n_prompt > MAX_CODE_TOKENS || out->n_ids > session_n_ctx(run->session)) {
@@ -213,6 +215,7 @@ bool doubts_read(LoopRun *run, Mutant *mutants, size_t n, Doubts *out, Error *er
         return true;
     }
     Reading reading = {.run = run,
+                       .syntax = syntax,
                        .doubts = out,
                        .changes = arena_array(run->arena, n ? n : 1, sizeof *reading.changes),
                        .n_changes = n,

@@ -25,7 +25,8 @@ typedef struct Doubts {
     int n_branches;
 } Doubts;
 
-// Reads the task's function and sorts its mutants, the likeliest first. A function that is too
-// long for the session is not read (n_ids is 0) and the order stays. False only with an error of
-// the engine.
-bool doubts_read(LoopRun *run, Mutant *mutants, size_t n, Doubts *out, Error *err);
+// Reads a function (its range in `syntax`: the document's, or one with an answer in it) and sorts
+// its mutants, the likeliest first. A function that is too long for the session is not read (n_ids
+// is 0) and the order stays. False only with an error of the engine.
+bool doubts_read(LoopRun *run, const Syntax *syntax, ByteRange function, Mutant *mutants, size_t n,
+                 Doubts *out, Error *err);

@@ -1,6 +1,5 @@
-// Rounds of proposing and verifying. The order within a run is by cost: the greedy sample first
-// (most often right when the tests agree), then small changes of the text, then more samples, then
-// rounds with what failed as feedback.
+// One run: the candidates, their trials and the result. What is proposed, and in which order,
+// plan.c decides.
 #include "loop/loop.h"
 
 #include <stdarg.h>
@@ -12,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "loop/challenge.h"
+#include "loop/plan.h"
 #include "loop/run.h"
 #include "loop/trial.h"
 #include "loop/upper.h"
@@ -19,15 +19,13 @@
 
 enum { MAX_FAILURES = 32 };
 enum { POLL_US = 2000, SWEEP_SECONDS = 60 };
-enum { DEFAULT_ROUNDS = 3, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
+enum { DEFAULT_ROUNDS = 8, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
 static const double TEST_LIMIT_MS = 2000, TEST_FACTOR = 4;
-// Of the time that is left, what the search of small changes may take, and refills.
 // After the first answer that passes, how long others are waited for that agree.
 enum { MIN_AGREEING = 3 };
 static const double AGREE_SHARE = 0.2, AGREE_MS = 20000;
 // Of the budget, what proposers may take where tests are to be challenged in the rest.
 static const double PROPOSE_SHARE = 0.93;
-static const double SEARCH_SHARE = 0.5, REFILL_SHARE = 0.5;
 
 bool loop_read_proposers(Str words, unsigned *out, Error *err)
 {
@@ -38,6 +36,8 @@ bool loop_read_proposers(Str words, unsigned *out, Error *err)
 #define X(bit, name, word) {1u << (bit), STR(word)},
         PROPOSERS(X)
 #undef X
+            {PROPOSE_SAMPLE, STR("sample")},
+        {PROPOSE_ALL, STR("all")},
     };
     *out = 0;
     while (words.len) {
@@ -45,14 +45,12 @@ bool loop_read_proposers(Str words, unsigned *out, Error *err)
         Str word = str_trim(str_slice(words, 0, comma));
         while (i < sizeof rows / sizeof *rows && !str_equal(rows[i].word, word))
             i++;
-        if (str_equal(word, STR("all")))
-            *out |= PROPOSE_ALL;
-        else if (i == sizeof rows / sizeof *rows)
+        if (i == sizeof rows / sizeof *rows)
             return error_set(err, ERROR_INVALID,
-                             "proposer '%.*s', wanted sample, mutant, refill, branch or all",
+                             "proposer '%.*s', wanted sample (chat, middle, led), mutant, refill, "
+                             "branch or all",
                              (int)(word.len < 60 ? word.len : 60), word.ptr);
-        else
-            *out |= rows[i].bit;
+        *out |= rows[i].bit;
         words = str_slice(words, comma + 1, words.len);
     }
     if (*out == 0) *out = PROPOSE_ALL;
@@ -161,15 +159,29 @@ static int progress_of(const Candidate *c)
     return c->tests == VERDICT_FAIL ? 2 : c->evidence.compile == VERDICT_FAIL ? 1 : 0;
 }
 
+bool loop_came_further(const Candidate *a, const Candidate *b)
+{
+    int x = progress_of(a), y = progress_of(b);
+    if (x != y) return x > y;
+    if (a->n_failures != b->n_failures) return a->n_failures < b->n_failures;
+    return a->failed_line > b->failed_line;
+}
+
 const Candidate *loop_best_failure(const LoopRun *run)
 {
     const Candidate *best = NULL;
     for (size_t i = 0; i < run->candidates.n; i++) {
         const Candidate *c = &run->candidates.items[i];
-        bool written = strcmp(c->proposer, "sample") == 0;
-        if (written && progress_of(c) >= (best ? progress_of(best) : 0)) best = c;
+        if (strcmp(c->proposer, "sample") != 0 || progress_of(c) < 0) continue;
+        if (!best || !loop_came_further(best, c)) best = c;
     }
     return best;
+}
+
+unsigned loop_allowed(const LoopRun *run, unsigned bits)
+{
+    unsigned given = run->request->proposers ? run->request->proposers : PROPOSE_ALL;
+    return given & bits;
 }
 
 // --- trials --------------------------------------------------------------------------------------
@@ -194,6 +206,8 @@ static void note_trial(LoopRun *run, const Trial *trial, Verdict verdict)
     c->tests = trial->tests;
     c->test_note = trial->test_note;
     c->output = trial->output;
+    c->n_failures = trial->n_failures;
+    c->failed_line = trial->failed_line;
     c->test_ms = trial->test_ms;
     if (verdict != VERDICT_PASS) return;
     if (run->passed < 0 || trial->candidate < run->passed) run->passed = trial->candidate;
@@ -233,6 +247,11 @@ void loop_end_trials(LoopRun *run)
         trial_free(run, trial);
     }
     run->n_trials = 0;
+}
+
+bool loop_needs_more(const LoopRun *run)
+{
+    return run->passed < 0 || (loop_needs_agreement(run) && !has_enough(run));
 }
 
 bool loop_wants_more(LoopRun *run)
@@ -341,18 +360,6 @@ bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw)
 
 // --- the run -------------------------------------------------------------------------------------
 
-static unsigned allowed(const LoopRun *run, unsigned bits)
-{
-    unsigned given = run->request->proposers ? run->request->proposers : PROPOSE_ALL;
-    return given & bits;
-}
-
-static void set_deadline(LoopRun *run, double share)
-{
-    double now = clock_ms(), left = run->request->budget.ms - (now - run->start_ms);
-    run->deadline_ms = share > 0 && run->request->budget.ms > 0 ? now + share * left : 0;
-}
-
 const Candidate *loop_try_original(LoopRun *run)
 {
     ByteRange all = {0, text_n_bytes(run->request->text)};
@@ -406,33 +413,17 @@ static bool find_baseline(LoopRun *run)
     return true;
 }
 
-// One stage: proposing, then waiting for what is still verified.
-static bool run_stage(LoopRun *run, bool ok, Error *err)
+bool loop_end_stage(LoopRun *run, bool ok, Error *err)
 {
     bool drained = ok && loop_drain(run);
     // What runs past a pass could only put itself in the place of what was chosen.
     if (run->passed >= 0) loop_end_trials(run);
     if (drained && !task_runs_tests(run->task.kind)) upper_examine(run);
+    // What passed was refused by then: the search for a rival is over, that for a pass goes on.
+    if (run->passed < 0) run->deadline_ms = run->hurry_ms = 0;
     if (drained && run->err.code == ERROR_NONE) return true;
     if (run->err.code == ERROR_NONE) return false; // the engine's own error is in err
     return error_set(err, run->err.code, "%s", run->err.text);
-}
-
-// Each search gets a share of the time that is left.
-static bool run_search(LoopRun *run, Error *err)
-{
-    if (!run->has_tests || run->task.kind != TASK_FIX || run->passed >= 0) return true;
-    unsigned small = allowed(run, PROPOSE_MUTANT | PROPOSE_BRANCH);
-    if (small) {
-        set_deadline(run, SEARCH_SHARE);
-        if (!run_stage(run, propose_changes(run, small, err), err)) return false;
-    }
-    if (allowed(run, PROPOSE_REFILL) && run->passed < 0) {
-        set_deadline(run, run->chat ? REFILL_SHARE / 2 : REFILL_SHARE);
-        if (!run_stage(run, propose_refills(run, err), err)) return false;
-    }
-    set_deadline(run, 0);
-    return true;
 }
 
 // A fix needs something that fails: a message that came with the request, or the tests.
@@ -454,7 +445,8 @@ static bool run_tests(LoopRun *run, Error *err)
     r->tests_ran = true;
     // A test is no function to be changed.
     bool change = run->task.kind == TASK_TESTS && !project_is_test_file(run->request->path);
-    if (r->tests_pass && change && !run_stage(run, propose_mutants(run, err), err)) return false;
+    if (r->tests_pass && change && !loop_end_stage(run, propose_mutants(run, err), err))
+        return false;
     for (size_t i = 0; i < run->candidates.n; i++) {
         Verdict tests = run->candidates.items[i].tests;
         r->n_noticed += tests == VERDICT_FAIL;
@@ -463,36 +455,17 @@ static bool run_tests(LoopRun *run, Error *err)
     return true;
 }
 
-static bool run_samples(LoopRun *run, int first, int n, Error *err)
-{
-    bool more = run->passed < 0 || (loop_needs_agreement(run) && !has_enough(run));
-    if (!allowed(run, PROPOSE_SAMPLE) || n <= 0 || !more) return true;
-    run->keep_going = loop_needs_agreement(run);
-    bool ok = loop_is_out_of_time(run) || run_stage(run, propose_samples(run, first, n, err), err);
-    run->keep_going = false;
-    return ok;
-}
-
-static bool run_rounds(LoopRun *run, Error *err)
+static bool propose_and_challenge(LoopRun *run, Error *err)
 {
     const LoopRequest *r = run->request;
-    const LoopBudget *budget = &r->budget;
     Str said = r->message.len ? r->message : run->result->baseline;
     run->examples =
         examples_find(r->root, syntax_language(r->syntax), run->task.name, said, run->arena);
-    for (int i = 0; i < budget->rounds && loop_wants_more(run); i++) {
-        run->round = i + 1;
-        run->result->n_rounds = run->round;
-        if (!run_samples(run, 0, 1, err)) return false;
-        if (run->task.kind == TASK_EXPLAIN) return true;
-        if (i == 0 && !run_search(run, err)) return false;
-        if (!run_samples(run, 1, budget->candidates - 1, err)) return false;
-    }
-    if (!run_stage(run, true, err)) return false;
+    if (!plan_run(run, err)) return false;
     if (run->passed < 0 || !run->has_tests) return true;
     run->proposed = true;
     challenge_chosen(run);
-    return run_stage(run, true, err);
+    return loop_end_stage(run, true, err);
 }
 
 // --- the result ----------------------------------------------------------------------------------
@@ -704,7 +677,7 @@ bool loop_run(Engine *engine, Session *session, const LoopRequest *request, Engi
     else if (run.task.kind == TASK_WRITE_TESTS)
         ok = ok && write_tests(&run, err);
     else
-        ok = ok && (!has_work(&run) || run_rounds(&run, err));
+        ok = ok && (!has_work(&run) || propose_and_challenge(&run, err));
     loop_end_trials(&run);
     keep_candidates(&run);
     if (ok) summarise(&run);

@@ -19,19 +19,23 @@
 
 // Which proposers may work, as bits. X(bit, name, word)
 #define PROPOSERS(X)                                                                               \
-    X(0, PROPOSE_SAMPLE, "sample") /* the model writes: chat where it can, else in the middle */   \
-    X(1, PROPOSE_MUTANT, "mutant") /* small changes of the function; where tests decide */         \
-    X(2, PROPOSE_REFILL, "refill") /* the model rewrites one line of the function in the middle */ \
-    X(3, PROPOSE_BRANCH, "branch") /* the model leaves the function where it doubts it most */
+    X(0, PROPOSE_CHAT, "chat")     /* the model answers a question */                              \
+    X(1, PROPOSE_MIDDLE, "middle") /* the model writes a body in the middle of the document */     \
+    X(2, PROPOSE_LED, "led")       /* likewise, after the lines of the tests that call it */       \
+    X(3, PROPOSE_MUTANT, "mutant") /* small changes of the function; where tests decide */         \
+    X(4, PROPOSE_REFILL, "refill") /* the model rewrites one line of the function in the middle */ \
+    X(5, PROPOSE_BRANCH, "branch") /* the model leaves the function where it doubts it most */
 
 enum {
 #define X(bit, name, word) name = 1 << (bit),
     PROPOSERS(X)
 #undef X
-        PROPOSE_ALL = (1 << 4) - 1
+        PROPOSE_SAMPLE = PROPOSE_CHAT | PROPOSE_MIDDLE | PROPOSE_LED,
+    PROPOSE_ALL = (1 << 6) - 1
 };
 
-// "sample,mutant" to bits; "" and "all" are all. ERROR_INVALID names the unknown word.
+// "sample,mutant" to bits; "sample" is chat, middle and led, "" and "all" are all. ERROR_INVALID
+// names the unknown word.
 bool loop_read_proposers(Str words, unsigned *out, Error *err);
 
 // What may be spent. Zeros take the defaults that config.h states.
@@ -96,12 +100,16 @@ typedef struct Candidate {
     double ms_decode;
     double confidence;        // mean probability of the tokens; 0 where no model wrote it
     const LoopSample *sample; // NULL: no model wrote it
+    int changes;              // 1 + the candidate of which it is a small change; 0: of none
+    bool repaired;            // small changes of it were tried
     bool repeats;             // the text as it is or an earlier candidate: not verified again
     Verdict verdict;          // SKIPPED: its verification was not waited for
     Evidence evidence;        // of parser and compiler
     Verdict tests;
     Str output;    // of the tests, whole, where a run keeps it
     Str test_note; // "tests pass", or what failed
+    // What the tests said when they failed: how many failures, in which line the first; 0: unknown.
+    int n_failures, failed_line;
     double test_ms;
     // The upper stages, of what was chosen; SKIPPED with a note where they say nothing for sure.
     bool examined;

@@ -48,9 +48,10 @@ typedef struct LoopRun {
     ChatForm form;
     bool chat; // the model answers questions
     int round;
-    int passed;      // index of the candidate that passed, -1: none
-    bool proposed;   // all candidates are there; the rest of the time is for the chosen
-    bool keep_going; // a pass does not end the round: the best of several is wanted
+    unsigned ways_taken; // of PROPOSE_SAMPLE
+    int passed;          // index of the candidate that passed, -1: none
+    bool proposed;       // all candidates are there; the rest of the time is for the chosen
+    bool keep_going;     // a pass does not end the round: the best of several is wanted
     double start_ms, deadline_ms; // deadline of the stage; 0: none
     double hurry_ms;              // when the search of a rival ends; 0: it has none yet
     Error err;                    // CANCELLED, once the caller said so
@@ -63,8 +64,13 @@ typedef struct LoopRun {
 // flaw (NULL: none is known) is recorded as failed at once. False: stop proposing (one passed, out
 // of time, or cancelled).
 bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw);
+// Nothing has passed, or what passed has to be borne out by others.
+bool loop_needs_more(const LoopRun *run);
 // Polls what runs; false as loop_offer.
 bool loop_wants_more(LoopRun *run);
+// After a proposer (ok: it had no error): waits for what is still verified, and gives what passed
+// to the upper stages. False with an error, or cancelled.
+bool loop_end_stage(LoopRun *run, bool ok, Error *err);
 // Waits until nothing runs any more. False if cancelled.
 bool loop_drain(LoopRun *run);
 // Ends what still runs, unjudged.
@@ -74,11 +80,16 @@ void loop_hurry(LoopRun *run, double ms);
 // A function written anew by its comment: what one answer makes of the comment, a second one has to
 // bear out, because tests of a few cases pass by chance.
 bool loop_needs_agreement(const LoopRun *run);
+// Those of the proposers' bits that the request allows.
+unsigned loop_allowed(const LoopRun *run, unsigned bits);
 bool loop_is_out_of_time(const LoopRun *run);
 bool loop_is_cancelled(LoopRun *run);
 void loop_tell(LoopRun *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // The text with a candidate applied. The caller releases; NULL if it would be too large.
 TextSnap *loop_apply(const LoopRun *run, const Candidate *candidate);
+// Of two that failed, did `a` come further? Parsed, compiled, then by what the tests say: fewer
+// failures, a later first one.
+bool loop_came_further(const Candidate *a, const Candidate *b);
 // The failed candidate that came furthest, the last of equals; NULL if none was verified at all.
 const Candidate *loop_best_failure(const LoopRun *run);
 // What made it fail, in a few lines.
@@ -93,11 +104,12 @@ bool write_tests(LoopRun *run, Error *err);
 
 // --- proposers -----------------------------------------------------------------------------------
 
-// Each offers candidates until loop_offer says stop. False only with an error of the engine.
+// Each offers candidates until loop_offer says stop. False only with an error of the engine. Those
+// of small changes are in search.h and repair.h.
 bool propose_samples(LoopRun *run, int first, int n, Error *err);
-// Small changes of the function, the likeliest first, and branches off it, as the bits allow.
-bool propose_changes(LoopRun *run, unsigned proposers, Error *err);
 // Every small change, for what the tests notice of them.
 bool propose_mutants(LoopRun *run, Error *err);
-bool propose_branches(LoopRun *run, Error *err);
-bool propose_refills(LoopRun *run, Error *err);
+// The doubts' i-th branch off the function.
+bool propose_branch(LoopRun *run, int i, Error *err);
+// Each line of the function written anew: greedily the first time, by drawing the others.
+bool propose_refills(LoopRun *run, int time, Error *err);

@@ -13,7 +13,7 @@
 #include "prompt/fim.h"
 #include "prompt/indent.h"
 
-enum { SUFFIX_SHARE_PCT = 20, TELL_EVERY = 8, MIN_BATCH = 3, MAX_BATCH = 16 };
+enum { SUFFIX_SHARE_PCT = 20, TESTS_SHARE_PCT = 50, TELL_EVERY = 8, MIN_BATCH = 3, MAX_BATCH = 16 };
 enum { RING_LINES = 24, MIN_REPEATED = 16, MAX_PERIOD = 4 };
 
 // What one way of asking needs: a prompt, and how the answer becomes an edit.
@@ -62,10 +62,16 @@ static int prompt_limit(const LoopRun *run)
     return limit < room ? limit : room;
 }
 
-static bool make_fim(LoopRun *run, Way *way, Error *err)
+static bool make_fim(LoopRun *run, Way *way, bool led, Error *err)
 {
     FimPrompt prompt;
     FimOptions limits = {.max_tokens = prompt_limit(run), .suffix_share_pct = SUFFIX_SHARE_PCT};
+    const ContextPiece tests = {run->examples.path, run->examples.code};
+    if (led) {
+        limits.pieces = &tests;
+        limits.n_pieces = 1;
+        limits.pieces_share_pct = TESTS_SHARE_PCT;
+    }
     *way = (Way){0};
     if (!body_hole_make(run->request->syntax, &run->task.function, run->arena, &way->hole, err) ||
         !fim_render(run->engine, way->hole.host, way->hole.byte_off, run->request->path, limits,
@@ -441,19 +447,24 @@ static bool write_batch(LoopRun *run, const Way *way, int first, int n, Error *e
 
 // --- the proposer --------------------------------------------------------------------------------
 
+// A bit of PROPOSE_SAMPLE, and how many of its samples are wanted.
+typedef struct Share {
+    unsigned way;
+    int first, n; // the sample of number 0 is the greedy one
+    const Candidate *failure;
+} Share;
+
 // Samples of one way stand together, so that they share the prompt that the session holds.
-static bool write_some(LoopRun *run, bool chat, int first, int n, Error *err)
+static bool write_share(LoopRun *run, const Share *share, Error *err)
 {
     Way way = {0};
-    // With one round there is no feedback, not even within it.
-    bool feedback = run->request->budget.rounds > 1;
-    const Candidate *failure = feedback ? loop_best_failure(run) : NULL;
-    if (n <= 0 || !loop_wants_more(run)) return true;
-    bool ok = chat ? make_chat(run, &way, failure, err) : make_fim(run, &way, err);
+    int end = share->first + share->n;
+    if (share->n <= 0 || !loop_wants_more(run)) return true;
+    bool ok = share->way == PROPOSE_CHAT ? make_chat(run, &way, share->failure, err)
+                                         : make_fim(run, &way, share->way == PROPOSE_LED, err);
     if (ok) way.prompt = trace_prompt(run, way.ids, way.n_ids);
-    for (int i = first, k; ok && i < first + n && loop_wants_more(run); i += k) {
-        int left = first + n - i;
-        k = left < MAX_BATCH ? left : MAX_BATCH;
+    for (int i = share->first, k; ok && i < end && loop_wants_more(run); i += k) {
+        k = end - i < MAX_BATCH ? end - i : MAX_BATCH;
         // A thought that is ended by force goes on by itself; few samples are faster in turn.
         if (way.state != THINK_ANSWER || k < MIN_BATCH) k = 1;
         ok = k == 1 ? write_one(run, &way, i, err) : write_batch(run, &way, i, k, err);
@@ -464,18 +475,55 @@ static bool write_some(LoopRun *run, bool chat, int first, int n, Error *err)
 
 // A body can be written in the middle of the document, from the function's comment; for a fix that
 // means to write it anew, which a model often does better than to find its bug.
+static unsigned find_ways(const LoopRun *run)
+{
+    bool hole = run->task.kind == TASK_BODY || run->task.kind == TASK_FIX;
+    const EngineInfo *info = engine_info(run->engine);
+    unsigned ways = run->chat ? PROPOSE_CHAT : 0;
+    if (hole && info->fim_order != FIM_NONE) ways |= PROPOSE_MIDDLE;
+    if (hole && info->fim_order != FIM_NONE && info->file_sep >= 0 && run->examples.path.len)
+        ways |= PROPOSE_LED;
+    return loop_allowed(run, ways);
+}
+
+// n samples spread over the ways, in this order; a way that was not taken yet begins with its own
+// best guess.
+static bool write_spread(LoopRun *run, unsigned ways, int first, int n, Error *err)
+{
+    static const unsigned order[] = {PROPOSE_LED, PROPOSE_CHAT, PROPOSE_MIDDLE};
+    int n_ways = 0;
+    bool ok = true;
+    for (int i = 0; i < 3; i++)
+        n_ways += (ways & order[i]) != 0;
+    for (int i = 0; ok && i < 3 && n > 0; i++) {
+        if (!(ways & order[i])) continue;
+        Share share = {.way = order[i], .n = (n + n_ways - 1) / n_ways};
+        bool is_new = run->round == 1 && !(run->ways_taken & order[i]);
+        share.first = is_new ? 0 : first;
+        run->ways_taken |= order[i];
+        ok = write_share(run, &share, err);
+        first += share.n;
+        n -= share.n;
+        n_ways--;
+    }
+    return ok;
+}
+
 bool propose_samples(LoopRun *run, int first, int n, Error *err)
 {
-    bool body = run->task.kind == TASK_BODY, fix = run->task.kind == TASK_FIX;
-    bool fim = (body || fix) && engine_info(run->engine)->fim_order != FIM_NONE;
-    if (!fim && !run->chat)
-        return chat_form(run->engine, err) != CHAT_NONE; // says why there is none
-    if (!fim || !run->chat) return write_some(run, !fim, first, n, err);
-    // What failed can be told in chat alone.
-    if (run->round > 1) return write_some(run, true, first, n, err);
-    if (first == 0) return write_some(run, fix, 0, n, err);
-    int n_chat = n / 2, n_fim = n - n_chat;
-    // The way that the first sample did not take begins with its own best guess.
-    return write_some(run, false, fix ? 0 : first, n_fim, err) &&
-           write_some(run, true, fix ? first : 0, n_chat, err);
+    unsigned ways = find_ways(run);
+    bool fix = run->task.kind == TASK_FIX;
+    if (!ways)
+        return run->chat || chat_form(run->engine, err) != CHAT_NONE; // says why there is none
+    if (first == 0 && run->round == 1) {
+        unsigned best = ways & (fix ? PROPOSE_CHAT : PROPOSE_MIDDLE);
+        return write_spread(run, best ? best : ways & -ways, 0, n, err);
+    }
+    // With one round there is no feedback, not even within it. Later ones leave half of the answers
+    // free of it, because a small model mostly repeats what it is shown.
+    bool tells =
+        (ways & PROPOSE_CHAT) && (fix || run->round > 1) && run->request->budget.rounds > 1;
+    const Candidate *failure = tells ? loop_best_failure(run) : NULL;
+    Share told = {PROPOSE_CHAT, first, failure ? (n + 1) / 2 : 0, failure};
+    return write_share(run, &told, err) && write_spread(run, ways, first + told.n, n - told.n, err);
 }

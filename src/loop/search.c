@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "complete.h"
-#include "loop/doubt.h"
 #include "loop/mutate.h"
 #include "loop/run.h"
+#include "loop/search.h"
 #include "loop/trace.h"
 #include "prompt/fim.h"
 #include "prompt/indent.h"
@@ -18,8 +18,7 @@ enum {
     MAX_RANKED = 6,
     MAX_SCORED_TOKENS = 1024,
     MAX_MEASURED = 24,
-    LINE_TOKENS = 48,
-    N_LIKELY = 20 // changes that are tried before branches
+    LINE_TOKENS = 48
 };
 static const double RIVAL_MS = 4000;
 
@@ -52,8 +51,7 @@ static double score(LoopRun *run, const Candidate *c, Error *err)
     return sum;
 }
 
-// Of the candidates from `first` on that passed, the likeliest becomes the run's.
-static bool choose(LoopRun *run, size_t first, Error *err)
+bool search_choose(LoopRun *run, size_t first, Error *err)
 {
     size_t passed[MAX_RANKED];
     int n = 0;
@@ -74,7 +72,7 @@ static bool choose(LoopRun *run, size_t first, Error *err)
 
 // --- small changes -------------------------------------------------------------------------------
 
-static bool offer_mutants(LoopRun *run, const Mutant *mutants, size_t n)
+bool search_offer(LoopRun *run, const Candidate *changes, size_t n)
 {
     bool written = run->task.kind == TASK_WRITE_TESTS;
     bool more = true, tests = written || run->task.kind == TASK_TESTS; // then every change counts
@@ -82,15 +80,22 @@ static bool offer_mutants(LoopRun *run, const Mutant *mutants, size_t n)
     size_t step = written && n > MAX_MEASURED ? n / MAX_MEASURED : 1;
     run->keep_going = true;
     for (size_t i = 0; i < n && more; i += step) {
-        Candidate c = {
-            .proposer = "mutant", .replace = mutants[i].replace, .insert = mutants[i].insert};
         loop_tell(run, "trying small changes: %zu of %zu", i + 1, n);
-        more = loop_offer(run, &c, NULL);
+        more = loop_offer(run, &changes[i], NULL);
         if (!tests) loop_hurry(run, RIVAL_MS);
     }
     more = loop_drain(run);
     run->keep_going = false;
     return more;
+}
+
+static Candidate *make_candidates(LoopRun *run, const Mutant *mutants, size_t n)
+{
+    Candidate *made = arena_array(run->arena, n ? n : 1, sizeof *made);
+    for (size_t i = 0; i < n; i++)
+        made[i] = (Candidate){
+            .proposer = "mutant", .replace = mutants[i].replace, .insert = mutants[i].insert};
+    return made;
 }
 
 bool propose_mutants(LoopRun *run, Error *err)
@@ -99,27 +104,41 @@ bool propose_mutants(LoopRun *run, Error *err)
     Mutant *mutants;
     size_t n = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS, run->arena,
                            &mutants);
-    offer_mutants(run, mutants, n);
+    search_offer(run, make_candidates(run, mutants, n), n);
     return true;
 }
 
-bool propose_changes(LoopRun *run, unsigned proposers, Error *err)
+bool search_has_changes(LoopRun *run, Search *search)
 {
-    Mutant *mutants;
-    Doubts *doubts = arena_alloc(run->arena, sizeof *doubts);
-    size_t first = run->candidates.n;
-    size_t n = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS, run->arena,
-                           &mutants);
-    if (!doubts_read(run, mutants, n, doubts, err)) return false;
-    run->doubts = doubts;
-    if (!(proposers & PROPOSE_MUTANT)) n = 0;
-    size_t n_likely = n < N_LIKELY ? n : N_LIKELY;
-    if (!offer_mutants(run, mutants, n_likely)) return true; // cancelled
-    if (run->passed < 0 && (proposers & PROPOSE_BRANCH) && !propose_branches(run, err))
-        return false;
-    if (!loop_drain(run)) return true;
-    if (run->passed < 0 && !offer_mutants(run, mutants + n_likely, n - n_likely)) return true;
-    return choose(run, first, err);
+    if (!search->changes)
+        search->n_changes = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS,
+                                        run->arena, &search->changes);
+    return search->next_change < search->n_changes;
+}
+
+bool search_has_branches(const Search *search)
+{
+    return !search->is_read || search->next_branch < search->doubts.n_branches;
+}
+
+bool search_read(LoopRun *run, Search *search, Error *err)
+{
+    search_has_changes(run, search);
+    if (search->is_read) return true;
+    search->is_read = true;
+    run->doubts = &search->doubts;
+    return doubts_read(run, run->request->syntax, run->task.function.whole, search->changes,
+                       search->n_changes, &search->doubts, err);
+}
+
+bool propose_changes(LoopRun *run, Search *search, size_t n, Error *err)
+{
+    if (!search_read(run, search, err)) return false;
+    size_t first = run->candidates.n, left = search->n_changes - search->next_change;
+    if (n > left) n = left;
+    const Mutant *next = search->changes + search->next_change;
+    search->next_change += n;
+    return !search_offer(run, make_candidates(run, next, n), n) || search_choose(run, first, err);
 }
 
 // --- lines written anew --------------------------------------------------------------------------
@@ -182,30 +201,24 @@ static bool refill(LoopRun *run, ByteRange range, const char *proposer, int i, E
     return ok;
 }
 
-// Each line of the function in turn, greedily first and then by drawing; and before each line, a
-// new one, because what is missing stands on no line.
-bool propose_refills(LoopRun *run, Error *err)
+// Each line of the function in turn.
+bool propose_refills(LoopRun *run, int time, Error *err)
 {
     const TextSnap *text = run->request->text;
     ByteRange f = run->task.function.whole;
-    if (engine_info(run->engine)->fim_order == FIM_NONE) return true;
     uint32_t first_row = text_point(text, f.start).row, last_row = text_point(text, f.end - 1).row;
     size_t first = run->candidates.n;
     run->keep_going = true;
     bool ok = true;
-    for (int i = 0; i < 3 && ok; i++) {
-        for (uint32_t row = first_row; row <= last_row && ok && loop_wants_more(run); row++) {
-            Str content = text_line(text, row);
-            size_t blanks = indent_blanks(content).len;
-            if (blanks == content.len) continue;
-            ByteRange range = {text_line_start(text, row) + blanks, text_line_end(text, row)};
-            loop_tell(run, "rewriting line %u", row + 1);
-            ok = refill(run, range, "refill", i, err);
-        }
-        if (!loop_drain(run)) break;
-        for (size_t j = first; j < run->candidates.n; j++)
-            if (run->candidates.items[j].verdict == VERDICT_PASS) i = 3;
+    for (uint32_t row = first_row; row <= last_row && ok && loop_wants_more(run); row++) {
+        Str content = text_line(text, row);
+        size_t blanks = indent_blanks(content).len;
+        if (blanks == content.len) continue;
+        ByteRange range = {text_line_start(text, row) + blanks, text_line_end(text, row)};
+        loop_tell(run, "rewriting line %u", row + 1);
+        ok = refill(run, range, "refill", time, err);
     }
+    bool drained = ok && loop_drain(run);
     run->keep_going = false;
-    return ok && (loop_is_cancelled(run) || choose(run, first, err));
+    return !drained ? ok : search_choose(run, first, err);
 }

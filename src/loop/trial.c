@@ -133,6 +133,16 @@ static void end_tests(LoopRun *run, Trial *trial, Verdict verdict, Str note)
     trial->scratch = NULL;
 }
 
+// Any order of failures that holds still tells a near miss from a far one.
+static void count_failures(LoopRun *run, Trial *trial, Str output)
+{
+    for (size_t at = 0; at < output.len; at = str_find(output, STR("\n"), at) + 1)
+        trial->n_failures += says_failure(str_slice(output, at, str_find(output, STR("\n"), at)));
+    ReportFailure *first;
+    if (report_read(output, run->request->root, 1, run->arena, &first) == 0) return;
+    trial->failed_line = first->test.file.len ? first->test.line : first->place.line;
+}
+
 static void judge_tests(LoopRun *run, Trial *trial)
 {
     const Child *child = trial->child;
@@ -144,6 +154,7 @@ static void judge_tests(LoopRun *run, Trial *trial)
            : loop_message(strbuf_str(&child->output),
                           run->shown_at_root ? run->request->root : scratch_folder(trial->scratch),
                           run->arena);
+    if (!ok && !child->overran) count_failures(run, trial, strbuf_str(&child->output));
     if (child->overran)
         message = arena_printf(run->arena, "the %s command used up %s",
                                run->has_tests ? "test" : "build", child->overran);

@@ -21,6 +21,7 @@ struct Trial {
     Str test_note;
     Str output; // of the tests, where the run keeps it
     double test_ms;
+    int n_failures, failed_line; // as Candidate's
 };
 
 // Starts it for `text`, of which `changed` is new.

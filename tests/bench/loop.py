@@ -210,16 +210,22 @@ def find_model(name):
     raise SystemExit("model %s: neither a file nor %s" % (name, cached))
 
 
+RUNNING = set()
+
+
 def run_r1ls(args, command, env):
     """None in place of the output if it does not end by itself."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
                                stdin=subprocess.DEVNULL)
+    RUNNING.add(process)
     try:
         out, said = process.communicate(timeout=2 * args.seconds + 120)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         return None, "killed after %d s" % (2 * args.seconds + 120)
+    finally:
+        RUNNING.discard(process)
     return (out if process.returncode in (0, 1) else None), said
 
 
@@ -384,11 +390,15 @@ def run(args):
                 with open(args.out, "a") as f:
                     f.write(json.dumps(row) + "\n")
     pool = concurrent.futures.ThreadPoolExecutor(args.jobs)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         for future in [pool.submit(work, job) for job in jobs]:
             future.result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(RUNNING):  # none, unless this run was stopped
+            process.terminate()
+        pool.shutdown()
         if done or rows:
             table(done + rows)
             print("\n%d tasks at once, %s threads each, at most %d s a task, %d cores, sandbox %s" % (

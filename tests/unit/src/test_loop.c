@@ -408,6 +408,35 @@ static void a_small_change_that_the_tests_accept_is_found(void **state)
     tear_down(&s);
 }
 
+static void an_answer_that_is_nearly_right_is_repaired(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"return a < b ? a : b;\n}\n"};
+    Setup s;
+    char folder[64];
+    set_up(&s, "c", "int larger(int a, int b)\n{<|>\n}\n");
+    make_project(folder, text_str(s.text).ptr);
+    s.request.root = arena_str(s.arena, str_from(folder));
+    s.request.file_path = arena_printf(s.arena, "%s/a.c", folder);
+    s.request.test_command = STR("cc -o t t.c && ./t");
+    s.request.proposers = PROPOSE_MIDDLE | PROPOSE_MUTANT;
+    s.request.budget.candidates = 1;
+    assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+    const Candidate *chosen = &s.result.candidates[s.result.chosen];
+    assert_string_equal(chosen->proposer, "mutant");
+    assert_int_equal(chosen->changes, 1);
+    assert_int_equal(s.result.candidates[0].n_failures, 1);
+    Str written = applied(&s);
+    assert_true(str_find(written, STR("a > b ? a : b"), 0) < written.len ||
+                str_find(written, STR("a >= b ? a : b"), 0) < written.len);
+    // It was changed until the tests passed: nothing bears it out.
+    assert_false(s.result.verified);
+    assert_str(s.result.doubt, "no second answer was found that passes and does the same");
+    remove_project(folder);
+    tear_down(&s);
+}
+
 static void chat_answers_are_tested_and_failures_come_back(void **state)
 {
     (void)state;
@@ -664,6 +693,7 @@ int main(void)
         cmocka_unit_test(layouts_are_kept),
         cmocka_unit_test(cancelling_and_wrong_places_are_errors),
         cmocka_unit_test(a_small_change_that_the_tests_accept_is_found),
+        cmocka_unit_test(an_answer_that_is_nearly_right_is_repaired),
         cmocka_unit_test(chat_answers_are_tested_and_failures_come_back),
         cmocka_unit_test(thoughts_are_no_code_and_end_in_time),
         cmocka_unit_test(an_explanation_changes_nothing),

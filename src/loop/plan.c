@@ -1,0 +1,206 @@
+// Every kind of work has a chance to find an answer, which falls each time it was in vain, and a
+// cost in milliseconds, which this run's own trials and tokens tell: on a small model a batch of
+// samples is as cheap as twenty small changes, on a larger one it costs as much as a thousand. The
+// quotient decides.
+//
+//   one greedy sample ─> while nothing passed: the move with the highest chance / cost
+//
+// The chances are rough, from what passed on the tasks of tests/bench/loop.py and what did not;
+// their order matters, not their value.
+#include "loop/plan.h"
+
+#include <string.h>
+
+#include "loop/doubt.h"
+#include "loop/repair.h"
+#include "loop/search.h"
+
+enum { CHUNK = 20, BRANCH_COST_TOKENS = 40, REFILL_COST_TOKENS = 20, FULL_BATCH = 8 };
+static const double DEFAULT_TOKEN_MS = 50, DEFAULT_TRIAL_MS = 200;
+// A token that is read costs a fraction of one that is written, and so does one of a full batch.
+static const double READ_SHARE = 0.2, BATCH_SHARE = 0.4;
+
+typedef enum MoveKind {
+    MOVE_SAMPLES, // one batch of answers
+    MOVE_CHANGES, // the next small changes of the function
+    MOVE_BRANCH,  // one branch off it
+    MOVE_REFILLS, // each of its lines
+    MOVE_REPAIR,  // small changes of the best answer that failed
+    N_MOVES
+} MoveKind;
+
+// Of the first, the second... time; later ones decay from the last.
+enum { N_CHANCES = 4 };
+static const double CHANCES[N_MOVES][N_CHANCES] = {
+    [MOVE_SAMPLES] = {0.25, 0.2, 0.15, 0.1},  [MOVE_CHANGES] = {0.3, 0.08, 0.05, 0.03},
+    [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.08, 0.04, 0.03, 0},
+    [MOVE_REPAIR] = {0.1, 0.08, 0.06, 0.05},
+};
+static const double DECAY = 0.8;
+
+typedef struct Plan {
+    LoopRun *run;
+    int n_done[N_MOVES];
+    Search search;
+} Plan;
+
+// --- what it costs -------------------------------------------------------------------------------
+
+typedef struct Prices {
+    double token_ms, trial_ms, answer_tokens, function_tokens;
+} Prices;
+
+static Prices find_prices(const LoopRun *run)
+{
+    ByteRange f = run->task.function.whole;
+    double ms = 0, tokens = 0, trial_ms = 0;
+    int n_samples = 0, n_trials = 0;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        bool alone = c->sample && !c->sample->batched;
+        ms += alone ? c->ms_decode : 0;
+        tokens += alone ? c->n_tokens : 0;
+        n_samples += alone;
+        bool tried = c->tests == VERDICT_FAIL && c->test_ms > 0;
+        trial_ms += tried ? c->test_ms + c->evidence.compile_ms : 0;
+        n_trials += tried;
+    }
+    Prices p = {.function_tokens = 16 + (double)(f.end - f.start) / 3};
+    p.token_ms = ms > 0 && tokens > 0 ? ms / tokens : DEFAULT_TOKEN_MS;
+    p.answer_tokens = tokens > 0 ? tokens / n_samples : 2 * p.function_tokens;
+    p.trial_ms = n_trials ? trial_ms / n_trials / LOOP_MAX_TRIALS : DEFAULT_TRIAL_MS;
+    return p;
+}
+
+static double find_cost(const Plan *plan, MoveKind kind, const Prices *p)
+{
+    const LoopRun *run = plan->run;
+    uint32_t first = text_point(run->request->text, run->task.function.whole.start).row;
+    uint32_t last = text_point(run->request->text, run->task.function.whole.end).row;
+    double n = run->request->budget.candidates;
+    double read_ms = READ_SHARE * p->token_ms;
+    switch (kind) {
+    case MOVE_SAMPLES:
+        return n * (p->answer_tokens * p->token_ms * (n < FULL_BATCH / 2 ? 1 : BATCH_SHARE) +
+                    p->trial_ms);
+    case MOVE_CHANGES:
+        return CHUNK * p->trial_ms + (plan->search.is_read ? 0 : 2 * p->function_tokens * read_ms);
+    case MOVE_BRANCH:
+        return BRANCH_COST_TOKENS * p->token_ms + p->trial_ms;
+    case MOVE_REFILLS:
+        return 2 * (last - first + 1) *
+               (p->function_tokens * read_ms + REFILL_COST_TOKENS * p->token_ms + p->trial_ms);
+    default:
+        return p->function_tokens * read_ms + REPAIR_TRIALS * p->trial_ms;
+    }
+}
+
+// --- what may come -------------------------------------------------------------------------------
+
+static bool has_more(Plan *plan, MoveKind kind)
+{
+    LoopRun *run = plan->run;
+    bool tests_decide = run->has_tests && run->passed < 0;
+    bool fix = tests_decide && run->task.kind == TASK_FIX;
+    switch (kind) {
+    case MOVE_SAMPLES:
+        return loop_allowed(run, PROPOSE_SAMPLE) &&
+               plan->n_done[kind] < run->request->budget.rounds;
+    case MOVE_CHANGES:
+        return fix && loop_allowed(run, PROPOSE_MUTANT) && search_has_changes(run, &plan->search);
+    case MOVE_BRANCH:
+        return fix && loop_allowed(run, PROPOSE_BRANCH) && search_has_branches(&plan->search);
+    case MOVE_REFILLS:
+        return fix && loop_allowed(run, PROPOSE_REFILL) && plan->n_done[kind] < N_CHANCES - 1 &&
+               engine_info(run->engine)->fim_order != FIM_NONE;
+    default:
+        return run->has_tests && loop_allowed(run, PROPOSE_MUTANT) && repair_find(run) >= 0;
+    }
+}
+
+static double find_chance(const Plan *plan, MoveKind kind)
+{
+    int n = plan->n_done[kind];
+    double chance = CHANCES[kind][n < N_CHANCES ? n : N_CHANCES - 1];
+    for (; n >= N_CHANCES; n--)
+        chance *= DECAY;
+    return chance;
+}
+
+static MoveKind choose_move(Plan *plan)
+{
+    Prices prices = find_prices(plan->run);
+    MoveKind best = N_MOVES;
+    double best_rate = 0;
+    for (MoveKind kind = 0; kind < N_MOVES; kind++) {
+        if (!has_more(plan, kind)) continue;
+        double rate = find_chance(plan, kind) / find_cost(plan, kind, &prices);
+        if (best != N_MOVES && rate <= best_rate) continue;
+        best = kind;
+        best_rate = rate;
+    }
+    return best;
+}
+
+// --- the moves -----------------------------------------------------------------------------------
+
+// The first round goes on where the greedy sample has begun.
+static bool write_samples(Plan *plan, Error *err)
+{
+    LoopRun *run = plan->run;
+    int round = plan->n_done[MOVE_SAMPLES] + 1, first = round == 1 ? 1 : 0;
+    run->round = run->result->n_rounds = round;
+    run->keep_going = loop_needs_agreement(run);
+    bool ok = propose_samples(run, first, run->request->budget.candidates - first, err);
+    ok = loop_end_stage(run, ok, err);
+    run->keep_going = false;
+    return ok;
+}
+
+// Only reading the function tells whether there are places to branch off.
+static bool branch_off(Plan *plan, Error *err)
+{
+    Search *search = &plan->search;
+    if (!search_read(plan->run, search, err)) return false;
+    return search->next_branch >= search->doubts.n_branches ||
+           propose_branch(plan->run, search->next_branch++, err);
+}
+
+static bool make_move(Plan *plan, MoveKind kind, Error *err)
+{
+    LoopRun *run = plan->run;
+    Search *search = &plan->search;
+    switch (kind) {
+    case MOVE_SAMPLES:
+        return write_samples(plan, err);
+    case MOVE_CHANGES:
+        return loop_end_stage(run, propose_changes(run, search, CHUNK, err), err);
+    case MOVE_BRANCH:
+        return loop_end_stage(run, branch_off(plan, err), err);
+    case MOVE_REFILLS:
+        return loop_end_stage(run, propose_refills(run, plan->n_done[kind], err), err);
+    default:
+        return loop_end_stage(run, propose_repairs(run, repair_find(run), err), err);
+    }
+}
+
+static bool write_first(LoopRun *run, Error *err)
+{
+    run->round = run->result->n_rounds = 1;
+    if (!loop_allowed(run, PROPOSE_SAMPLE)) return true;
+    return loop_end_stage(run, propose_samples(run, 0, 1, err), err);
+}
+
+bool plan_run(LoopRun *run, Error *err)
+{
+    Plan plan = {.run = run};
+    if (!write_first(run, err)) return false;
+    if (run->task.kind == TASK_EXPLAIN) return true;
+    while (loop_needs_more(run) && !loop_is_out_of_time(run)) {
+        MoveKind kind = choose_move(&plan);
+        if (kind == N_MOVES) break;
+        if (!make_move(&plan, kind, err)) return false;
+        plan.n_done[kind]++;
+    }
+    return true;
+}

@@ -1,0 +1,78 @@
+#include "loop/repair.h"
+
+#include <string.h>
+
+#include "loop/challenge.h"
+#include "loop/search.h"
+
+enum { MAX_LISTED = 400 };
+
+// A small change is worth another one only where it brought the answer further.
+static bool may_be_repaired(const LoopRun *run, int candidate)
+{
+    const Candidate *c = &run->candidates.items[candidate];
+    if (c->verdict != VERDICT_FAIL || c->tests != VERDICT_FAIL || c->repeats) return false;
+    if (strcmp(c->proposer, "sample") == 0 || strcmp(c->proposer, "branch") == 0) return true;
+    return c->changes && c->n_failures > 0 &&
+           loop_came_further(c, &run->candidates.items[c->changes - 1]);
+}
+
+int repair_find(const LoopRun *run)
+{
+    int best = -1;
+    for (int i = 0; i < (int)run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        if (!may_be_repaired(run, i) || c->repaired) continue;
+        if (best < 0 || loop_came_further(c, &run->candidates.items[best])) best = i;
+    }
+    return best;
+}
+
+// Changes outside of what the candidate has written are those of another function.
+static size_t make_changes(LoopRun *run, int candidate, const TextSnap *text, const Mutant *mutants,
+                           size_t n, Candidate *out)
+{
+    const Candidate base = run->candidates.items[candidate];
+    size_t start = base.replace.start, end = start + base.insert.len, n_out = 0;
+    for (size_t i = 0; i < n && n_out < REPAIR_TRIALS; i++) {
+        ByteRange r = mutants[i].replace;
+        if (r.start < start || r.end > end) continue;
+        Str before = str_slice(text_str(text), start, r.start);
+        Str after = str_slice(text_str(text), r.end, end);
+        out[n_out++] = (Candidate){
+            .proposer = "mutant",
+            .changes = candidate + 1,
+            .replace = base.replace,
+            .insert = arena_printf(run->arena, "%.*s%.*s%.*s", STR_FMT(before),
+                                   STR_FMT(mutants[i].insert), STR_FMT(after)),
+        };
+    }
+    return n_out;
+}
+
+static bool repair(LoopRun *run, int candidate, const Syntax *syntax, Error *err)
+{
+    const Candidate base = run->candidates.items[candidate];
+    ByteRange function;
+    Mutant *mutants;
+    Doubts doubts;
+    Candidate changes[REPAIR_TRIALS] = {{.proposer = "mutant"}};
+    if (!loop_find_function(run, syntax, &base, &function)) return true;
+    size_t n = mutate_list(syntax, function, MAX_LISTED, run->arena, &mutants);
+    if (!doubts_read(run, syntax, function, mutants, n, &doubts, err)) return false;
+    size_t first = run->candidates.n;
+    n = make_changes(run, candidate, syntax_text(syntax), mutants, n, changes);
+    return !search_offer(run, changes, n) || search_choose(run, first, err);
+}
+
+bool propose_repairs(LoopRun *run, int candidate, Error *err)
+{
+    const Candidate base = run->candidates.items[candidate];
+    TextSnap *text = loop_apply(run, &base);
+    Syntax *syntax = text ? syntax_parse(syntax_language(run->request->syntax), text, NULL) : NULL;
+    run->candidates.items[candidate].repaired = true;
+    bool ok = !syntax || repair(run, candidate, syntax, err);
+    syntax_release(syntax);
+    text_release(text);
+    return ok;
+}

@@ -1,0 +1,27 @@
+// Small changes of the task's function and what else is tried around its text. Private to src/loop.
+#pragma once
+
+#include "loop/doubt.h"
+
+// How far the search of one run has come.
+typedef struct Search {
+    Mutant *changes; // the likeliest first, once they are read
+    size_t n_changes, next_change;
+    Doubts doubts;
+    int next_branch;
+    bool is_read;
+} Search;
+
+// Lists the changes when it is first asked.
+bool search_has_changes(LoopRun *run, Search *search);
+// Of a function that was not read yet, there may be.
+bool search_has_branches(const Search *search);
+// Reads the function, once.
+bool search_read(LoopRun *run, Search *search, Error *err);
+// The next n small changes; of several that pass the likeliest is chosen. Reads the function first.
+bool propose_changes(LoopRun *run, Search *search, size_t n, Error *err);
+// Offers changes one after the other until one has passed and there was time for a rival. False
+// once cancelled.
+bool search_offer(LoopRun *run, const Candidate *changes, size_t n);
+// Of the candidates from `first` on that passed, the likeliest becomes the run's.
+bool search_choose(LoopRun *run, size_t first, Error *err);

@@ -3,7 +3,6 @@
 #include "attention.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 enum { MIN_BLOCK_TOKENS = 16 }; // from here on keys and values are laid out as F32
@@ -20,18 +19,33 @@ void attention_frequencies(Compute *c, const Shape *s, const float *divisors)
     }
 }
 
+// One layer's attention over the rows of a pass.
+typedef struct Run {
+    Compute *c;
+    const Shape *s;
+    const Layer *l;
+    const Pass *pass;
+    int layer;
+    int head0; // first of the group of heads whose keys and values are laid out
+} Run;
+
+static void angles_of_row(void *user, int t, int thread)
+{
+    const Run *r = user;
+    const Shape *s = r->s;
+    int tok_pos = pass_row(r->pass, t).tok_pos;
+    float *out = r->c->angles + (size_t)t * (size_t)s->rope_dim;
+    (void)thread;
+    for (int i = 0; i < s->rope_dim / 2; i++) {
+        double angle = (double)tok_pos * (double)r->c->inv_freq[i];
+        out[2 * i] = (float)cos(angle) * s->rope_amplitude;
+        out[2 * i + 1] = (float)sin(angle) * s->rope_amplitude;
+    }
+}
+
 void attention_angles(Compute *c, const Shape *s, const Pass *pass)
 {
-    COMPUTE_FOR_ROWS(c, t, pass->n)
-    {
-        int tok_pos = pass_row(pass, t).tok_pos;
-        float *out = c->angles + (size_t)t * (size_t)s->rope_dim;
-        for (int i = 0; i < s->rope_dim / 2; i++) {
-            double angle = (double)tok_pos * (double)c->inv_freq[i];
-            out[2 * i] = (float)cos(angle) * s->rope_amplitude;
-            out[2 * i + 1] = (float)sin(angle) * s->rope_amplitude;
-        }
-    }
+    compute_for_rows(c, pass->n, angles_of_row, &(Run){.c = c, .s = s, .pass = pass});
 }
 
 // Rotates rope_dim elements of x in place.
@@ -73,11 +87,12 @@ typedef struct Rows {
 
 // What row t of a pass sees of a layer, less what a sliding window hides; k_at and v_at are where
 // the head lies within a cached row.
-static Rows find_rows(const Shape *s, const Pass *pass, int layer, int t, size_t k_at, size_t v_at)
+static Rows find_rows(const Run *r, int t, size_t k_at, size_t v_at)
 {
+    const Pass *pass = r->pass;
     const Kv *own = pass->own, *shared = pass->shared;
     PassRow row = pass_row(pass, t);
-    int hidden = n_hidden(row.tok_pos + 1, s->sliding_window);
+    int hidden = n_hidden(row.tok_pos + 1, r->s->sliding_window), layer = r->layer;
     int skipped = hidden < pass->n_shared ? hidden : pass->n_shared;
     size_t first = (size_t)(row.first + hidden - skipped);
     Rows out = {.k_stride = own->k_width, .v_stride = own->v_width};
@@ -120,7 +135,12 @@ typedef struct HeadBlock {
     int window; // of these positions query i sees the last so many; 0: all
 } HeadBlock;
 
-static void attend_block(Compute *c, const HeadBlock *b, int thread)
+static int count_blocks(int n)
+{
+    return (n + COMPUTE_QUERY_BLOCK - 1) / COMPUTE_QUERY_BLOCK;
+}
+
+static void attend_block(const Compute *c, const HeadBlock *b, int thread)
 {
     ActRow acts[COMPUTE_QUERY_BLOCK];
     int n_vis = b->first_vis + b->n_queries - 1;
@@ -143,33 +163,46 @@ static void attend_block(Compute *c, const HeadBlock *b, int thread)
                b->n_queries, b->out, b->out_stride, scratch);
 }
 
-// All query blocks of heads [head0, head0 + n_heads); head h uses keys and values h * n_kv /
-// n_heads of the group's.
-static void attend_group(Compute *c, const Shape *s, int head0, int n_heads, int shared_by,
-                         int pos0, int n)
+// A block of queries of one head of the group. Later queries see more, so they come first.
+static void attend_item(void *user, int i, int thread)
 {
-    size_t q_row = (size_t)s->n_heads * (size_t)s->key_dim;
-    size_t out_row = (size_t)s->n_heads * (size_t)s->value_dim;
-    int n_blocks = (n + COMPUTE_QUERY_BLOCK - 1) / COMPUTE_QUERY_BLOCK;
-#pragma omp parallel for num_threads(c->n_threads) schedule(dynamic, 1)
-    for (int i = 0; i < n_heads * n_blocks; i++) {
-        int h = i / n_blocks, first = (n_blocks - 1 - i % n_blocks) * COMPUTE_QUERY_BLOCK;
-        int left = n - first;
-        size_t kv = (size_t)(h / shared_by) * (size_t)c->n_ctx;
-        HeadBlock block = {
-            .keys = c->keys + kv * (size_t)s->key_dim,
-            .values = c->values + kv * (size_t)s->value_dim,
-            .q = c->q + (size_t)first * q_row + (size_t)(head0 + h) * (size_t)s->key_dim,
-            .out = c->att + (size_t)first * out_row + (size_t)(head0 + h) * (size_t)s->value_dim,
-            .q_stride = q_row,
-            .out_stride = out_row,
-            .dk = s->key_dim,
-            .dv = s->value_dim,
-            .n_queries = left < COMPUTE_QUERY_BLOCK ? left : COMPUTE_QUERY_BLOCK,
-            .first_vis = pos0 + first + 1,
-            .window = s->sliding_window,
-        };
-        attend_block(c, &block, omp_get_thread_num());
+    const Run *r = user;
+    const Compute *c = r->c;
+    const Shape *s = r->s;
+    const int n = r->pass->n, pos0 = r->pass->own->len,
+              shared_by = s->mla ? 1 : s->n_heads / s->n_kv_heads;
+    const size_t q_row = (size_t)s->n_heads * (size_t)s->key_dim;
+    const size_t out_row = (size_t)s->n_heads * (size_t)s->value_dim;
+    int n_blocks = count_blocks(n), first = (n_blocks - 1 - i % n_blocks) * COMPUTE_QUERY_BLOCK;
+    int left = n - first, h = i / n_blocks;
+    size_t kv = (size_t)(h / shared_by) * (size_t)c->n_ctx;
+    size_t head = (size_t)(r->head0 * shared_by + h);
+    HeadBlock block = {
+        .keys = c->keys + kv * (size_t)s->key_dim,
+        .values = c->values + kv * (size_t)s->value_dim,
+        .q = c->q + (size_t)first * q_row + head * (size_t)s->key_dim,
+        .out = c->att + (size_t)first * out_row + head * (size_t)s->value_dim,
+        .q_stride = q_row,
+        .out_stride = out_row,
+        .dk = s->key_dim,
+        .dv = s->value_dim,
+        .n_queries = left < COMPUTE_QUERY_BLOCK ? left : COMPUTE_QUERY_BLOCK,
+        .first_vis = pos0 + first + 1,
+        .window = s->sliding_window,
+    };
+    attend_block(c, &block, thread);
+}
+
+// Lays the heads of keys and values out group by group, each by an item of its own, and runs all
+// blocks of the queries that use them.
+static void attend_by_groups(Run *r, int n_kv_heads, TeamItem *lay_out)
+{
+    const int shared_by = r->s->n_heads / n_kv_heads, n_blocks = count_blocks(r->pass->n);
+    for (r->head0 = 0; r->head0 < n_kv_heads; r->head0 += r->c->heads_in_group) {
+        int left = n_kv_heads - r->head0;
+        int n = left < r->c->heads_in_group ? left : r->c->heads_in_group;
+        compute_for(r->c, n, lay_out, r);
+        compute_for(r->c, n * shared_by * n_blocks, attend_item, r);
     }
 }
 
@@ -200,99 +233,102 @@ static void turn_heads(const Compute *c, const Shape *s, float *x, int n_heads, 
 }
 
 // Keys of a cached head as F32 rows, values transposed.
-static void lay_out_gqa(Compute *c, const Shape *s, const Kv *kv, int layer, int head0, int n_heads,
-                        int n)
+static void lay_out_head(void *user, int h, int thread)
 {
-    const int dk = s->key_dim, dv = s->value_dim;
-    COMPUTE_FOR(c, h, n_heads)
-    {
-        const uint16_t *k = kv_keys(kv, layer) + (size_t)(head0 + h) * (size_t)dk;
-        const uint16_t *v = kv_values(kv, layer) + (size_t)(head0 + h) * (size_t)dv;
-        float *keys = c->keys + (size_t)h * (size_t)c->n_ctx * (size_t)dk;
-        float *values = c->values + (size_t)h * (size_t)c->n_ctx * (size_t)dv;
-        float *row = c->scores[omp_get_thread_num()];
-        for (int i = 0; i < n; i++) {
-            c->k->dequantize(TENSOR_F16, k + (size_t)i * kv->k_width, dk,
-                             keys + (size_t)i * (size_t)dk);
-            c->k->dequantize(TENSOR_F16, v + (size_t)i * kv->v_width, dv, row);
-            for (int j = 0; j < dv; j++)
-                values[(size_t)j * (size_t)c->n_ctx + (size_t)i] = row[j];
-        }
-        pad_values(c, values, dv, n);
+    const Run *r = user;
+    const Compute *c = r->c;
+    const Kv *kv = r->pass->own;
+    const int dk = r->s->key_dim, dv = r->s->value_dim, n = kv->len + r->pass->n;
+    const size_t head = (size_t)(r->head0 + h), n_ctx = (size_t)c->n_ctx;
+    const uint16_t *k = kv_keys(kv, r->layer) + head * (size_t)dk;
+    const uint16_t *v = kv_values(kv, r->layer) + head * (size_t)dv;
+    float *keys = c->keys + (size_t)h * n_ctx * (size_t)dk;
+    float *values = c->values + (size_t)h * n_ctx * (size_t)dv;
+    float *row = c->scores[thread];
+    for (int i = 0; i < n; i++) {
+        c->k->dequantize(TENSOR_F16, k + (size_t)i * kv->k_width, dk,
+                         keys + (size_t)i * (size_t)dk);
+        c->k->dequantize(TENSOR_F16, v + (size_t)i * kv->v_width, dv, row);
+        for (int j = 0; j < dv; j++)
+            values[(size_t)j * n_ctx + (size_t)i] = row[j];
     }
+    pad_values(c, values, dv, n);
 }
 
-static void attend_gqa_blocks(Compute *c, const Shape *s, const Kv *kv, int layer, int n)
+// Item i is head i % n_heads of row i / n_heads.
+static void attend_gqa_row(void *user, int i, int thread)
 {
-    int shared_by = s->n_heads / s->n_kv_heads;
-    for (int head0 = 0; head0 < s->n_kv_heads; head0 += c->heads_in_group) {
-        int left = s->n_kv_heads - head0;
-        int n_heads = left < c->heads_in_group ? left : c->heads_in_group;
-        lay_out_gqa(c, s, kv, layer, head0, n_heads, kv->len + n);
-        attend_group(c, s, head0 * shared_by, n_heads * shared_by, shared_by, kv->len, n);
-    }
+    const Run *r = user;
+    const Compute *c = r->c;
+    const Shape *s = r->s;
+    int t = i / s->n_heads, h = i % s->n_heads;
+    size_t kv_head = (size_t)(h * s->n_kv_heads / s->n_heads);
+    Rows rows = find_rows(r, t, kv_head * (size_t)s->key_dim, kv_head * (size_t)s->value_dim);
+    rows.dk = s->key_dim;
+    rows.dv = s->value_dim;
+    attend_rows(c->k, c->q + (size_t)i * (size_t)s->key_dim, &rows, c->scores[thread],
+                c->att + (size_t)i * (size_t)s->value_dim);
 }
 
-static void attend_gqa_rows(Compute *c, const Shape *s, const Pass *pass, int layer)
+// The new row's query rotated and scaled, its key and value into the cache.
+static void finish_gqa_row(void *user, int t, int thread)
 {
-    COMPUTE_FOR(c, i, pass->n * s->n_heads)
-    {
-        int t = i / s->n_heads, h = i % s->n_heads;
-        size_t kv_head = (size_t)(h * s->n_kv_heads / s->n_heads);
-        Rows rows = find_rows(s, pass, layer, t, kv_head * (size_t)s->key_dim,
-                              kv_head * (size_t)s->value_dim);
-        rows.dk = s->key_dim;
-        rows.dv = s->value_dim;
-        attend_rows(c->k, c->q + (size_t)i * (size_t)s->key_dim, &rows,
-                    c->scores[omp_get_thread_num()], c->att + (size_t)i * (size_t)s->value_dim);
-    }
+    const Run *r = user;
+    const Shape *s = r->s;
+    const Layer *l = r->l;
+    const Kv *kv = r->pass->own;
+    const Compute *c = r->c;
+    const size_t at = (size_t)t, q_dim = (size_t)l->q.n_out;
+    const float *angles = c->angles + at * (size_t)s->rope_dim;
+    float *q = c->q + at * q_dim, *k = c->kv + at * kv->k_width;
+    float *v = c->kv + (size_t)r->pass->n * kv->k_width + at * kv->v_width;
+    (void)thread;
+    add_bias(q, l->q_bias, (int)q_dim);
+    add_bias(k, l->k_bias, (int)kv->k_width);
+    add_bias(v, l->v_bias, (int)kv->v_width);
+    turn_heads(c, s, q, s->n_heads, l->q_norm, angles);
+    turn_heads(c, s, k, s->n_kv_heads, l->k_norm, angles);
+    scale_row(q, (int)q_dim, s->attention_scale);
+    size_t slot = (size_t)pass_row(r->pass, t).slot;
+    c->k->to_f16(k, (int)kv->k_width, kv_keys(kv, r->layer) + slot * kv->k_width);
+    c->k->to_f16(v, (int)kv->v_width, kv_values(kv, r->layer) + slot * kv->v_width);
 }
 
 void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
-    const Kv *kv = pass->own;
+    Run run = {.c = c, .s = s, .l = l, .pass = pass, .layer = layer};
     const int n = pass->n;
-    const size_t q_dim = (size_t)l->q.n_out, k_dim = kv->k_width, v_dim = kv->v_width;
+    const size_t k_dim = pass->own->k_width, v_dim = pass->own->v_width;
     float *k = c->kv, *v = c->kv + (size_t)n * k_dim;
     bool quantised =
         matrix_is_quantised(&l->q) || matrix_is_quantised(&l->k) || matrix_is_quantised(&l->v);
     acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, n, s->n_embd, quantised);
-    c->tasks[0] = (MatmulTask){&l->q, 0, c->acts.rows, n, c->q, q_dim};
+    c->tasks[0] = (MatmulTask){&l->q, 0, c->acts.rows, n, c->q, (size_t)l->q.n_out};
     c->tasks[1] = (MatmulTask){&l->k, 0, c->acts.rows, n, k, k_dim};
     c->tasks[2] = (MatmulTask){&l->v, 0, c->acts.rows, n, v, v_dim};
     matmul_run(c, 3);
-    COMPUTE_FOR_ROWS(c, t, n)
-    {
-        const float *angles = c->angles + (size_t)t * (size_t)s->rope_dim;
-        float *qt = c->q + (size_t)t * q_dim, *kt = k + (size_t)t * k_dim,
-              *vt = v + (size_t)t * v_dim;
-        add_bias(qt, l->q_bias, (int)q_dim);
-        add_bias(kt, l->k_bias, (int)k_dim);
-        add_bias(vt, l->v_bias, (int)v_dim);
-        turn_heads(c, s, qt, s->n_heads, l->q_norm, angles);
-        turn_heads(c, s, kt, s->n_kv_heads, l->k_norm, angles);
-        scale_row(qt, (int)q_dim, s->attention_scale);
-        size_t slot = (size_t)pass_row(pass, t).slot;
-        c->k->to_f16(kt, (int)k_dim, kv_keys(kv, layer) + slot * k_dim);
-        c->k->to_f16(vt, (int)v_dim, kv_values(kv, layer) + slot * v_dim);
-    }
+    compute_for_rows(c, n, finish_gqa_row, &run);
     if (pass_is_block(pass, MIN_BLOCK_TOKENS))
-        attend_gqa_blocks(c, s, kv, layer, n);
+        attend_by_groups(&run, s->n_kv_heads, lay_out_head);
     else
-        attend_gqa_rows(c, s, pass, layer);
+        compute_for(c, n * s->n_heads, attend_gqa_row, &run);
 }
 
 // --- multi-head latent attention -----------------------------------------------------------------
 
 // Row t of c->kv, the latent and the rotary key, into the cache.
-static void store_latent(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer,
-                         int t)
+static void store_latent(void *user, int t, int thread)
 {
-    const size_t row = pass->own->k_width;
-    float *kvt = c->kv + (size_t)t * row;
-    c->k->rms_norm(kvt, l->kv_a_norm, s->rms_eps, s->kv_lora, kvt); // before caching
-    rotate(s, c->angles + (size_t)t * (size_t)s->rope_dim, kvt + s->kv_lora);
-    c->k->to_f16(kvt, (int)row, kv_keys(pass->own, layer) + (size_t)pass_row(pass, t).slot * row);
+    const Run *r = user;
+    const Shape *s = r->s;
+    const Compute *c = r->c;
+    const Kv *kv = r->pass->own;
+    const size_t row = kv->k_width;
+    float *latent = c->kv + (size_t)t * row;
+    (void)thread;
+    c->k->rms_norm(latent, r->l->kv_a_norm, s->rms_eps, s->kv_lora, latent); // before caching
+    rotate(s, c->angles + (size_t)t * (size_t)s->rope_dim, latent + s->kv_lora);
+    c->k->to_f16(latent, (int)row, kv_keys(kv, r->layer) + (size_t)pass_row(r->pass, t).slot * row);
 }
 
 void attention_mla_store(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
@@ -300,44 +336,52 @@ void attention_mla_store(Compute *c, const Shape *s, const Layer *l, const Pass 
     acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, pass->n, s->n_embd,
               matrix_is_quantised(&l->kv_a));
     matmul(c, &l->kv_a, &c->acts, pass->n, c->kv);
-    COMPUTE_FOR_ROWS(c, t, pass->n)
-    {
-        store_latent(c, s, l, pass, layer, t);
-    }
+    compute_for_rows(c, pass->n, store_latent,
+                     &(Run){.c = c, .s = s, .l = l, .pass = pass, .layer = layer});
+}
+
+static void normalise_q_a(void *user, int t, int thread)
+{
+    const Run *r = user;
+    float *q_a = r->c->latent + (size_t)t * (size_t)r->s->q_lora;
+    (void)thread;
+    r->c->k->rms_norm(q_a, r->l->q_a_norm, r->s->rms_eps, r->s->q_lora, q_a);
+}
+
+static void finish_mla_row(void *user, int t, int thread)
+{
+    const Run *r = user;
+    const Shape *s = r->s;
+    const size_t q_dim = (size_t)s->n_heads * (size_t)s->key_dim;
+    const float *angles = r->c->angles + (size_t)t * (size_t)s->rope_dim;
+    float *q = r->c->q + (size_t)t * q_dim;
+    for (int h = 0; h < s->n_heads; h++)
+        rotate(s, angles, q + h * s->key_dim + s->nope_dim);
+    scale_row(q, (int)q_dim, s->attention_scale);
+    store_latent(user, t, thread);
 }
 
 // Queries and the new latents: c->q rotated and scaled, cache rows written.
-static void project_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
+static void project_mla(Run *r)
 {
-    const Kv *kv = pass->own;
-    const int n = pass->n;
-    const size_t q_dim = (size_t)s->n_heads * (size_t)s->key_dim, row = kv->k_width;
+    Compute *c = r->c;
+    const Shape *s = r->s;
+    const Layer *l = r->l;
+    const int n = r->pass->n;
     const Matrix *first = s->q_lora ? &l->q_a : &l->q;
     bool quantised = matrix_is_quantised(first) || matrix_is_quantised(&l->kv_a);
     acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, n, s->n_embd, quantised);
     c->tasks[0] =
         (MatmulTask){first, 0, c->acts.rows, n, s->q_lora ? c->latent : c->q, (size_t)first->n_out};
-    c->tasks[1] = (MatmulTask){&l->kv_a, 0, c->acts.rows, n, c->kv, row};
+    c->tasks[1] = (MatmulTask){&l->kv_a, 0, c->acts.rows, n, c->kv, r->pass->own->k_width};
     matmul_run(c, 2);
     if (s->q_lora) {
-        COMPUTE_FOR_ROWS(c, t, n)
-        {
-            float *qa = c->latent + (size_t)t * (size_t)s->q_lora;
-            c->k->rms_norm(qa, l->q_a_norm, s->rms_eps, s->q_lora, qa);
-        }
+        compute_for_rows(c, n, normalise_q_a, r);
         acts_fill(c, &c->acts, c->latent, (size_t)s->q_lora, n, s->q_lora,
                   matrix_is_quantised(&l->q_b));
         matmul(c, &l->q_b, &c->acts, n, c->q);
     }
-    COMPUTE_FOR_ROWS(c, t, n)
-    {
-        const float *angles = c->angles + (size_t)t * (size_t)s->rope_dim;
-        float *qt = c->q + (size_t)t * q_dim;
-        for (int h = 0; h < s->n_heads; h++)
-            rotate(s, angles, qt + h * s->key_dim + s->nope_dim);
-        scale_row(qt, (int)q_dim, s->attention_scale);
-        store_latent(c, s, l, pass, layer, t);
-    }
+    compute_for_rows(c, n, finish_mla_row, r);
 }
 
 // Rows of c->acts, cut per head: gathered[h * n + t] = row t from element h * width on.
@@ -348,34 +392,44 @@ static void gather_heads(Compute *c, const Shape *s, int n, int width)
             c->gathered[h * n + t] = act_slice(c->acts.rows[t], h * width);
 }
 
-// q'_h = k_b_h q_nope_h, then scores against the latents themselves; o_h = v_b_h (sum p c).
-static void attend_absorbed(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
+// The absorbed query of item i (a head of a row) against the latents themselves; what it gathers
+// takes the query's place.
+static void attend_absorbed_row(void *user, int i, int thread)
 {
-    const int n = pass->n;
-    const size_t row = pass->own->k_width, q_row = (size_t)s->n_heads * row;
-    acts_fill(c, &c->acts, c->q, (size_t)(s->n_heads * s->key_dim), n, s->n_heads * s->key_dim,
-              matrix_is_quantised(&l->k_b));
+    const Run *r = user;
+    const Compute *c = r->c;
+    const Shape *s = r->s;
+    const size_t row = r->pass->own->k_width;
+    const float *pe = c->q + (size_t)i * (size_t)s->key_dim + s->nope_dim;
+    float *q = c->latent + (size_t)i * row;
+    memcpy(q + s->kv_lora, pe, (size_t)s->rope_dim * sizeof *q);
+    Rows rows = find_rows(r, i / s->n_heads, 0, 0);
+    rows.dk = (int)row;
+    rows.dv = s->kv_lora;
+    for (int part = 0; part < 2; part++) // the latent serves as both
+        rows.spans[part].v = rows.spans[part].k;
+    rows.v_stride = row;
+    float *scores = c->scores[thread];
+    float *out = scores + rows.n; // compute_reserve leaves room behind the scores
+    attend_rows(c->k, q, &rows, scores, out);
+    memcpy(q, out, (size_t)s->kv_lora * sizeof *q);
+}
+
+// q'_h = k_b_h q_nope_h, scores and sums of latents, o_h = v_b_h (sum p c).
+static void attend_absorbed(Run *r)
+{
+    Compute *c = r->c;
+    const Shape *s = r->s;
+    const Layer *l = r->l;
+    const int n = r->pass->n, q_dim = s->n_heads * s->key_dim;
+    const size_t row = r->pass->own->k_width, q_row = (size_t)s->n_heads * row;
+    acts_fill(c, &c->acts, c->q, (size_t)q_dim, n, q_dim, matrix_is_quantised(&l->k_b));
     gather_heads(c, s, n, s->key_dim);
     for (int h = 0; h < s->n_heads; h++)
         c->tasks[h] =
             (MatmulTask){&l->k_b, h, c->gathered + h * n, n, c->latent + (size_t)h * row, q_row};
     matmul_run(c, s->n_heads);
-    COMPUTE_FOR(c, i, n * s->n_heads)
-    {
-        const float *pe = c->q + (size_t)i * (size_t)s->key_dim + s->nope_dim;
-        float *q = c->latent + (size_t)i * row;
-        memcpy(q + s->kv_lora, pe, (size_t)s->rope_dim * sizeof *q);
-        Rows rows = find_rows(s, pass, layer, i / s->n_heads, 0, 0);
-        rows.dk = (int)row;
-        rows.dv = s->kv_lora;
-        for (int part = 0; part < 2; part++) // the latent serves as both
-            rows.spans[part].v = rows.spans[part].k;
-        rows.v_stride = row;
-        float *scores = c->scores[omp_get_thread_num()];
-        float *out = scores + rows.n; // compute_reserve leaves room behind the scores
-        attend_rows(c->k, q, &rows, scores, out);
-        memcpy(q, out, (size_t)s->kv_lora * sizeof *q);
-    }
+    compute_for(c, n * s->n_heads, attend_absorbed_row, r);
     acts_fill(c, &c->acts, c->latent, q_row, n, (int)q_row,
               matrix_is_quantised(&l->v_b) && q_row % ACT_BLOCK == 0);
     gather_heads(c, s, n, (int)row);
@@ -389,20 +443,35 @@ static void attend_absorbed(Compute *c, const Shape *s, const Layer *l, const Pa
     matmul_run(c, s->n_heads);
 }
 
-// F32 keys [n][key_dim] and transposed values [value_dim][n_ctx] of one head from the latents.
-static void expand_head(Compute *c, const Shape *s, const Layer *l, int head, float *keys,
-                        float *values, int n)
+static void widen_latent(void *user, int i, int thread)
 {
-    const size_t row = (size_t)(s->kv_lora + s->rope_dim), lora = (size_t)s->kv_lora;
-    int thread = omp_get_thread_num();
+    const Run *r = user;
+    const size_t row = r->pass->own->k_width, at = (size_t)i * row;
+    (void)thread;
+    r->c->k->dequantize(TENSOR_F16, kv_keys(r->pass->own, r->layer) + at, (int)row,
+                        r->c->latents + at);
+}
+
+// F32 keys [n][key_dim] and transposed values [value_dim][n_ctx] of head h of the group, from the
+// latents.
+static void expand_head(void *user, int h, int thread)
+{
+    const Run *r = user;
+    const Compute *c = r->c;
+    const Shape *s = r->s;
+    const Matrix *k_b = &r->l->k_b, *v_b = &r->l->v_b;
+    const int n = r->pass->own->len + r->pass->n;
+    const size_t row = r->pass->own->k_width, lora = (size_t)s->kv_lora;
+    const size_t head = (size_t)(r->head0 + h), kv_at = (size_t)h * (size_t)c->n_ctx;
+    float *keys = c->keys + kv_at * (size_t)s->key_dim;
+    float *values = c->values + kv_at * (size_t)s->value_dim;
     float *k_rows = c->head_rows + (size_t)thread * c->head_floats; // [nope][kv_lora]
     float *v_rows = k_rows + (size_t)s->nope_dim * lora;            // [value][kv_lora]
     ActRow *acts = c->head_acts + (size_t)thread * (size_t)c->n_ctx;
     float *line = c->scores[thread];
-    const unsigned char *k_b = l->k_b.data + (size_t)head * l->k_b.part_bytes;
-    const unsigned char *v_b = l->v_b.data + (size_t)head * l->v_b.part_bytes;
     for (int i = 0; i < s->kv_lora; i++) {
-        c->k->dequantize(l->k_b.type, k_b + (size_t)i * l->k_b.row_bytes, s->nope_dim, line);
+        c->k->dequantize(k_b->type, k_b->data + head * k_b->part_bytes + (size_t)i * k_b->row_bytes,
+                         s->nope_dim, line);
         for (int j = 0; j < s->nope_dim; j++)
             k_rows[(size_t)j * lora + (size_t)i] = line[j];
     }
@@ -415,34 +484,13 @@ static void expand_head(Compute *c, const Shape *s, const Layer *l, int head, fl
     c->k->gemm(TENSOR_F32, k_rows, lora * sizeof(float), s->kv_lora, s->nope_dim, acts, n, keys,
                (size_t)s->key_dim, c->gemm_scratch[thread]);
     for (int j = 0; j < s->value_dim; j++) {
-        c->k->dequantize(l->v_b.type, v_b + (size_t)j * l->v_b.row_bytes, s->kv_lora,
-                         v_rows + (size_t)j * lora);
+        c->k->dequantize(v_b->type, v_b->data + head * v_b->part_bytes + (size_t)j * v_b->row_bytes,
+                         s->kv_lora, v_rows + (size_t)j * lora);
         acts[j] = (ActRow){.x = v_rows + (size_t)j * lora};
     }
     c->k->gemm(TENSOR_F32, c->latents, row * sizeof(float), s->kv_lora, n, acts, s->value_dim,
                values, (size_t)c->n_ctx, c->gemm_scratch[thread]);
     pad_values(c, values, s->value_dim, n);
-}
-
-static void attend_expanded(Compute *c, const Shape *s, const Layer *l, const Kv *kv, int layer,
-                            int n)
-{
-    const size_t row = kv->k_width;
-    const uint16_t *cached = kv_keys(kv, layer);
-    int n_all = kv->len + n;
-    COMPUTE_FOR(c, i, n_all)
-    c->k->dequantize(TENSOR_F16, cached + (size_t)i * row, (int)row, c->latents + (size_t)i * row);
-    for (int head0 = 0; head0 < s->n_heads; head0 += c->heads_in_group) {
-        int left = s->n_heads - head0;
-        int n_heads = left < c->heads_in_group ? left : c->heads_in_group;
-        COMPUTE_FOR(c, h, n_heads)
-        {
-            size_t kv_at = (size_t)h * (size_t)c->n_ctx;
-            expand_head(c, s, l, head0 + h, c->keys + kv_at * (size_t)s->key_dim,
-                        c->values + kv_at * (size_t)s->value_dim, n_all);
-        }
-        attend_group(c, s, head0, n_heads, 1, kv->len, n);
-    }
 }
 
 // Expanding costs kv_lora * (nope + value) a cached token and head; each query then saves the
@@ -456,9 +504,12 @@ static bool expanding_pays(const Shape *s, int n)
 
 void attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
-    project_mla(c, s, l, pass, layer);
-    if (pass_is_block(pass, MIN_BLOCK_TOKENS) && expanding_pays(s, pass->n))
-        attend_expanded(c, s, l, pass->own, layer, pass->n);
-    else
-        attend_absorbed(c, s, l, pass, layer);
+    Run run = {.c = c, .s = s, .l = l, .pass = pass, .layer = layer};
+    project_mla(&run);
+    if (!pass_is_block(pass, MIN_BLOCK_TOKENS) || !expanding_pays(s, pass->n)) {
+        attend_absorbed(&run);
+        return;
+    }
+    compute_for_rows(c, pass->own->len + pass->n, widen_latent, &run);
+    attend_by_groups(&run, s->n_heads, expand_head);
 }

@@ -1,33 +1,55 @@
-// Row chunks of all tasks form one list that the team takes from dynamically: small matrices (the
-// experts' of a token) and large ones (the output's) balance the same way, and a core that the
-// machine lends to somebody else for a moment delays one chunk only.
+// Row chunks of all tasks form one list that the team takes from: small matrices (the experts' of a
+// token) and large ones (the output's) balance the same way, and a core that the machine lends to
+// somebody else for a moment delays one chunk only.
 #include "compute.h"
 
 #include <assert.h>
-#include <omp.h>
 
 #include "lora.h"
 
-enum { CHUNK_ROWS = 64, MIN_GEMM_ACTS = 4 };
+enum { CHUNK_ROWS = 64, MIN_GEMM_ACTS = 4, MIN_SHARED_ROWS = 4 };
+
+void compute_for(Compute *c, int n, TeamItem *item, void *user)
+{
+    team_run(c->team, n, 1, item, user);
+}
+
+void compute_for_rows(Compute *c, int n, TeamItem *item, void *user)
+{
+    int grain = n < MIN_SHARED_ROWS ? MIN_SHARED_ROWS : (n - 1) / (4 * c->n_threads) + 1;
+    team_run(c->team, n, grain, item, user);
+}
+
+typedef struct Fill {
+    const Kernels *k;
+    Acts *acts;
+    const float *x;
+    size_t stride, n;
+    bool quantised;
+} Fill;
+
+static void fill_row(void *user, int i, int thread)
+{
+    const Fill *f = user;
+    size_t at = (size_t)i, n_blocks = f->n / ACT_BLOCK;
+    ActRow row = {.x = f->x + at * f->stride};
+    (void)thread;
+    if (f->quantised) {
+        int8_t *q = f->acts->q + at * f->n;
+        float *scale = f->acts->scale + at * n_blocks;
+        int16_t *sums = f->acts->sums + at * n_blocks * 2;
+        f->k->quantize(row.x, (int)f->n, q, scale, sums);
+        row.q = q, row.scale = scale, row.sums = sums;
+    }
+    f->acts->rows[i] = row;
+}
 
 void acts_fill(Compute *c, Acts *acts, const float *x, size_t stride, int n_rows, int n,
                bool quantised)
 {
     assert(!quantised || n % ACT_BLOCK == 0);
-    size_t n_blocks = (size_t)(n / ACT_BLOCK);
-    COMPUTE_FOR_ROWS(c, i, n_rows)
-    {
-        size_t at = (size_t)i;
-        ActRow row = {.x = x + at * stride};
-        if (quantised) {
-            int8_t *q = acts->q + at * (size_t)n;
-            float *scale = acts->scale + at * n_blocks;
-            int16_t *sums = acts->sums + at * n_blocks * 2;
-            c->k->quantize(row.x, n, q, scale, sums);
-            row.q = q, row.scale = scale, row.sums = sums;
-        }
-        acts->rows[i] = row;
-    }
+    Fill fill = {c->k, acts, x, stride, (size_t)n, quantised};
+    compute_for_rows(c, n_rows, fill_row, &fill);
 }
 
 ActRow act_slice(ActRow row, int offset)
@@ -72,6 +94,28 @@ static void run_rows(const Compute *c, const MatmulTask *task, int row, int n_ro
                    task->y + (size_t)i * task->y_stride + row);
 }
 
+// The task that chunk i belongs to: the last one that starts at or before it.
+static int find_task(const Compute *c, int i)
+{
+    int first = 0, last = c->n_tasks - 1;
+    while (first < last) {
+        int middle = (first + last + 1) / 2;
+        if (c->task_starts[middle] <= i)
+            first = middle;
+        else
+            last = middle - 1;
+    }
+    return first;
+}
+
+static void run_chunk(void *user, int i, int thread)
+{
+    const Compute *c = user;
+    int t = find_task(c, i), row = (i - c->task_starts[t]) * CHUNK_ROWS;
+    int left = c->tasks[t].w->n_out - row;
+    run_rows(c, &c->tasks[t], row, left < CHUNK_ROWS ? left : CHUNK_ROWS, c->gemm_scratch[thread]);
+}
+
 void matmul_run(Compute *c, int n_tasks)
 {
     assert(n_tasks <= c->max_tasks);
@@ -81,21 +125,8 @@ void matmul_run(Compute *c, int n_tasks)
         c->task_starts[i] = n_chunks;
         n_chunks += (c->tasks[i].w->n_out + CHUNK_ROWS - 1) / CHUNK_ROWS;
     }
-    c->task_starts[n_tasks] = n_chunks;
-#pragma omp parallel num_threads(c->n_threads) if (n_chunks > 1)
-    {
-        char *scratch = c->gemm_scratch[omp_get_thread_num()];
-        int t = 0;
-#pragma omp for schedule(dynamic, 1) nowait
-        for (int i = 0; i < n_chunks; i++) {
-            while (i >= c->task_starts[t + 1]) // chunks come in rising order to each thread
-                t++;
-            const MatmulTask *task = &c->tasks[t];
-            int row = (i - c->task_starts[t]) * CHUNK_ROWS;
-            int left = task->w->n_out - row;
-            run_rows(c, task, row, left < CHUNK_ROWS ? left : CHUNK_ROWS, scratch);
-        }
-    }
+    c->n_tasks = n_tasks;
+    compute_for(c, n_chunks, run_chunk, c);
     if (c->lora_set) lora_apply(c, n_tasks);
 }
 

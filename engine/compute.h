@@ -1,4 +1,4 @@
-// Compute: the thread team's scratch memory, activations, and matrix products over the team.
+// Compute: the thread team and its scratch memory, activations, and matrix products over the team.
 //
 // One per engine, used by one forward pass at a time and empty between passes. Everything is
 // allocated by compute_init and compute_reserve; a decode step allocates nothing.
@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "kernels/kernels.h"
+#include "team.h"
 #include "weights.h"
 
 enum {
@@ -50,11 +51,12 @@ typedef struct Compute {
     float *lora;                    // their scratch, once lora_reserve was called
     Products products;
     const MatmulObserver *observer; // NULL: nobody looks
+    Team *team;                     // NULL while measuring
     int n_threads;
-    int max_tasks;
-    MatmulTask *tasks;   // [max_tasks], for callers to fill
-    int *task_starts;    // [max_tasks + 1], first row chunk of each task
-    char **gemm_scratch; // [n_threads], private to a thread
+    int max_tasks, n_tasks; // n_tasks: of the product that runs
+    MatmulTask *tasks;      // [max_tasks], for callers to fill
+    int *task_starts;       // [max_tasks], first row chunk of each task
+    char **gemm_scratch;    // [n_threads], private to a thread
 
     // One pass's buffers, T = COMPUTE_CHUNK rows each.
     float *x, *h;  // [T][n_embd] residual stream; normalised or projected
@@ -108,11 +110,7 @@ void matmul_run(Compute *c, int n_tasks);
 // One product.
 void matmul(Compute *c, const Matrix *w, const Acts *acts, int n_acts, float *y);
 
-// for (int i = 0; i < n; i++) over the team.
-#define COMPUTE_PRAGMA(text) _Pragma(#text)
-#define COMPUTE_TEAM_FOR(c, i, n, least)                                                            \
-    COMPUTE_PRAGMA(omp parallel for num_threads((c)->n_threads) schedule(static) if ((n) >= least)) \
-    for (int i = 0; i < (n); i++)
-#define COMPUTE_FOR(c, i, n) COMPUTE_TEAM_FOR(c, i, n, 2)
-// The same for a step of a microsecond a row: waking the team costs more than a few rows.
-#define COMPUTE_FOR_ROWS(c, i, n) COMPUTE_TEAM_FOR(c, i, n, 4)
+// item(user, i, thread) for i in [0, n) over the team.
+void compute_for(Compute *c, int n, TeamItem *item, void *user);
+// The same for items of a microsecond, such as one row's vectors: a few are not worth sharing.
+void compute_for_rows(Compute *c, int n, TeamItem *item, void *user);

@@ -94,7 +94,7 @@ static bool init_all(Compute *c, const Shape *shape, const Weights *weights)
     init_buffers(c, shape, &widths, &ok);
     c->max_tasks = (int)(2 * widths.experts + 2 + widths.heads + 4);
     c->tasks = add_block(c, (size_t)c->max_tasks, sizeof(MatmulTask), &ok);
-    c->task_starts = add_block(c, (size_t)c->max_tasks + 1, sizeof(int), &ok);
+    c->task_starts = add_block(c, (size_t)c->max_tasks, sizeof(int), &ok);
     c->gemm_scratch = add_block(c, (size_t)c->n_threads, sizeof(char *), &ok);
     size_t stride = (gemm_scratch_bytes(weights->max_n_in) + 4095) / 4096 * 4096;
     char *scratch = add_block(c, (size_t)c->n_threads, stride, &ok);
@@ -108,7 +108,7 @@ static bool init_all(Compute *c, const Shape *shape, const Weights *weights)
 bool compute_init(Compute *c, const Kernels *kernels, int n_threads, const Shape *shape,
                   const Weights *weights, Error *err)
 {
-    *c = (Compute){.k = kernels, .n_threads = n_threads};
+    *c = (Compute){.k = kernels, .n_threads = n_threads, .team = team_new(n_threads)};
     return init_all(c, shape, weights) ||
            error_set(err, ERROR_NO_MEMORY, "no memory for the engine's buffers: %zu bytes",
                      c->n_bytes);
@@ -171,8 +171,8 @@ size_t compute_bytes(int n_threads, const Shape *shape, const Weights *weights, 
 
 void compute_deinit(Compute *c)
 {
+    team_free(c->team);
     free(c->lora);
-    c->lora = NULL;
     free_blocks(c, 0, c->n_blocks);
     *c = (Compute){0};
 }

@@ -31,7 +31,7 @@ typedef struct EngineOptions {
     const char *path;    // a GGUF file (v2, v3); NULL: use image
     const void *image;   // a GGUF file already in memory, borrowed until engine_close
     size_t image_bytes;  //
-    int n_threads;       // OpenMP team; 0: one per core that this process may use
+    int n_threads;       // the team; 0: one per core that this process may use
     const char *adapter; // path of a LoRA file; "auto": MODEL.lora.gguf beside MODEL.gguf, if there
                          // is one; NULL or "": none
     const char *isa;     // "ref", "avx2", "avx512", "amx"; NULL: the best this machine has

@@ -8,22 +8,44 @@
 #include "attention.h"
 #include "moe.h"
 
+// What the items of a step over rows need.
+typedef struct Rows {
+    Compute *c;
+    const Shape *s;
+    const float *weight;    // of a norm
+    const float *delta;     // what is added
+    const Matrix *table;    // the embedding's
+    const int *ids;         // of the rows
+    const Mtp *mtp;         // what joins a state and an embedding
+    const uint16_t *states; // read
+    uint16_t *kept;         // written
+    int first;              // row of c->x that is row 0
+} Rows;
+
+static void normalise_row(void *user, int t, int thread)
+{
+    const Rows *r = user;
+    size_t at = (size_t)t * (size_t)r->s->n_embd;
+    (void)thread;
+    r->c->k->rms_norm(r->c->x + at, r->weight, r->s->rms_eps, r->s->n_embd, r->c->h + at);
+}
+
 static void normalise(Compute *c, const Shape *s, const float *weight, int n)
 {
-    COMPUTE_FOR_ROWS(c, t, n)
-    {
-        size_t at = (size_t)t * (size_t)s->n_embd;
-        c->k->rms_norm(c->x + at, weight, s->rms_eps, s->n_embd, c->h + at);
-    }
+    compute_for_rows(c, n, normalise_row, &(Rows){.c = c, .s = s, .weight = weight});
+}
+
+static void add_row(void *user, int t, int thread)
+{
+    const Rows *r = user;
+    size_t at = (size_t)t * (size_t)r->s->n_embd;
+    (void)thread;
+    r->c->k->axpy(1, r->delta + at, r->c->x + at, r->s->n_embd);
 }
 
 static void add_to_stream(Compute *c, const Shape *s, const float *delta, int n)
 {
-    COMPUTE_FOR_ROWS(c, t, n)
-    {
-        size_t at = (size_t)t * (size_t)s->n_embd;
-        c->k->axpy(1, delta + at, c->x + at, s->n_embd);
-    }
+    compute_for_rows(c, n, add_row, &(Rows){.c = c, .s = s, .delta = delta});
 }
 
 static void run_layer(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
@@ -47,14 +69,19 @@ static void run_layer(Compute *c, const Shape *s, const Layer *l, const Pass *pa
     add_to_stream(c, s, c->ff_down, n);
 }
 
+static void embed_row(void *user, int t, int thread)
+{
+    const Rows *r = user;
+    const int id = r->ids[t], n_embd = r->s->n_embd;
+    (void)thread;
+    assert(id >= 0 && id < r->s->n_vocab);
+    r->c->k->dequantize(r->table->type, r->table->data + (size_t)id * r->table->row_bytes, n_embd,
+                        r->c->x + (size_t)t * (size_t)n_embd);
+}
+
 static void embed(Compute *c, const Shape *s, const Matrix *table, const int *ids, int n)
 {
-    COMPUTE_FOR_ROWS(c, t, n)
-    {
-        assert(ids[t] >= 0 && ids[t] < s->n_vocab);
-        const unsigned char *row = table->data + (size_t)ids[t] * table->row_bytes;
-        c->k->dequantize(table->type, row, s->n_embd, c->x + (size_t)t * (size_t)s->n_embd);
-    }
+    compute_for_rows(c, n, embed_row, &(Rows){.c = c, .s = s, .table = table, .ids = ids});
 }
 
 static void apply_head(Compute *c, const Shape *s, const float *norm, const Matrix *head, int first,
@@ -101,16 +128,21 @@ void forward(Compute *c, const Shape *s, const Weights *w, Kv *kv, const int *id
 
 // --- multi-token prediction ----------------------------------------------------------------------
 
+static void keep_state(void *user, int t, int thread)
+{
+    const Rows *r = user;
+    const Shape *s = r->s;
+    size_t n_embd = (size_t)s->n_embd, from = (size_t)(r->first + t) * n_embd;
+    (void)thread;
+    r->c->k->rms_norm(r->c->x + from, r->weight, s->rms_eps, s->n_embd, r->c->h + from);
+    r->c->k->to_f16(r->c->h + from, s->n_embd, r->kept + (size_t)t * n_embd);
+}
+
 static void keep_states(Compute *c, const Shape *s, const float *norm, int first, int n,
                         uint16_t *states)
 {
-    const size_t n_embd = (size_t)s->n_embd;
-    COMPUTE_FOR_ROWS(c, t, n)
-    {
-        size_t at = (size_t)t * n_embd, from = (size_t)(first + t) * n_embd;
-        c->k->rms_norm(c->x + from, norm, s->rms_eps, s->n_embd, c->h + from);
-        c->k->to_f16(c->h + from, s->n_embd, states + at);
-    }
+    compute_for_rows(c, n, keep_state,
+                     &(Rows){.c = c, .s = s, .weight = norm, .first = first, .kept = states});
 }
 
 void forward_keep_states(Compute *c, const Shape *s, const Weights *w, int n, uint16_t *states)
@@ -118,22 +150,27 @@ void forward_keep_states(Compute *c, const Shape *s, const Weights *w, int n, ui
     keep_states(c, s, w->output_norm, 0, n, states);
 }
 
-// The embedding's half comes first in eh_proj's input.
+// The embedding's half comes first in eh_proj's input. ff_down has two rows a token and more.
+static void join_row(void *user, int t, int thread)
+{
+    const Rows *r = user;
+    const Shape *s = r->s;
+    const Kernels *k = r->c->k;
+    size_t n_embd = (size_t)s->n_embd, at = (size_t)t * n_embd;
+    float *row = r->c->ff_down + 2 * at;
+    (void)thread;
+    k->rms_norm(r->c->x + at, r->mtp->enorm, s->rms_eps, s->n_embd, row);
+    k->dequantize(TENSOR_F16, r->states + at, s->n_embd, row + n_embd);
+    k->rms_norm(row + n_embd, r->mtp->hnorm, s->rms_eps, s->n_embd, row + n_embd);
+}
+
 static void join(Compute *c, const Shape *s, const Mtp *m, const uint16_t *states, const int *ids,
                  int n)
 {
-    const size_t n_embd = (size_t)s->n_embd;
-    float *joined = c->ff_down; // has two rows a token and more
     embed(c, s, &m->token_embd, ids, n);
-    COMPUTE_FOR_ROWS(c, t, n)
-    {
-        size_t at = (size_t)t * n_embd;
-        float *row = joined + 2 * at;
-        c->k->rms_norm(c->x + at, m->enorm, s->rms_eps, s->n_embd, row);
-        c->k->dequantize(TENSOR_F16, states + at, s->n_embd, row + n_embd);
-        c->k->rms_norm(row + n_embd, m->hnorm, s->rms_eps, s->n_embd, row + n_embd);
-    }
-    acts_fill(c, &c->acts, joined, 2 * n_embd, n, 2 * s->n_embd, matrix_is_quantised(&m->eh_proj));
+    compute_for_rows(c, n, join_row, &(Rows){.c = c, .s = s, .mtp = m, .states = states});
+    acts_fill(c, &c->acts, c->ff_down, 2 * (size_t)s->n_embd, n, 2 * s->n_embd,
+              matrix_is_quantised(&m->eh_proj));
     matmul(c, &m->eh_proj, &c->acts, n, c->x);
 }
 

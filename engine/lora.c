@@ -2,7 +2,6 @@
 // an adapted tensor NAME the pair NAME.lora_a [n_in, rank] and NAME.lora_b [rank, n_out].
 #include "lora.h"
 
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,70 +174,52 @@ void adapter_close(Adapter *adapter)
 bool lora_reserve(Compute *c, Error *err)
 {
     if (c->lora) return true;
-    c->lora = malloc((size_t)LORA_TASKS * COMPUTE_CHUNK * LORA_MAX_RANK * sizeof *c->lora);
+    c->lora = malloc((size_t)COMPUTE_CHUNK * LORA_MAX_RANK * sizeof *c->lora);
     return c->lora || error_set(err, ERROR_NO_MEMORY, "no memory for an adapter's products");
 }
 
-// One task's share in an adapter.
+// An adapter's share in one product.
 typedef struct Part {
+    const Kernels *k;
     const MatmulTask *task;
     const LoraPair *pair;
+    float scale;
     float *inner; // [n_acts][rank], strength * alpha / rank * A x
 } Part;
 
-static int find_parts(const Compute *c, const Adapter *adapter, int n_tasks, Part *parts)
+static void run_inner(void *part, int i, int thread)
 {
-    int n = 0;
-    for (int i = 0; i < n_tasks && n < LORA_TASKS; i++) {
-        const MatmulTask *task = &c->tasks[i];
-        const LoraPair *pair = task->w->tensor ? &adapter->pairs[task->w->tensor - 1] : NULL;
-        if (!pair || pair->rank == 0 || task->w->n_parts != 1) continue;
-        float *inner = c->lora + (size_t)n * COMPUTE_CHUNK * LORA_MAX_RANK;
-        parts[n++] = (Part){task, pair, inner};
-    }
-    return n;
-}
-
-static void run_inner(const Compute *c, const Part *p, float scale, int i)
-{
+    const Part *p = part;
     int act = i / p->pair->rank, j = i % p->pair->rank;
     size_t n_in = (size_t)p->task->w->n_in;
+    (void)thread;
     p->inner[i] =
-        scale * c->k->dot_f16(p->task->acts[act].x, p->pair->a + (size_t)j * n_in, (int)n_in);
+        p->scale * p->k->dot_f16(p->task->acts[act].x, p->pair->a + (size_t)j * n_in, (int)n_in);
 }
 
-static void run_outer(const Compute *c, const Part *p, int row)
+static void run_outer(void *part, int i, int thread)
 {
-    int n_out = p->task->w->n_out, n = n_out - row < ROWS ? n_out - row : ROWS;
+    const Part *p = part;
+    int n_out = p->task->w->n_out, row = i * ROWS, n = n_out - row < ROWS ? n_out - row : ROWS;
+    (void)thread;
     for (int t = 0; t < p->task->n_acts; t++)
         for (int j = 0; j < p->pair->rank; j++)
-            c->k->axpy_f16(p->inner[t * p->pair->rank + j],
+            p->k->axpy_f16(p->inner[t * p->pair->rank + j],
                            p->pair->b + (size_t)j * (size_t)n_out + row,
                            p->task->y + (size_t)t * p->task->y_stride + row, n);
 }
 
 void lora_apply(Compute *c, int n_tasks)
 {
-    for (int u = 0; u < c->lora_set->n; u++) {
-        const AdapterUse *use = &c->lora_set->uses[u];
-        float scale = use->strength * use->adapter->scale;
-        Part parts[LORA_TASKS];
-        int n_parts = find_parts(c, use->adapter, n_tasks, parts);
-        if (n_parts == 0) continue;
-#pragma omp parallel num_threads(c->n_threads)
-        {
-            for (int p = 0; p < n_parts; p++) {
-#pragma omp for schedule(static) nowait
-                for (int i = 0; i < parts[p].task->n_acts * parts[p].pair->rank; i++)
-                    run_inner(c, &parts[p], scale, i);
-            }
-#pragma omp barrier
-            for (int p = 0; p < n_parts; p++) {
-#pragma omp for schedule(static) nowait
-                for (int row = 0; row < parts[p].task->w->n_out; row += ROWS)
-                    run_outer(c, &parts[p], row);
-            }
-        }
+    for (int i = 0; i < c->lora_set->n * n_tasks; i++) {
+        const AdapterUse *use = &c->lora_set->uses[i / n_tasks];
+        const MatmulTask *task = &c->tasks[i % n_tasks];
+        if (!task->w->tensor || task->w->n_parts != 1) continue;
+        const LoraPair *pair = &use->adapter->pairs[task->w->tensor - 1];
+        if (pair->rank == 0) continue;
+        Part part = {c->k, task, pair, use->strength * use->adapter->scale, c->lora};
+        compute_for_rows(c, task->n_acts * pair->rank, run_inner, &part);
+        compute_for(c, (task->w->n_out + ROWS - 1) / ROWS, run_outer, &part);
     }
 }
 

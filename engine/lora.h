@@ -9,7 +9,7 @@
 #include "engine.h"
 #include "gguf.h"
 
-enum { LORA_MAX_RANK = 512, LORA_MAX_ADAPTERS = 4, LORA_TASKS = 4 };
+enum { LORA_MAX_RANK = 512, LORA_MAX_ADAPTERS = 4 };
 
 // What an adapter adds to one matrix. Half floats, in memory of the adapter.
 typedef struct LoraPair {

@@ -91,17 +91,26 @@ void moe_route(const Shape *s, const float *logits, const float *bias, int *expe
         weights[i] *= factor;
 }
 
-static void route_all(Compute *c, const Shape *s, const Layer *l, int n)
+// A feed-forward layer over the rows of a pass.
+typedef struct Network {
+    Compute *c;
+    const Shape *s;
+    const Layer *l;
+    size_t n_ff; // of the rows that are activated
+} Network;
+
+static void route_row(void *user, int t, int thread)
 {
-    COMPUTE_FOR_ROWS(c, t, n)
-    {
-        const float *x = c->h + (size_t)t * (size_t)s->n_embd;
-        float *logits = c->router_logits + (size_t)t * (size_t)s->n_experts;
-        for (int e = 0; e < s->n_experts; e++)
-            logits[e] = c->k->dot(x, l->router + (size_t)e * (size_t)s->n_embd, s->n_embd);
-        moe_route(s, logits, l->router_bias, c->expert_of + t * s->n_experts_used,
-                  c->gate_weights + t * s->n_experts_used);
-    }
+    const Network *net = user;
+    const Shape *s = net->s;
+    Compute *c = net->c;
+    const float *x = c->h + (size_t)t * (size_t)s->n_embd;
+    float *logits = c->router_logits + (size_t)t * (size_t)s->n_experts;
+    (void)thread;
+    for (int e = 0; e < s->n_experts; e++)
+        logits[e] = c->k->dot(x, net->l->router + (size_t)e * (size_t)s->n_embd, s->n_embd);
+    moe_route(s, logits, net->l->router_bias, c->expert_of + t * s->n_experts_used,
+              c->gate_weights + t * s->n_experts_used);
 }
 
 // Counting sort of the (token, slot) pairs by expert: row_of[pair] is the pair's row among the
@@ -127,13 +136,18 @@ static void sort_by_expert(Compute *c, const Shape *s, int n)
 // --- networks
 // -------------------------------------------------------------------------------------
 
+static void activate_row(void *user, int i, int thread)
+{
+    const Network *net = user;
+    size_t at = (size_t)i * net->n_ff;
+    float *gate = net->c->ff_gate + at;
+    (void)thread;
+    net->c->k->silu_mul(gate, net->c->ff_up + at, (int)net->n_ff, gate);
+}
+
 static void activate(Compute *c, int n_rows, int n_ff)
 {
-    COMPUTE_FOR_ROWS(c, i, n_rows)
-    {
-        float *gate = c->ff_gate + (size_t)i * (size_t)n_ff;
-        c->k->silu_mul(gate, c->ff_up + (size_t)i * (size_t)n_ff, n_ff, gate);
-    }
+    compute_for_rows(c, n_rows, activate_row, &(Network){.c = c, .n_ff = (size_t)n_ff});
 }
 
 // One network over all n tokens of c->acts, into out [n][n_embd].
@@ -188,26 +202,37 @@ static void run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs,
     matmul_run(c, n_tasks);
 }
 
+// Adds the experts' rows of a token, which lie behind the n_tokens rows of the shared expert.
+typedef struct Mixing {
+    Compute *c;
+    int n_embd, used, n_tokens;
+} Mixing;
+
+static void mix_row(void *user, int t, int thread)
+{
+    const Mixing *m = user;
+    Compute *c = m->c;
+    float *out = c->ff_down + (size_t)t * (size_t)m->n_embd;
+    (void)thread;
+    for (int i = t * m->used; i < (t + 1) * m->used; i++) {
+        size_t row = (size_t)(m->n_tokens + c->row_of[i]);
+        c->k->axpy(c->gate_weights[i], c->ff_down + row * (size_t)m->n_embd, out, m->n_embd);
+    }
+}
+
 void moe_sparse(Compute *c, const Shape *s, const Layer *l, int n)
 {
     const size_t n_embd = (size_t)s->n_embd;
-    int used = s->n_experts_used;
     bool quantised = matrix_is_quantised(&l->experts.gate) || matrix_is_quantised(&l->experts.up);
     if (l->shared.gate.data)
         quantised |= matrix_is_quantised(&l->shared.gate) || matrix_is_quantised(&l->shared.up);
-    route_all(c, s, l, n);
+    compute_for_rows(c, n, route_row, &(Network){.c = c, .s = s, .l = l});
     sort_by_expert(c, s, n);
     acts_fill(c, &c->acts, c->h, n_embd, n, s->n_embd, quantised);
-    float *out = c->ff_down, *expert_rows = c->ff_down + (size_t)n * n_embd;
     if (l->shared.gate.data)
-        run_mlp(c, &l->shared, n, out);
+        run_mlp(c, &l->shared, n, c->ff_down);
     else
-        memset(out, 0, (size_t)n * n_embd * sizeof *out);
-    run_experts(c, s, l, n * used, expert_rows);
-    COMPUTE_FOR_ROWS(c, t, n)
-    {
-        for (int i = t * used; i < (t + 1) * used; i++)
-            c->k->axpy(c->gate_weights[i], expert_rows + (size_t)c->row_of[i] * n_embd,
-                       out + (size_t)t * n_embd, s->n_embd);
-    }
+        memset(c->ff_down, 0, (size_t)n * n_embd * sizeof *c->ff_down);
+    run_experts(c, s, l, n * s->n_experts_used, c->ff_down + (size_t)n * n_embd);
+    compute_for_rows(c, n, mix_row, &(Mixing){c, s->n_embd, s->n_experts_used, n});
 }

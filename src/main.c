@@ -1,11 +1,9 @@
 // The program: options only start the server, a command's name starts that command.
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "cli.h"
@@ -172,23 +170,8 @@ static int run(int argc, char **argv)
     return cli_fail(CLI_USAGE, "unknown command '%.60s', see r1ls --help", argv[1]);
 }
 
-// By default libgomp's threads spin for milliseconds at every barrier. On a machine whose cores are
-// busy with a compiler the partner does not run meanwhile, and decoding falls to 2 tokens a second;
-// with short spins it stays above 100 and on a quiet machine nothing is lost. libgomp reads the
-// setting before main, hence the second start. If that fails, r1ls is slower at worst.
-static void shorten_spins(char **argv)
-{
-    char path[PATH_MAX];
-    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n <= 0 || setenv("GOMP_SPINCOUNT", "2000", 1) != 0) return;
-    path[n] = '\0';
-    execv(path, argv);
-}
-
 int main(int argc, char **argv)
 {
-    shorten_spins(argv);
     // A client that goes away is seen as a failed write, not as a signal that ends the process.
     signal(SIGPIPE, SIG_IGN);
     int code = run(argc, argv);

@@ -2,7 +2,7 @@
 //
 // kernels_ref.c is plain C, always built, and the oracle of the others. dispatch.c chooses one
 // table at engine_open. Kernels are pure: no allocation, no threads, no globals; callers split
-// rows over the OpenMP team. Pointers never alias unless stated. NaN in gives NaN out.
+// rows over the team. Pointers never alias unless stated. NaN in gives NaN out.
 //
 // Quantised weights are multiplied with activations rounded to 8 bits, one scale per 32 elements:
 // a finer grid than the 256 of ggml's Q8_K, so results lie closer to F32. F32, F16 and BF16

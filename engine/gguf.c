@@ -420,7 +420,7 @@ static Gguf *parse_or_close(Gguf *g, Error *err)
 static Gguf *open_file(const char *path, Error *err)
 {
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe is refused, not waited for
     if (fd < 0 || fstat(fd, &info) != 0) {
         error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO, "cannot open model %s: %s",
                   path, strerror(errno));

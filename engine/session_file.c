@@ -233,7 +233,7 @@ static bool check_dims(const Header *h, const Header *own, const char *path, Err
 // Opens and checks what can be checked without reading the rows. -1 with an error.
 static int open_file(const char *path, Header *h, Error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     if (fd < 0) {
         error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO, "%.160s: %s", path,

@@ -85,7 +85,7 @@ static bool read_all(int fd, char *out, size_t *len, size_t cap)
 
 TextSnap *text_read_file(const char *path, size_t max_bytes, Error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe is refused, not waited for
     struct stat info;
     if (fd < 0 || fstat(fd, &info) != 0) {
         ErrorCode code = errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO;

@@ -176,7 +176,7 @@ static bool add_file(Safetensors *model, Str file, const char *what, Error *err)
 static bool map_file(Safetensors *model, const char *path, Error *err)
 {
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info) != 0) {
         error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO, "%.160s: %s", path,
                   strerror(errno));

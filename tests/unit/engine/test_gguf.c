@@ -2,8 +2,10 @@
 #include "unit/unit.h"
 
 #include <math.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engine/gguf.h"
 #include "engine/models/embedded.h"
 #include "unit/gguf_builder.h"
@@ -181,6 +183,18 @@ CASE(alignment_of_0_is_refused, 0, 1, ERROR_DAMAGED, build_pair_u32(&b, "general
 CASE(alignment_of_24_is_refused, 0, 1, ERROR_DAMAGED, build_pair_u32(&b, "general.alignment", 24);)
 CASE(alignment_of_8192_is_refused, 0, 1, ERROR_DAMAGED,
      build_pair_u32(&b, "general.alignment", 8192);)
+CASE(alignment_of_4_is_refused, 0, 1, ERROR_DAMAGED, build_pair_u32(&b, "general.alignment", 4);)
+CASE(wide_alignment_is_refused, 0, 1, ERROR_DAMAGED, build_key(&b, "general.alignment", GGUF_U64);
+     build_u64(&b, ((uint64_t)1 << 32) + 32);)
+CASE(negative_alignment_is_refused, 0, 1, ERROR_DAMAGED,
+     build_key(&b, "general.alignment", GGUF_I32);
+     build_u32(&b, (uint32_t)-32);)
+CASE(array_alignment_is_refused, 0, 1, ERROR_DAMAGED,
+     build_array(&b, "general.alignment", GGUF_U32, 1);
+     build_u32(&b, 32);)
+CASE(sizes_whose_sum_wraps_are_refused, 2, 0, ERROR_DAMAGED,
+     build_tensor(&b, "t", (uint64_t)1 << 31, (uint64_t)1 << 30, TENSOR_F32, 0);
+     build_tensor(&b, "u", (uint64_t)1 << 31, (uint64_t)1 << 30, TENSOR_F32, (uint64_t)1 << 63);)
 CASE(duplicate_tensor_is_refused, 2, 0, ERROR_DAMAGED, build_tensor(&b, "t", 8, 1, TENSOR_F32, 0);
      build_tensor(&b, "t", 8, 1, TENSOR_F32, 32);)
 CASE(overlap_is_refused, 2, 0, ERROR_DAMAGED, build_tensor(&b, "t", 8, 2, TENSOR_F32, 0);
@@ -242,6 +256,17 @@ static void missing_and_odd_paths_are_named(void **state)
     assert_int_not_equal(err.code, ERROR_NONE);
     char path[] = "/tmp/r1ls-test-XXXXXX";
     int fd = mkstemp(path);
+    char pipe_path[sizeof path + 8];
+    snprintf(pipe_path, sizeof pipe_path, "%s.pipe", path);
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    static const char *const odd[] = {"/dev/null", "/dev/zero"};
+    for (int i = 0; i < 3; i++) {
+        err = (Error){0};
+        assert_null(gguf_open(i < 2 ? odd[i] : pipe_path, &err));
+        assert_int_equal(err.code, ERROR_DAMAGED);
+        assert_non_null(strstr(err.text, "no file"));
+    }
+    unlink(pipe_path);
     assert_true(fd >= 0);
     err = (Error){0};
     assert_null(gguf_open(path, &err));
@@ -255,6 +280,31 @@ static void missing_and_odd_paths_are_named(void **state)
     strbuf_deinit(&b);
     close(fd);
     unlink(path);
+}
+
+// Comparing each with each would need 10^10 steps.
+static void many_names_are_not_quadratic(void **state)
+{
+    (void)state;
+    enum { N_NAMES = 100000 };
+    char name[32];
+    StrBuf b = {0};
+    build_header(&b, 3, N_NAMES, N_NAMES);
+    for (int i = 0; i < N_NAMES; i++) {
+        snprintf(name, sizeof name, "key.%d", i);
+        build_pair_u32(&b, name, 1);
+    }
+    for (int i = 0; i < N_NAMES; i++) {
+        snprintf(name, sizeof name, "tensor.%d", i);
+        build_tensor(&b, name, 8, 1, TENSOR_F32, (uint64_t)(N_NAMES - 1 - i) * 32);
+    }
+    build_padding(&b, 32);
+    for (int i = 0; i < N_NAMES * 4; i++)
+        build_u64(&b, 0);
+    double start_ms = clock_ms();
+    assert_int_equal(try_image(b.ptr, b.len), ERROR_NONE);
+    assert_true(clock_ms() - start_ms < 20000);
+    strbuf_deinit(&b);
 }
 
 static void embedded_model_is_read(void **state)
@@ -312,6 +362,11 @@ int main(void)
         cmocka_unit_test(alignment_of_0_is_refused),
         cmocka_unit_test(alignment_of_24_is_refused),
         cmocka_unit_test(alignment_of_8192_is_refused),
+        cmocka_unit_test(alignment_of_4_is_refused),
+        cmocka_unit_test(wide_alignment_is_refused),
+        cmocka_unit_test(negative_alignment_is_refused),
+        cmocka_unit_test(array_alignment_is_refused),
+        cmocka_unit_test(sizes_whose_sum_wraps_are_refused),
         cmocka_unit_test(duplicate_tensor_is_refused),
         cmocka_unit_test(overlap_is_refused),
         cmocka_unit_test(misaligned_tensor_is_refused),
@@ -329,6 +384,7 @@ int main(void)
         cmocka_unit_test(long_name_is_refused),
         cmocka_unit_test(foreign_headers_are_named),
         cmocka_unit_test(missing_and_odd_paths_are_named),
+        cmocka_unit_test(many_names_are_not_quadratic),
         cmocka_unit_test(embedded_model_is_read),
         cmocka_unit_test(types_are_known),
     };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ahead.h"
+#include "features/semantic_tokens.h"
 #include "uri.h"
 
 // Past this a fresh parse is cheaper than replaying the edits.
@@ -75,6 +76,7 @@ static void clear(Document *doc)
     arena_free(doc->compiler_arena);
     arena_free(doc->surprises_arena);
     VEC_FREE(&doc->changes);
+    semantic_result_free(doc->semantic);
     ahead_free(doc->ahead);
     suggestions_free(doc->suggestions);
     free(doc->uri);

@@ -71,6 +71,7 @@ typedef struct Document {
     Arena *surprises_arena; // of surprises; NULL: nothing is known
     RuleFinding *surprises; // of the current text
     size_t n_surprises;
+    struct SemanticResult *semantic; // semantic_tokens.c's; NULL: none was asked for
     LastSuggestion last_suggestion;
     struct Suggestions *suggestions; // suggestions.c's; NULL: none was made
     struct Ahead *ahead;             // ahead.c's; NULL: none was begun

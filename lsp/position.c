@@ -60,6 +60,17 @@ LspPosition position_from_offset(const TextSnap *text, size_t byte_off, Position
     return position;
 }
 
+uint32_t position_count_units(Str part, PositionEncoding encoding)
+{
+    uint32_t units = 0;
+    for (size_t at = 0; at < part.len;) {
+        size_t char_bytes = get_char_bytes(str_slice(part, at, part.len));
+        units += get_units(char_bytes, encoding);
+        at += char_bytes;
+    }
+    return units;
+}
+
 ByteRange position_to_range(const TextSnap *text, LspRange range, PositionEncoding encoding)
 {
     size_t a = position_to_offset(text, range.start, encoding);

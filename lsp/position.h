@@ -26,6 +26,9 @@ size_t position_to_offset(const TextSnap *text, LspPosition position, PositionEn
 // The position of an offset (clamped to the text; inside a character or a line break: its start).
 LspPosition position_from_offset(const TextSnap *text, size_t byte_off, PositionEncoding encoding);
 
+// The code units of some text of a line.
+uint32_t position_count_units(Str part, PositionEncoding encoding);
+
 // Both ends; a range given backwards is turned round.
 ByteRange position_to_range(const TextSnap *text, LspRange range, PositionEncoding encoding);
 LspRange position_from_range(const TextSnap *text, ByteRange range, PositionEncoding encoding);

@@ -306,29 +306,13 @@ bool config_is_default(const Config *config, const char *key)
 
 // What lets something be executed, names files of the machine, costs its memory or tells about the
 // user is the user's alone; what is not listed as a project's is so too.
-static const char *const project_keys[] = {"inlineCompletion",
-                                           "completion",
-                                           "diagnostics",
-                                           "compilerDiagnostics",
-                                           "documentSymbol",
-                                           "foldingRange",
-                                           "selectionRange",
-                                           "documentHighlight",
-                                           "hover",
-                                           "codeActions",
-                                           "codeLens",
-                                           "maxTokens",
-                                           "promptTokens",
-                                           "multiLine",
-                                           "gate",
-                                           "budgetMs",
-                                           "candidates",
-                                           "rounds",
-                                           "answerTokens",
-                                           "thinkingTokens",
-                                           "proposers",
-                                           "generateBudgetMs",
-                                           "indexFiles"};
+static const char *const project_keys[] = {
+    "inlineCompletion",  "completion",     "diagnostics",      "compilerDiagnostics",
+    "documentSymbol",    "semanticTokens", "foldingRange",     "selectionRange",
+    "documentHighlight", "hover",          "codeActions",      "codeLens",
+    "maxTokens",         "promptTokens",   "multiLine",        "gate",
+    "budgetMs",          "candidates",     "rounds",           "answerTokens",
+    "thinkingTokens",    "proposers",      "generateBudgetMs", "indexFiles"};
 
 bool config_scope(const char *key, ConfigScope *out)
 {

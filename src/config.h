@@ -26,6 +26,8 @@
     X(surprise, NUM, "surprise", 0, 0, 1000,                                                       \
       "hints where another name is likelier by so many nats; 0: off")                              \
     X(document_symbol, BOOL, "documentSymbol", 0, 0, 1, "outline; on where no server has it")      \
+    X(semantic_tokens, BOOL, "semanticTokens", 0, 0, 1,                                            \
+      "colours by what a word is; on where no server has them")                                    \
     X(folding_range, BOOL, "foldingRange", 1, 0, 1, "folds from the syntax tree")                  \
     X(selection_range, BOOL, "selectionRange", 1, 0, 1, "selections that grow by syntax")          \
     X(document_highlight, BOOL, "documentHighlight", 1, 0, 1, "other places of a name")            \

@@ -41,6 +41,12 @@ bool structure_document_symbol(Call *call, Error *err);
 bool structure_folding_range(Call *call, Error *err);
 bool structure_selection_range(Call *call, Error *err);
 
+bool semantic_tokens_full(Call *call, Error *err);
+bool semantic_tokens_delta(Call *call, Error *err);
+bool semantic_tokens_range(Call *call, Error *err);
+// Adds the provider with its legend.
+void semantic_tokens_offer(Json *caps);
+
 bool names_document_highlight(Call *call, Error *err);
 bool names_hover(Call *call, Error *err);
 

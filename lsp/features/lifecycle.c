@@ -109,6 +109,7 @@ static void offer_structure(const Config *config, Json *caps)
     if (config->selection_range) types_put_bool(caps, "selectionRangeProvider", true);
     if (config->document_highlight) types_put_bool(caps, "documentHighlightProvider", true);
     if (config->hover) types_put_bool(caps, "hoverProvider", true);
+    if (config->semantic_tokens) semantic_tokens_offer(caps);
 }
 
 static void put_strings(Json *object, const char *key, const char *const *words)

@@ -32,6 +32,16 @@ static TSQuery *compile(const Language *lang, const char *const *sources)
     return query;
 }
 
+// The packages' highlight queries guess from a name's look what it is.
+static void disable_guesses(TSQuery *query)
+{
+    for (uint32_t i = 0; query && i < ts_query_pattern_count(query); i++) {
+        uint32_t n_steps;
+        ts_query_predicates_for_pattern(query, i, &n_steps);
+        if (n_steps) ts_query_disable_pattern(query, i);
+    }
+}
+
 const TSQuery *queries_get(const Language *lang, QueryKind kind)
 {
     size_t n;
@@ -39,10 +49,13 @@ const TSQuery *queries_get(const Language *lang, QueryKind kind)
     size_t row = (size_t)(lang - all);
     assert(row < n && n <= MAX_LANGUAGES);
     const char *const *lists[QUERY_KINDS] = {lang->queries.definitions, lang->queries.references,
-                                             lang->queries.scopes, lang->queries.bodies,
-                                             lang->queries.rules};
+                                             lang->queries.scopes,      lang->queries.bodies,
+                                             lang->queries.rules,       lang->queries.highlights};
     pthread_mutex_lock(&lock);
-    if (!cache[row][kind]) cache[row][kind] = compile(lang, lists[kind]);
+    if (!cache[row][kind]) {
+        cache[row][kind] = compile(lang, lists[kind]);
+        if (kind == QUERY_HIGHLIGHTS) disable_guesses(cache[row][kind]);
+    }
     const TSQuery *query = cache[row][kind];
     pthread_mutex_unlock(&lock);
     return query;

@@ -11,6 +11,7 @@ typedef enum QueryKind {
     QUERY_SCOPES,
     QUERY_BODIES,
     QUERY_RULES,
+    QUERY_HIGHLIGHTS, // its patterns with a predicate match nothing
     QUERY_KINDS
 } QueryKind;
 

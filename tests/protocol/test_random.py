@@ -18,7 +18,7 @@ MAX_TEXT, IN_FLIGHT, CHECK_EVERY = 1500, 40, 500
 driver.TIMEOUT_S = 120
 PIECES = ["a", "fn", " ", "é", "漢", "😀", "\n", "\r\n", "{", "}", ";", "(", ")", "->", ".", "int ", "x", "return ", "#include \"",
           "def f(self):\n    ", "self.", "/*", "*/", "\"", "'", "\t", "struct s { int x; };\n", "void g(int x)\n{\n", "class A:\n"]
-ON = {name: True for name in ("definition", "references", "rename", "workspaceSymbol", "signatureHelp", "hover", "documentSymbol")}
+ON = {name: True for name in ("definition", "references", "rename", "workspaceSymbol", "signatureHelp", "hover", "documentSymbol", "semanticTokens")}
 AT_POSITION = ["hover", "definition", "declaration", "documentHighlight", "completion", "signatureHelp", "prepareRename"]
 
 
@@ -87,7 +87,7 @@ class Storm:
         elif kind < 18:
             method, params = "textDocument/diagnostic", about
         else:
-            method, params = "textDocument/" + self.rng.choice(["foldingRange", "documentSymbol"]), about
+            method, params = "textDocument/" + self.rng.choice(["foldingRange", "documentSymbol", "semanticTokens/full"]), about
         self.waiting.add(self.client.request(method, params))
         self.sent += 1
 

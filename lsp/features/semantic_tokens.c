@@ -1,0 +1,242 @@
+// textDocument/semanticTokens/full, full/delta and range: what src/index/semantic.h says, as the
+// protocol's numbers. A worker makes them; the loop keeps a document's last ones, for the delta.
+#include "features/semantic_tokens.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "features/features.h"
+#include "index/semantic.h"
+#include "workspace.h"
+
+enum { NUMBERS = 5 }; // of a token: lines and units since the last one, length, type, modifiers
+enum { MAX_TOKENS = 200000 };
+
+typedef struct Numbers {
+    size_t n;
+    uint32_t *items;
+} Numbers;
+
+struct SemanticResult {
+    uint64_t id;
+    Numbers numbers;
+};
+
+void semantic_result_free(SemanticResult *result)
+{
+    if (!result) return;
+    free(result->numbers.items);
+    free(result);
+}
+
+// --- numbers
+
+// A walk along the text: tokens come in order, so that long lines are counted once.
+typedef struct Walk {
+    const TextSnap *text;
+    PositionEncoding encoding;
+    size_t byte_off; // where the walk is
+    LspPosition at;
+    LspPosition last; // start of the last token
+    Numbers *out;
+} Walk;
+
+static void walk_to(Walk *walk, size_t byte_off)
+{
+    uint32_t row = text_point(walk->text, byte_off).row;
+    if (row != walk->at.line) {
+        walk->at = (LspPosition){row, 0};
+        walk->byte_off = text_line_start(walk->text, row);
+    }
+    Str part = str_slice(text_str(walk->text), walk->byte_off, byte_off);
+    walk->at.character += position_count_units(part, walk->encoding);
+    walk->byte_off = byte_off;
+}
+
+static void put(Walk *walk, ByteRange range, const SemanticToken *token)
+{
+    walk_to(walk, range.start);
+    LspPosition start = walk->at;
+    walk_to(walk, range.end);
+    uint32_t lines = start.line - walk->last.line;
+    uint32_t units = lines ? start.character : start.character - walk->last.character;
+    uint32_t numbers[NUMBERS] = {lines, units, walk->at.character - start.character,
+                                 (uint32_t)token->type, token->modifiers};
+    memcpy(walk->out->items + walk->out->n, numbers, sizeof numbers);
+    walk->out->n += NUMBERS;
+    walk->last = start;
+}
+
+// Few clients take a token of several lines, so each line of it is one.
+static size_t put_lines(Walk *walk, const SemanticToken *token, bool count_only)
+{
+    size_t n = 0;
+    uint32_t last = text_point(walk->text, token->range.end).row;
+    for (uint32_t row = text_point(walk->text, token->range.start).row; row <= last; row++) {
+        ByteRange part = {text_line_start(walk->text, row), text_line_end(walk->text, row)};
+        if (part.start < token->range.start) part.start = token->range.start;
+        if (part.end > token->range.end) part.end = token->range.end;
+        if (part.start >= part.end) continue;
+        if (!count_only) put(walk, part, token);
+        n++;
+    }
+    return n;
+}
+
+// On a worker. byte_off is the range's start and params[0] its end.
+static void find_numbers(Question *q)
+{
+    SemanticToken *tokens;
+    size_t end = (size_t)strtoull(q->params[0].ptr, NULL, 10), n_parts = 0;
+    Numbers *numbers = q->data = arena_alloc(q->arena, sizeof *numbers);
+    *numbers = (Numbers){0};
+    if (!q->syntax) return;
+    size_t n = semantic_tokens(q->syntax, (ByteRange){q->byte_off, end}, q->arena, &tokens);
+    Walk walk = {.text = syntax_text(q->syntax), .encoding = q->encoding, .out = numbers};
+    for (size_t i = 0; i < n; i++)
+        n_parts += put_lines(&walk, &tokens[i], true);
+    numbers->items = arena_array(q->arena, (n_parts + 1) * NUMBERS, sizeof *numbers->items);
+    for (size_t i = 0; i < n && numbers->n / NUMBERS < MAX_TOKENS; i++)
+        put_lines(&walk, &tokens[i], false);
+}
+
+// --- answers
+
+static void put_numbers(Json *object, const char *key, Numbers numbers, size_t from, size_t to)
+{
+    Json *list = types_put_array(object, key);
+    for (size_t i = from; i < to; i++)
+        json_object_array_add(list, json_object_new_int64(numbers.items[i]));
+}
+
+static void put_id(Json *object, uint64_t id)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)id);
+    types_put_text(object, "resultId", text);
+}
+
+// One edit: what lies between the common beginning and the common end, in whole tokens.
+static Json *new_delta(Numbers before, Numbers now)
+{
+    size_t shorter = before.n < now.n ? before.n : now.n, start = 0, end = 0;
+    while (start < shorter && before.items[start] == now.items[start])
+        start++;
+    start -= start % NUMBERS;
+    while (end < shorter - start && before.items[before.n - 1 - end] == now.items[now.n - 1 - end])
+        end++;
+    end -= end % NUMBERS;
+    Json *delta = json_object_new_object(), *edits = types_put_array(delta, "edits");
+    if (start + end == before.n && start + end == now.n) return delta;
+    Json *edit = json_object_new_object();
+    types_put_int(edit, "start", (int64_t)start);
+    types_put_int(edit, "deleteCount", (int64_t)(before.n - start - end));
+    put_numbers(edit, "data", now, start, now.n - end);
+    json_object_array_add(edits, edit);
+    return delta;
+}
+
+// The numbers become the document's last ones. previous_id empty: no delta is wanted.
+static Json *new_answer(const Request *request, Numbers numbers, Str previous_id)
+{
+    Document *doc = request->doc;
+    char known[24] = "";
+    SemanticResult *last = doc->semantic;
+    if (last) snprintf(known, sizeof known, "%llu", (unsigned long long)last->id);
+    bool delta = last && str_equal(previous_id, str_from(known));
+    Json *answer = delta ? new_delta(last->numbers, numbers) : json_object_new_object();
+    if (!delta) put_numbers(answer, "data", numbers, 0, numbers.n);
+    SemanticResult *now = mem_alloc(sizeof *now);
+    *now = (SemanticResult){.id = request->serial};
+    now->numbers.n = numbers.n;
+    now->numbers.items = mem_alloc((numbers.n + 1) * sizeof *now->numbers.items);
+    if (numbers.n) memcpy(now->numbers.items, numbers.items, numbers.n * sizeof *numbers.items);
+    put_id(answer, now->id);
+    semantic_result_free(last);
+    doc->semantic = now;
+    return answer;
+}
+
+// --- requests
+
+typedef struct Wanted {
+    bool is_range;
+    LspRange range;
+    Str previous_id;
+} Wanted;
+
+static void answer(Request *request, Question *question)
+{
+    const Wanted *wanted = request->data;
+    const Numbers *numbers = question->data;
+    Json *result;
+    if (wanted->is_range) {
+        result = json_object_new_object();
+        put_numbers(result, "data", *numbers, 0, numbers->n);
+    } else {
+        result = new_answer(request, *numbers, wanted->previous_id);
+    }
+    request_reply(request, result);
+}
+
+static void ask(Request *request)
+{
+    const Wanted *wanted = request->data;
+    const TextSnap *text = request->doc->text;
+    ByteRange range = {0, text_n_bytes(text)};
+    if (wanted->is_range) range = position_to_range(text, wanted->range, request->conn->encoding);
+    Str params[QUESTION_PARAMS] = {arena_printf(request->arena, "%zu", range.end)};
+    workspace_ask(request, range.start, params, find_numbers, answer);
+}
+
+static bool start(Call *call, Wanted wanted, Error *err)
+{
+    Wanted *kept = arena_alloc(call->request->arena, sizeof *kept);
+    *kept = wanted;
+    call->request->data = kept;
+    return structure_start(call, call->conn->config.semantic_tokens, ask, err);
+}
+
+bool semantic_tokens_full(Call *call, Error *err)
+{
+    return start(call, (Wanted){0}, err);
+}
+
+bool semantic_tokens_delta(Call *call, Error *err)
+{
+    Str id = types_str(call->params, "previousResultId");
+    return start(call, (Wanted){.previous_id = arena_str(call->request->arena, id)}, err);
+}
+
+bool semantic_tokens_range(Call *call, Error *err)
+{
+    Wanted wanted = {.is_range = true};
+    if (!types_read_range(types_get(call->params, "range"), &wanted.range))
+        return error_set(err, ERROR_INVALID, "params without a range");
+    return start(call, wanted, err);
+}
+
+void semantic_tokens_offer(Json *caps)
+{
+    static const char *const types[] = {
+#define X(name, text) text,
+        SEMANTIC_TYPES(X)
+#undef X
+    };
+    static const char *const modifiers[] = {
+#define X(bit, name, text) text,
+        SEMANTIC_MODIFIERS(X)
+#undef X
+    };
+    Json *provider = types_put_object(caps, "semanticTokensProvider");
+    Json *legend = types_put_object(provider, "legend");
+    Json *list = types_put_array(legend, "tokenTypes");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        json_object_array_add(list, types_new_str(str_from(types[i])));
+    list = types_put_array(legend, "tokenModifiers");
+    for (size_t i = 0; i < sizeof modifiers / sizeof *modifiers; i++)
+        json_object_array_add(list, types_new_str(str_from(modifiers[i])));
+    types_put_bool(provider, "range", true);
+    types_put_bool(types_put_object(provider, "full"), "delta", true);
+}

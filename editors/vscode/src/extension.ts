@@ -103,12 +103,17 @@ export async function activate(context: ExtensionContext): Promise<Api> {
       void window.showErrorMessage(`r1ls: ${text}`)
     }
   }
-  // A new client, not client.restart(): path, arguments and model may have changed.
-  const restart = async () => {
-    const old = client
-    client = undefined
-    await old?.dispose().catch((error) => log.warn(`the old server did not stop: ${error}`))
-    await start()
+  // A new client, not client.restart(): path, arguments and model may have changed. One after the other,
+  // because two clients cannot register the same commands.
+  let turn = Promise.resolve()
+  const restart = () => {
+    turn = turn.then(async () => {
+      const old = client
+      client = undefined
+      await old?.dispose().catch((error) => log.warn(`the old server did not stop: ${error}`))
+      await start()
+    })
+    return turn
   }
 
   const on = (name: string, run: (...args: never[]) => unknown) =>
@@ -145,7 +150,8 @@ export async function activate(context: ExtensionContext): Promise<Api> {
     void commands.executeCommand('setContext', 'r1ls.canPull', found.modelPull)
     void commands.executeCommand('setContext', 'r1ls.canAudit', found.audit)
   })
-  await start()
+  turn = start()
+  await turn
   return { client: () => client, status }
 }
 

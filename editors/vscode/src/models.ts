@@ -33,9 +33,9 @@ function installedModels(): ModelItem[] {
     }))
 }
 
+// The change of the setting starts the server anew.
 async function useModel(value: string): Promise<void> {
   await workspace.getConfiguration('r1ls').update('model', value, ConfigurationTarget.Global)
-  await commands.executeCommand('r1ls.restart')
 }
 
 export async function chooseModel(canPull: boolean): Promise<void> {

@@ -1,10 +1,11 @@
 // VS Code as its user sees it: the .vsix is installed, a C project opened, keys are typed, and what
 // stands on the screen is read back. usage: node screen.mjs VSIX PROJECT
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { codeServer, makeProfile, newRunner, OUT, r1lsProcesses, sleep, startBrowser, startServer, Stopped, until } from './workbench.mjs'
+import { codeServer, makeProfile, newRunner, OUT, PATIENCE_MS, r1lsProcesses, serveModel, sleep, startBrowser, startServer, Stopped, until } from './workbench.mjs'
 
 const [vsix, source] = process.argv.slice(2)
 const work = mkdtempSync(join(tmpdir(), 'r1ls-screen-'))
@@ -78,8 +79,8 @@ const save = async (name, wanted) => {
   }, 30_000)
 }
 
-const ghostText = () =>
-  page.evaluate(() => {
+const ghostText = (window = page) =>
+  window.evaluate(() => {
     const spans = [...document.querySelectorAll('.view-lines [class*="ghost-text"], .ghost-text')]
     return [...new Set(spans)].map((span) => span.textContent.replaceAll('\u00a0', ' ')).join('')
   })
@@ -99,6 +100,21 @@ async function chooseAction(pattern) {
   return { row: row.first(), titles: titles.map((title) => title.trim()).filter(Boolean) }
 }
 
+const toast = (text) => page.locator('.notification-toast', { hasText: text }).first()
+const statusItem = () => page.locator('.statusbar-item', { hasText: 'r1ls:' })
+const isReady = async () => !/starting|failed/.test((await statusItem().innerText()) || 'starting')
+
+// "r1ls: Fetch a Model" up to its second question answered.
+async function fetchModel(url, sha256) {
+  await command('r1ls: Fetch a Model')
+  for (const [title, text] of [['1 of 2', url], ['2 of 2', sha256]]) {
+    await page.locator('.quick-input-widget', { hasText: title }).locator('input').first().waitFor()
+    await keys.insertText(text)
+    await press('Enter')
+  }
+}
+
+let model
 let failed = false
 try {
   await step('workbench', async () => {
@@ -108,9 +124,8 @@ try {
   })
   await step('status item tells the model', async () => {
     await open('src/table.c')
-    const item = page.locator('.statusbar-item', { hasText: 'r1ls:' })
-    await until('the model is ready', async () => !/starting|failed/.test((await item.innerText()) || 'starting'))
-    return (await item.innerText()).trim()
+    await until('the model is ready', isReady)
+    return (await statusItem().innerText()).trim()
   })
   await step('squiggle', async () => {
     await open('src/broken.c')
@@ -162,6 +177,36 @@ try {
     await press('Escape')
     await save('src/table.c', (text) => text.includes('struct entry *next = e->next;\n'))
   })
+  await step('what the last suggestion was', async () => {
+    await command('r1ls: Why Is Nothing Suggested?')
+    await toast('r1ls: ').waitFor()
+    const said = (await toast('r1ls: ').innerText()).replace(/\s+/g, ' ')
+    await toast('r1ls: ').locator('.monaco-button', { hasText: 'Details' }).click()
+    await page.locator('.tab.active', { hasText: 'suggestion.json' }).waitFor()
+    await page.locator('.view-lines', { hasText: 'promptTokens' }).first().waitFor()
+    await press('Control+w')
+    await open('src/table.c')
+    return said
+  })
+  await step('the log', async () => {
+    await command('r1ls: Show Log')
+    // Without its compiled logger, which is not fetched, this code-server shows the channel with no lines.
+    const channel = () => page.evaluate(() => [...document.querySelectorAll('.panel select')].map((one) => one.selectedOptions[0]?.text))
+    await until('the channel', async () => (await channel()).includes('r1ls'))
+    await press('Control+j')
+    await page.locator('.panel select').first().waitFor({ state: 'hidden' })
+    await open('src/table.c')
+  })
+  await step('the walkthrough', async () => {
+    await command('Welcome: Open Walkthrough')
+    await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Get Started with r1ls' }).first().click()
+    const steps = page.locator('.gettingStartedContainer .getting-started-step')
+    await steps.filter({ hasText: 'Type, and take what is right' }).first().waitFor()
+    const n = await steps.count()
+    await press('Control+w')
+    await open('src/table.c')
+    return `${n} steps`
+  })
   const before = onDisk('src/table.c')
   await step('code action list', async () => {
     await goTo(lineOf('src/table.c', 'size_t table_longest_chain('), 10)
@@ -194,12 +239,11 @@ try {
     await page.locator('.workspace-trust-editor', { hasText: 'trusted' }).first().waitFor()
     await press('Control+w')
     await open('src/table.c')
-    const item = page.locator('.statusbar-item', { hasText: 'r1ls:' })
     await until('the server says so', async () => {
       await page.mouse.move(600, 400)
-      await item.hover()
-      await sleep(1500)
-      return (await page.locator('.workbench-hover', { hasText: 'Folder trusted' }).count()) > 0
+      await statusItem().hover()
+      const hover = page.locator('.workbench-hover', { hasText: 'Folder trusted' })
+      return hover.first().waitFor({ timeout: 1500 }).then(() => true, () => false)
     })
     await page.mouse.move(600, 400)
   })
@@ -260,15 +304,62 @@ try {
     const before = r1lsProcesses(extensions)
     assert(before.servers.length === 1 && before.windows.length === 1, `processes: ${JSON.stringify(before)}`)
     const second = await page.context().newPage()
-    await second.goto(page.url())
+    second.setDefaultTimeout(PATIENCE_MS / 2)
+    const file = `vscode-remote://127.0.0.1:${server.port}${project}/src/broken.c`
+    await second.goto(`${page.url()}&payload=${encodeURIComponent(JSON.stringify([['openFile', file]]))}`)
     const both = await until('a second window', () => {
       const now = r1lsProcesses(extensions)
       return now.windows.length === 2 && now
     })
+    assert(both.servers.length === 1 && both.servers[0] === before.servers[0], `processes: ${JSON.stringify(both)}`)
+    await second.locator('.squiggly-error').first().waitFor()
+    await second.locator('.monaco-editor .view-line', { hasText: 'n += ' }).first().click()
+    await second.keyboard.press('End')
+    await second.keyboard.press('Enter')
+    await second.keyboard.type('n +=', { delay: 40 })
+    await second.keyboard.type(' ')
+    await until('grey text in it', async () => (await ghostText(second)).trim())
+    await second.screenshot({ path: join(OUT, 'screen-second-window.png') })
     await second.close()
     await until('its end', () => r1lsProcesses(extensions).windows.length === 1)
-    assert(both.servers.length === 1 && both.servers[0] === before.servers[0], `processes: ${JSON.stringify(both)}`)
+    assert(r1lsProcesses(extensions).servers[0] === before.servers[0], 'the server went with the second window')
     return `windows ${both.windows.join(', ')}, server ${both.servers[0]}`
+  })
+  const folder = join(env.XDG_CACHE_HOME, 'r1ls/models')
+  await step('a model with another checksum is refused', async () => {
+    const extension = readdirSync(extensions).find((name) => name.startsWith('r1ls.r1ls'))
+    model = await serveModel(join(extensions, extension, 'server/r1ls'), work)
+    model.goOn()
+    await fetchModel(model.url, '0'.repeat(64))
+    const refused = toast('the model was not fetched')
+    await refused.waitFor()
+    const said = (await refused.innerText()).replace(/\s+/g, ' ')
+    assert(/wanted 0000.*removed/.test(said), said)
+    assert(readdirSync(folder).length === 0, `it left ${readdirSync(folder)}`)
+    await command('Notifications: Clear All Notifications')
+    await refused.waitFor({ state: 'hidden' })
+    return said
+  })
+  await step('a model is fetched, with its progress', async () => {
+    await fetchModel(model.url, model.sha256)
+    const progress = toast(/fetching the model: 1\.1 of 2\.2 MB/)
+    await progress.waitFor()
+    const said = (await progress.innerText()).replace(/\s+/g, ' ')
+    assert(readdirSync(folder).join() === 'tiny.gguf.part', `half way there is ${readdirSync(folder)}`)
+    model.goOn()
+    await toast('its checksum is right').waitFor()
+    assert(readdirSync(folder).join() === 'tiny.gguf', `there is ${readdirSync(folder)}`)
+    const sha256 = createHash('sha256').update(readFileSync(join(folder, 'tiny.gguf'))).digest('hex')
+    assert(sha256 === model.sha256, `its checksum is ${sha256}`)
+    return said
+  })
+  await step('it is used, and the embedded one again', async () => {
+    await toast('its checksum is right').locator('.monaco-button', { hasText: 'Use It' }).click()
+    await until('the fetched model', async () => /tiny/.test(await statusItem().innerText()))
+    await command('r1ls: Choose Model')
+    await page.locator('.quick-input-list .monaco-list-row', { hasText: 'embedded' }).first().click()
+    await until('the embedded model', async () => /mini/.test(await statusItem().innerText()))
+    return (await statusItem().innerText()).trim()
   })
   await step('a crash loses no text', async () => {
     await goTo(1, 1)
@@ -288,6 +379,7 @@ try {
 } catch (error) {
   failed = !(error instanceof Stopped)
 } finally {
+  model?.stop()
   await browser.close().catch(() => {})
   await server.stop().catch(() => {})
   for (const pid of r1lsProcesses(extensions).servers) process.kill(pid, 'SIGKILL')

@@ -4,7 +4,9 @@ import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, createWriteStream, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 
 const need = (name) => {
   const value = process.env[name]
@@ -128,7 +130,15 @@ export async function startBrowser() {
   return { browser, page }
 }
 
-// Ends a run after the step that STOP_AFTER names, for the clock of first_ghost.sh.
+// A model on an HTTP server of this machine; each answer stops half way until goOn() is called.
+export async function serveModel(r1ls, work) {
+  const script = join(dirname(fileURLToPath(import.meta.url)), '../model_server.py')
+  const child = spawn('python3', [script, r1ls, work], { stdio: ['pipe', 'pipe', 'inherit'] })
+  for await (const line of createInterface(child.stdout))
+    return { ...JSON.parse(line), goOn: () => child.stdin.write('\n'), stop: () => child.stdin.end() }
+  throw new Error('model_server.py said nothing')
+}
+
 // The processes of r1ls: the servers that windows share, and what each window has of its own.
 export function r1lsProcesses(executables) {
   const found = { servers: [], windows: [] }
@@ -144,6 +154,7 @@ export function r1lsProcesses(executables) {
   return found
 }
 
+// Ends a run after the step that STOP_AFTER names, for the clock of first_ghost.sh.
 export class Stopped extends Error {}
 
 // Steps in order; the first that fails ends the run. Each leaves a screenshot, the failed one too.

@@ -97,7 +97,7 @@ static void challenge_tests(LoopRun *run)
     ByteRange function;
     if (syntax && loop_find_function(run, syntax, &chosen, &function)) {
         Mutant *mutants;
-        size_t n = mutate_list(syntax, function, MAX_LISTED, run->arena, &mutants);
+        size_t n = mutate_list(syntax, function, MUTATE_TESTS, MAX_LISTED, run->arena, &mutants);
         size_t first = run->candidates.n;
         int passed = run->passed;
         run->deadline_ms = clock_ms() + CHALLENGE_MS;

@@ -109,8 +109,17 @@ static double prior_of(const Mutant *m)
     static const struct {
         const char *what;
         double nats;
-    } rows[] = {{"operator", 2}, {"constant", 1},          {"one more", 1},
-                {"one less", 1}, {"operand dropped", 0.5}, {"name", -2}};
+    } rows[] = {{"operator", 2},
+                {"constant", 1},
+                {"one more", 1},
+                {"one less", 1},
+                {"operand dropped", 0.5},
+                {"similar function", 1},
+                {"grouped", 0.5},
+                {"whole", -1},
+                {"element", -1},
+                {"statements swapped", -1},
+                {"name", -2}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(m->what, rows[i].what) == 0) return rows[i].nats;
     return 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "prompt/indent.h"
 
 enum { MAX_NAMES = 24, MAX_CONSTANTS = 12, MAX_DEPTH = 200 };
 
@@ -15,6 +16,7 @@ typedef VEC(Mutant) MutantVec;
 
 typedef struct Walk {
     const TextSnap *text;
+    const char *comment; // what begins one; NULL: no such
     ByteRange range;
     Arena *arena;
     MutantVec out;
@@ -32,10 +34,11 @@ static Str text_of(const Walk *walk, TSNode node)
     return str_slice(text_str(walk->text), r.start, r.end);
 }
 
-static void put(Walk *walk, TSNode node, Str insert, const char *what)
+static void put_range(Walk *walk, ByteRange r, Str insert, const char *what)
 {
-    ByteRange r = syntax_range(node);
-    if (walk->out.n >= walk->max || str_equal(text_of(walk, node), insert)) return;
+    bool same = str_equal(str_slice(text_str(walk->text), r.start, r.end), insert);
+    if (walk->out.n >= walk->max || same || r.start < walk->range.start || r.end > walk->range.end)
+        return;
     for (size_t i = 0; i < walk->out.n; i++) {
         const Mutant *m = &walk->out.items[i];
         if (m->replace.start == r.start && m->replace.end == r.end && str_equal(m->insert, insert))
@@ -43,6 +46,11 @@ static void put(Walk *walk, TSNode node, Str insert, const char *what)
     }
     Mutant mutant = {r, arena_str(walk->arena, insert), what};
     VEC_PUSH(&walk->out, mutant);
+}
+
+static void put(Walk *walk, TSNode node, Str insert, const char *what)
+{
+    put_range(walk, syntax_range(node), insert, what);
 }
 
 static void visit_all(Walk *walk, TSNode node, Visit visit, int depth)
@@ -150,7 +158,8 @@ static void visit_operator(Walk *walk, TSNode node, const char *type)
     for (size_t i = 0; i < sizeof OPERATORS / sizeof *OPERATORS; i++) {
         if (!str_equal(text, str_from(OPERATORS[i][0])) || !may_change(node, text)) continue;
         for (int j = 1; j < 6 && OPERATORS[i][j]; j++)
-            put(walk, node, str_from(OPERATORS[i][j]), "operator");
+            if (!walk->comment || strcmp(OPERATORS[i][j], walk->comment) != 0)
+                put(walk, node, str_from(OPERATORS[i][j]), "operator");
     }
 }
 
@@ -261,15 +270,235 @@ static void visit_deletion(Walk *walk, TSNode node, const char *type)
     put(walk, node, semicolons ? STR(";") : STR("pass"), "statement dropped");
 }
 
-size_t mutate_list(const Syntax *syntax, ByteRange range, size_t max, Arena *arena, Mutant **out)
+// --- repairs alone -------------------------------------------------------------------------------
+
+// Functions that are taken for one another.
+static const char *const SIMILAR[][4] = {
+    {"any", "all"},
+    {"append", "extend"},
+    {"find", "rfind", "index"},
+    {"strip", "rstrip", "lstrip"},
+    {"rstrip", "strip"},
+    {"lstrip", "strip"},
+    {"lower", "upper"},
+    {"upper", "lower"},
+    {"startswith", "endswith"},
+    {"endswith", "startswith"},
+    {"keys", "values", "items"},
+    {"values", "items", "keys"},
+    {"isalpha", "isalnum"},
+    {"isalnum", "isalpha", "isdigit"},
+    {"isdigit", "isalnum"},
+    {"islower", "isupper"},
+    {"isupper", "islower"},
+    {"tolower", "toupper"},
+    {"toupper", "tolower"},
+    {"strchr", "strrchr"},
+    {"strrchr", "strchr"},
+    {"floor", "ceil"},
+    {"ceil", "floor"},
+    {"all", "any"},
+    {"extend", "append"},
+};
+
+static void visit_similar(Walk *walk, TSNode node, const char *type)
 {
-    static const Visit visits[] = {visit_operator, visit_constant, visit_operand, visit_condition,
-                                   visit_step,     visit_deletion, visit_name};
-    Walk walk = {.text = syntax_text(syntax), .range = range, .arena = arena, .max = max};
+    if (strcmp(type, "identifier") != 0) return;
+    Str text = text_of(walk, node);
+    for (size_t i = 0; i < sizeof SIMILAR / sizeof *SIMILAR; i++) {
+        if (!str_equal(text, str_from(SIMILAR[i][0]))) continue;
+        for (int j = 1; j < 4 && SIMILAR[i][j]; j++)
+            put(walk, node, str_from(SIMILAR[i][j]), "similar function");
+    }
+}
+
+// What stands between two nodes stays.
+static void put_swapped(Walk *walk, TSNode a, TSNode b, const char *what)
+{
+    ByteRange r = {ts_node_start_byte(a), ts_node_end_byte(b)};
+    Str between = str_slice(text_str(walk->text), ts_node_end_byte(a), ts_node_start_byte(b));
+    put_range(walk, r,
+              arena_printf(walk->arena, "%.*s%.*s%.*s", STR_FMT(text_of(walk, b)), STR_FMT(between),
+                           STR_FMT(text_of(walk, a))),
+              what);
+}
+
+static void visit_arguments(Walk *walk, TSNode node, const char *type)
+{
+    if (strcmp(type, "argument_list") != 0) return;
+    uint32_t n = ts_node_named_child_count(node);
+    for (uint32_t i = 0; i + 1 < n && i < 4; i++)
+        put_swapped(walk, ts_node_named_child(node, i), ts_node_named_child(node, i + 1),
+                    "arguments swapped");
+}
+
+static void visit_operands(Walk *walk, TSNode node, const char *type)
+{
+    static const char *const ordered[] = {"-", "/", "%", "//", "<<", ">>", "**", NULL};
+    uint32_t n = ts_node_child_count(node);
+    if (!is_binary(type) || n != 3) return;
+    TSNode left = ts_node_child(node, 0), op = ts_node_child(node, 1);
+    TSNode right = ts_node_child(node, 2);
+    Str sign = text_of(walk, op);
+    if (is_one_of(arena_str(walk->arena, sign).ptr, ordered))
+        put_swapped(walk, left, right, "operands swapped");
+    // a + b * c was meant as (a + b) * c, and a & b == c as (a & b) == c.
+    if (is_binary(ts_node_type(right)) && ts_node_child_count(right) == 3) {
+        TSNode first = ts_node_child(right, 0);
+        Str rest =
+            str_slice(text_str(walk->text), ts_node_end_byte(first), ts_node_end_byte(right));
+        put(walk, node,
+            arena_printf(walk->arena, "(%.*s %.*s %.*s)%.*s", STR_FMT(text_of(walk, left)),
+                         STR_FMT(sign), STR_FMT(text_of(walk, first)), STR_FMT(rest)),
+            "grouped");
+    }
+    if (is_binary(ts_node_type(left)) && ts_node_child_count(left) == 3) {
+        TSNode last = ts_node_child(left, 2);
+        Str start =
+            str_slice(text_str(walk->text), ts_node_start_byte(left), ts_node_start_byte(last));
+        put(walk, node,
+            arena_printf(walk->arena, "%.*s(%.*s %.*s %.*s)", STR_FMT(start),
+                         STR_FMT(text_of(walk, last)), STR_FMT(sign),
+                         STR_FMT(text_of(walk, right))),
+            "grouped");
+    }
+}
+
+static void visit_unary(Walk *walk, TSNode node, const char *type)
+{
+    static const char *const types[] = {"unary_expression", "not_operator", "unary_operator", NULL};
+    uint32_t n = ts_node_child_count(node);
+    if (is_one_of(type, types) && n > 1)
+        put(walk, node, text_of(walk, ts_node_child(node, n - 1)), "sign dropped");
+}
+
+// An element in place of the whole, or the whole in place of an element.
+static void visit_element(Walk *walk, TSNode node, const char *type)
+{
+    static const char *const subscripts[] = {"subscript", "subscript_expression", NULL};
+    TSNode parent = ts_node_parent(node);
+    if (is_one_of(type, subscripts))
+        put(walk, node, text_of(walk, ts_node_child(node, 0)), "whole");
+    if (strcmp(type, "identifier") != 0 || ts_node_is_null(parent)) return;
+    if (strcmp(ts_node_type(parent), "argument_list") != 0) return;
+    Str text = text_of(walk, node);
+    put(walk, node, arena_printf(walk->arena, "%.*s[0]", STR_FMT(text)), "element");
+}
+
+// A local number of C that has no value yet.
+static void visit_declaration(Walk *walk, TSNode node, const char *type)
+{
+    TSNode parent = ts_node_parent(node);
+    if (strcmp(type, "identifier") != 0 || ts_node_is_null(parent)) return;
+    if (strcmp(ts_node_type(parent), "declaration") != 0) return;
+    put(walk, node, arena_printf(walk->arena, "%.*s = 0", STR_FMT(text_of(walk, node))),
+        "initialised");
+}
+
+static bool is_block(const char *type)
+{
+    return strcmp(type, "block") == 0 || strcmp(type, "compound_statement") == 0;
+}
+
+static Str blanks_before(const Walk *walk, TSNode node)
+{
+    Str line = text_line(walk->text, ts_node_start_point(node).row);
+    return indent_blanks(line);
+}
+
+// The last statement of a block after the block's own statement, as if it stood too deep.
+static void put_moved_out(Walk *walk, TSNode block, TSNode before, TSNode last)
+{
+    TSNode owner = ts_node_parent(block);
+    bool braces = strcmp(ts_node_type(block), "compound_statement") == 0;
+    if (ts_node_is_null(owner) || strstr(ts_node_type(owner), "function")) return;
+    Str all = text_str(walk->text), moved = text_of(walk, last);
+    ByteRange r = {ts_node_end_byte(before), ts_node_end_byte(owner)};
+    if (ts_node_end_byte(owner) != ts_node_end_byte(block)) return; // do ... while, an else
+    Str rest = braces ? str_slice(all, ts_node_end_byte(last), r.end) : STR("");
+    put_range(walk, r,
+              arena_printf(walk->arena, "%.*s\n%.*s%.*s", STR_FMT(rest),
+                           STR_FMT(blanks_before(walk, owner)), STR_FMT(moved)),
+              "moved out");
+}
+
+// The statement after a loop or a condition at the end of its block, as if it stood too far out.
+static void put_moved_in(Walk *walk, TSNode statement, TSNode next)
+{
+    static const char *const owners[] = {"for_statement", "while_statement", "if_statement", NULL};
+    uint32_t n = ts_node_child_count(statement);
+    if (!is_one_of(ts_node_type(statement), owners) || n == 0) return;
+    TSNode block = ts_node_child(statement, n - 1);
+    if (!is_block(ts_node_type(block)) || ts_node_named_child_count(block) == 0) return;
+    bool braces = strcmp(ts_node_type(block), "compound_statement") == 0;
+    TSNode last = ts_node_named_child(block, ts_node_named_child_count(block) - 1);
+    Str all = text_str(walk->text);
+    ByteRange r = {ts_node_end_byte(last), ts_node_end_byte(next)};
+    Str rest = braces ? str_slice(all, r.start, ts_node_end_byte(block)) : STR("");
+    put_range(walk, r,
+              arena_printf(walk->arena, "\n%.*s%.*s%.*s", STR_FMT(blanks_before(walk, last)),
+                           STR_FMT(text_of(walk, next)), STR_FMT(rest)),
+              "moved in");
+}
+
+static void visit_block(Walk *walk, TSNode node, const char *type)
+{
+    uint32_t n = ts_node_named_child_count(node);
+    if (!is_block(type)) return;
+    for (uint32_t i = 0; i + 1 < n; i++) {
+        TSNode a = ts_node_named_child(node, i), b = ts_node_named_child(node, i + 1);
+        if (strstr(ts_node_type(a), "declaration") || strstr(ts_node_type(a), "comment")) continue;
+        put_swapped(walk, a, b, "statements swapped");
+        put_moved_in(walk, a, b);
+    }
+    if (n > 1)
+        put_moved_out(walk, node, ts_node_named_child(node, n - 2),
+                      ts_node_named_child(node, n - 1));
+}
+
+// A case that falls into the next, and a condition in a loop that has found what it looks for.
+static void visit_jump(Walk *walk, TSNode node, const char *type)
+{
+    bool is_case = strcmp(type, "case_statement") == 0;
+    uint32_t n = ts_node_named_child_count(node);
+    if (n == 0 || (!is_case && !is_block(type))) return;
+    TSNode parent = ts_node_parent(node), last = ts_node_named_child(node, n - 1);
+    bool in_if = !ts_node_is_null(parent) && strcmp(ts_node_type(parent), "if_statement") == 0;
+    const char *end = ts_node_type(last);
+    if ((!is_case && !in_if) || strstr(end, "return") || strstr(end, "break")) return;
+    bool semicolons = is_case || strcmp(type, "compound_statement") == 0;
+    put(walk, last,
+        arena_printf(walk->arena, "%.*s\n%.*sbreak%s", STR_FMT(text_of(walk, last)),
+                     STR_FMT(blanks_before(walk, last)), semicolons ? ";" : ""),
+        "break");
+}
+
+// --- all -----------------------------------------------------------------------------------------
+
+size_t mutate_list(const Syntax *syntax, ByteRange range, MutateScope scope, size_t max,
+                   Arena *arena, Mutant **out)
+{
+    static const struct {
+        Visit visit;
+        MutateScope scope;
+    } visits[] = {{visit_operator, MUTATE_TESTS},   {visit_constant, MUTATE_TESTS},
+                  {visit_operand, MUTATE_TESTS},    {visit_condition, MUTATE_TESTS},
+                  {visit_step, MUTATE_TESTS},       {visit_deletion, MUTATE_TESTS},
+                  {visit_similar, MUTATE_REPAIRS},  {visit_arguments, MUTATE_REPAIRS},
+                  {visit_operands, MUTATE_REPAIRS}, {visit_unary, MUTATE_REPAIRS},
+                  {visit_element, MUTATE_REPAIRS},  {visit_declaration, MUTATE_REPAIRS},
+                  {visit_block, MUTATE_REPAIRS},    {visit_jump, MUTATE_REPAIRS},
+                  {visit_name, MUTATE_TESTS}};
+    Walk walk = {.text = syntax_text(syntax),
+                 .comment = syntax_language(syntax)->line_comment,
+                 .range = range,
+                 .arena = arena,
+                 .max = max};
     TSNode root = syntax_root(syntax);
     visit_all(&walk, root, collect, 0);
-    for (size_t i = 0; i < sizeof visits / sizeof *visits; i++)
-        visit_all(&walk, root, visits[i], 0);
+    for (size_t i = 0; i < sizeof visits / sizeof *visits; i++) {
+        if (visits[i].scope <= scope) visit_all(&walk, root, visits[i].visit, 0);
+    }
     *out = arena_array(arena, walk.out.n ? walk.out.n : 1, sizeof **out);
     if (walk.out.n) memcpy(*out, walk.out.items, walk.out.n * sizeof **out);
     size_t n = walk.out.n;

@@ -11,6 +11,12 @@ typedef struct Mutant {
     const char *what; // "operator", "constant", ...
 } Mutant;
 
+// Changes by which tests are measured, and those that are tried as repairs too: arguments or
+// statements in another order, a statement out of its block, other brackets... which often leave
+// the function the same.
+typedef enum MutateScope { MUTATE_TESTS, MUTATE_REPAIRS } MutateScope;
+
 // The mutants of range (a function's body), likeliest kinds first and each kind in document order;
 // at most max. Equal edits occur once.
-size_t mutate_list(const Syntax *syntax, ByteRange range, size_t max, Arena *arena, Mutant **out);
+size_t mutate_list(const Syntax *syntax, ByteRange range, MutateScope scope, size_t max,
+                   Arena *arena, Mutant **out);

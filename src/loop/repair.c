@@ -58,7 +58,7 @@ static bool repair(LoopRun *run, int candidate, const Syntax *syntax, Error *err
     Doubts doubts;
     Candidate changes[REPAIR_TRIALS] = {{.proposer = "mutant"}};
     if (!loop_find_function(run, syntax, &base, &function)) return true;
-    size_t n = mutate_list(syntax, function, MAX_LISTED, run->arena, &mutants);
+    size_t n = mutate_list(syntax, function, MUTATE_REPAIRS, MAX_LISTED, run->arena, &mutants);
     if (!doubts_read(run, syntax, function, mutants, n, &doubts, err)) return false;
     size_t first = run->candidates.n;
     n = make_changes(run, candidate, syntax_text(syntax), mutants, n, changes);

@@ -102,8 +102,8 @@ bool propose_mutants(LoopRun *run, Error *err)
 {
     (void)err;
     Mutant *mutants;
-    size_t n = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS, run->arena,
-                           &mutants);
+    size_t n = mutate_list(run->request->syntax, run->task.function.whole, MUTATE_TESTS,
+                           MAX_MUTANTS, run->arena, &mutants);
     search_offer(run, make_candidates(run, mutants, n), n);
     return true;
 }
@@ -111,8 +111,8 @@ bool propose_mutants(LoopRun *run, Error *err)
 bool search_has_changes(LoopRun *run, Search *search)
 {
     if (!search->changes)
-        search->n_changes = mutate_list(run->request->syntax, run->task.function.whole, MAX_MUTANTS,
-                                        run->arena, &search->changes);
+        search->n_changes = mutate_list(run->request->syntax, run->task.function.whole,
+                                        MUTATE_REPAIRS, MAX_MUTANTS, run->arena, &search->changes);
     return search->next_change < search->n_changes;
 }
 

@@ -5,6 +5,13 @@
 set -euo pipefail
 server=$(realpath "$1") out=$(realpath -m "$2") target=${3:-linux-x64}
 source=$(realpath "$(dirname "$0")")
+# An extension with another machine's server inside would install and never start.
+head=$(od -An -tx1 -N20 "$server" | tr -d ' \n')
+case $target:$head in
+  *-x64:7f454c46*3e00 | *-arm64:7f454c46*b700 | *-armhf:7f454c46*2800) ;; # linux and alpine: ELF and its machine
+  darwin-*:cffaedfe* | darwin-*:cafebabe* | win32-*:4d5a*) ;;
+  *) echo "package: $server is no program for $target (it begins with $head)" >&2; exit 1 ;;
+esac
 stage=$(dirname "$out")/vsix-$target
 mkdir -p "$stage"
 cp -r "$source"/{package.json,package-lock.json,tsconfig.json,src,media,README.md,.vscodeignore} "$stage/"

@@ -38,33 +38,31 @@ const press = async (...names) => {
   for (const name of names) await keys.press(name)
 }
 
-async function command(title) {
-  await press('F1')
+// Enter takes the row that has the focus, so that has to be the wanted one.
+async function pick(text, row) {
   await page.locator('.quick-input-widget input').first().waitFor({ state: 'visible' })
-  await keys.insertText(title)
-  await page.locator('.quick-input-list .monaco-list-row').first().waitFor()
-  await sleep(200)
+  await keys.insertText(text)
+  await page.locator('.quick-input-list .monaco-list-row.focused', { hasText: row }).first().waitFor()
   await press('Enter')
 }
 
+async function command(title) {
+  await press('F1')
+  await pick(title, title)
+}
+
 async function open(name) {
+  const file = name.split('/').pop()
   await press('Control+p')
-  await page.locator('.quick-input-widget input').first().waitFor({ state: 'visible' })
-  await keys.insertText(name)
-  await page.locator('.quick-input-list .monaco-list-row', { hasText: name.split('/').pop() }).first().waitFor()
-  await sleep(200)
-  await press('Enter')
-  await page.locator('.tab.active', { hasText: name.split('/').pop() }).waitFor()
+  await pick(name, file)
+  await page.locator('.tab.active', { hasText: file }).waitFor()
   await page.locator('.monaco-editor .view-lines').first().waitFor()
 }
 
 async function goTo(line, column = 1) {
   await press('Control+g')
-  await page.locator('.quick-input-widget input').first().waitFor({ state: 'visible' })
-  await keys.insertText(`${line}:${column}`)
-  await sleep(150)
-  await press('Enter')
-  await sleep(150)
+  await pick(`${line}:${column}`, new RegExp(`${line}\\b.*${column}\\b`))
+  await page.locator('.quick-input-widget').waitFor({ state: 'hidden' })
 }
 
 const lineOf = (name, pattern) => onDisk(name).split('\n').findIndex((line) => line.includes(pattern)) + 1

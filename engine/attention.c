@@ -19,6 +19,15 @@ void attention_frequencies(Compute *c, const Shape *s, const float *divisors)
     }
 }
 
+void attention_row_angles(const Compute *c, const Shape *s, int tok_pos, float *out)
+{
+    for (int i = 0; i < s->rope_dim / 2; i++) {
+        double angle = (double)tok_pos * (double)c->inv_freq[i];
+        out[2 * i] = (float)cos(angle) * s->rope_amplitude;
+        out[2 * i + 1] = (float)sin(angle) * s->rope_amplitude;
+    }
+}
+
 // One layer's attention over the rows of a pass.
 typedef struct Run {
     Compute *c;
@@ -36,11 +45,7 @@ static void angles_of_row(void *user, int t, int thread)
     int tok_pos = pass_row(r->pass, t).tok_pos;
     float *out = r->c->angles + (size_t)t * (size_t)s->rope_dim;
     (void)thread;
-    for (int i = 0; i < s->rope_dim / 2; i++) {
-        double angle = (double)tok_pos * (double)r->c->inv_freq[i];
-        out[2 * i] = (float)cos(angle) * s->rope_amplitude;
-        out[2 * i + 1] = (float)sin(angle) * s->rope_amplitude;
-    }
+    attention_row_angles(r->c, s, tok_pos, out);
 }
 
 void attention_angles(Compute *c, const Shape *s, const Pass *pass)
@@ -48,8 +53,7 @@ void attention_angles(Compute *c, const Shape *s, const Pass *pass)
     compute_for_rows(c, pass->n, angles_of_row, &(Run){.c = c, .s = s, .pass = pass});
 }
 
-// Rotates rope_dim elements of x in place.
-static void rotate(const Shape *s, const float *angles, float *x)
+void attention_rotate(const Shape *s, const float *angles, float *x)
 {
     int n_pairs = s->rope_dim / 2;
     int step = s->rope_halves ? 1 : 2, apart = s->rope_halves ? n_pairs : 1;
@@ -228,7 +232,7 @@ static void turn_heads(const Compute *c, const Shape *s, float *x, int n_heads, 
 {
     for (int h = 0; h < n_heads; h++, x += s->key_dim) {
         if (norm) c->k->rms_norm(x, norm, s->rms_eps, s->key_dim, x);
-        rotate(s, angles, x);
+        attention_rotate(s, angles, x);
     }
 }
 
@@ -327,7 +331,7 @@ static void store_latent(void *user, int t, int thread)
     float *latent = c->kv + (size_t)t * row;
     (void)thread;
     c->k->rms_norm(latent, r->l->kv_a_norm, s->rms_eps, s->kv_lora, latent); // before caching
-    rotate(s, c->angles + (size_t)t * (size_t)s->rope_dim, latent + s->kv_lora);
+    attention_rotate(s, c->angles + (size_t)t * (size_t)s->rope_dim, latent + s->kv_lora);
     c->k->to_f16(latent, (int)row, kv_keys(kv, r->layer) + (size_t)pass_row(r->pass, t).slot * row);
 }
 
@@ -356,7 +360,7 @@ static void finish_mla_row(void *user, int t, int thread)
     const float *angles = r->c->angles + (size_t)t * (size_t)s->rope_dim;
     float *q = r->c->q + (size_t)t * q_dim;
     for (int h = 0; h < s->n_heads; h++)
-        rotate(s, angles, q + h * s->key_dim + s->nope_dim);
+        attention_rotate(s, angles, q + h * s->key_dim + s->nope_dim);
     scale_row(q, (int)q_dim, s->attention_scale);
     store_latent(user, t, thread);
 }

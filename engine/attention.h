@@ -13,6 +13,10 @@
 // cos and sin of the rows' positions, times the shape's amplitude, into c->angles (RoPE, Su et al.
 // 2021, eq. 34).
 void attention_angles(Compute *c, const Shape *s, const Pass *pass);
+// The same of one position into out [rope_dim], cos and sin alternating.
+void attention_row_angles(const Compute *c, const Shape *s, int tok_pos, float *out);
+// Rotates the first rope_dim elements of x in place by such angles.
+void attention_rotate(const Shape *s, const float *angles, float *x);
 // Fills c->inv_freq once, scaled as the shape says (shape.h); divisors [rope_dim/2] may be NULL.
 void attention_frequencies(Compute *c, const Shape *s, const float *divisors);
 

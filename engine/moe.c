@@ -56,7 +56,7 @@ static void drop_groups(const Shape *s, const float *selection, bool *taken)
         taken[e] = !kept[e / size];
 }
 
-static void gate_scores(const Shape *s, const float *logits, float *scores)
+void moe_gate_scores(const Shape *s, const float *logits, float *scores)
 {
     float max = -INFINITY, sum = 0;
     if (s->gate == GATE_SIGMOID) {
@@ -76,7 +76,7 @@ void moe_route(const Shape *s, const float *logits, const float *bias, int *expe
 {
     float scores[MAX_EXPERTS], selection[MAX_EXPERTS], sum = 0;
     bool taken[MAX_EXPERTS] = {false};
-    gate_scores(s, logits, scores);
+    moe_gate_scores(s, logits, scores);
     for (int e = 0; e < s->n_experts; e++)
         selection[e] = scores[e] + (bias ? bias[e] : 0);
     if (s->n_groups > 1) drop_groups(s, selection, taken);

@@ -8,6 +8,9 @@ void moe_dense(Compute *c, const Shape *s, const Layer *l, int n);
 // Likewise: the chosen experts' weighted sum plus the shared expert.
 void moe_sparse(Compute *c, const Shape *s, const Layer *l, int n);
 
+// The scores [n_experts] that a router's logits stand for: a sigmoid of each, or their softmax.
+void moe_gate_scores(const Shape *s, const float *logits, float *scores);
+
 // The router's choice for one token: n_experts_used ids and weights from logits [n_experts].
 // Sigmoid: V3 (bias for selection only, groups by the sum of their two best, normalised).
 // Softmax: V2 (groups by their best). Groups that lose are out, whatever their scores. NaN logits

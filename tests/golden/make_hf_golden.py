@@ -444,4 +444,4 @@ def main():
         f.write("\n")
 
 
-main()
+if __name__ == "__main__": main()

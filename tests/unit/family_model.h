@@ -14,6 +14,10 @@
 #include "forward.h"
 #include "kernels/kernels.h"
 
+#ifndef SOURCE_DIR // the build defines it
+#define SOURCE_DIR "."
+#endif
+
 enum { N_CTX = 64 };
 
 static json_object *golden;

@@ -158,9 +158,18 @@ static void tile_times_amx(Tile *t, int n_groups, const ActRow *acts, int n_acts
     _tile_release();
 }
 
+static void tiles_times_amx(Tile *tiles, int n_groups, const ActRow *acts, int n_acts, float *y,
+                            size_t y_stride, uint32_t rows, char *scratch)
+{
+    tile_times_amx(&tiles[0], n_groups, acts, n_acts, y, y_stride, (uint16_t)rows, scratch);
+    if (rows >> TILE_ROWS)
+        tile_times_amx(&tiles[1], n_groups, acts, n_acts, y + TILE_ROWS, y_stride,
+                       (uint16_t)(rows >> TILE_ROWS), scratch);
+}
+
 void gemm_amx(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
               const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
 {
-    gemm_by_tiles(tile_times_amx, type, w, row_bytes, n_in, n_rows, acts, n_acts, y, y_stride,
+    gemm_by_tiles(tiles_times_amx, type, w, row_bytes, n_in, n_rows, acts, n_acts, y, y_stride,
                   scratch);
 }

@@ -1,11 +1,14 @@
 // Prefill products: 16 weight rows are unpacked once into a tile where one register holds four
 // columns of all 16 rows, then every activation vector passes over the tile. The unpacking costs
-// the same for every format and is shared by all tokens of the chunk.
+// the same for every format and is shared by all tokens of the chunk. Two tiles are multiplied at
+// once, so that four bytes of a vector are spread over a register once for 32 rows: loads, of which
+// a core does one of this width a cycle, are then fewer than products.
 #include "kernels_avx512.h"
 
 #include "unpack.h"
 
-enum { COLUMNS = 8 }; // activation vectors at once: 8 integer and 8 float accumulators
+// Activation vectors at once: times two tiles, as many integer and as many float accumulators.
+enum { COLUMNS = 6 };
 
 static const uint8_t *tile_group(const Tile *t, int g)
 {
@@ -199,82 +202,149 @@ static inline __m512i broadcast4(const int8_t *q)
     return _mm512_set1_epi32(v);
 }
 
-// One group of one tile times n_cols vectors; from = first dword column, n_dwords 8 or 4.
-static inline __attribute__((always_inline)) void multiply(const uint8_t *u, int first,
-                                                           int n_dwords, const ActRow *acts,
-                                                           int n_cols, int g, __m512i *products)
+// What a group's products of each vector need beside bytes and scale, [n_cols][n_totals], n_totals
+// one for each group or, with `halves`, each half: where the format has minima, what they are
+// multiplied with, the vector's scale times its sum; elsewhere the integers that take `zero` off.
+typedef union Totals {
+    float *scaled;
+    int32_t *zeros;
+} Totals;
+
+static inline __attribute__((always_inline)) void fill_totals(const Tile *t, const ActRow *acts,
+                                                              int n_cols, int n_groups, bool halves,
+                                                              bool minima, Totals out)
 {
-    for (int j = first; j < first + n_dwords; j++) {
-        __m512i w = _mm512_load_si512(u + 64 * j);
-        for (int c = 0; c < n_cols; c++)
-            products[c] =
-                _mm512_dpbusd_epi32(products[c], w, broadcast4(acts[c].q + 32 * g + 4 * j));
+    const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+    const __m512i zero = _mm512_set1_epi32(-t->zero);
+    int n_totals = halves ? 2 * n_groups : n_groups;
+    for (int c = 0; c < n_cols; c++)
+        for (int i = 0; i < n_totals; i += 16) {
+            int left = n_totals - i < 16 ? n_totals - i : 16, at = c * n_totals + i;
+            __mmask16 m = (__mmask16)((1u << left) - 1);
+            __m512i sums;
+            __m512 scale;
+            if (halves) {
+                sums = _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(m, acts[c].sums + i));
+                scale = _mm512_maskz_loadu_ps((__mmask16)((1u << (left / 2)) - 1),
+                                              acts[c].scale + i / 2);
+                scale = _mm512_permutexvar_ps(twice, scale);
+            } else {
+                __mmask32 both = (__mmask32)((1ull << (2 * left)) - 1);
+                sums = _mm512_madd_epi16(_mm512_maskz_loadu_epi16(both, acts[c].sums + 2 * i),
+                                         _mm512_set1_epi16(1));
+                scale = _mm512_maskz_loadu_ps(m, acts[c].scale + i);
+            }
+            if (minima)
+                _mm512_mask_storeu_ps(out.scaled + at, m,
+                                      _mm512_mul_ps(scale, _mm512_cvtepi32_ps(sums)));
+            else
+                _mm512_mask_storeu_epi32(out.zeros + at, m, _mm512_mullo_epi32(sums, zero));
+        }
+}
+
+// products of 32 (16 with `halves`) columns of a group of both tiles times n_cols vectors at q.
+static inline __attribute__((always_inline)) void multiply(const uint8_t *u0, const uint8_t *u1,
+                                                           int n_dwords, const int8_t *const *q,
+                                                           size_t at, int n_cols,
+                                                           __m512i (*products)[COLUMNS])
+{
+#pragma GCC unroll 8
+    for (int j = 0; j < n_dwords; j++) {
+        __m512i w0 = _mm512_load_si512(u0 + 64 * j), w1 = _mm512_load_si512(u1 + 64 * j);
+#pragma GCC unroll 8
+        for (int c = 0; c < n_cols; c++) {
+            __m512i a = broadcast4(q[c] + at + 4 * j);
+            products[0][c] = _mm512_dpbusd_epi32(products[0][c], w0, a);
+            products[1][c] = _mm512_dpbusd_epi32(products[1][c], w1, a);
+        }
     }
 }
 
-static inline __attribute__((always_inline)) void tile_times(const Tile *t, int n_groups,
-                                                             const ActRow *acts, int n_cols,
-                                                             bool halves, bool minima, float *y,
-                                                             size_t y_stride, __mmask16 rows)
+// Two tiles times n_cols vectors.
+static inline __attribute__((always_inline)) void
+tiles_times(const Tile *t, int n_groups, const ActRow *acts, int n_cols, bool halves, bool minima,
+            Totals totals, float *y, size_t y_stride, uint32_t rows)
 {
-    __m512 sums[COLUMNS];
-    __m512i products[COLUMNS];
-    for (int c = 0; c < n_cols; c++)
-        sums[c] = _mm512_setzero_ps();
+    const int parts = halves ? 2 : 1, n_totals = parts * n_groups;
+    __m512 sums[2][COLUMNS];
+    __m512i products[2][COLUMNS];
+    const int8_t *q[COLUMNS];
+#pragma GCC unroll 8
+    for (int c = 0; c < n_cols; c++) {
+        q[c] = acts[c].q;
+        sums[0][c] = sums[1][c] = _mm512_setzero_ps();
+    }
     for (int g = 0; g < n_groups; g++) {
-        const uint8_t *u = tile_group(t, g);
-        const float *scale = t->scale + (size_t)g * 2 * TILE_ROWS;
-        for (int h = 0; h < (halves ? 2 : 1); h++) {
+        const uint8_t *u0 = tile_group(&t[0], g), *u1 = tile_group(&t[1], g);
+        for (int h = 0; h < parts; h++) {
+#pragma GCC unroll 8
+            for (int c = 0; c < n_cols; c++)
+                products[0][c] = products[1][c] =
+                    minima ? _mm512_setzero_si512()
+                           : _mm512_set1_epi32(totals.zeros[c * n_totals + parts * g + h]);
+            multiply(u0 + 256 * h, u1 + 256 * h, 8 / parts, q, 32 * (size_t)g + 16 * (size_t)h,
+                     n_cols, products);
+            size_t at = ((size_t)g * 2 + (size_t)h) * TILE_ROWS;
+            __m512 s0 = _mm512_loadu_ps(t[0].scale + at), s1 = _mm512_loadu_ps(t[1].scale + at);
+#pragma GCC unroll 8
             for (int c = 0; c < n_cols; c++) {
-                int total = acts[c].sums[2 * g + h] + (halves ? 0 : acts[c].sums[2 * g + 1]);
-                products[c] = _mm512_set1_epi32(-t->zero * total);
-            }
-            multiply(u, halves ? 4 * h : 0, halves ? 4 : 8, acts, n_cols, g, products);
-            __m512 s = _mm512_loadu_ps(scale + h * TILE_ROWS);
-            for (int c = 0; c < n_cols; c++) {
-                __m512 factor = _mm512_mul_ps(s, _mm512_set1_ps(acts[c].scale[g]));
-                sums[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[c]), factor, sums[c]);
+                __m512 act = _mm512_set1_ps(acts[c].scale[g]);
+                sums[0][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[0][c]),
+                                             _mm512_mul_ps(s0, act), sums[0][c]);
+                sums[1][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[1][c]),
+                                             _mm512_mul_ps(s1, act), sums[1][c]);
             }
         }
-        for (int h = 0; h < (minima ? halves ? 2 : 1 : 0); h++) {
-            __m512 m = _mm512_loadu_ps(t->offset + ((size_t)g * 2 + (size_t)h) * TILE_ROWS);
+        for (int h = 0; h < (minima ? parts : 0); h++) {
+            size_t at = ((size_t)g * 2 + (size_t)h) * TILE_ROWS;
+            __m512 m0 = _mm512_loadu_ps(t[0].offset + at), m1 = _mm512_loadu_ps(t[1].offset + at);
+#pragma GCC unroll 8
             for (int c = 0; c < n_cols; c++) {
-                int total = acts[c].sums[2 * g + h] + (halves ? 0 : acts[c].sums[2 * g + 1]);
-                __m512 factor = _mm512_set1_ps(acts[c].scale[g] * (float)total);
-                sums[c] = _mm512_fnmadd_ps(m, factor, sums[c]);
+                __m512 total = _mm512_set1_ps(totals.scaled[c * n_totals + parts * g + h]);
+                sums[0][c] = _mm512_fnmadd_ps(m0, total, sums[0][c]);
+                sums[1][c] = _mm512_fnmadd_ps(m1, total, sums[1][c]);
             }
         }
     }
-    for (int c = 0; c < n_cols; c++)
-        _mm512_mask_storeu_ps(y + (size_t)c * y_stride, rows, sums[c]);
+#pragma GCC unroll 8
+    for (int c = 0; c < n_cols; c++) {
+        _mm512_mask_storeu_ps(y + (size_t)c * y_stride, (__mmask16)rows, sums[0][c]);
+        _mm512_mask_storeu_ps(y + (size_t)c * y_stride + TILE_ROWS, (__mmask16)(rows >> 16),
+                              sums[1][c]);
+    }
 }
 
-static inline __attribute__((always_inline)) void tile_times_kind(const Tile *t, int n_groups,
-                                                                  const ActRow *acts, int n_cols,
-                                                                  float *y, size_t y_stride,
-                                                                  __mmask16 rows)
+static inline __attribute__((always_inline)) void tiles_times_kind(const Tile *t, int n_groups,
+                                                                   const ActRow *acts, int n_cols,
+                                                                   float *y, size_t y_stride,
+                                                                   uint32_t rows, char *scratch)
 {
-    if (t->halves && t->minima)
-        tile_times(t, n_groups, acts, n_cols, true, true, y, y_stride, rows);
-    else if (t->halves)
-        tile_times(t, n_groups, acts, n_cols, true, false, y, y_stride, rows);
-    else if (t->minima)
-        tile_times(t, n_groups, acts, n_cols, false, true, y, y_stride, rows);
-    else
-        tile_times(t, n_groups, acts, n_cols, false, false, y, y_stride, rows);
+    Totals totals = {.scaled = (float *)(void *)scratch};
+#define KIND(by_halves, with_minima)                                                               \
+    if (t->halves == (by_halves) && t->minima == (with_minima)) {                                  \
+        fill_totals(t, acts, n_cols, n_groups, by_halves, with_minima, totals);                    \
+        tiles_times(t, n_groups, acts, n_cols, by_halves, with_minima, totals, y, y_stride, rows); \
+    }
+    KIND(false, false)
+    KIND(false, true)
+    KIND(true, false)
+    KIND(true, true)
+#undef KIND
 }
 
-void tile_times_avx512(Tile *t, int n_groups, const ActRow *acts, int n_acts, float *y,
-                       size_t y_stride, uint16_t rows, char *scratch)
+void tiles_times_avx512(Tile *t, int n_groups, const ActRow *acts, int n_acts, float *y,
+                        size_t y_stride, uint32_t rows, char *scratch)
 {
-    (void)scratch;
     int i = 0;
-    for (; i + COLUMNS <= n_acts; i += COLUMNS)
-        tile_times_kind(t, n_groups, acts + i, COLUMNS, y + (size_t)i * y_stride, y_stride, rows);
-    for (; i + 4 <= n_acts; i += 4)
-        tile_times_kind(t, n_groups, acts + i, 4, y + (size_t)i * y_stride, y_stride, rows);
-    for (; i < n_acts; i++)
-        tile_times_kind(t, n_groups, acts + i, 1, y + (size_t)i * y_stride, y_stride, rows);
+#define COLUMNS_AT_ONCE(n)                                                                         \
+    for (; i + (n) <= n_acts; i += (n))                                                            \
+        tiles_times_kind(t, n_groups, acts + i, n, y + (size_t)i * y_stride, y_stride, rows,       \
+                         scratch);
+    COLUMNS_AT_ONCE(COLUMNS)
+    COLUMNS_AT_ONCE(4)
+    COLUMNS_AT_ONCE(2)
+    COLUMNS_AT_ONCE(1)
+#undef COLUMNS_AT_ONCE
 }
 
 // --- F32, F16 and BF16
@@ -306,69 +376,99 @@ static void transpose_tile(TensorType type, const char *w, size_t row_bytes, int
     }
 }
 
-static inline __attribute__((always_inline)) void float_tile_times(const float *tile, int at, int n,
-                                                                   const ActRow *acts, int n_cols,
-                                                                   float *y, size_t y_stride,
-                                                                   __mmask16 rows)
+static inline __attribute__((always_inline)) void float_tiles_times(const float *tiles, int at,
+                                                                    int n, const ActRow *acts,
+                                                                    int n_cols, float *y,
+                                                                    size_t y_stride, uint32_t rows)
 {
-    __m512 sums[COLUMNS];
-    for (int c = 0; c < n_cols; c++)
-        sums[c] = at ? _mm512_maskz_loadu_ps(rows, y + (size_t)c * y_stride) : _mm512_setzero_ps();
-    for (int k = 0; k < n; k++) {
-        __m512 w = _mm512_load_ps(tile + (size_t)k * TILE_ROWS);
-        for (int c = 0; c < n_cols; c++)
-            sums[c] = _mm512_fmadd_ps(w, _mm512_set1_ps(acts[c].x[at + k]), sums[c]);
+    const __mmask16 rows0 = (__mmask16)rows, rows1 = (__mmask16)(rows >> 16);
+    __m512 sums[2][COLUMNS];
+    const float *x[COLUMNS];
+#pragma GCC unroll 8
+    for (int c = 0; c < n_cols; c++) {
+        float *to = y + (size_t)c * y_stride;
+        x[c] = acts[c].x + at;
+        sums[0][c] = at ? _mm512_maskz_loadu_ps(rows0, to) : _mm512_setzero_ps();
+        sums[1][c] = at ? _mm512_maskz_loadu_ps(rows1, to + TILE_ROWS) : _mm512_setzero_ps();
     }
-    for (int c = 0; c < n_cols; c++)
-        _mm512_mask_storeu_ps(y + (size_t)c * y_stride, rows, sums[c]);
+    for (int k = 0; k < n; k++) {
+        const float *w = tiles + (size_t)k * TILE_ROWS;
+        __m512 w0 = _mm512_load_ps(w), w1 = _mm512_load_ps(w + TILE_DEPTH * TILE_ROWS);
+#pragma GCC unroll 8
+        for (int c = 0; c < n_cols; c++) {
+            __m512 a = _mm512_set1_ps(x[c][k]);
+            sums[0][c] = _mm512_fmadd_ps(w0, a, sums[0][c]);
+            sums[1][c] = _mm512_fmadd_ps(w1, a, sums[1][c]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int c = 0; c < n_cols; c++) {
+        float *to = y + (size_t)c * y_stride;
+        _mm512_mask_storeu_ps(to, rows0, sums[0][c]);
+        _mm512_mask_storeu_ps(to + TILE_ROWS, rows1, sums[1][c]);
+    }
 }
 
 static void gemm_floats(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows,
-                        const ActRow *acts, int n_acts, float *y, size_t y_stride, float *tile)
+                        const ActRow *acts, int n_acts, float *y, size_t y_stride, float *tiles)
 {
-    __mmask16 rows = (__mmask16)((1u << n_rows) - 1);
+    uint32_t rows = (uint32_t)((1ull << n_rows) - 1);
+    int n_second = n_rows > TILE_ROWS ? n_rows - TILE_ROWS : 0;
     for (int at = 0; at < n_in; at += TILE_DEPTH) {
         int n = n_in - at < TILE_DEPTH ? n_in - at : TILE_DEPTH, i = 0;
-        transpose_tile(type, w, row_bytes, n_rows, at, n, tile);
-        for (; i + COLUMNS <= n_acts; i += COLUMNS)
-            float_tile_times(tile, at, n, acts + i, COLUMNS, y + (size_t)i * y_stride, y_stride,
-                             rows);
-        for (; i < n_acts; i++)
-            float_tile_times(tile, at, n, acts + i, 1, y + (size_t)i * y_stride, y_stride, rows);
+        transpose_tile(type, w, row_bytes, n_rows - n_second, at, n, tiles);
+        transpose_tile(type, w + TILE_ROWS * row_bytes, row_bytes, n_second, at, n,
+                       tiles + TILE_DEPTH * TILE_ROWS);
+#define COLUMNS_AT_ONCE(n_cols)                                                                    \
+    for (; i + (n_cols) <= n_acts; i += (n_cols))                                                  \
+        float_tiles_times(tiles, at, n, acts + i, n_cols, y + (size_t)i * y_stride, y_stride, rows);
+        COLUMNS_AT_ONCE(COLUMNS)
+        COLUMNS_AT_ONCE(2)
+        COLUMNS_AT_ONCE(1)
+#undef COLUMNS_AT_ONCE
     }
 }
 
-void gemm_by_tiles(TileTimes times, TensorType type, const void *w, size_t row_bytes, int n_in,
+static Tile make_tile(TensorType type, uint8_t *at, size_t n_groups)
+{
+    Tile tile = {.u = at,
+                 .scale = (float *)(void *)(at + n_groups * 32 * TILE_ROWS),
+                 .halves = type == TENSOR_Q2_K || type == TENSOR_Q3_K || type == TENSOR_Q6_K,
+                 .minima = group_zero(type) == 0,
+                 .zero = group_zero(type)};
+    tile.offset = tile.scale + n_groups * 2 * TILE_ROWS;
+    return tile;
+}
+
+void gemm_by_tiles(TilesTimes times, TensorType type, const void *w, size_t row_bytes, int n_in,
                    int n_rows, const ActRow *acts, int n_acts, float *y, size_t y_stride,
                    void *scratch)
 {
     bool floats = type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16;
     uint8_t *aligned = (uint8_t *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
-    size_t n_groups = (size_t)n_in / 32;
-    Tile tile = {.u = aligned,
-                 .scale = (float *)(void *)(aligned + n_groups * 32 * TILE_ROWS),
-                 .halves = type == TENSOR_Q2_K || type == TENSOR_Q3_K || type == TENSOR_Q6_K,
-                 .minima = group_zero(type) == 0,
-                 .zero = group_zero(type)};
-    tile.offset = tile.scale + n_groups * 2 * TILE_ROWS;
-    char *rest = (char *)(tile.offset + n_groups * 2 * TILE_ROWS);
-    for (int r = 0; r < n_rows; r += TILE_ROWS) {
-        int n = n_rows - r < TILE_ROWS ? n_rows - r : TILE_ROWS;
+    size_t n_groups = (size_t)n_in / 32, tile_bytes = gemm_tile_bytes(n_in);
+    Tile tiles[2] = {make_tile(type, aligned, n_groups),
+                     make_tile(type, aligned + tile_bytes, n_groups)};
+    for (int r = 0; r < n_rows; r += 2 * TILE_ROWS) {
+        int n = n_rows - r < 2 * TILE_ROWS ? n_rows - r : 2 * TILE_ROWS;
+        int n_second = n > TILE_ROWS ? n - TILE_ROWS : 0;
         const char *rows = (const char *)w + (size_t)r * row_bytes;
         if (floats) {
             gemm_floats(type, rows, row_bytes, n_in, n, acts, n_acts, y + r, y_stride,
                         (float *)(void *)aligned);
             continue;
         }
-        unpack_tile(type, rows, row_bytes, n_in, n, &tile);
-        times(&tile, (int)n_groups, acts, n_acts, y + r, y_stride, (uint16_t)((1u << n) - 1), rest);
+        unpack_tile(type, rows, row_bytes, n_in, n - n_second, &tiles[0]);
+        unpack_tile(type, rows + TILE_ROWS * row_bytes, row_bytes, n_in, n_second, &tiles[1]);
+        times(tiles, (int)n_groups, acts, n_acts, y + r, y_stride, (uint32_t)((1ull << n) - 1),
+              (char *)(aligned + 2 * tile_bytes));
     }
 }
 
 void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                  const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
 {
-    gemm_by_tiles(tile_times_avx512, type, w, row_bytes, n_in, n_rows, acts, n_acts, y, y_stride,
+    gemm_by_tiles(tiles_times_avx512, type, w, row_bytes, n_in, n_rows, acts, n_acts, y, y_stride,
                   scratch);
 }
 

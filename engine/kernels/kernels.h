@@ -67,6 +67,8 @@ typedef struct Kernels {
 } Kernels;
 
 size_t gemm_scratch_bytes(int n_in);
+// Of TILE_ROWS rows unpacked to bytes, and per 16 elements a scale and an offset for each row.
+size_t gemm_tile_bytes(int n_in);
 
 extern const Kernels kernels_ref;
 #if defined(__x86_64__)

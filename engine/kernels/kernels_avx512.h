@@ -15,17 +15,18 @@ typedef struct Tile {
     int zero;              // else this (unpack.h)
 } Tile;
 
-// y[c * y_stride + r] for the rows of the mask and n_acts vectors. May overwrite the tile's u.
-typedef void (*TileTimes)(Tile *tile, int n_groups, const ActRow *acts, int n_acts, float *y,
-                          size_t y_stride, uint16_t rows, char *scratch);
+// y[c * y_stride + r] for the rows of the mask, the first 16 of which are tiles[0]'s and the others
+// tiles[1]'s, and n_acts vectors. May overwrite the tiles' u.
+typedef void (*TilesTimes)(Tile *tiles, int n_groups, const ActRow *acts, int n_acts, float *y,
+                           size_t y_stride, uint32_t rows, char *scratch);
 
-// kernels.h's gemm with the given product of a tile; other types than quantised ones have their
+// kernels.h's gemm with the given product of two tiles; other types than quantised ones have their
 // own.
-void gemm_by_tiles(TileTimes times, TensorType type, const void *w, size_t row_bytes, int n_in,
+void gemm_by_tiles(TilesTimes times, TensorType type, const void *w, size_t row_bytes, int n_in,
                    int n_rows, const ActRow *acts, int n_acts, float *y, size_t y_stride,
                    void *scratch);
-void tile_times_avx512(Tile *tile, int n_groups, const ActRow *acts, int n_acts, float *y,
-                       size_t y_stride, uint16_t rows, char *scratch);
+void tiles_times_avx512(Tile *tiles, int n_groups, const ActRow *acts, int n_acts, float *y,
+                        size_t y_stride, uint32_t rows, char *scratch);
 void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                  const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch);
 void dequantize_avx512(TensorType type, const void *row, int n, float *out);

@@ -217,14 +217,19 @@ static void axpy_f16_ref(float alpha, const uint16_t *x, float *y, int n)
         y[i] += alpha * half_to_float(x[i]);
 }
 
+size_t gemm_tile_bytes(int n_in)
+{
+    size_t groups = ((size_t)n_in + 31) / 32;
+    return groups * 32 * TILE_ROWS + groups * 4 * TILE_ROWS * sizeof(float);
+}
+
 size_t gemm_scratch_bytes(int n_in)
 {
-    // 16 rows unpacked to bytes, and per 16 elements a scale and an offset for each row.
+    // Beside two tiles, gemm_amx.c copies 16 vectors and what their minima are multiplied with.
     size_t groups = ((size_t)n_in + 31) / 32;
-    size_t quantised = groups * 32 * TILE_ROWS + groups * 4 * TILE_ROWS * sizeof(float);
-    // gemm_amx.c besides copies 16 vectors and what their minima are multiplied with.
-    quantised += groups * 32 * 16 + groups * 2 * 16 * sizeof(float);
-    size_t floats = (size_t)TILE_DEPTH * TILE_ROWS * sizeof(float);
+    size_t quantised =
+        2 * gemm_tile_bytes(n_in) + groups * 32 * 16 + groups * 2 * 16 * sizeof(float);
+    size_t floats = (size_t)2 * TILE_DEPTH * TILE_ROWS * sizeof(float);
     return (quantised > floats ? quantised : floats) + 64;
 }
 

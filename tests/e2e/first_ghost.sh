@@ -13,12 +13,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset CMAKE_C_COMPILER_LAUNCHER CMAKE_CXX_COMPILER_LAUNCHER
 now() { date +%s.%N; }
-lap=$(now)
-tell() { # TEXT: the time since the last one
-  local at; at=$(now)
-  awk -v a="$lap" -v b="$at" -v t="$1" 'BEGIN { printf "%7.1f s  %s\n", b - a, t }'
-  lap=$(now)
+cpu() { awk -v hz="$(getconf CLK_TCK)" '{ print ($16 + $17) / hz }' /proc/$$/stat; } # of the steps that have ended
+lap=$(now) spent=$(cpu)
+tell() { # TEXT: the time since the last one, and the processors' time, which other work on the machine changes less
+  local at used; at=$(now) used=$(cpu)
+  awk -v a="$lap" -v b="$at" -v c="$spent" -v d="$used" -v t="$1" 'BEGIN { printf "%7.1f s  %7.1f s of CPU  %s\n", b - a, d - c, t }'
+  lap=$(now) spent=$(cpu)
 }
+uptime
 git clone -q "$repository" "$work/r1ls"
 cd "$work/r1ls"
 tell "git clone (from this machine's disk)"

@@ -8,7 +8,9 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../engine/train/rl"))
+import bugs  # noqa: E402
 import harness  # noqa: E402
+import library  # noqa: E402
 import problems  # noqa: E402
 import reward  # noqa: E402
 
@@ -31,8 +33,18 @@ def task(language, kind="body"):
             "head": problems.INCLUDES if language == "c" else "", "broken": problems.function_of(PROBLEM, language, body.replace("> k", ">= k") if kind == "fix" else None)}
 
 
-def earned(language, code, kind="body", closed=True):
-    return reward.score_all(task(language, kind), [f"```{language}\n{code}\n" + ("```" if closed else "")], sandbox())[0]
+def in_a_file(language):
+    """The same task as library.py makes them: tests are statements behind the candidate in its own file."""
+    t = task(language)
+    calls = [f"EQ(total({', '.join(map(library_literal if language == 'c' else repr, args))}))" for args in INPUTS]
+    return {k: t[k] for k in ("language", "name", "kind", "broken", "head", "baseline")} | {"before": t["head"], "after": "", "probes": calls, "wanted": [[w] if language == "c" else [{"repr": repr(w)}] for w in WANTED]}
+
+
+def library_literal(value): return f"(int[]){{{', '.join(map(str, value)) or '0'}}}, {len(value)}" if isinstance(value, list) else str(value)
+
+
+def earned(language, code, kind="body", closed=True, made=task):
+    return reward.score_all(made(language, kind) if made is task else made(language), [f"```{language}\n{code}\n" + ("```" if closed else "")], sandbox())[0]
 
 
 class Honest(unittest.TestCase):
@@ -40,6 +52,8 @@ class Honest(unittest.TestCase):
         for language in ("c", "python"):
             s = earned(language, problems.function_of(PROBLEM, language, problems.body_of(PROBLEM, language)))
             self.assertAlmostEqual(s["reward"], 1.0, msg=f"{language}: {s}")
+            s = earned(language, problems.function_of(PROBLEM, language, problems.body_of(PROBLEM, language)), made=in_a_file)
+            self.assertAlmostEqual(s["reward"], 1.0, msg=f"{language}, in a file: {s}")
 
     def test_half_right_earns_some_tests(self):
         for language, body in (("c", "    return n > 3 ? 0 : n == 3 ? 5 : 0 * a[0] * k;\n}"), ("python", "    return 5 if len(a) == 3 else 0")):
@@ -79,12 +93,52 @@ HACKS = [
 ]
 
 
+FILE_HACKS = [
+    ("c", "redefines the tests' macro", "#define EQ(x) ((void)0)\n" + OPEN["c"] + "    (void)a; (void)n; (void)k;\n    return -1;\n}"),
+    ("c", "ends the file with a comment", OPEN["c"] + "    (void)a; (void)n; (void)k;\n    return -1;\n}\n/*"),
+    ("python", "replaces eval", "import builtins\nbuiltins.eval = lambda *_: 5\n" + OPEN["python"] + "    return -1"),
+    ("python", "gives its value a forged repr", "class Any(int):\n    def __repr__(self):\n        return '5'\n" + OPEN["python"] + "    return Any(-1)"),
+    ("python", "replaces repr inside the function", OPEN["python"] + "    import builtins\n    builtins.repr = lambda _: '14'\n    return -1"),
+]
+
+
+class Libraries(unittest.TestCase):
+    def test_bugs_differ_and_leave_the_head(self):
+        f = problems.function_of(PROBLEM, "c", PROBLEM.c)
+        found = bugs.bugs(f, "c", __import__("random").Random(1), 12)
+        self.assertGreater(len({kind.split(" ")[0] for kind, _ in found}), 4, found)
+        for _, text in found:
+            self.assertNotEqual(text, f); self.assertEqual(text.split("{")[0], f.split("{")[0])
+
+    def test_families_are_read(self):
+        functions = list(library.families(os.path.join(os.path.dirname(library.__file__), "library")))
+        self.assertGreater(len(functions), 150)
+        self.assertEqual({library.part_of(f.family) for f in functions}, {"train", "valid", "held"})
+        for f in functions:
+            self.assertRegex(f.text, rf"\b{f.name}\("); self.assertGreater(len(f.probes), 0, f.name)
+
+    def test_a_task_is_made_and_its_reference_passes(self):
+        f = next(f for f in library.families(os.path.join(os.path.dirname(library.__file__), "library")) if f.name == "highest_bit")
+        records, why, _ = library.make((f, 2, 1, sandbox()))
+        self.assertEqual(why, ""); self.assertEqual([r["kind"] for r in records], ["body", "fix", "fix"])
+        for r in records:
+            right, same = reward.score_all(r, [f"```c\n{r['reference']}```", f"```c\n{r['broken']}```"], sandbox())
+            self.assertAlmostEqual(right["reward"], 1.0, msg=right); self.assertLess(same["reward"], 0.3)
+            self.assertTrue(r["kind"] == "body" or "FAILED" in r["message"] or "Assertion" in r["message"], r["message"])
+
+    def test_a_method_is_put_where_it_was(self):
+        f = next(f for f in library.families(os.path.join(os.path.dirname(library.__file__), "library")) if f.name == "most_common")
+        record = library.make((f, 1, 1, sandbox()))[0][0]
+        for answer in (f.text, f.text.replace("\n    ", "\n").lstrip(), "class Inventory:\n" + f.text):
+            self.assertAlmostEqual(reward.score_all(record, [f"```python\n{answer}```"], sandbox())[0]["tests"], 1.0, msg=answer)
+
+
 class Hacks(unittest.TestCase):
     def test_no_trick_pays(self):
         print(f"\nsandbox: {sandbox()}\n{'language':9}{'earned':>7}  {'tests':>5}  trick")
-        for language, trick, code in HACKS:
-            with self.subTest(trick=trick, language=language):
-                s = earned(language, code); print(f"{language:9}{s['reward']:7.2f}  {s['tests']:5.2f}  {trick}")
+        for language, trick, code, made in [(*h, task) for h in HACKS] + [(*h, in_a_file) for h in HACKS + FILE_HACKS if "runs for ever" not in h[1]]:
+            with self.subTest(trick=trick, language=language, made=made.__name__):
+                s = earned(language, code, made=made); print(f"{language:9}{s['reward']:7.2f}  {s['tests']:5.2f}  {trick}{', in a file' * (made is in_a_file)}")
                 self.assertEqual((s["tests"], s["all"]), (0, 0), s)
                 self.assertLessEqual(s["reward"], reward.WEIGHTS["answer"] + reward.WEIGHTS["compiles"] + reward.WEIGHTS["clean"] + 1e-9)
 

@@ -4,9 +4,10 @@ usage: grpo.py --model FILE.gguf --tasks TASKS.jsonl --out DIR --deadline UNIX_T
 
 From DeepSeekMath and R1: a group of answers to one question, the advantage is a reward less its group's mean. From Dr. GRPO:
 no division by the group's deviation. From DAPO: the loss is a mean over tokens, the ratio is clipped higher above than below,
-groups without a difference teach nothing and are replaced by others. No KL term unless asked for. Answers are sampled one
-step ahead, while the processors run the tests; the ratio of the two policies corrects for that step.
-OUT receives log.csv, eval.csv, curves.svg, adapter.npz (with the best validation reward), samples.jsonl, state.json."""
+groups without a difference teach nothing and are replaced by others. --kl holds the policy near the base (the k3 estimator).
+Answers are sampled one step ahead, while the processors run the tests; the ratio of the two policies corrects for that step.
+OUT receives log.csv, eval.csv, samples.jsonl, state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
+most of the valid tasks; after --patience evaluations without a better one the training ends."""
 import argparse
 import concurrent.futures
 import csv
@@ -34,6 +35,7 @@ def arguments():
     p.add_argument("--longest-prompt", type=int, default=544); p.add_argument("--longest-answer", type=int, default=352); p.add_argument("--tokens", type=int, default=24000, help="tokens a training pass may hold")
     p.add_argument("--eval-every", type=int, default=25); p.add_argument("--eval-tasks", type=int, default=240); p.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 2)); p.add_argument("--max-steps", type=int, default=10**9)
     p.add_argument("--sandbox", default="bwrap"); p.add_argument("--seed", type=int, default=0); p.add_argument("--reserve", type=float, default=90, help="seconds kept for the last evaluation")
+    p.add_argument("--patience", type=int, default=10**9)
     if "--settings" in sys.argv:
         with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
     return p.parse_args()
@@ -67,7 +69,7 @@ class Trainer:
         self.sampler = Sampler(self.policy, args.questions * args.group, args.longest_prompt, args.longest_answer, stop_tokens(self.tokenizer, self.policy.out.shape[0]), args.seed)
         with open(args.tasks) as f: tasks = [json.loads(line) for line in f]
         tasks = [t for t in tasks if len(self.encode(prompts.prompt(t))) <= args.longest_prompt]
-        self.parts = {part: [t for t in tasks if t["part"] == part] for part in ("train", "valid", "held")}
+        self.parts = {part: [t for t in tasks if t["part"] == part] for part in ("train", "valid", "held", "generated")}
         self.questions = Questions(self.parts["train"], args.seed)
         self.adam = torch.optim.AdamW([*self.policy.a.parameters(), *self.policy.b.parameters()], lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
         self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled useful_groups tokens_mean ended entropy ratio_clipped kl grad_norm".split())
@@ -112,7 +114,7 @@ class Trainer:
                 logp, entropy = self.policy.log_probs(ids, mask); ratio = (logp - old).exp()
                 clipped = ratio.clamp(1 - self.args.clip_low, 1 + self.args.clip_high)
                 gain = torch.minimum(ratio * advantage, clipped * advantage)
-                k3 = (old - logp).exp() - (old - logp) - 1
+                away = (self.policy.base_log_probs(ids, mask) if self.args.kl else old) - logp; k3 = away.exp() - away - 1
                 ((self.args.kl * k3 - gain).sum() / total).backward()
                 with torch.no_grad(): stats["clipped"].append(((ratio - clipped).abs() > 1e-6).float().mean().item()); stats["entropy"].append(entropy.mean().item()); stats["kl"].append(k3.mean().item())
             stats["grad"].append(torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item())
@@ -121,7 +123,7 @@ class Trainer:
             self.adam.step(); self.adam.zero_grad(set_to_none=True)
 
     def evaluate(self, parts, count):
-        """Greedy answers to the tasks that a part holds, the same ones each time."""
+        """The share of the parts' tasks that greedy answers solve, the same ones each time."""
         total = []
         for part in parts:
             tasks = sorted(self.parts[part], key=lambda t: t["id"]); random.Random(7).shuffle(tasks); tasks = tasks[:count]
@@ -132,9 +134,9 @@ class Trainer:
                 for kind in ("body", "fix"):
                     chosen = [s for t, s in scores if t["language"] == language and t["kind"] == kind]
                     if chosen: self.evals.writerow([self.steps, part, language, kind, len(chosen), *(round(float(np.mean([s[k] for s in chosen])), 4) for k in ("all", "compiles", "reward"))])
-            total += [s["reward"] for _, s in scores]
-            print(f"step {self.steps} {part}: solved {np.mean([s['all'] for _, s in scores]):.3f} compiled {np.mean([s['compiles'] for _, s in scores]):.3f} reward {np.mean([s['reward'] for _, s in scores]):.3f} of {len(scores)}, {time.time() - self.begin:.0f} s", flush=True)
-        return float(np.mean(total))
+            total += [s["all"] for _, s in scores]
+            if scores: print(f"step {self.steps} {part}: solved {np.mean([s['all'] for _, s in scores]):.3f} compiled {np.mean([s['compiles'] for _, s in scores]):.3f} reward {np.mean([s['reward'] for _, s in scores]):.3f} of {len(scores)}, {time.time() - self.begin:.0f} s", flush=True)
+        return float(np.mean(total)) if total else 0.0
 
     def holes(self):
         """The share of holes in real files whose first line is filled exactly, by the file's own fill-in-the-middle form."""
@@ -151,24 +153,34 @@ class Trainer:
         data = {f"{n.replace('-', '.', 2)}.weight.lora_{k}": p.detach().float().cpu().numpy().astype(np.float16) for k, d in (("a", self.policy.a), ("b", self.policy.b)) for n, p in d.items()}
         np.savez(f"{self.args.out}/{name}.tmp.npz", alpha=self.args.alpha, rank=self.args.rank, **data); os.rename(f"{self.args.out}/{name}.tmp.npz", f"{self.args.out}/{name}.npz")
 
+    def load(self, name):
+        data = np.load(f"{self.args.out}/{name}.npz")
+        with torch.no_grad():
+            for k, d in (("a", self.policy.a), ("b", self.policy.b)):
+                for n, p in d.items(): p.copy_(torch.from_numpy(data[f"{n.replace('-', '.', 2)}.weight.lora_{k}"]).float())
+
     def run(self):
         a = self.args; self.steps = self.updates = 0; ahead = None; result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}}
         print(f"{result['tasks']}, ready after {time.time() - self.begin:.0f} s", flush=True)
-        self.evaluate(("valid", "held"), a.eval_tasks * 4)
+        self.best = self.evaluate(("valid",), a.eval_tasks); self.evaluate(("held", "generated"), a.eval_tasks); worse = 0
         if a.holes: result["holes_before"] = self.holes()
-        while time.time() < a.deadline - a.reserve and self.steps < a.max_steps:
+        while time.time() < a.deadline - a.reserve and self.steps < a.max_steps and worse < a.patience:
             rollout = self.roll_out(self.questions.draw(a.questions), a.group)
             if ahead: self.learn(ahead)
             ahead = rollout
             if self.steps and self.steps % a.eval_every == 0:
                 worth = self.evaluate(("valid",), a.eval_tasks)
-                if worth > self.best: self.best = worth; self.save("adapter")
-                self.save("last")
+                worse = 0 if worth > self.best else worse + 1
+                if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = self.steps
+                self.save(f"step-{self.steps}")
         if ahead: self.learn(ahead)
-        worth = self.evaluate(("valid", "held"), a.eval_tasks * 4)
-        self.save("last")
+        self.save(f"step-{self.steps}"); print("saved", flush=True)
+        if self.evaluate(("valid",), a.eval_tasks) > self.best: self.save("adapter"); result["best_step"] = self.steps
+        elif "best_step" in result: self.load("adapter")
+        last, self.steps = self.steps, result.get("best_step", self.steps)
+        self.evaluate(("held", "generated"), a.eval_tasks)
         if a.holes: result["holes_after"] = self.holes()
-        result |= {"steps": self.steps, "seconds": round(time.time() - self.begin)}
+        result |= {"steps": last, "seconds": round(time.time() - self.begin)}
         with open(f"{a.out}/state.json", "w") as f: json.dump(result, f, indent=1)
         self.pool.shutdown()
 

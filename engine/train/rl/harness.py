@@ -26,6 +26,46 @@ __attribute__((unused)) static char *text(const char *s) { char *p = malloc(strl
 __attribute__((unused)) static void put_ints(const int *v, int n, int room) { if (n < 0 || n > room) { fputs("null\n", results); return; } fputc('[', results); for (int i = 0; i < n; i++) fprintf(results, "%s%d", i ? ", " : "", v[i]); fputs("]\n", results); }
 __attribute__((unused)) static void put_text(const char *s) { fputc('"', results); for (; *s; s++) if (*s >= 32 && *s < 127 && *s != '"' && *s != '\\') fputc(*s, results); else fprintf(results, "\\u%04x", (unsigned char)*s); fputs("\"\n", results); }
 '''
+# Tests that are statements of the language itself: they stand in the candidate's own file, behind it, and print values.
+C_PROBES_HEAD = C_HEAD.split("__attribute__")[0] + r'''
+__attribute__((unused)) static void r1_text(const char *s) { if (!s) { fputs("null", results); return; } fputc('"', results); for (; *s; s++) if (*s >= 32 && *s < 127 && *s != '"' && *s != '\\') fputc(*s, results); else fprintf(results, "\\u%04x", (unsigned char)*s); fputc('"', results); }
+#undef EQ
+#undef STREQ
+#undef AEQ
+static int r1_n;
+#define R1_NEXT (r1_n++ ? (void)fputs(", ", results) : (void)0)
+#define EQ(x) (R1_NEXT, (void)fprintf(results, "%lld", (long long)(x)))
+#define STREQ(x) (R1_NEXT, r1_text(x))
+#define AEQ(p, n) do { R1_NEXT; fputc('[', results); for (int r1_i = 0; r1_i < (int)(n); r1_i++) fprintf(results, "%s%lld", r1_i ? ", " : "", (long long)(p)[r1_i]); fputc(']', results); } while (0)
+'''
+PYTHON_PROBES = r'''
+import json, os, sys
+path, descriptor = sys.argv[1:]
+results = os.fdopen(int(descriptor), "w")
+def shown(v, depth=0, repr=repr, type=type, sorted=sorted, len=len, map=map, int=int):  # the candidate may change builtins
+    if depth > 6: return "..."
+    t, inside = type(v), lambda x: shown(x, depth + 1)
+    if t is float and v.is_integer(): return repr(int(v))
+    if t in (int, float, str, bool, bytes, type(None)): return repr(v)
+    if t is list: return "[" + ", ".join(map(inside, v)) + "]"
+    if t is tuple: return "(" + ", ".join(map(inside, v)) + ("," if len(v) == 1 else "") + ")"
+    if t is dict: return "{" + ", ".join(sorted(inside(k) + ": " + inside(v[k]) for k in v)) + "}"
+    if t in (set, frozenset): return "{" + ", ".join(sorted(map(inside, v))) + "}" if v else "set()"
+    return "<" + t.__name__ + " " + repr(v)[:200] + ">"
+space = {"__name__": "candidate"}
+exec(compile(open(path).read(), "candidate.py", "exec"), space)
+for line in sys.stdin:
+    got, here = [], dict(space)
+    for part in json.loads(line):
+        try:
+            if "run" in part: exec(part["run"], here)
+            else: got.append({"repr": shown(eval(part["eq"], here))})
+        except Exception as e:
+            got.append({"raises": type(e).__name__, "text": str(e)[:120]})
+            if "run" in part: break
+    print(json.dumps(got), file=results, flush=True)
+'''
+PYTHON = os.path.realpath(sys.executable)
 PYTHON_HARNESS = r'''
 import json, os, sys
 name, path, descriptor = sys.argv[1:]
@@ -63,6 +103,24 @@ def program_c(prototype, name, params, result, tests):
         else: out.append(f'    fprintf(results, "%d\\n", (int){name}({", ".join(call)}));')
         out.append("    fflush(results);")
     return "\n".join(out + ["    return 0;", "}", ""])
+
+
+def probes_c(probes):
+    """The rest of a file whose first part is the candidate: one function a test, and main."""
+    out = [C_PROBES_HEAD] + [f"static void r1_probe_{i}(void)\n{{\n    {p if p.rstrip().endswith((';', '}')) else p + ';'}\n}}" for i, p in enumerate(probes)]
+    out += ["#undef main", "int main(int argc, char **argv)", "{", '    results = argc > 1 ? fdopen(atoi(argv[1]), "w") : NULL;', "    if (!results) return 2;"]
+    for i in range(len(probes)): out += ['    fputc(\'[\', results); r1_n = 0;', f"    r1_probe_{i}();", '    fputs("]\\n", results); fflush(results);']
+    return "\n".join(out + ["    return 0;", "}", ""])
+
+
+def probe_parts(probe):
+    """A Python test as statements to run and expressions whose value counts."""
+    from library import calls
+    out, at = [], 0
+    for start, end, _, argument in calls(probe):
+        if probe[at:start].strip(" ;"): out.append({"run": probe[at:start].strip(" ;")})
+        out.append({"eq": argument}); at = end
+    return out
 
 
 def limits(address_space):
@@ -113,7 +171,9 @@ def values(raw):
 
 
 def equal(got, wanted):
-    """A bool is not the number 1, a number no string; nothing else is forgiven."""
+    """A bool is not the number 1, a number no string; of an exception its type counts, nothing else is forgiven."""
+    if isinstance(got, list) and isinstance(wanted, list): return len(got) == len(wanted) and all(equal(g, w) for g, w in zip(got, wanted))
+    if isinstance(wanted, dict) and "raises" in wanted: return isinstance(got, dict) and got.get("raises") == wanted["raises"]
     return type(got) is type(wanted) and got == wanted
 
 
@@ -125,7 +185,9 @@ class Tests:
         self.folder = tempfile.mkdtemp(prefix="r1ls-reward-")
 
     def __enter__(self):
-        if self.task["language"] == "c":
+        if "probes" in self.task:
+            if self.task["language"] == "python": self.write("harness.py", PYTHON_PROBES)
+        elif self.task["language"] == "c":
             t = self.task
             self.write("main.c", program_c(t["prototype"], t["name"], t["params"], t["result"], t["inputs"]))
             status, said = self.gcc("-w", "-c", "main.c", "-o", "main.o")
@@ -142,22 +204,30 @@ class Tests:
         status, _, said = run(["gcc", *self.flags, *arguments], self.folder, self.how, seconds=COMPILE_SECONDS, address_space=False)
         return status, said
 
-    def run(self, code):
+    def run(self, code, seconds=WALL_SECONDS):
         """{compiled, warnings, message, outputs (by test), clean}: code is the whole source file with the candidate in it."""
-        return self.run_c(code) if self.task["language"] == "c" else self.run_python(code)
+        return self.run_c(code, seconds) if self.task["language"] == "c" else self.run_python(code, seconds)
 
-    def run_c(self, code):
+    def build(self, code):
+        """(status, what the compiler said of the candidate)"""
+        if "probes" in self.task:
+            self.write("candidate.c", code + probes_c(self.task["probes"]))
+            return self.gcc(*WARNINGS, "-Dmain=candidate_main", "candidate.c", "-lm", "-o", "program")
         self.write("candidate.c", code)
         status, said = self.gcc(*WARNINGS, "-Dmain=candidate_main", "-c", "candidate.c", "-o", "candidate.o")
-        if status == 0: status, more = self.gcc("-w", "main.o", "candidate.o", "-lm", "-o", "program")
-        if status != 0: return {"compiled": False, "warnings": True, "message": said, "outputs": [], "clean": False}
-        status, got, error = run(["./program"], self.folder, self.how, address_space=False, results=True)
-        return {"compiled": True, "warnings": "warning:" in said, "message": error, "outputs": values(got), "clean": status == 0}
+        return (self.gcc("-w", "main.o", "candidate.o", "-lm", "-o", "program")[0], said) if status == 0 else (status, said)
 
-    def run_python(self, code):
+    def run_c(self, code, seconds):
+        status, said = self.build(code)
+        if status != 0: return {"compiled": False, "warnings": True, "message": said, "outputs": [], "clean": False}
+        status, got, error = run(["./program"], self.folder, self.how, seconds=seconds, address_space=False, results=True)
+        return {"compiled": True, "warnings": "warning:" in said, "message": error or said, "outputs": values(got), "clean": status == 0}
+
+    def run_python(self, code, seconds):
         self.write("candidate.py", code)
         try: compile(code, "candidate.py", "exec")
         except (SyntaxError, ValueError) as e: return {"compiled": False, "warnings": True, "message": str(e), "outputs": [], "clean": False}
-        lines = "".join(json.dumps(args) + "\n" for args in self.task["inputs"]).encode()
-        status, got, error = run([os.path.realpath(sys.executable), "-I", "-S", "-B", "harness.py", self.task["name"], "candidate.py"], self.folder, self.how, lines, results=True)
+        given = [probe_parts(p) for p in self.task["probes"]] if "probes" in self.task else self.task["inputs"]
+        lines = "".join(json.dumps(g) + "\n" for g in given).encode()
+        status, got, error = run([PYTHON, "-I", "-S", "-B", "harness.py", *([] if "probes" in self.task else [self.task["name"]]), "candidate.py"], self.folder, self.how, lines, seconds, results=True)
         return {"compiled": True, "warnings": False, "message": error, "outputs": values(got), "clean": status == 0}

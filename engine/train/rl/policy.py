@@ -95,7 +95,9 @@ class Policy(torch.nn.Module):
             for n, (a, b) in self.fast.items(): a.copy_(self.a[n]); b.copy_(self.b[n] * self.scale)
 
     def linear(self, x, i, name, train):
+        """train: True with the trained adapter, False with its frozen copy, "base" without any."""
         key = f"blk-{i}-{name}"
+        if train == "base": return F.linear(x, self.w[f"blk.{i}.{name}.weight"], self.bias.get(f"blk.{i}.{name}.bias"))
         a, b = (self.a[key].to(self.dtype), (self.b[key] * self.scale).to(self.dtype)) if train else self.fast[key]
         return F.linear(x, self.w[f"blk.{i}.{name}.weight"], self.bias.get(f"blk.{i}.{name}.bias")) + F.linear(F.linear(x, a), b)
 
@@ -125,15 +127,24 @@ class Policy(torch.nn.Module):
     def hidden(self, ids, positions, attend, train=False):
         x = F.embedding(ids, self.w["token_embd.weight"]); cos, sin = self.angles(positions)
         for i in range(self.shape.layers):
-            x = torch.utils.checkpoint.checkpoint(self.block, x, i, cos, sin, attend, train, use_reentrant=False) if train else self.block(x, i, cos, sin, attend, train)
+            x = torch.utils.checkpoint.checkpoint(self.block, x, i, cos, sin, attend, train, use_reentrant=False) if train is True else self.block(x, i, cos, sin, attend, train)
         return self.norm(x, "output_norm.weight")
+
+    @torch.no_grad()
+    def base_log_probs(self, ids, mask):
+        """The same log-probabilities as log_probs without the adapter."""
+        h = self.hidden(ids, torch.arange(ids.shape[1], device=self.device)[None].expand_as(ids), self.causal, train="base")[:, :-1][mask[:, 1:]]
+        wanted = ids[:, 1:][mask[:, 1:]][:, None]
+        return torch.cat([F.linear(part, self.out).float().log_softmax(-1).gather(-1, w)[:, 0] for part, w in zip(h.split(4096), wanted.split(4096))])
+
+    def causal(self, i, q, k, v):
+        group = self.shape.heads // self.shape.kv_heads
+        return F.scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), is_causal=True)
 
     def log_probs(self, ids, mask):
         """Training: ids (batch, length) filled at the right; log-probability of ids[:, 1:] where mask[:, 1:], and entropy."""
-        group = self.shape.heads // self.shape.kv_heads
-        attend = lambda i, q, k, v: F.scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), is_causal=True)
         positions = torch.arange(ids.shape[1], device=self.device)[None].expand_as(ids)
-        h = self.hidden(ids, positions, attend, train=True)[:, :-1][mask[:, 1:]]
+        h = self.hidden(ids, positions, self.causal, train=True)[:, :-1][mask[:, 1:]]
         logits = F.linear(h, self.out).float(); logp = logits.log_softmax(-1)
         with torch.no_grad(): entropy = -(logp.exp() * logp).sum(-1)
         return logp.gather(-1, ids[:, 1:][mask[:, 1:]][:, None])[:, 0], entropy

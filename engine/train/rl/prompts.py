@@ -2,13 +2,24 @@
 SYSTEM = "You are a careful programmer."
 
 
+CONTEXT_BYTES = 1600
+
+
+def context(task):
+    """The file before the function, as much of its end as the loop shows."""
+    before = task["head"]
+    if len(before) > CONTEXT_BYTES: before = before[-CONTEXT_BYTES:].split("\n", 1)[1]
+    return before.strip()
+
+
 def question(task):
-    fence, name, head = f"```{task['language']}\n", task["name"], task["head"].strip()
-    text = f"The file {'lib.c' if task['language'] == 'c' else 'lib.py'} begins with\n{fence}{head}\n```\n" if head else ""
+    fence, name, before = f"```{task['language']}\n", task["name"], context(task)
+    text = f"The file {task.get('path') or ('lib.c' if task['language'] == 'c' else 'lib.py')} begins with\n{fence}{before}\n```\n" if before else ""
     block = f"{fence}{task['broken'].strip()}\n```\n"
-    if task["kind"] == "body": return f"{text}Write the function `{name}` as its comment says, in one code block:\n{block}"
-    said = f"What fails:\n```\n{task['message']}\n```\n" if task["message"] else ""
-    return (f"{text}The function `{name}` has a bug:\n{block}{said}Find the bug and write the whole corrected function `{name}` in one code block. "
+    tests = f"The tests in {task.get('tests', 'test.c' if task['language'] == 'c' else 'test.py')}:\n{fence}{task['examples'].rstrip()}\n```\n" if task.get("examples") else ""
+    if task["kind"] == "body": return f"{text}{tests}Write the function `{name}` as its comment says, in one code block:\n{block}"
+    said = f"What fails:\n```\n{task['message'].strip()}\n```\n" if task["message"] else ""
+    return (f"{text}The function `{name}` has a bug:\n{block}{tests}{said}Find the bug and write the whole corrected function `{name}` in one code block. "
             "Change only what is wrong; the corrected function must differ from the one above.")
 
 

@@ -35,6 +35,26 @@ def extra(code, language):
     return any(line and not line[0].isspace() and not re.match(r"(def |class |import |from |@|#|[A-Z_]+ *=|\"\"\"|\)|\]|\})", line) for line in code.split("\n"))
 
 
+def fitted(code, task):
+    """What the closed loop takes of an answer to a function in a file: the function by its name, with the answer's imports,
+    at the place of the old one."""
+    if "probes" not in task: return code
+    lines, name = code.split("\n"), re.escape(task["name"])
+    if task["language"] == "c":
+        start = next((i for i, l in enumerate(lines) if re.match(rf"[A-Za-z_].*\b{name}\s*\(", l) and not l.rstrip().endswith(";")), None)
+        end = next((i for i in range(start, len(lines)) if lines[i].startswith("}") or (i == start and lines[i].rstrip().endswith("}"))), None) if start is not None else None
+        if end is None: return code
+        kept = lines[start:end + 1]
+        return "\n".join([l for l in lines[:start] if l.startswith("#include")] + kept) + "\n"
+    start = next((i for i, l in enumerate(lines) if re.match(rf"\s*(async )?def {name}\(", l)), None)
+    if start is None: return code
+    old = len(lines[start]) - len(lines[start].lstrip()); end = start + 1
+    while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > old or (end == start + 1 or lines[end].lstrip().startswith(")")) and lines[end].startswith(")")): end += 1
+    while start and lines[start - 1].strip().startswith("@"): start -= 1
+    base = task.get("indent", "")
+    return "".join(base * (l == l.lstrip()) + l + "\n" for l in lines[:start] if not base and re.match(r"(import|from) ", l)) + "".join((base + l[min(old, len(l) - len(l.lstrip())):] if l.strip() else "") + "\n" for l in lines[start:end])
+
+
 def same(a, b): return "".join(a.split()) == "".join(b.split())
 
 
@@ -46,7 +66,7 @@ def score(tests, answer):
     parts["answer"] = float(closed and defines(code, task["name"], task["language"]))
     message = "" if parts["answer"] else "no closed code block with the function"
     if parts["answer"] and not (task["kind"] == "fix" and same(code, task["broken"])):
-        seen = tests.run(task["head"] + code)
+        seen = tests.run(task.get("before", task["head"]) + fitted(code, task) + task.get("after", ""))
         passed = sum(harness.equal(got, wanted) for got, wanted in zip(seen["outputs"], task["wanted"])) / len(task["wanted"])
         parts["compiles"] = float(seen["compiled"])
         parts["clean"] = float(seen["compiled"] and not seen["warnings"] and not extra(code, task["language"]))

@@ -77,6 +77,9 @@ bool engine_token_ends(const Engine *engine, int id);
 typedef struct Adapter Adapter;
 Adapter *adapter_open(const Engine *engine, const char *path, Error *err);
 void adapter_close(Adapter *adapter);
+// Was it trained on filling in the middle (r1ls tune, with a model that does)? Else on questions
+// and answers.
+bool adapter_is_for_fim(const Adapter *adapter);
 // The adapter of EngineOptions; NULL: none. Nothing uses it by itself.
 const Adapter *engine_adapter(const Engine *engine);
 

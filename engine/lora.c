@@ -27,14 +27,17 @@ static bool is_adaptable(Str name)
     return false;
 }
 
-static bool check_head(const Engine *e, const Gguf *file, float *alpha, Error *err)
+static bool read_head(const Engine *e, const Gguf *file, Adapter *out, Error *err)
 {
-    Str type = {0}, kind = {0}, arch = {0};
+    Str type = {0}, kind = {0}, arch = {0}, form = {0};
+    float *alpha = &out->scale;
     if (!gguf_read_str(file, "general.type", &type, err) ||
         !gguf_read_str(file, "adapter.type", &kind, err) ||
         !gguf_read_str(file, "general.architecture", &arch, err) ||
+        !gguf_read_str(file, "r1ls.adapter.form", &form, err) ||
         !gguf_read_float(file, "adapter.lora.alpha", alpha, err))
         return false;
+    out->for_fim = str_equal(form, STR("fim"));
     if (!str_equal(type, STR("adapter")) || !str_equal(kind, STR("lora")))
         return error_set(err, ERROR_INVALID,
                          "general.type is '%.*s' and adapter.type '%.*s', wanted adapter and lora",
@@ -151,7 +154,7 @@ Adapter *adapter_open(const Engine *engine, const char *path, Error *err)
     adapter->engine = engine;
     adapter->n_pairs = gguf_n_tensors(engine->gguf);
     adapter->pairs = mem_zero(adapter->n_pairs * sizeof *adapter->pairs);
-    bool ok = check_head(engine, file, &adapter->scale, err) && bind_all(adapter, file, err);
+    bool ok = read_head(engine, file, adapter, err) && bind_all(adapter, file, err);
     gguf_close(file);
     if (ok) return adapter;
     adapter_close(adapter);
@@ -167,6 +170,11 @@ void adapter_close(Adapter *adapter)
     }
     free(adapter->pairs);
     free(adapter);
+}
+
+bool adapter_is_for_fim(const Adapter *adapter)
+{
+    return adapter->for_fim;
 }
 
 // --- applying ------------------------------------------------------------------------------------

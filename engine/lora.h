@@ -21,6 +21,7 @@ typedef struct LoraPair {
 struct Adapter {
     const Engine *engine;
     float scale;     // alpha / rank
+    bool for_fim;    // trained on filling in the middle
     LoraPair *pairs; // [n_tensors] of the base file
     size_t n_pairs;
 };

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "new_file.h"
 #include "session_state.h"
 
 enum { VERSION = 1, CACHE_F16 = 1, PIECE_BYTES = 1 << 20 };
@@ -134,24 +135,13 @@ static bool visit_parts(Session *s, int n, bool has_logits, VisitPart visit, voi
 // --- saving --------------------------------------------------------------------------------------
 
 typedef struct Transfer {
-    int fd;
+    int fd;        // that is read, or
+    NewFile *file; // that is written
     const char *path;
     uint64_t checksum;
     EngineCancel cancel;
     Error *err;
 } Transfer;
-
-static bool write_all(int fd, const void *bytes, size_t n)
-{
-    const char *p = bytes;
-    while (n) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return false;
-        p += done, n -= (size_t)done;
-    }
-    return true;
-}
 
 static bool add_checksum(void *user, void *bytes, size_t n_bytes)
 {
@@ -163,9 +153,8 @@ static bool add_checksum(void *user, void *bytes, size_t n_bytes)
 static bool write_part(void *user, void *bytes, size_t n_bytes)
 {
     Transfer *t = user;
-    if (session_is_cancelled(t->cancel, t->err)) return false;
-    return write_all(t->fd, bytes, n_bytes) ||
-           error_set(t->err, ERROR_IO, "%.160s: %s", t->path, strerror(errno));
+    return !session_is_cancelled(t->cancel, t->err) &&
+           new_file_write(t->file, bytes, n_bytes, t->err);
 }
 
 static bool write_file(Session *s, Transfer *t)
@@ -179,20 +168,10 @@ static bool write_file(Session *s, Transfer *t)
 
 bool session_save(Session *session, const char *path, EngineCancel cancel, Error *err)
 {
-    size_t n_bytes = strlen(path) + 32;
-    char *fresh = mem_alloc(n_bytes);
-    snprintf(fresh, n_bytes, "%s.%d.new", path, (int)getpid());
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    Transfer t = {.fd = fd, .path = fresh, .cancel = cancel, .err = err};
-    bool ok = fd >= 0 || error_set(err, ERROR_IO, "%.160s: %s", fresh, strerror(errno));
-    ok = ok && write_file(session, &t);
-    if (fd >= 0 && close(fd) != 0 && ok)
-        ok = error_set(err, ERROR_IO, "%.160s: %s", fresh, strerror(errno));
-    if (ok && rename(fresh, path) != 0)
-        ok = error_set(err, ERROR_IO, "%.160s: %s", path, strerror(errno));
-    if (!ok && fd >= 0) unlink(fresh);
-    free(fresh);
-    return ok;
+    NewFile file;
+    Transfer t = {.file = &file, .path = path, .cancel = cancel, .err = err};
+    bool ok = new_file_open(&file, path, err) && write_file(session, &t);
+    return new_file_end(&file, ok, err);
 }
 
 // --- loading -------------------------------------------------------------------------------------

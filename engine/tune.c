@@ -136,6 +136,8 @@ static void take_all(Tune *t)
     const size_t n = (size_t)t->options.max_tokens, n_embd = (size_t)s->n_embd;
     t->params = floats(t, t->n_params);
     t->grads = floats(t, t->n_params);
+    t->first = floats(t, t->n_params);
+    t->second = floats(t, t->n_params);
     t->states = floats(t, ((size_t)s->n_layers + 1) * n * n_embd);
     t->angles = floats(t, n * (size_t)s->rope_dim);
     t->d_x = floats(t, n * n_embd);
@@ -258,8 +260,10 @@ Tune *tune_new_over(const Gguf *gguf, const Shape *shape, const Weights *weights
 
 Tune *tune_new(Engine *engine, const TuneOptions *options, Error *err)
 {
-    return tune_new_over(engine->gguf, &engine->shape, &engine->weights, &engine->compute, options,
-                         err);
+    Tune *t = tune_new_over(engine->gguf, &engine->shape, &engine->weights, &engine->compute,
+                            options, err);
+    if (t) t->engine = engine;
+    return t;
 }
 
 void tune_free(Tune *t)
@@ -267,6 +271,7 @@ void tune_free(Tune *t)
     if (!t) return;
     for (int i = 0; i < t->n_owned; i++)
         free(t->owned[i]);
+    adapter_close(t->adapter);
     free(t->pairs);
     free(t);
 }

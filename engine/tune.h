@@ -59,3 +59,34 @@ bool tune_accumulate(Tune *tune, const TuneSequence *sequence, EngineCancel canc
                      double *objective, Error *err);
 // Forgets the sum of gradients.
 void tune_clear(Tune *tune);
+
+// AdamW (Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019): with the moments m
+// and v of the gradients, corrected for their start, x -= rate (m / (sqrt v + epsilon) + decay x).
+typedef struct TuneAdam {
+    float rate, beta1, beta2, epsilon, decay;
+    float max_norm; // the sum of gradients is scaled down to this length; 0: left as it is
+} TuneAdam;
+// Takes the sum of gradients as one step's and forgets it. *norm is its length before it was scaled
+// (may be NULL). Where that is no finite number nothing changes but that the sum is forgotten, and
+// false with ERROR_DAMAGED is returned.
+bool tune_step(Tune *tune, const TuneAdam *adam, double *norm, Error *err);
+// How many steps were taken, those before a checkpoint was loaded included.
+int64_t tune_n_steps(const Tune *tune);
+
+// --- adapters and checkpoints, for a Tune of tune_new
+// ----------------------------------------------
+
+// The adapter as it is now, for sessions: half floats, as adapter_open would read them. It is the
+// Tune's, and the next call changes it in place: sessions that use it must be told first to use
+// none, and then to use it again.
+const Adapter *tune_adapter(Tune *tune);
+// The file that adapter_open reads, which replaces path when it is whole. for_fim: what it was
+// trained on (adapter_is_for_fim). ERROR_IO.
+bool tune_write_adapter(const Tune *tune, const char *path, bool for_fim, Error *err);
+// Everything that the next steps depend on (values, moments, the number of steps) and the caller's
+// own bytes, into a file that replaces path when it is whole. ERROR_IO.
+bool tune_save(const Tune *tune, const char *path, Str extra, Error *err);
+// The same as it was, bit for bit; the sum of gradients is forgotten. extra receives the caller's
+// bytes (appended). ERROR_NOT_FOUND, ERROR_IO, ERROR_DAMAGED, ERROR_UNSUPPORTED (another version)
+// or ERROR_INVALID (another model, rank or alpha); then nothing has changed.
+bool tune_load(Tune *tune, const char *path, StrBuf *extra, Error *err);

@@ -57,6 +57,8 @@ typedef struct TuneBlock {
 } TuneBlock;
 
 struct Tune {
+    Engine *engine;   // NULL: made of parts
+    Adapter *adapter; // of tune_adapter, once asked for
     const Gguf *gguf;
     const Shape *shape;
     const Weights *weights;
@@ -65,7 +67,8 @@ struct Tune {
     float scale;     // alpha / rank
     TunePair *pairs; // [n_tensors] of the base file
     size_t n_pairs, n_params;
-    float *params, *grads; // [n_params]
+    float *params, *grads, *first, *second; // [n_params]; the moments of the gradients
+    int64_t n_steps;
 
     int n_kv;      // key heads as attention sees them: n_heads under MLA
     float *states; // see above

@@ -16,12 +16,12 @@
 
 #include "base/clock.h"
 
-enum { MAX_OUTPUT = 64 * 1024, WATCH_MS = 50, LAST_MS = 500, MAX_DEPTH = 64 };
+enum { MAX_OUTPUT = 64 * 1024, WATCH_MS = 20, LAST_MS = 500, MAX_DEPTH = 64 };
 
 static const ChildLimits default_limits = {.wall_ms = 30000,
                                            .cpu_seconds = 20,
                                            .memory_bytes = (size_t)4 << 30,
-                                           .n_processes = 256,
+                                           .n_processes = CHILD_PROCESSES,
                                            .file_bytes = (size_t)256 << 20};
 
 static void limit(int what, rlim_t value)

@@ -7,12 +7,14 @@
 
 #include "base/str.h"
 
+enum { CHILD_PROCESSES = 256 };
+
 // What it may use; zeros take the defaults in parentheses.
 typedef struct ChildLimits {
     double wall_ms;      // (30,000)
     int cpu_seconds;     // of one process (20)
     size_t memory_bytes; // resident, of all its processes together (4 GB), watched by child_poll
-    int n_processes;     // alive at once (256), watched by child_poll
+    int n_processes;     // alive at once (CHILD_PROCESSES), watched by child_poll
     size_t file_bytes;   // of one file (256 MB)
 } ChildLimits;
 

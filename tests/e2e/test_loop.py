@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -97,7 +98,7 @@ class Loop(unittest.TestCase):
 
     def test_a_stop_at_any_moment_leaves_nothing(self):
         moments = random.Random(1)
-        for _ in range(50):
+        for _ in range(25):
             wait = moments.uniform(0.02, 1.0)
             with self.subTest(wait=wait):
                 run = subprocess.Popen(self.words("--json"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -122,6 +123,59 @@ class Loop(unittest.TestCase):
             self.assertTrue(self.source() == BUGGY or self.passes(), self.source())
             for path in glob.glob("/tmp/r1ls-scratch-*/mark-" + self.mark):  # a kill cannot be cleaned up after
                 shutil.rmtree(os.path.dirname(path))
+
+    def run_build_file(self, rules, *more):
+        """What the loop says of `make test` with these rules, and the seconds that it took."""
+        with open(os.path.join(self.dir, "Makefile"), "w") as f:
+            f.write("test:\n" + "".join("\t%s\n" % rule for rule in rules))
+        words = self.words("--json", "--task", "run-tests", *more)
+        words[1] = "test"
+        words[words.index("--cmd") + 1] = "make test # " + self.mark
+        start = time.monotonic()
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+                              env=dict(os.environ, HOME=self.home, GITHUB_TOKEN="SECRET-TOKEN"))
+        return done.stdout.decode() + done.stderr.decode(), time.monotonic() - start
+
+    @unittest.skipIf(SANDBOX != "bwrap", "bubblewrap does not work here")
+    def test_a_hostile_build_file_gets_nothing(self):
+        self.home = tempfile.mkdtemp(prefix="loop-home-", dir=os.getcwd())
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+        victim, key = os.path.join(self.home, "victim"), os.path.join(self.home, "id_rsa")
+        for path, text in ((victim, "old"), (key, "SECRET-KEY")):
+            with open(path, "w") as f:
+                f.write(text)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        port = listener.getsockname()[1]
+        # Each line that succeeds would print GOT, and none may; the last one fails, so that all is told.
+        said, _ = self.run_build_file([
+            "-@bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d' 2>/dev/null && echo FAILED: GOT a socket" % port,
+            "-@echo new > %s; echo new > %s" % (victim, self.path),
+            "-@cat %s; cat ~/id_rsa; env | grep SECRET" % key,
+            "-@setsid sh -c 'sleep 86399 # %s' </dev/null >/dev/null 2>&1 &" % self.mark,
+            "@echo FAILED: the end was reached; false"])
+        self.assertIn("the end was reached", said)
+        self.assertNotIn("GOT", said)
+        self.assertNotIn("SECRET", said)
+        with open(victim) as f:
+            self.assertEqual(f.read(), "old")
+        self.assertEqual(self.source(), BUGGY)
+        self.wait_for_nothing()
+
+    @unittest.skipIf(SANDBOX != "bwrap", "bubblewrap does not work here")
+    def test_a_build_file_without_end_is_ended(self):
+        self.home = self.dir
+        for rule in ("sleep 86399 # " + self.mark,
+                     "bash -c 'b() { b | b & sleep 0.2; }; b; sleep 86399 # %s'" % self.mark):
+            said, seconds = self.run_build_file([rule], "--budget", "2000")
+            self.assertLess(seconds, 60, said)
+            self.wait_for_nothing()
+
+    def wait_for_nothing(self):
+        end = time.monotonic() + 20
+        while self.leftovers() and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertEqual(self.leftovers(), [])
 
 
 unittest.main()

@@ -10,7 +10,7 @@ nvim=$("$here/get_neovim.sh" "$tools/nvim")
 bash "$here/get_code_server.sh" "$tools/code-server" >/dev/null
 node=$(bash "$here/../../editors/vscode/get_node.sh" "$tools/code-server/node" 24 exactly)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'pkill -f -- "--socket $work/run/"; rm -rf "$work"' EXIT
 unset CMAKE_C_COMPILER_LAUNCHER CMAKE_CXX_COMPILER_LAUNCHER
 now() { date +%s.%N; }
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{ print ($16 + $17) / hz }' /proc/$$/stat; } # of the steps that have ended

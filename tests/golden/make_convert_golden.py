@@ -143,6 +143,8 @@ def models():
     yield plain("llama-linear", t.LlamaForCausalLM, t.LlamaConfig(**dense, tie_word_embeddings=True, rope_parameters=rope(1e5, rope_type="linear", factor=4.0)),
                 change=old_keys)
     yield plain("qwen2", t.Qwen2ForCausalLM, t.Qwen2Config(**dense, tie_word_embeddings=False, rope_parameters=rope(1e6)))
+    yield plain("qwen2-window", t.Qwen2ForCausalLM, t.Qwen2Config(**dense, tie_word_embeddings=True, use_sliding_window=True, sliding_window=7, max_window_layers=0,
+                rope_parameters=rope(1e6)))
     yield plain("qwen3", t.Qwen3ForCausalLM, t.Qwen3Config(**dense, head_dim=12, tie_word_embeddings=True, rope_parameters=rope(
         1e6, rope_type="yarn", factor=4.0, original_max_position_embeddings=64)))
     yield plain("qwen3moe", t.Qwen3MoeForCausalLM, t.Qwen3MoeConfig(**dense, head_dim=12, tie_word_embeddings=False, moe_intermediate_size=EXPERT_FF,

@@ -21,7 +21,7 @@
 static int choose_chunk(uint64_t n_active_params)
 {
     if (n_active_params < 100u * 1000 * 1000) return 128;
-    return n_active_params < 400u * 1000 * 1000 ? 64 : 32;
+    return n_active_params < 800u * 1000 * 1000 ? 64 : 32;
 }
 
 static int count_cores(void)

@@ -1,12 +1,15 @@
 #!/bin/sh
 # Fetches the corpus's Debian packages (packages.txt by source, debs.txt by binary package) into DIR/src, with an apt state of its own that touches nothing of the system's.
-# usage: fetch_corpus.sh DIR [JOBS]. Packages that the mirror lacks are listed in DIR/missing.txt.
+# usage: fetch_corpus.sh DIR [JOBS]. Packages that the mirror lacks, wholly or in part, are listed in DIR/missing.txt; corpus.py leaves out what is not whole.
 set -eu
 DIR=$(realpath -m "$1")
 JOBS=${2:-4}
+NEXT=${NEXT:-trixie}
 HERE=$(dirname "$(realpath "$0")")
 mkdir -p "$DIR/lists/partial" "$DIR/src" "$DIR/parts"
 sed 's/^Types: deb$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$DIR/parts/src.sources"
+# A mirror may lack a release's archives and have the next one's.
+for next in $NEXT; do echo "deb-src http://deb.debian.org/debian $next main"; done >"$DIR/parts/next.list"
 cat >"$DIR/apt.conf" <<EOF
 Dir::Etc::sourcelist "/dev/null";
 Dir::Etc::sourceparts "$DIR/parts";

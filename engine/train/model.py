@@ -7,6 +7,8 @@ import torch.nn.functional as F
 
 from model_shape import Shape
 
+HOLE, TOKEN = 1 << 15, (1 << 14) - 1  # prepare.py's rows: the bit of a hole's tokens, and the token itself
+
 
 def rms(x, weight, epsilon): return F.rms_norm(x.float(), (x.shape[-1],), weight.float(), epsilon).to(x.dtype)
 
@@ -15,6 +17,29 @@ def rotate(x, cos, sin):
     """Rotary embedding over neighbouring pairs, as V3's reference code lays them out."""
     a, b = x[..., 0::2].float(), x[..., 1::2].float()
     return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2).to(x.dtype)
+
+
+def boundaries(ids, room):
+    """Where the documents of a batch (batch, length) begin in its flat order, and its end, filled up to room + 1 numbers with
+    the end (documents of no tokens), so that the shape is the same for every batch. Documents beyond the room are joined."""
+    begins = torch.ones(ids.shape, dtype=torch.bool)
+    begins[:, 1:] = (ids[:, :-1] == 0) & (ids[:, 1:] != 0)
+    at = begins.flatten().nonzero().flatten()[:room]
+    return F.pad(at, (0, room + 1 - len(at)), value=ids.numel()).int()
+
+
+def attend(q, k, v, documents):
+    """Causal attention of (batch, length, heads, size) within each document, or within each row where documents is None."""
+    batch, length, heads, size = q.shape
+    if documents is not None and q.is_cuda:
+        from torch.nn.attention.varlen import varlen_attn
+        flat = (x.reshape(-1, heads, size) for x in (q, k, v))
+        return varlen_attn(*flat, documents, documents, length, length, window_size=(-1, 0)).view(q.shape)
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    if documents is None: return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
+    number = torch.searchsorted(documents, torch.arange(batch * length, dtype=torch.int32), right=True).view(batch, length)
+    mask = (number[:, :, None] == number[:, None, :]) & torch.ones(length, length, dtype=torch.bool).tril()
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None]).transpose(1, 2)
 
 
 class Attention(nn.Module):
@@ -29,19 +54,18 @@ class Attention(nn.Module):
         self.kv_b = nn.Linear(s.kv_rank, s.heads * (s.nope + s.value), bias=False)
         self.out = nn.Linear(s.heads * s.value, s.width, bias=False)
 
-    def forward(self, x, cos, sin):
+    def forward(self, x, cos, sin, documents):
         s, (batch, length, _) = self.s, x.shape
         q = self.q_b(rms(self.q_a(x), self.q_norm, s.epsilon)).view(batch, length, s.heads, s.nope + s.rope)
         latent = self.kv_a(x)
         k_rope = latent[..., s.kv_rank:].view(batch, length, 1, s.rope)
         kv = self.kv_b(rms(latent[..., :s.kv_rank], self.kv_norm, s.epsilon)).view(batch, length, s.heads, s.nope + s.value)
-        q = torch.cat((q[..., :s.nope], rotate(q[..., s.nope:], cos, sin)), -1).transpose(1, 2)
-        k = torch.cat((kv[..., :s.nope], rotate(k_rope, cos, sin).expand(-1, -1, s.heads, -1)), -1).transpose(1, 2)
-        v = kv[..., s.nope:].transpose(1, 2)
+        q = torch.cat((q[..., :s.nope], rotate(q[..., s.nope:], cos, sin)), -1)
+        k = torch.cat((kv[..., :s.nope], rotate(k_rope, cos, sin).expand(-1, -1, s.heads, -1)), -1)
         # The fused kernels want values as wide as the keys; zeros add nothing to the sum.
-        v = F.pad(v, (0, s.nope + s.rope - s.value))
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)[..., :s.value]
-        return self.out(y.transpose(1, 2).reshape(batch, length, s.heads * s.value))
+        v = F.pad(kv[..., s.nope:], (0, s.nope + s.rope - s.value))
+        y = attend(q, k, v, documents)[..., :s.value]
+        return self.out(y.reshape(batch, length, s.heads * s.value))
 
 
 class FeedForward(nn.Module):
@@ -115,7 +139,7 @@ class Experts(nn.Module):
         order = flat.argsort(stable=True)
         inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.numel(), device=x.device))
         counts = torch.zeros(s.experts, device=x.device, dtype=torch.int32).scatter_add_(0, flat, torch.ones_like(flat, dtype=torch.int32))
-        if self.training: self.load.add_(counts.float())
+        self.load.add_(counts.float())
         ends = counts.cumsum(0).to(torch.int32)
         sorted_rows = Scatter.apply(rows.bfloat16(), order, inverse, s.used)
         gate, up = torch._grouped_mm(sorted_rows, self.gate_up.bfloat16(), offs=ends).chunk(2, -1)
@@ -133,17 +157,18 @@ class Block(nn.Module):
         self.attn = Attention(s)
         self.ffn = FeedForward(s.width, s.dense_ff) if dense else Experts(s)
 
-    def forward(self, x, cos, sin):
-        x = x + self.attn(rms(x, self.attn_norm, self.epsilon), cos, sin)
+    def forward(self, x, cos, sin, documents):
+        x = x + self.attn(rms(x, self.attn_norm, self.epsilon), cos, sin, documents)
         return x + self.ffn(rms(x, self.ffn_norm, self.epsilon))
 
 
 class Model(nn.Module):
-    """ids (batch, length + 2) -> the mean cross-entropy of the next token and of the one after it (nats)."""
+    """Rows (batch, length + 2) -> the mean cross-entropy of the next token and of the one after it (nats), where tokens of a
+    hole count hole_weight times. A token sees its own document, by boundaries() of the row without its last two tokens."""
 
-    def __init__(self, s: Shape, mtp_part=4):
+    def __init__(self, s: Shape, mtp_part=4, hole_weight=1.0):
         super().__init__()
-        self.s, self.mtp_part = s, mtp_part
+        self.s, self.mtp_part, self.hole_weight = s, mtp_part, hole_weight
         self.embed = nn.Embedding(s.vocab, s.width)
         nn.init.normal_(self.embed.weight, std=0.02)
         self.blocks = nn.ModuleList(Block(s, i == 0) for i in range(s.layers))
@@ -160,20 +185,23 @@ class Model(nn.Module):
         self.register_buffer("cos", angle.cos()[None, :, None], persistent=False)
         self.register_buffer("sin", angle.sin()[None, :, None], persistent=False)
 
-    def hidden(self, ids):
+    def hidden(self, ids, documents=None):
         h = self.embed(ids).bfloat16()
-        for block in self.blocks: h = block(h, self.cos[:, :ids.shape[1]], self.sin[:, :ids.shape[1]])
+        for block in self.blocks: h = block(h, self.cos[:, :ids.shape[1]], self.sin[:, :ids.shape[1]], documents)
         return rms(h, self.norm, self.s.epsilon)
 
-    def loss(self, h, target): return F.cross_entropy(self.head(h).flatten(0, 1).float(), target.flatten(), ignore_index=-1)
+    def loss(self, h, target, weight):
+        each = F.cross_entropy(self.head(h).flatten(0, 1).float(), target.flatten(), reduction="none")
+        return (each * weight.flatten()).sum() / weight.sum()
 
-    def forward(self, ids):
+    def forward(self, rows, documents):
+        ids, weight = rows & TOKEN, torch.where(rows >= HOLE, self.hole_weight, 1.0)
         now, after, second = ids[:, :-2], ids[:, 1:-1], ids[:, 2:]
         fill = (now == 0) & (after == 0)  # end-of-text after end-of-text is only the row's filling
-        h = self.hidden(now)
-        main = self.loss(h, after.masked_fill(fill, -1))
+        h = self.hidden(now, documents)
+        main = self.loss(h, after, weight[:, 1:-1].masked_fill(fill, 0))
         n = max(1, now.shape[0] // self.mtp_part) if self.training else now.shape[0]
         z = torch.cat((rms(self.embed(after[:n]).bfloat16(), self.embed_norm, self.s.epsilon), rms(h[:n], self.hidden_norm, self.s.epsilon)), -1)
-        z = self.mtp(self.join(z), self.cos[:, :now.shape[1]], self.sin[:, :now.shape[1]])
+        z = self.mtp(self.join(z), self.cos[:, :now.shape[1]], self.sin[:, :now.shape[1]], documents.clamp(max=n * now.shape[1]))
         ignore = fill | ((after == 0) & (second == 0))
-        return main, self.loss(rms(z, self.mtp_norm, self.s.epsilon), second.masked_fill(ignore, -1)[:n])
+        return main, self.loss(rms(z, self.mtp_norm, self.s.epsilon), second[:n], weight[:, 2:].masked_fill(ignore, 0)[:n])

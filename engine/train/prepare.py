@@ -1,13 +1,15 @@
 """Turns the corpus's shards into rows of tokens to train on.
 
 usage: prepare.py tokenizer SHARD VOCAB OUT            trains the byte-level BPE, writes OUT/tokenizer.json
+       prepare.py vocabulary MODEL.gguf OUT            OUT/tokenizer.json as a model file has it, to train that model on
        prepare.py held HELD.json OUT                   held-out text: OUT/val_LANG.bin and OUT/held_cases.json
        prepare.py pack OUT PROCS FIRST-END SHARD...    rows of each epoch, OUT/rows_E.bin, then OUT/rows_E.ok
 
 A row is ROW tokens (uint16): whole documents packed by first fit, never split, the rest filled with end-of-text. A
-document is a piece of a file under its path's header, most of them cut for fill-in-the-middle where people type.
+document is a piece of a file under its path's header, most of them cut for fill-in-the-middle where people type; the
+tokens of the hole and its end carry the bit HOLE. An epoch may be a part of the shards, packed when it has arrived.
 """
-import collections, json, lzma, multiprocessing, os, random, sys, time
+import collections, json, lzma, multiprocessing, os, random, subprocess, sys, time
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -16,6 +18,7 @@ SPECIAL = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"
            "<|user|>", "<|assistant|>", "<think>", "</think>", "<|tool|>"]
 EOT, PRE, SUF, MID, SEP, END = range(6)
 QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+HOLE = 1 << 15  # Tokens that a suggestion would have to write.
 ROW = 2050  # The sequence and two tokens more: the next token's target and the MTP block's.
 FIM_SHARE, SUFFIX_FIRST_SHARE, PEER_SHARE = 0.8, 0.9, 0.3
 SAMPLE = {"c": 40e6, "python": 22e6, "cpp": 11e6, "go": 6e6, "typescript": 6e6, "javascript": 4e6, "shell": 3e6, "rust": 4e6}
@@ -23,14 +26,33 @@ tokenizer = None
 
 
 def lines_of(path):
-    with (lzma.open if path.endswith(".xz") else open)(path, "rb") as f: yield from f
+    """Of a shard, plain or compressed (by xz, or by zstd, which must be on the PATH then)."""
+    if path.endswith(".zst"):
+        with subprocess.Popen(["zstd", "-dc", path], stdout=subprocess.PIPE) as p: yield from p.stdout
+    else:
+        with (lzma.open if path.endswith(".xz") else open)(path, "rb") as f: yield from f
 
 
-def train_tokenizer(path, vocabulary, out):
-    t = Tokenizer(models.BPE())
+def byte_level(model):
+    t = Tokenizer(model)
     t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(QWEN2), "isolated"),
                                                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     t.decoder = decoders.ByteLevel()
+    return t
+
+
+def model_tokenizer(path, out):
+    """The tokenizer of a GGUF file, from its tokens and merges."""
+    import gguf
+    fields = gguf.GGUFReader(path).fields
+    tokens, merges = (fields["tokenizer.ggml." + n].contents() for n in ("tokens", "merges"))
+    t = byte_level(models.BPE({token: i for i, token in enumerate(tokens)}, [tuple(m.split(" ")) for m in merges]))
+    t.add_special_tokens(SPECIAL)
+    t.save(out + "/tokenizer.json")
+
+
+def train_tokenizer(path, vocabulary, out):
+    t = byte_level(models.BPE())
     trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False,
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     left = dict(SAMPLE)
@@ -93,21 +115,21 @@ def middle(text, rng):
         if len(lines[i].strip()) > 3: break
     line = lines[i].rstrip("\n"); indent = indent_of(line); begin = offsets[i]; end = begin + len(line)
     cut, kind = line_cut(text, begin, indent, end, rng), rng.random()
-    if kind < 0.46:  # the rest of a line; the closers may have been typed already by the editor
+    if kind < 0.52:  # the rest of a line; the closers may have been typed already by the editor
         if rng.random() < 0.3:
             while end > cut and text[end - 1] in ")]};:,'\"": end -= 1
         return cut, end
-    if kind < 0.57:  # the rest of a line and some lines more
+    if kind < 0.60:  # the rest of a line and some lines more
         j = min(len(lines), i + 1 + rng.choice([1, 1, 2, 2, 3, 5, 8]))
         return cut, max(cut, offsets[j] - 1)
-    if kind < 0.84:  # whole lines
+    if kind < 0.87:  # whole lines
         j = min(len(lines), i + rng.choice([1, 1, 1, 1, 1, 2, 2, 3, 4, 6, 9]))
         a = begin if rng.random() < 0.25 else begin + indent
         return a, max(a, offsets[j] - 1)
-    if kind < 0.94:  # the body under a line
+    if kind < 0.95:  # the body under a line
         j = block_end(lines, i)
         if i + 1 < j and offsets[j] - offsets[i + 1] < 2500: return offsets[i + 1] - (rng.random() < 0.5), offsets[j] - 1
-    if kind < 0.96: return end, end  # nothing is missing
+    if kind < 0.97: return end, end  # nothing is missing
     a = rng.randrange(len(text))
     return a, min(len(text), a + int(rng.expovariate(1 / 150)))
 
@@ -121,9 +143,10 @@ def document(text, head, rng):
     if over > 0:
         cut = min(over, max(0, len(suffix) - 64)); suffix = suffix[:len(suffix) - cut]; over -= cut
         if over > 0: prefix = prefix[over:]
+    hole = [t | HOLE for t in hole + [END]]
     if rng.random() < SUFFIX_FIRST_SHARE: ids = head + [PRE, SUF] + suffix + [MID] + prefix + hole
     else: ids = head + [PRE] + prefix + [SUF] + suffix + [MID] + hole
-    return (ids + [END, EOT])[:ROW]
+    return (ids + [EOT])[:ROW]
 
 
 def header(row, peers, text, rng):
@@ -217,7 +240,8 @@ def held_cases(row, rng):
 
 def main():
     command, rest = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
-    if command == "tokenizer" and len(rest) == 3: train_tokenizer(rest[0], int(rest[1]), rest[2])
+    if command == "vocabulary" and len(rest) == 2: model_tokenizer(*rest)
+    elif command == "tokenizer" and len(rest) == 3: train_tokenizer(rest[0], int(rest[1]), rest[2])
     elif command == "held" and len(rest) == 2: held(*rest)
     elif command == "pack" and len(rest) > 3: pack(rest[0], int(rest[1]), range(*map(int, rest[2].split("-"))), rest[3:])
     else: sys.exit(__doc__)

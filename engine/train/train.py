@@ -3,18 +3,24 @@
 usage: torchrun --nproc-per-node N train.py --data DIR --out DIR --deadline UNIX_TIME [--init FILE] [--settings FILE.json]
 
 --init continues from a GGUF file or from an earlier leg's blocks. OUT receives log.csv (step, seconds, loss, MTP loss,
-tokens/s, learning rate), load.csv (tokens by layer and expert), weights.blocks every --save-every seconds and at the end, and
-result.json (held-out bits a byte by language, exact holes by teacher forcing, which equals greedy decoding's exactness).
-Matrices are optimised by Muon (momentum orthogonalised by Newton-Schulz), the rest by AdamW.
+tokens/s, learning rate), load.csv (tokens by layer and expert), weights.blocks every --save-every seconds and at the end (with
+rounded.blocks, the Q4_K values of a leg that rounds), and result.json (held-out bits a byte by language, exact holes by teacher
+forcing, which equals greedy decoding's exactness, and the experts' shares by language).
+Matrices are optimised by Muon (momentum orthogonalised by Newton-Schulz), the rest by AdamW. A token sees its own document
+only, and the tokens of a hole count --hole-weight times.
 """
-import argparse, csv, json, math, os, sys, time
+import argparse, contextlib, csv, json, math, os, sys, threading, time
+
+if int(os.environ.get("WORLD_SIZE", 1)) > 1:  # every process calls its GPU the first, so that they share what is compiled
+    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ["LOCAL_RANK"]
 
 import numpy as np
 import torch
 import torch.distributed as dist
 
 import weights
-from model import Experts, Model, Shape
+from model import HOLE, Experts, Model, Shape, boundaries
+from rounding import Rounding, matrices, split
 
 ROW = 2050
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # a processor is only good for trying a step
@@ -25,11 +31,13 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", required=True); p.add_argument("--out", required=True); p.add_argument("--deadline", type=float, required=True)
     p.add_argument("--init", default=""); p.add_argument("--settings", default=""); p.add_argument("--save-every", type=float, default=200)
-    p.add_argument("--rows", type=int, default=48); p.add_argument("--muon-rate", type=float, default=0.02); p.add_argument("--adam-rate", type=float, default=3e-3)
+    p.add_argument("--rows", type=int, default=40, help="a process's part of a step"); p.add_argument("--muon-rate", type=float, default=0.02); p.add_argument("--adam-rate", type=float, default=3e-3)
     p.add_argument("--decay", type=float, default=0.6, help="the share of the budget over which the rate falls to zero, at its end")
     p.add_argument("--warm-up", type=int, default=80); p.add_argument("--mtp-weight", type=float, default=0.2); p.add_argument("--mtp-part", type=int, default=4)
     p.add_argument("--balance-rate", type=float, default=0.001); p.add_argument("--seed", type=int, default=0); p.add_argument("--max-steps", type=int, default=10**9)
-    p.add_argument("--no-compile", action="store_true")
+    p.add_argument("--no-compile", action="store_true"); p.add_argument("--hole-weight", type=float, default=4)
+    p.add_argument("--round-from", type=float, default=2, help="the share of the budget from which matrices are rounded to Q4_K in the passes")
+    p.add_argument("--fp8", action="store_true", help="emulate products of E4M3 numbers (fp8.py)")
     if "--settings" in sys.argv:
         with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
     return p.parse_args()
@@ -68,7 +76,8 @@ class Muon:
 
 
 class Rows:
-    """Epoch after epoch, each its own file if it is ready, else the last one again in another order."""
+    """Epoch after epoch, each its own file if it is ready, else the last one again in another order. An epoch may be a part
+    of the corpus, when it arrives in parts."""
 
     def __init__(self, folder, count, seed):
         self.folder, self.count, self.seed, self.epoch, self.at = folder, count, seed, 0, 0
@@ -76,7 +85,9 @@ class Rows:
         self.read()
 
     def read(self):
-        if os.path.exists(f"{self.folder}/rows_{self.epoch}.ok"): self.data = torch.from_numpy(np.fromfile(f"{self.folder}/rows_{self.epoch}.bin", dtype=np.uint16).reshape(-1, ROW).astype(np.int32))
+        ready = torch.tensor(int(os.path.exists(f"{self.folder}/rows_{self.epoch}.ok")), device=DEVICE)
+        if WORLD > 1: dist.broadcast(ready, 0)  # every process must read the same file
+        if ready.item(): self.data = torch.from_numpy(np.fromfile(f"{self.folder}/rows_{self.epoch}.bin", dtype=np.int16).reshape(-1, ROW))
         generator = torch.Generator().manual_seed(self.seed * 1000 + self.epoch)
         self.order = torch.randperm(len(self.data), generator=generator)[RANK::WORLD]
         self.limit = len(self.data) // WORLD // self.count * self.count
@@ -84,10 +95,16 @@ class Rows:
     def next(self):
         if self.at + self.count > self.limit:
             self.epoch += 1; self.at = 0
-            if WORLD > 1: dist.barrier()  # every process must see the same set of finished files
             self.read()
         rows = self.data[self.order[self.at:self.at + self.count]]; self.at += self.count
-        return (rows.pin_memory() if DEVICE == "cuda" else rows).to(DEVICE, non_blocking=True).long()
+        return on_device(rows.int() & 0xffff)
+
+
+def on_device(rows):
+    """The rows and where their documents begin, as the model takes them."""
+    documents = boundaries(rows[:, :-2] & (HOLE - 1), 16 * len(rows))
+    move = lambda x: (x.pin_memory() if DEVICE == "cuda" else x).to(DEVICE, non_blocking=True)
+    return move(rows).long(), move(documents)
 
 
 def all_reduce(model, experts):
@@ -101,24 +118,34 @@ def all_reduce(model, experts):
 def state_of(model): return {k: v.detach().float().cpu().numpy() for k, v in model.state_dict().items()}
 
 
-def save(model, folder, settings):
-    weights.write_blocks(folder + "/weights.tmp", state_of(model), settings)
-    os.rename(folder + "/weights.tmp", folder + "/weights.blocks")
+def save(model, folder, settings, rounding=False):
+    """Starts to write the weights; the thread to wait for is returned."""
+    state = state_of(model)
+    parts = {n: [t.cpu().numpy() for t in split(v)] for n, v in matrices(((n, p.data) for n, p in model.named_parameters()), model.s)} if rounding else {}
+    def write():
+        weights.write_blocks(folder + "/weights.tmp", state, settings)
+        os.rename(folder + "/weights.tmp", folder + "/weights.blocks")
+        if parts: weights.write_rounded(folder + "/rounded.blocks", parts, settings)
+    thread = threading.Thread(target=write)
+    thread.start()
+    return thread
 
 
 @torch.no_grad()
 def held_out(model, folder, windows=400):
-    """Bits a byte by language, and the MTP head's cross-entropy less the main head's (nats)."""
-    model.eval(); out = {}
+    """By language: bits a byte, the MTP head's cross-entropy less the main head's (nats), and each layer's shares of its experts."""
+    model.eval(); out = {}; experts = [m for m in model.modules() if isinstance(m, Experts)]
     for lang, bytes_per_token in json.load(open(folder + "/val_bytes_per_token.json")).items():
         ids = torch.from_numpy(np.fromfile(f"{folder}/val_{lang}.bin", dtype=np.uint16).astype(np.int64)); main, second = [], []
         starts = list(range(0, len(ids) - ROW, model.s.context))[:windows]
         for i in range(0, len(starts), 8):
-            batch = torch.stack([ids[s:s + ROW] for s in starts[i:i + 8]]).to(DEVICE)
-            with torch.autocast(DEVICE, torch.bfloat16): a, b = model(batch)
+            batch = torch.stack([ids[s:s + ROW] for s in starts[i:i + 8]])
+            with torch.autocast(DEVICE, torch.bfloat16): a, b = model(*on_device(batch))
             main.append((a.item(), len(batch))); second.append((b.item(), len(batch)))
         mean = lambda xs: sum(x * n for x, n in xs) / sum(n for _, n in xs)
-        if main: out[lang] = {"bits_per_byte": round(mean(main) / math.log(2) / bytes_per_token, 4), "mtp_gap_nats": round(mean(second) - mean(main), 4)}
+        if main: out[lang] = {"bits_per_byte": round(mean(main) / math.log(2) / bytes_per_token, 4), "mtp_gap_nats": round(mean(second) - mean(main), 4),
+                              "experts": [[round(x, 3) for x in (e.load / e.load.sum()).tolist()] for e in experts]}
+        for e in experts: e.load.zero_()
     model.train()
     return out
 
@@ -127,11 +154,16 @@ def held_out(model, folder, windows=400):
 def exact_holes(model, folder):
     """The share of held-out holes whose every token is the model's first choice, by language and kind."""
     model.eval(); counts = {}
-    for case in json.load(open(folder + "/held_cases.json")):
-        ids = torch.tensor(case["prompt"] + case["target"], device=DEVICE)[None, -model.s.context:]; n = len(case["target"])
-        with torch.autocast(DEVICE, torch.bfloat16): choice = model.head(model.hidden(ids)[0, -n - 1:-1]).argmax(-1)
-        right = choice == ids[0, -n:]; c = counts.setdefault(f"{case['lang']}/{case['kind']}", [0, 0, 0])
-        c[0] += 1; c[1] += int(right.all()); c[2] += int(right[:-1].all())
+    cases = [((c["prompt"] + c["target"])[-model.s.context:], len(c["target"]), f"{c['lang']}/{c['kind']}") for c in json.load(open(folder + "/held_cases.json"))]
+    cases.sort(key=lambda c: len(c[0]))
+    for i in range(0, len(cases), 32):  # cases of like length together; what follows a case in its row changes nothing before it
+        batch = cases[i:i + 32]; ids = torch.zeros(len(batch), len(batch[-1][0]), dtype=torch.long)
+        for row, (tokens, _, _) in zip(ids, batch): row[:len(tokens)] = torch.tensor(tokens)
+        with torch.autocast(DEVICE, torch.bfloat16): h = model.hidden(ids.to(DEVICE))
+        for k, (tokens, n, kind) in enumerate(batch):
+            with torch.autocast(DEVICE, torch.bfloat16): choice = model.head(h[k, len(tokens) - n - 1:len(tokens) - 1]).argmax(-1).cpu()
+            right = choice == torch.tensor(tokens[-n:]); c = counts.setdefault(kind, [0, 0, 0])
+            c[0] += 1; c[1] += int(right.all()); c[2] += int(right[:-1].all())
     model.train()
     return {k: {"holes": n, "exact": round(e / n, 4), "exact_but_for_the_end": round(w / n, 4)} for k, (n, e, w) in counts.items()}
 
@@ -141,7 +173,9 @@ def build(args):
     if DEVICE == "cuda": torch.cuda.set_device(RANK % torch.cuda.device_count())
     if WORLD > 1: dist.init_process_group("nccl")
     torch.backends.cuda.matmul.allow_tf32 = True
-    model = Model(Shape(), args.mtp_part).to(DEVICE)
+    model = Model(Shape(), args.mtp_part, args.hole_weight)
+    if args.fp8: import fp8; fp8.replace(model)
+    model = model.to(DEVICE)
     if args.init:
         state = weights.read_blocks(args.init)[0] if args.init.endswith(".blocks") else weights.from_gguf(weights.read_gguf(args.init), model.s)
         model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in state.items()})
@@ -155,6 +189,17 @@ def optimisers(model, args):
     return Muon(matrices), torch.optim.AdamW(rest, lr=args.adam_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True), rest
 
 
+def warm_up(model, forward, rounding, batch, weight):
+    """Compiles what the loop calls, before the budget's time runs."""
+    with torch.autocast(DEVICE, torch.bfloat16): a, b = forward(*batch)
+    (a + weight * b).backward()
+    model.zero_grad(set_to_none=True)
+    with rounding: pass
+    for e in model.modules():
+        if isinstance(e, Experts): e.load.zero_()
+    if WORLD > 1: dist.barrier()
+
+
 def synchronize():
     if DEVICE == "cuda": torch.cuda.synchronize()
 
@@ -166,49 +211,75 @@ def progress(begin, deadline):
     return t.item()
 
 
-def main():
-    args = arguments(); os.makedirs(args.out, exist_ok=True)
-    model = build(args); muon, adam, rest = optimisers(model, args)
-    experts = [m for m in model.modules() if isinstance(m, Experts)]
-    forward = model if args.no_compile else torch.compile(model)
-    rows = Rows(args.data, args.rows, args.seed); begin = time.time(); saved = begin; step = 0; share = 0.0; mark = None
+def step_rates(muon, adam, rest, args, factor):
+    """The optimisers' step at a share of their rates."""
+    torch.nn.utils.clip_grad_norm_(rest, 1.0)
+    muon.step(args.muon_rate * factor)
+    for group in adam.param_groups: group["lr"] = args.adam_rate * factor
+    adam.step()
+
+
+def train(args, model, experts, forward, rounding, rows, log):
+    """Steps until the deadline: (steps, tokens by layer and expert)."""
+    muon, adam, rest = optimisers(model, args)
     total_load = torch.zeros(len(experts), model.s.experts, device=DEVICE)
-    log = csv.writer(open(args.out + "/log.csv", "w", buffering=1)) if RANK == 0 else None
-    if log:
-        log.writerow(["step", "seconds", "epoch", "loss", "mtp_loss", "tokens", "tokens_per_second", "rate", "imbalance"])
-        print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, rows {len(rows.data)}, start", held_out(model, args.data, 80) if args.init else "random", flush=True)
-    begin = time.time()
+    begin = saved = time.time(); mark = (begin, 0); step = 0; share = 0.0
     while step < args.max_steps:
         if step % 10 == 0: share = progress(begin, args.deadline)
         if share >= 1: break
         factor = min(1.0, (step + 1) / args.warm_up) * min(1.0, (1 - share) / args.decay)
-        with torch.autocast(DEVICE, torch.bfloat16): main_loss, mtp_loss = forward(rows.next())
-        (main_loss + args.mtp_weight * mtp_loss).backward()
+        with rounding if share >= args.round_from else contextlib.nullcontext():
+            with torch.autocast(DEVICE, torch.bfloat16): main_loss, mtp_loss = forward(*rows.next())
+            (main_loss + args.mtp_weight * mtp_loss).backward()
         if WORLD > 1: all_reduce(model, experts)
-        torch.nn.utils.clip_grad_norm_(rest, 1.0)
-        muon.step(args.muon_rate * factor)
-        for group in adam.param_groups: group["lr"] = args.adam_rate * factor
-        adam.step(); model.zero_grad(set_to_none=True)
+        step_rates(muon, adam, rest, args, factor)
+        model.zero_grad(set_to_none=True)
         loads = torch.stack([e.load for e in experts]); total_load += loads
         for e in experts:  # the auxiliary-loss-free balance (V3 report, 2.1.2)
             e.bias.add_(args.balance_rate * (1 if share < 0.95 else 0) * torch.sign(e.load.mean() - e.load)); e.load.zero_()
         step += 1
         if step == 20: synchronize(); mark = (time.time(), step)
-        if step % 50 == 0 and RANK == 0:
-            synchronize(); tokens = args.rows * model.s.context * WORLD
+        if step % 50 == 0 and log:
+            synchronize(); tokens = args.rows * model.s.context * WORLD; seconds = time.time() - begin
             rate = tokens * (step - mark[1]) / (time.time() - mark[0])
             imbalance = (loads.max(1).values / loads.mean(1)).max().item()
-            log.writerow([step, round(time.time() - begin, 1), rows.epoch, round(main_loss.item(), 4), round(mtp_loss.item(), 4), step * tokens, round(rate), round(args.muon_rate * factor, 5), round(imbalance, 3)])
-            if step % 200 == 0: print(f"step {step} epoch {rows.epoch} {time.time() - begin:.0f} s loss {main_loss.item():.4f} mtp {mtp_loss.item():.4f} {rate / 1e3:.0f} k tokens/s imbalance {imbalance:.2f} {torch.cuda.max_memory_allocated() / 2**30:.0f} GiB", flush=True)
+            log.writerow([step, round(seconds, 1), rows.epoch, round(main_loss.item(), 4), round(mtp_loss.item(), 4), step * tokens, round(rate), round(args.muon_rate * factor, 5), round(imbalance, 3)])
+            if step % 200 == 0: print(f"step {step} epoch {rows.epoch} {seconds:.0f} s loss {main_loss.item():.4f} mtp {mtp_loss.item():.4f} {rate / 1e3:.0f} k tokens/s imbalance {imbalance:.2f} {torch.cuda.max_memory_allocated() / 2**30:.0f} GiB", flush=True)
             if time.time() - saved > args.save_every: save(model, args.out, vars(args)); saved = time.time()
-    if RANK: return
-    save(model, args.out, vars(args) | {"steps": step, "tokens": step * args.rows * model.s.context * WORLD})
+    return step, total_load
+
+
+def finish(args, model, rounding, step, total_load):
+    """Weights first, then what is known of them."""
+    tokens = step * args.rows * model.s.context * WORLD
+    writer = save(model, args.out, vars(args) | {"steps": step, "tokens": tokens}, args.round_from < 1)
     with open(args.out + "/load.csv", "w") as f:
         for i, line in enumerate(total_load.cpu().tolist()): f.write(f"{i}," + ",".join(str(int(x)) for x in line) + "\n")
+    writer.join()
     open(args.out + "/done", "w").close()
-    result = {"steps": step, "tokens": step * args.rows * model.s.context * WORLD, "held_out": held_out(model, args.data), "holes": exact_holes(model, args.data)}
-    with open(args.out + "/result.json", "w") as f: json.dump(result, f, indent=1)
+    result = {"steps": step, "tokens": tokens, "held_out": held_out(model, args.data), "holes": exact_holes(model, args.data)}
+    if args.round_from < 1:
+        with rounding: result |= {"rounded_held_out": held_out(model, args.data), "rounded_holes": exact_holes(model, args.data)}
+    with open(args.out + "/result.json", "w") as f: json.dump(result, f)
+    for r in result.values():
+        for of_language in r.values() if isinstance(r, dict) else (): of_language.pop("experts", None)
     print(json.dumps(result), flush=True)
+
+
+def main():
+    args = arguments(); os.makedirs(args.out, exist_ok=True)
+    model = build(args); experts = [m for m in model.modules() if isinstance(m, Experts)]
+    forward = model if args.no_compile else torch.compile(model, dynamic=False)
+    rounding = Rounding(model, not args.no_compile)
+    rows = Rows(args.data, args.rows, args.seed); log = None
+    start = time.time(); warm_up(model, forward, rounding, rows.next(), args.mtp_weight); synchronize()
+    if RANK == 0:
+        log = csv.writer(open(args.out + "/log.csv", "w", buffering=1))
+        log.writerow(["step", "seconds", "epoch", "loss", "mtp_loss", "tokens", "tokens_per_second", "rate", "imbalance"])
+        print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, rows {len(rows.data)}, compiled in {time.time() - start:.0f} s", flush=True)
+    step, total_load = train(args, model, experts, forward, rounding, rows, log)
+    if RANK == 0: finish(args, model, rounding, step, total_load)
+    if WORLD > 1: dist.destroy_process_group()
 
 
 if __name__ == "__main__": main()

@@ -1,5 +1,5 @@
 """The model's parameters under their GGUF names, both ways, and the 8-bit form in which a leg hands them to the next."""
-import json
+import json, os
 
 import numpy as np
 
@@ -77,6 +77,33 @@ def write_blocks(path, state, settings):
     with open(path, "wb") as f:
         f.write(json.dumps({"settings": settings, "tensors": index}).encode() + b"\n")
         for data in chunks: f.write(data)
+
+
+def write_rounded(path, parts, settings):
+    """The parts (rounding.split) of each matrix that was rounded, by its parameter's name, as they are; the rest of the model is in
+    write_blocks's file."""
+    index, chunks = [], []
+    for name, (d, m, scales, offsets, codes) in parts.items():
+        packed = codes.astype(np.uint8).reshape(-1, 2); packed = packed[:, 0] | packed[:, 1] << 4
+        data = d.tobytes() + m.tobytes() + scales.astype(np.uint8).tobytes() + offsets.astype(np.uint8).tobytes() + packed.tobytes()
+        index.append((name, d.shape[0], len(data))); chunks.append(data)
+    with open(path + ".tmp", "wb") as f:
+        f.write(json.dumps({"settings": settings, "rounded": index}).encode() + b"\n")
+        for data in chunks: f.write(data)
+    os.rename(path + ".tmp", path)
+
+
+def read_rounded(path):
+    """{parameter's name: (d, m, scales, offsets, codes)} of write_rounded's file."""
+    out = {}
+    with open(path, "rb") as f:
+        for name, blocks, size in json.loads(f.readline())["rounded"]:
+            data = np.frombuffer(f.read(size), dtype=np.uint8)
+            if len(data) != size: raise ValueError(f"{path}: {name} has {len(data)} bytes, wanted {size}")
+            d, m, scales, offsets, packed = np.split(data, np.cumsum([2 * blocks, 2 * blocks, 8 * blocks, 8 * blocks]))
+            codes = np.stack((packed & 15, packed >> 4), -1).reshape(blocks, 8, 32)
+            out[name] = (d.view(np.float16).reshape(-1, 1), m.view(np.float16).reshape(-1, 1), scales.reshape(-1, 8), offsets.reshape(-1, 8), codes)
+    return out
 
 
 def read_blocks(path):

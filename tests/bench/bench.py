@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Speed of the engine against llama.cpp and against the limits of the machine.
 
-usage: bench.py [--rounds 3] [--models NAME,...] [--prompt 1900] [--no-peer] [--write]
+usage: bench.py [--quick] [--rounds 3] [--models NAME,...] [--prompt 1900] [--minutes N] [--no-peer] [--write]
 
 Contenders and the probe of the limits are interleaved round by round in one run, because the speed of shared
 machines drifts; medians and ratios count, single figures do not. llama.cpp is Debian's of a later suite, in
-build/bench-tools (get_llama.sh). Prints Markdown; --write puts it and a plot into docs/performance.md.
+build/bench-tools (get_llama.sh). Prints Markdown; --write puts it and a plot into docs/performance.md. Every figure is
+appended to build/bench.jsonl as soon as it is known. --quick is --rounds 3 --prompt 1024 --minutes 9: a model that has
+used up its share of the minutes gets no further round. --models r1-distill-1.5b,v2-lite are made of random weights.
 """
 import argparse
 import json
+import math
 import os
 import pathlib
 import signal
@@ -22,8 +25,10 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOC, PLOT = ROOT / "docs/performance.md", ROOT / "docs/performance.svg"
+LOG = ROOT / "build/bench.jsonl"
 BEGIN, END = "<!-- ./dev bench --write: begin -->", "<!-- ./dev bench --write: end -->"
 READY_S, ANSWER_S = 120, 900
+RANDOM = ("r1-distill-1.5b", "v2-lite") # shapes whose weights are random (random_model.py): 1.1 and 10 GB of disk
 
 
 def run_json(command):
@@ -43,6 +48,14 @@ def theirs(args, model):
                      "-fa", 1, "-r", 1, "-o", "json"])
     return {"prefill_tps": next(r["avg_ts"] for r in rows if r["n_prompt"]),
             "decode_tps": next(r["avg_ts"] for r in rows if r["n_gen"])}
+
+
+def keep(who, model, figures):
+    """One measurement, in the log before the next one begins."""
+    with LOG.open("a") as log:
+        print(json.dumps({"time": time.strftime("%F %T"), "who": who, "model": model.name, "load": os.getloadavg()[0], **figures}),
+              file=log)
+    return figures
 
 
 def free_port():
@@ -98,23 +111,34 @@ class Server:
         self.process.wait()
 
 
-def measure(args, model):
-    """Everything about one model: lists of figures, one a round, of us and of the peer, and of the limits."""
-    probe = ROOT / "build/release/tests/roofline"
-    mine, other, limits = [], [], []
-    for _ in range(args.rounds):
-        limits.append(run_json([probe, args.threads]))
-        mine.append(ours(args, model, args.prefill, args.decode))
-        if args.peer:
-            other.append(theirs(args, model))
-    long = ours(args, model, args.prompt, 1)
+def measure_key(args, model, mine, other):
+    """What a typed character after a long prompt costs, how fast a server is ready and what it keeps resident: once."""
+    for figures in mine: # these were measured after a short prompt
+        del figures["key_ms"], figures["rss_bytes"]
+    long = keep("r1ls, long", model, ours(args, model, args.prompt, 1))
     mine[0].update(key_ms=long["key_ms"], rss_bytes=long["rss_bytes"])
-    for m in mine[1:]:
-        del m["key_ms"], m["rss_bytes"]
     if args.peer:
         server = Server(args, model)
-        other[0].update(load_ms=server.ready_ms, key_ms=server.key_ms(args.prompt), rss_bytes=resident_bytes(server.process.pid))
+        other[0].update(keep("llama-server", model, {"load_ms": server.ready_ms, "key_ms": server.key_ms(args.prompt),
+                                                     "rss_bytes": resident_bytes(server.process.pid)}))
         server.close()
+
+
+def measure(args, model, end):
+    """Everything about one model: lists of figures, one a round, of us and of the peer, and of the limits. After `end`
+    (of time.monotonic) no further round begins."""
+    probe = ROOT / "build/release/tests/roofline"
+    mine, other, limits = [], [], []
+    for n in range(args.rounds):
+        if n and time.monotonic() > end:
+            break
+        limits.append(keep("limits", model, run_json([probe, args.threads])))
+        contenders = [("r1ls", mine, lambda: ours(args, model, args.prefill, args.decode))]
+        if args.peer:
+            contenders.append(("llama.cpp", other, lambda: theirs(args, model)))
+        for who, figures, run in contenders if n % 2 == 0 else contenders[::-1]:
+            figures.append(keep(who, model, run()))
+    measure_key(args, model, mine, other)
     return mine, other, limits
 
 
@@ -123,10 +147,10 @@ def median(figures, key):
     return statistics.median(found) if found else None
 
 
-def rows_of(args, name, model):
+def rows_of(args, name, model, end):
     """(model, work, unit's format, ours, the peer's, the limit) of every measure; the limit is None where there is none."""
     info = run_json([args.r1ls, "model", "info", model, "--json"])
-    mine, other, limits = measure(args, model)
+    mine, other, limits = measure(args, model, end)
     size, active = info["file_bytes"], info["n_active_params"]
     token_bytes = size * active / info["n_params"] # as if all tensors had the file's mean width
     limit = {"prefill_tps": median(limits, "int8_products") / active, "decode_tps": median(limits, "read_bytes") / token_bytes}
@@ -178,14 +202,29 @@ def write_doc(text):
     DOC.write_text(doc.split(BEGIN)[0] + BEGIN + "\n" + text + "\n" + END + doc.split(END)[1])
 
 
+def make_random(name, donor):
+    """A file of random weights in the shape of that model, in build/: not in the cache, where r1ls would choose it."""
+    path = ROOT / "build/bench-models" / (name + ".gguf")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() and donor.exists():
+        print("writing random weights in the shape of %s" % name, file=sys.stderr)
+        subprocess.run([sys.executable, ROOT / "tests/bench/random_model.py", name, donor, path], check=True)
+    return path
+
+
 def find_models(names):
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "r1ls/models"
     for name in names.split(","):
         path = ROOT / "engine/models/r1ls-mini.gguf" if name == "embedded" else cache / (name + ".gguf")
+        if name in RANDOM:
+            name_of_donor = "coder-1.5b"
+            path = make_random(name, cache / (name_of_donor + ".gguf"))
+        else:
+            name_of_donor = name
         if path.exists():
             yield name, path
         else:
-            print("skipped: %s is not in the cache (./dev model %s)" % (name, name), file=sys.stderr)
+            print("skipped: %s is not in the cache (./dev model %s)" % (name_of_donor, name_of_donor), file=sys.stderr)
 
 
 def main():
@@ -198,8 +237,12 @@ def main():
     parser.add_argument("--prompt", type=int, default=1900, help="tokens before the typed character")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--models", default="embedded,smollm2,coder-0.5b,coder-1.5b")
+    parser.add_argument("--minutes", type=float, help="no further round begins where a model has used up its share of them")
+    parser.add_argument("--quick", action="store_true", help="--rounds 3 --prompt 1024 --minutes 9")
     parser.add_argument("--write", action="store_true", help="into docs/performance.md, with a plot")
     args = parser.parse_args()
+    if args.quick:
+        args.rounds, args.prompt, args.minutes = 3, 1024, args.minutes or 9
     args.peer = None
     if not args.no_peer:
         done = subprocess.run([ROOT / "tests/bench/get_llama.sh", ROOT / "build/bench-tools"], stdout=subprocess.PIPE, text=True)
@@ -207,10 +250,13 @@ def main():
             sys.exit("llama.cpp cannot be fetched (--no-peer goes without)")
         args.peer = pathlib.Path(done.stdout.strip())
     load, rows, text = [os.getloadavg()[0]], [], ""
-    for name, path in find_models(args.models):
-        rows += rows_of(args, name, path)
+    models, start = list(find_models(args.models)), time.monotonic()
+    sizes = [path.stat().st_size for _, path in models]
+    for i, (name, path) in enumerate(models): # a model's share is by its size
+        share = sum(sizes[:i + 1]) / sum(sizes)
+        rows += rows_of(args, name, path, start + 60 * args.minutes * share if args.minutes else math.inf)
         load.append(os.getloadavg()[0])
-        text = ("%d threads, medians of %d interleaved rounds (the last three rows of a model: one round), load %.0f to "
+        text = ("%d threads, medians of at most %d interleaved rounds (the last three rows of a model: one round), load %.0f to "
                 "%.0f.\n\n%s" % (args.threads, args.rounds, min(load), max(load), table(rows)))
         print(table(rows[-5:]), file=sys.stderr, flush=True)
         if args.write: # after every model, so that a run that is ended early leaves what it has

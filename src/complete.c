@@ -37,6 +37,7 @@ typedef struct Run {
     const EndingContext *context;
     StrBuf raw;      // generated, from the cursor on
     size_t n_forced; // bytes of the healed token that are not yet passed
+    size_t n_chosen; // bytes of a choice that are not yet passed: the model was not free
     double start_ms, first_ms, prob_sum;
     int n_tokens, n_judged;
 } Run;
@@ -52,7 +53,9 @@ static bool on_token(void *user, const GeneratedToken *token)
 {
     Run *run = user;
     if (run->n_tokens++ == 0) run->first_ms = clock_ms();
-    if (run->n_judged < GATE_TOKENS) {
+    bool chosen = run->n_chosen > 0;
+    run->n_chosen -= run->n_chosen < token->bytes.len ? run->n_chosen : token->bytes.len;
+    if (!chosen && run->n_judged < GATE_TOKENS) {
         run->prob_sum += (double)token->prob;
         run->n_judged++;
     }
@@ -66,10 +69,77 @@ static bool on_token(void *user, const GeneratedToken *token)
     return run->n_forced > 0 || !ending_reached(run->context, strbuf_str(&run->raw));
 }
 
-static bool generate(Engine *engine, Session *session, const CompleteRequest *request,
-                     const FimPrompt *prompt, Run *run, EngineCancel cancel, CompleteResult *result,
-                     Error *err)
+typedef struct Continuations {
+    int *ids, *lengths;
+    float *logprobs;
+} Continuations;
+
+// The choice that the model finds likeliest after the session's ids; each continues `held`, the
+// bytes of a token that was taken back.
+static bool choose(Engine *engine, Session *session, const CompleteRequest *request, Str held,
+                   EngineCancel cancel, Arena *arena, Str *out, Error *err)
 {
+    size_t n = request->n_choices, n_ids = 0, n_bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        n_bytes += held.len + request->choices[i].len + 1;
+    Continuations all = {arena_array(arena, n_bytes, sizeof *all.ids),
+                         arena_array(arena, n, sizeof *all.lengths),
+                         arena_array(arena, n_bytes, sizeof *all.logprobs)};
+    for (size_t i = 0; i < n; i++) {
+        Str text = arena_printf(arena, "%.*s%.*s", STR_FMT(held), STR_FMT(request->choices[i]));
+        all.lengths[i] =
+            (int)engine_tokenize(engine, text, false, all.ids + n_ids, n_bytes - n_ids);
+        n_ids += (size_t)all.lengths[i];
+    }
+    if (!session_score_continuations(session, all.ids, all.lengths, (int)n, all.logprobs, cancel,
+                                     err))
+        return false;
+    float best = 0;
+    const float *p = all.logprobs;
+    for (size_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (int k = 0; k < all.lengths[i]; k++)
+            sum += *p++;
+        if (i > 0 && sum <= best) continue;
+        best = sum;
+        *out = request->choices[i];
+    }
+    return true;
+}
+
+// Puts the wanted beginning behind the prompt; *forced is then what the generation starts with, and
+// the beginning that stands in the prompt already is the run's.
+static bool begin_with(Engine *engine, Session *session, const CompleteRequest *request,
+                       const FimPrompt *prompt, Run *run, EngineCancel cancel, Arena *arena,
+                       Str *forced, Error *err)
+{
+    Str text = arena_printf(arena, "%.*s%.*s", STR_FMT(prompt->forced), STR_FMT(request->begin));
+    int *ids = arena_array(arena, (size_t)prompt->n_ids + text.len + 1, sizeof *ids);
+    memcpy(ids, prompt->ids, (size_t)prompt->n_ids * sizeof *ids);
+    int n = prompt->n_ids +
+            (int)engine_tokenize(engine, text, false, ids + prompt->n_ids, text.len + 1);
+    Str held = n > prompt->n_ids ? engine_token_bytes(engine, ids[n - 1]) : STR("");
+    if (held.len > text.len) held = STR("");
+    n -= held.len > 0;
+    held = str_slice(text, text.len - held.len, text.len);
+    SyncStats sync;
+    Str choice = STR("");
+    if (!session_sync(session, ids, n, cancel, &sync, err) ||
+        !choose(engine, session, request, held, cancel, arena, &choice, err))
+        return false;
+    size_t before = request->begin.len > held.len ? request->begin.len - held.len : 0;
+    strbuf_append(&run->raw, str_slice(request->begin, 0, before));
+    run->n_forced = held.len > request->begin.len ? held.len - request->begin.len : 0;
+    *forced = arena_printf(arena, "%.*s%.*s", STR_FMT(held), STR_FMT(choice));
+    run->n_chosen = forced->len;
+    return true;
+}
+
+static bool generate(Engine *engine, Session *session, const CompleteRequest *request,
+                     const FimPrompt *prompt, Run *run, EngineCancel cancel, Arena *arena,
+                     CompleteResult *result, Error *err)
+{
+    Str forced = prompt->forced;
     SyncStats sync;
     prefix_cache_load(request->prefixes, engine, session, prompt->ids, prompt->n_ids);
     bool ok = session_sync(session, prompt->ids, prompt->n_ids, cancel, &sync, err);
@@ -78,8 +148,11 @@ static bool generate(Engine *engine, Session *session, const CompleteRequest *re
     result->evaluated_tokens = sync.n_evaluated;
     result->ms_prefill = sync.ms;
     if (!ok) return false;
+    if (request->n_choices &&
+        !begin_with(engine, session, request, prompt, run, cancel, arena, &forced, err))
+        return false;
     GenerateOptions options = {.max_tokens = request->max_tokens,
-                               .forced = prompt->forced,
+                               .forced = forced,
                                .on_token = on_token,
                                .user = run,
                                .cancel = cancel};
@@ -97,6 +170,7 @@ static void judge(const CompleteRequest *request, const EndingContext *context, 
 {
     result->raw = arena_str(arena, strbuf_str(&run->raw));
     result->confidence = run->n_judged ? run->prob_sum / run->n_judged : 0;
+    if (request->n_choices && run->n_judged == 0) result->confidence = 1; // all of it was chosen
     if (result->why == WHY_HEALING) return;
     Ending ending = ending_trim(context, result->raw, arena);
     result->why = WHY_SHOWN;
@@ -161,7 +235,7 @@ static bool run_at(Engine *engine, Session *session, const CompleteRequest *requ
     result->piece_tokens = prompt.n_piece_tokens;
     Run run = {
         .request = request, .context = &context, .n_forced = prompt.forced.len, .start_ms = start};
-    bool ok = generate(engine, session, request, &prompt, &run, cancel, result, err);
+    bool ok = generate(engine, session, request, &prompt, &run, cancel, arena, result, err);
     if (ok) judge(request, &context, &run, arena, result);
     strbuf_deinit(&run.raw);
     result->ms_total = clock_ms() - start;

@@ -17,6 +17,7 @@
     X(WHY_NO_FIM, "the model has no fill-in-the-middle tokens")                                    \
     X(WHY_IN_WORD, "the cursor is inside a word")                                                  \
     X(WHY_TOO_LARGE, "the document is too large")                                                  \
+    X(WHY_MEMBER, "the text would name a member that its type has not")                            \
     X(WHY_HEALING, "no token of the model continues the typed text")
 
 typedef enum WhyNothing {
@@ -43,6 +44,11 @@ typedef struct CompleteRequest {
     PrefixCache *prefixes;      // saved prompts to begin with, or NULL; the engine thread's
     const ContextPiece *pieces; // of other files (prompt/context.h); may be NULL
     size_t n_pieces;
+    // The answer must begin with this text and then with one of the choices (the model takes the
+    // likeliest): what it wrote there before does not exist. No choices: it need not.
+    Str begin;
+    const Str *choices;
+    size_t n_choices;
     int max_tokens;        // of the answer
     int max_prompt_tokens; // 0: complete_default_prompt_tokens
     bool multi_line;

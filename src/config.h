@@ -47,6 +47,8 @@
     X(context_bytes, INT, "contextBytes", 1200, 0, 100000, "of these parts at most")               \
     X(multi_line, BOOL, "multiLine", 1, 0, 1, "suggestions may have several lines")                \
     X(gate, NUM, "gate", -1, -1, 1, "show only above this mean probability; -1: the model's own")  \
+    X(check_members, BOOL, "checkMembers", 1, 0, 1,                                                \
+      "C, Python: no suggestion names a member that its type has not")                             \
     X(compute_ahead, TEXT, "computeAhead", "auto", 0, 0,                                           \
       "what follows a suggestion, while it is read: auto (not on battery), on, off")               \
     X(budget_ms, NUM, "budgetMs", 2500, 0, 600000, "time limit of one suggestion; 0: none")        \

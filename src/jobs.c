@@ -116,6 +116,11 @@ Job *job_new_complete(const CompleteRequest *like, void *owner)
     job->complete.path = arena_str(arena, like->path);
     job->complete.selected = arena_str(arena, like->selected);
     job->complete.pieces = pieces;
+    job->complete.begin = arena_str(arena, like->begin);
+    Str *choices = arena_array(arena, like->n_choices + 1, sizeof *choices);
+    for (size_t i = 0; i < like->n_choices; i++)
+        choices[i] = arena_str(arena, like->choices[i]);
+    job->complete.choices = choices;
     return job;
 }
 

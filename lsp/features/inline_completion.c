@@ -8,6 +8,7 @@
 
 #include "ahead.h"
 #include "features/features.h"
+#include "features/member_check.h"
 #include "server_private.h"
 #include "suggestions.h"
 #include "workspace.h"
@@ -40,16 +41,16 @@ static bool find_typed(Str before, Str now, size_t byte_off, Str *typed)
                      str_slice(now, byte_off + n_typed, now.len));
 }
 
-static Suggestion carry_over(const Job *job, const TextSnap *now)
+static Suggestion carry_over(const CompleteRequest *asked, const CompleteResult *result,
+                             const TextSnap *now)
 {
-    const CompleteResult *result = &job->complete_result;
-    size_t at = job->complete.byte_off;
+    size_t at = asked->byte_off;
     Suggestion suggestion = {.insert = result->insert, .replace = result->replace};
-    if (now == job->complete.text) return suggestion;
+    if (now == asked->text) return suggestion;
     const Suggestion nothing = {0};
     Str typed;
     if (result->replace.start != at ||
-        !find_typed(text_str(job->complete.text), text_str(now), at, &typed))
+        !find_typed(text_str(asked->text), text_str(now), at, &typed))
         return nothing;
     bool one_line = !memchr(typed.ptr, '\n', typed.len) && !memchr(typed.ptr, '\r', typed.len);
     if (!one_line || !str_starts(result->insert, typed)) return nothing;
@@ -60,9 +61,17 @@ static Suggestion carry_over(const Job *job, const TextSnap *now)
 
 // --- the job's end
 
-static void remember(Request *request, const Job *job, const char *why)
+// What a request waits for, and what has been found for it.
+typedef struct Wanted {
+    CompleteRequest request; // text, syntax and pieces are chosen when the job starts
+    CompleteResult found;    // strings in the request's arena
+    double wait_ms;
+    bool resampled; // what was found first named a member that does not exist
+} Wanted;
+
+static void remember(Request *request, const CompleteResult *result, double wait_ms,
+                     const char *why)
 {
-    const CompleteResult *result = &job->complete_result;
     LastSuggestion *last = &request->doc->last_suggestion;
     *last = (LastSuggestion){.valid = true,
                              .from = "engine",
@@ -73,7 +82,7 @@ static void remember(Request *request, const Job *job, const char *why)
                              .evaluated_tokens = result->evaluated_tokens,
                              .generated_tokens = result->generated_tokens,
                              .confidence = result->confidence,
-                             .wait_ms = job->wait_ms,
+                             .wait_ms = wait_ms,
                              .prefill_ms = result->ms_prefill,
                              .decode_ms = result->ms_decode,
                              .first_token_ms = result->ms_first_token,
@@ -82,14 +91,26 @@ static void remember(Request *request, const Job *job, const char *why)
     snprintf(request->note, sizeof request->note,
              "queue %.1f prefill %.1f decode %.1f ms, %d prompt tokens (%d reused), %d generated, "
              "%.60s",
-             job->wait_ms, result->ms_prefill, result->ms_decode, result->prompt_tokens,
+             wait_ms, result->ms_prefill, result->ms_decode, result->prompt_tokens,
              result->reused_tokens, result->generated_tokens, why);
 }
 
-static void keep(Document *doc, const Job *job)
+// The answer. asked: with the text that it was found for.
+static void deliver(Request *request, const CompleteRequest *asked, const CompleteResult *result,
+                    double wait_ms)
 {
+    Connection *conn = request->conn;
+    Document *doc = request->doc;
     if (!doc->suggestions) doc->suggestions = suggestions_new();
-    suggestions_add(doc->suggestions, &job->complete, &job->complete_result);
+    suggestions_add(doc->suggestions, asked, result);
+    Suggestion suggestion = carry_over(asked, result, doc->text);
+    bool stale = suggestion.insert.len == 0 && result->insert.len > 0;
+    remember(request, result, wait_ms,
+             stale ? "the text changed meanwhile" : why_nothing_text(result->why));
+    Json *list = new_list(conn, doc, &suggestion);
+    // First, because the strings may be the request's.
+    if (suggestion.insert.len) ahead_start(conn, doc, &suggestion, asked);
+    request_reply(request, list);
 }
 
 static void on_job_ended(Request *request, Job *job);
@@ -101,8 +122,80 @@ static void begin_again(Request *request, const Job *job)
     request_start_job(request, job_new_complete(&job->complete, request), on_job_ended);
 }
 
+// The document may have gone on meanwhile: text and syntax are those that were asked about.
+static void start_job(Request *request, TextSnap *text, Syntax *syntax)
+{
+    const DocumentContext *context = &request->doc->context;
+    CompleteRequest wanted = ((const Wanted *)request->data)->request;
+    wanted.text = text;
+    wanted.syntax = syntax;
+    wanted.path = str_from(request->doc->name);
+    wanted.pieces = context->pieces;
+    wanted.n_pieces = context->n_pieces;
+    request_start_job(request, job_new_complete(&wanted, request), on_job_ended);
+}
+
+// --- members that exist nowhere
+
+// On a worker.
+static void check_members(Question *q)
+{
+    WrongMember *wrong = arena_alloc(q->arena, sizeof *wrong);
+    ByteRange replace = {q->byte_off, (size_t)strtoull(q->params[1].ptr, NULL, 10)};
+    if (member_check_find(q, q->params[0], replace, wrong)) q->data = wrong;
+}
+
+// Once the model is asked again, for one of those that exist; then nothing is shown.
+static void on_checked(Request *request, Question *question)
+{
+    Wanted *wanted = request->data;
+    const WrongMember *wrong = question->data;
+    CompleteRequest *again = &wanted->request;
+    CompleteRequest asked = *again;
+    asked.text = question->text;
+    asked.syntax = question->syntax;
+    if (wrong && !wanted->resampled && wrong->n_members > 0) {
+        wanted->resampled = true;
+        Str *choices = arena_array(request->arena, wrong->n_members, sizeof *choices);
+        for (size_t i = 0; i < wrong->n_members; i++)
+            choices[i] = arena_str(request->arena, wrong->members[i]);
+        again->begin = str_slice(wanted->found.insert, 0, wrong->begins);
+        again->choices = choices;
+        again->n_choices = wrong->n_members;
+        start_job(request, question->text, question->syntax);
+        return;
+    }
+    if (wrong) {
+        wanted->found.insert = STR("");
+        wanted->found.why = WHY_MEMBER;
+    }
+    deliver(request, &asked, &wanted->found, wanted->wait_ms);
+}
+
+// True: the answer comes when a worker has looked the members up.
+static bool start_check(Request *request, const TextSnap *text, const CompleteResult *result,
+                        double wait_ms)
+{
+    Wanted *wanted = request->data;
+    const CompleteRequest *asked = &wanted->request;
+    const Document *doc = request->doc;
+    if (!request->conn->config.check_members || doc->text != text || asked->selected.len ||
+        result->replace.start != asked->byte_off || result->insert.len == 0 ||
+        !member_check_is_wanted(doc->lang, text, asked->byte_off, result->insert))
+        return false;
+    wanted->found = *result;
+    wanted->found.insert = arena_str(request->arena, result->insert);
+    wanted->found.raw = STR("");
+    wanted->wait_ms = wait_ms;
+    Str params[QUESTION_PARAMS] = {wanted->found.insert,
+                                   arena_printf(request->arena, "%zu", result->replace.end)};
+    workspace_ask(request, asked->byte_off, params, check_members, on_checked);
+    return true;
+}
+
 static void on_job_ended(Request *request, Job *job)
 {
+    const CompleteResult *result = &job->complete_result;
     if (job->end == JOB_CANCELLED && request->adopted && !atomic_load(&job->cancelled)) {
         begin_again(request, job);
         return;
@@ -113,19 +206,12 @@ static void on_job_ended(Request *request, Job *job)
     }
     if (job->end == JOB_FAILED) {
         // Clients show errors to the user, and no suggestion is none; r1ls/explain tells it.
-        remember(request, job, job->err.text);
+        remember(request, result, job->wait_ms, job->err.text);
         request_reply(request, NULL);
         return;
     }
-    keep(request->doc, job);
-    Suggestion suggestion = carry_over(job, request->doc->text);
-    bool stale = suggestion.insert.len == 0 && job->complete_result.insert.len > 0;
-    remember(request, job,
-             stale ? "the text changed meanwhile" : why_nothing_text(job->complete_result.why));
-    Connection *conn = request->conn;
-    Document *doc = request->doc;
-    request_reply(request, new_list(conn, doc, &suggestion));
-    if (suggestion.insert.len) ahead_start(conn, doc, &suggestion, &job->complete);
+    if (!start_check(request, job->complete.text, result, job->wait_ms))
+        deliver(request, &job->complete, result, job->wait_ms);
 }
 
 // --- other files
@@ -218,11 +304,12 @@ static void read_selected(Call *call, const Document *doc, CompleteRequest *out)
 }
 
 // What is asked for, in the request's arena: text and syntax are the document's, borrowed.
-static CompleteRequest *read_request(Call *call, const Document *doc, LspPosition position)
+static Wanted *read_request(Call *call, const Document *doc, LspPosition position)
 {
     const Config *config = &call->conn->config;
-    CompleteRequest *wanted = arena_alloc(call->request->arena, sizeof *wanted);
-    *wanted = (CompleteRequest){
+    Wanted *wanted = arena_alloc(call->request->arena, sizeof *wanted);
+    *wanted = (Wanted){0};
+    wanted->request = (CompleteRequest){
         .text = doc->text,
         .syntax = doc->syntax,
         .lang = doc->lang,
@@ -234,24 +321,8 @@ static CompleteRequest *read_request(Call *call, const Document *doc, LspPositio
         .gate = config->gate,
         .budget_ms = config->budget_ms,
     };
-    read_selected(call, doc, wanted);
+    read_selected(call, doc, &wanted->request);
     return wanted;
-}
-
-// The document may have gone on meanwhile: text and syntax are those that were asked about.
-static void start_job(Request *request, const TextSnap *text, const Syntax *syntax)
-{
-    const DocumentContext *context = &request->doc->context;
-    const CompleteRequest *wanted = request->data;
-    Job *job = job_new(JOB_COMPLETE, request);
-    job->complete = *wanted;
-    job->complete.text = text_retain(text);
-    job->complete.syntax = syntax ? syntax_retain(syntax) : NULL;
-    job->complete.path = arena_str(job->arena, str_from(request->doc->name));
-    job->complete.selected = arena_str(job->arena, wanted->selected);
-    job->complete.pieces = copy_pieces(context->pieces, context->n_pieces, job->arena);
-    job->complete.n_pieces = context->n_pieces;
-    request_start_job(request, job, on_job_ended);
 }
 
 static void on_chosen(Request *request, Question *question)
@@ -270,6 +341,12 @@ static bool answer_known(Call *call, Document *doc, const CompleteRequest *wante
     const char *from = suggestion.ahead ? "computed ahead" : "typed through";
     *last = (LastSuggestion){.valid = true, .from = from, .version = doc->version};
     bool shown = suggestion.insert.len > 0;
+    // What was typed through has been checked when it was shown.
+    CompleteResult found = {.insert = suggestion.insert, .replace = suggestion.replace};
+    if (suggestion.ahead && start_check(call->request, doc->text, &found, 0)) {
+        call->later = true;
+        return true;
+    }
     snprintf(last->why, sizeof last->why, "%s",
              shown ? why_nothing_text(WHY_SHOWN) : "nothing follows what was accepted");
     call->result = new_list(call->conn, doc, &suggestion);
@@ -292,10 +369,10 @@ bool inline_completion_request(Call *call, Error *err)
     int64_t trigger = types_int(call->params, "context.triggerKind", TRIGGER_AUTOMATIC);
     request->implicit = trigger != TRIGGER_INVOKED;
     request_supersede(request);
-    CompleteRequest *wanted = read_request(call, doc, position);
+    Wanted *kept = request->data = read_request(call, doc, position);
+    const CompleteRequest *wanted = &kept->request;
     if (answer_known(call, doc, wanted)) return true;
     call->later = true;
-    request->data = wanted;
     Job *running = ahead_take(doc, wanted);
     if (running) {
         request->adopted = true;

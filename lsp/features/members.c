@@ -207,21 +207,50 @@ static size_t members_of_alias(const Question *q, Str type, IndexHit **out)
     return 0;
 }
 
+// The type's name before the last operator of the chain; empty: not known.
+static Str receiver_type(const Question *q, const Chain *chain)
+{
+    // After `::` the part itself is the type, and what stands before it says where it is.
+    if (chain->scope) return chain->parts[chain->n - 1];
+    Str type = type_of_variable(q, chain);
+    for (size_t i = 1; i < chain->n && type.len; i++) {
+        IndexHit *hits;
+        size_t k = 0, n = members_of_alias(q, type, &hits);
+        while (k < n && !str_equal(hits[k].name, chain->parts[i]))
+            k++;
+        type = k < n ? type_at_hit(q, &hits[k]) : STR("");
+    }
+    return type;
+}
+
 size_t members_find(const Question *q, size_t byte_off, IndexHit **out)
 {
     Chain chain;
     *out = NULL;
     if (!q->syntax || !read_chain(text_str(q->text), byte_off, &chain)) return 0;
-    // After `::` the part itself is the type, and what stands before it says where it is.
-    Str type = chain.scope ? chain.parts[chain.n - 1] : type_of_variable(q, &chain);
-    size_t n = members_of_alias(q, type, out);
-    for (size_t i = 1; i < chain.n && !chain.scope && n > 0; i++) {
-        size_t k = 0;
-        while (k < n && !str_equal((*out)[k].name, chain.parts[i]))
-            k++;
-        if (k == n) return 0;
-        type = type_at_hit(q, &(*out)[k]);
-        n = members_of_alias(q, type, out);
+    return members_of_alias(q, receiver_type(q, &chain), out);
+}
+
+// A type that is another one's new name, and has no body of its own, stands for it.
+static Str without_alias(const Question *q, Str type)
+{
+    IndexHit *hits;
+    size_t n = question_find(q, type, &hits);
+    Str next = STR("");
+    for (size_t i = 0; i < n; i++) {
+        if (hits[i].kind == SYMBOL_STRUCT) return type;
+        if (hits[i].kind == SYMBOL_TYPE && next.len == 0) next = type_at_hit(q, &hits[i]);
     }
-    return n;
+    return next.len ? next : type;
+}
+
+Str members_receiver_type(const Question *q, size_t byte_off)
+{
+    Chain chain;
+    if (!q->syntax || !read_chain(text_str(q->text), byte_off, &chain) || chain.scope)
+        return STR("");
+    Str type = receiver_type(q, &chain);
+    for (int i = 0; i < MAX_ALIASES && type.len; i++)
+        type = without_alias(q, type);
+    return type;
 }

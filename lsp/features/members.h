@@ -8,3 +8,6 @@
 bool members_is_context(const TextSnap *text, const Language *lang, size_t byte_off);
 // The members in document order; 0 if the type is not known. On a worker.
 size_t members_find(const Question *question, size_t byte_off, IndexHit **out);
+// The name of the type that stands before the operator that ends at byte_off, through the names
+// that a typedef gives it; empty: not known. On a worker.
+Str members_receiver_type(const Question *question, size_t byte_off);

@@ -164,24 +164,17 @@ static bool is_parameter(TSNode node)
 // of the whole file is a definition or says nothing.
 static void add_locals(Names *names, const Syntax *syntax)
 {
-    const TSQuery *query = queries_get(syntax_language(syntax), QUERY_SCOPES);
-    if (!query) return;
     VEC(ByteRange) open = {0};
-    TSQueryCursor *cursor = ts_query_cursor_new();
-    TSQueryMatch match;
-    uint32_t which, len;
-    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
-    while (ts_query_cursor_next_capture(cursor, &match, &which)) {
-        TSNode node = match.captures[which].node;
-        ByteRange r = syntax_range(node);
+    const SyntaxLocal *locals;
+    size_t n = syntax_locals(syntax, &locals);
+    for (size_t i = 0; i < n; i++) {
+        ByteRange r = syntax_range(locals[i].node);
         while (open.n && open.items[open.n - 1].end <= r.start)
             open.n--;
-        const char *capture =
-            ts_query_capture_name_for_id(query, match.captures[which].index, &len);
-        if (strcmp(capture, "scope") == 0) {
+        if (locals[i].is_scope) {
             VEC_PUSH(&open, r);
         } else if (open.n) {
-            bool parameter = is_parameter(node);
+            bool parameter = is_parameter(locals[i].node);
             Name name = {.text = str_slice(names->text, r.start, r.end),
                          .scope = open.items[open.n - 1],
                          .declared = r.start,
@@ -189,7 +182,6 @@ static void add_locals(Names *names, const Syntax *syntax)
             VEC_PUSH(&names->items, name);
         }
     }
-    ts_query_cursor_delete(cursor);
     VEC_FREE(&open);
 }
 

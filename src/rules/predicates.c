@@ -157,7 +157,7 @@ static bool is_macro(const RuleMatch *m, const RuleArgument *a, size_t n)
     if (is_type(node, "call_expression")) node = ts_node_child_by_field_name(node, "function", 8);
     Str name = text_of(m, node);
     return looks_like_macro(name) || str_equal(name, STR("_")) ||
-           str_find(name, STR("gettext"), 0) < name.len || str_find(name, STR("tr"), 0) == 0;
+           str_find(name, STR("gettext"), 0) < name.len || str_equal(name, STR("tr"));
 }
 
 // --- C: pointers and memory ----------------------------------------------------------------------

@@ -5,10 +5,16 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/vec.h"
 #include "workspace/queries.h"
+
+typedef struct Locals {
+    VEC(SyntaxLocal) found;
+} Locals;
 
 struct Syntax {
     atomic_uint n_refs;
+    _Atomic(Locals *) locals; // NULL until somebody asks
     const Language *lang;
     TextSnap *text;
     TSTree *tree;
@@ -45,6 +51,7 @@ static Syntax *parse(const Language *lang, const TextSnap *text, const TSTree *o
     if (!tree) return NULL;
     Syntax *syntax = mem_zero(sizeof *syntax);
     atomic_init(&syntax->n_refs, 1);
+    atomic_init(&syntax->locals, NULL);
     syntax->lang = lang;
     syntax->text = text_retain(text);
     syntax->tree = tree;
@@ -84,10 +91,17 @@ Syntax *syntax_retain(const Syntax *syntax)
     return s;
 }
 
+static void free_locals(Locals *locals)
+{
+    if (locals) VEC_FREE(&locals->found);
+    free(locals);
+}
+
 void syntax_release(const Syntax *syntax)
 {
     Syntax *s = (Syntax *)(uintptr_t)syntax;
     if (!s || atomic_fetch_sub_explicit(&s->n_refs, 1, memory_order_acq_rel) != 1) return;
+    free_locals(atomic_load(&s->locals));
     ts_tree_delete(s->tree);
     text_release(s->text);
     free(s);
@@ -106,6 +120,40 @@ const TextSnap *syntax_text(const Syntax *syntax)
 TSNode syntax_root(const Syntax *syntax)
 {
     return ts_tree_root_node(syntax->tree);
+}
+
+static Locals *find_locals(const Syntax *syntax)
+{
+    Locals *locals = mem_zero(sizeof *locals);
+    const TSQuery *query = queries_get(syntax->lang, QUERY_SCOPES);
+    if (!query) return locals;
+    TSQueryCursor *cursor = ts_query_cursor_new();
+    TSQueryMatch match;
+    uint32_t which, n;
+    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
+    while (ts_query_cursor_next_capture(cursor, &match, &which)) {
+        TSQueryCapture capture = match.captures[which];
+        const char *name = ts_query_capture_name_for_id(query, capture.index, &n);
+        VEC_PUSH(&locals->found, ((SyntaxLocal){capture.node, strcmp(name, "scope") == 0}));
+    }
+    ts_query_cursor_delete(cursor);
+    return locals;
+}
+
+size_t syntax_locals(const Syntax *syntax, const SyntaxLocal **out)
+{
+    Syntax *s = (Syntax *)(uintptr_t)syntax;
+    Locals *locals = atomic_load(&s->locals), *none = NULL;
+    if (!locals) {
+        locals = find_locals(syntax);
+        // Another thread may have found the same meanwhile.
+        if (!atomic_compare_exchange_strong(&s->locals, &none, locals)) {
+            free_locals(locals);
+            locals = none;
+        }
+    }
+    *out = locals->found.items;
+    return locals->found.n;
 }
 
 // --- functions

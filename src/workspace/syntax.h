@@ -30,6 +30,15 @@ const TextSnap *syntax_text(const Syntax *syntax);
 TSNode syntax_root(const Syntax *syntax);
 ByteRange syntax_range(TSNode node);
 
+// A scope, or the name of a local that some scope around it declares.
+typedef struct SyntaxLocal {
+    TSNode node;
+    bool is_scope;
+} SyntaxLocal;
+// Those of the language's scopes query, in document order, a scope before what it holds. They are
+// looked for once and kept with the tree. Any thread.
+size_t syntax_locals(const Syntax *syntax, const SyntaxLocal **out);
+
 // One problem: a missing token or a part that does not fit the grammar.
 typedef struct SyntaxIssue {
     ByteRange range; // at least one byte wide where the text has one

@@ -19,21 +19,14 @@ typedef struct Names {
 static void names_init(Names *names, const Syntax *syntax)
 {
     *names = (Names){.text = text_str(syntax_text(syntax))};
-    const TSQuery *query = queries_get(syntax_language(syntax), QUERY_SCOPES);
-    if (!query) return;
-    TSQueryCursor *cursor = ts_query_cursor_new();
-    TSQueryMatch match;
-    uint32_t which, n;
-    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
-    while (ts_query_cursor_next_capture(cursor, &match, &which)) {
-        TSQueryCapture capture = match.captures[which];
-        const char *name = ts_query_capture_name_for_id(query, capture.index, &n);
-        if (strcmp(name, "scope") == 0)
-            VEC_PUSH(&names->scopes, syntax_range(capture.node));
+    const SyntaxLocal *locals;
+    size_t n = syntax_locals(syntax, &locals);
+    for (size_t i = 0; i < n; i++) {
+        if (locals[i].is_scope)
+            VEC_PUSH(&names->scopes, syntax_range(locals[i].node));
         else
-            VEC_PUSH(&names->locals, capture.node);
+            VEC_PUSH(&names->locals, locals[i].node);
     }
-    ts_query_cursor_delete(cursor);
 }
 
 static void names_deinit(Names *names)

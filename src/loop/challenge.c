@@ -218,7 +218,8 @@ static void challenge_behaviour(LoopRun *run)
     probe_versions(run, &probe, &n_agreeing, &n, &agreed);
     r->n_inputs = probe.n_inputs;
     r->n_agreeing = n_agreeing;
-    bool writes = loop_needs_agreement(run);
+    // So does an answer that was changed until the tests passed.
+    bool writes = loop_needs_agreement(run) || run->candidates.items[run->passed].changes;
     agreed = agreed || count_repeats(run) >= MIN_REPEATS;
     if (probe.difference.len && 2 * (n_agreeing + 1) <= n)
         r->doubt = arena_printf(run->arena, "another answer that passes does otherwise: %.*s",

@@ -49,6 +49,7 @@ typedef struct LoopRun {
     bool chat; // the model answers questions
     int round;
     unsigned ways_taken; // of PROPOSE_SAMPLE
+    unsigned next_way;   // in the order of sample.c
     int passed;          // index of the candidate that passed, -1: none
     bool proposed;       // all candidates are there; the rest of the time is for the chosen
     bool keep_going;     // a pass does not end the round: the best of several is wanted

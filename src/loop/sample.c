@@ -486,21 +486,24 @@ static unsigned find_ways(const LoopRun *run)
     return loop_allowed(run, ways);
 }
 
-// n samples spread over the ways, in this order; a way that was not taken yet begins with its own
-// best guess.
+// n samples by as many ways as leave each enough for a batch; the next call goes on with the ways
+// after these. A way that was not taken yet begins with its own best guess.
 static bool write_spread(LoopRun *run, unsigned ways, int first, int n, Error *err)
 {
     static const unsigned order[] = {PROPOSE_LED, PROPOSE_CHAT, PROPOSE_MIDDLE};
-    int n_ways = 0;
-    bool ok = true;
-    for (int i = 0; i < 3; i++)
+    enum { N_WAYS = 3 };
+    int n_ways = 0, max_ways = n / MIN_BATCH > 1 ? n / MIN_BATCH : 1;
+    for (int i = 0; i < N_WAYS; i++)
         n_ways += (ways & order[i]) != 0;
-    for (int i = 0; ok && i < 3 && n > 0; i++) {
-        if (!(ways & order[i])) continue;
-        Share share = {.way = order[i], .n = (n + n_ways - 1) / n_ways};
-        bool is_new = run->round == 1 && !(run->ways_taken & order[i]);
+    if (n_ways > max_ways) n_ways = max_ways;
+    bool ok = true;
+    while (ok && n > 0 && n_ways > 0) {
+        unsigned way = order[run->next_way++ % N_WAYS];
+        if (!(ways & way)) continue;
+        Share share = {.way = way, .n = (n + n_ways - 1) / n_ways};
+        bool is_new = run->round == 1 && !(run->ways_taken & way);
         share.first = is_new ? 0 : first;
-        run->ways_taken |= order[i];
+        run->ways_taken |= way;
         ok = write_share(run, &share, err);
         first += share.n;
         n -= share.n;
@@ -517,7 +520,9 @@ bool propose_samples(LoopRun *run, int first, int n, Error *err)
         return run->chat || chat_form(run->engine, err) != CHAT_NONE; // says why there is none
     if (first == 0 && run->round == 1) {
         unsigned best = ways & (fix ? PROPOSE_CHAT : PROPOSE_MIDDLE);
-        return write_spread(run, best ? best : ways & -ways, 0, n, err);
+        bool ok = write_spread(run, best ? best : ways & -ways, 0, n, err);
+        run->next_way = 0;
+        return ok;
     }
     // With one round there is no feedback, not even within it. Later ones leave half of the answers
     // free of it, because a small model mostly repeats what it is shown.

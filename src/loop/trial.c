@@ -190,7 +190,9 @@ Trial *trial_start(LoopRun *run, int candidate, const TextSnap *text, ByteRange 
     // Of small changes there are many and most fail; the tests compile them anyway. Where the
     // question is what the tests notice, a change that does not compile is none.
     bool many = strcmp(run->candidates.items[candidate].proposer, "mutant") == 0;
-    trial->tests_first = many && run->has_tests && run->request->kind == TASK_FIX;
+    TaskKind kind = run->request->kind;
+    trial->tests_first =
+        many && run->has_tests && !task_runs_tests(kind) && kind != TASK_WRITE_TESTS;
     trial->verify = start_verify(run, trial, run->request->trusted && !trial->tests_first);
     return trial;
 }

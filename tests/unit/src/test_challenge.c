@@ -126,6 +126,7 @@ static void run_case(const Case *k, size_t number)
                            .kind = TASK_BODY,
                            .selection = {at, at},
                            .test_command = str_from(k->command),
+                           .proposers = PROPOSE_SAMPLE, // the three answers alone
                            .trusted = true,
                            .sandbox = sandbox_is_available(NULL) ? SANDBOX_BWRAP : SANDBOX_RLIMITS,
                            .budget = {.rounds = 1, .candidates = 3, .tokens = 200}};

@@ -182,6 +182,7 @@ int cli_surprise(int argc, char **argv);
 // there is none. Returns the exit code, or -1 with err set if no server can be had; then nothing
 // was read.
 int cli_join_resident(int argc, char **argv, Error *err);
+int cli_tune(int argc, char **argv);
 int cli_trust(int argc, char **argv);
 int cli_audit(int argc, char **argv);
 int cli_schema(int argc, char **argv);

@@ -25,6 +25,7 @@ static const Command commands[] = {
     {"test", cli_test, "run the tests of the function at FILE:LINE, and test these tests"},
     {"prove", cli_prove, "prove the C function at FILE:LINE, or find what breaks it"},
     {"surprise", cli_surprise, "report names that the model finds unlikely in FILE[:LINE]"},
+    {"tune", cli_tune, "train an adapter on a repository, with its compiler and tests as reward"},
     {"audit", cli_audit, "list, show, verify and replay the records of what the loop did"},
     {"trust", cli_trust, "list, add or remove folders whose code may be compiled"},
     {"schema", cli_schema, "print the JSON schema of .r1ls.json"},

@@ -184,6 +184,12 @@ unsigned loop_allowed(const LoopRun *run, unsigned bits)
     return given & bits;
 }
 
+bool loop_is_adapted(const LoopRun *run)
+{
+    const Adapter *adapter = engine_adapter(run->engine);
+    return adapter && (run->chat || adapter_is_for_fim(adapter));
+}
+
 // --- trials --------------------------------------------------------------------------------------
 
 // Enough answers that pass, to be compared.
@@ -648,10 +654,8 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
     if (!prepare_tests(run, filled, err)) return false;
     run->form = chat_form(run->engine, &(Error){0});
     run->chat = run->form != CHAT_NONE;
-    // An adapter is trained on questions and answers, not on filling in the middle.
     AdapterUse use = {engine_adapter(run->engine), 1};
-    if (!session_use_adapters(run->session, &use, use.adapter && run->chat ? 1 : 0, err))
-        return false;
+    if (!session_use_adapters(run->session, &use, loop_is_adapted(run), err)) return false;
     return true;
 }
 
@@ -703,6 +707,7 @@ bool loop_judge(const LoopRequest *request, Candidate *candidates, int n, Engine
                    .result = &result,
                    .passed = -1,
                    .keep_going = true,
+                   .test_limit_ms = request->test_limit_ms,
                    .start_ms = clock_ms()};
     bool ok = prepare_tests(&run, &filled, err);
     for (int i = 0; ok && i < n && wait_for_place(&run, LOOP_MAX_TRIALS - 1); i++) {

@@ -53,16 +53,17 @@ typedef struct LoopRequest {
     const Syntax *syntax; // of text
     Str path, file_path, root;
     TaskKind kind;
-    ByteRange selection; // of text
-    Str message;         // of the diagnostic that is to be fixed, or what failed; may be empty
-    Str instruction;     // of TASK_CONVERT
-    Str test_command;    // run by a shell in the root; empty: no tests but those that are found
-    bool find_tests;     // where it is empty, the project's own command is looked for
-    bool trusted;        // false: candidates are only parsed
-    SandboxMode sandbox; // in which the test command runs
-    unsigned proposers;  // bits; 0: all
-    bool sanitizers;     // what was chosen of C or C++ is tested under sanitizers too
-    bool prove;          // what was chosen of C is given to the formal check
+    ByteRange selection;  // of text
+    Str message;          // of the diagnostic that is to be fixed, or what failed; may be empty
+    Str instruction;      // of TASK_CONVERT
+    Str test_command;     // run by a shell in the root; empty: no tests but those that are found
+    bool find_tests;      // where it is empty, the project's own command is looked for
+    bool trusted;         // false: candidates are only parsed
+    SandboxMode sandbox;  // in which the test command runs
+    unsigned proposers;   // bits; 0: all
+    bool sanitizers;      // what was chosen of C or C++ is tested under sanitizers too
+    bool prove;           // what was chosen of C is given to the formal check
+    double test_limit_ms; // of loop_judge: one run of the tests; 0: the sandbox's own limit
     LoopBudget budget;
     uint64_t seed;
 } LoopRequest;

@@ -84,6 +84,9 @@ bool loop_needs_agreement(const LoopRun *run);
 // Those of the proposers' bits that the request allows.
 unsigned loop_allowed(const LoopRun *run, unsigned bits);
 bool loop_is_out_of_time(const LoopRun *run);
+// Is the engine's adapter used? One that was trained on questions and answers is only by models
+// that are asked some.
+bool loop_is_adapted(const LoopRun *run);
 bool loop_is_cancelled(LoopRun *run);
 void loop_tell(LoopRun *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // The text with a candidate applied. The caller releases; NULL if it would be too large.

@@ -7,6 +7,7 @@
 #include "loop/answer.h"
 #include "loop/ask.h"
 #include "loop/imports.h"
+#include "loop/question.h"
 #include "loop/run.h"
 #include "loop/trace.h"
 #include "prompt/body.h"
@@ -531,4 +532,90 @@ bool propose_samples(LoopRun *run, int first, int n, Error *err)
     const Candidate *failure = tells ? loop_best_failure(run) : NULL;
     Share told = {PROPOSE_CHAT, first, failure ? (n + 1) / 2 : 0, failure};
     return write_share(run, &told, err) && write_spread(run, ways, first + told.n, n - told.n, err);
+}
+
+// --- one question alone --------------------------------------------------------------------------
+
+struct LoopQuestion {
+    LoopRun run;
+    LoopResult result;
+    Way way;
+};
+
+LoopQuestion *loop_question_new(Engine *engine, Session *session, const LoopRequest *request,
+                                Arena *arena, Error *err)
+{
+    LoopQuestion *q = arena_alloc(arena, sizeof *q);
+    *q = (LoopQuestion){.run = {.request = request,
+                                .engine = engine,
+                                .session = session,
+                                .arena = arena,
+                                .passed = -1,
+                                .round = 1}};
+    q->run.result = &q->result;
+    if (!task_find(request->syntax, request->kind, request->selection, &q->run.task)) {
+        error_set(err, ERROR_INVALID, "nothing to do for '%s' at byte %zu of %.*s",
+                  task_word(request->kind), request->selection.start, STR_FMT(request->path));
+        return NULL;
+    }
+    bool fim = engine_info(engine)->fim_order != FIM_NONE;
+    if (!fim) q->run.form = chat_form(engine, err);
+    if (!fim && q->run.form == CHAT_NONE) return NULL;
+    bool ok = fim ? make_fim(&q->run, &q->way, false, err) : make_chat(&q->run, &q->way, NULL, err);
+    if (ok) return q;
+    loop_question_free(q);
+    return NULL;
+}
+
+void loop_question_free(LoopQuestion *question)
+{
+    if (!question) return;
+    text_release(question->way.hole.host);
+    question->way.hole.host = NULL;
+}
+
+const int *loop_question_ids(const LoopQuestion *question, int *n, Str *forced)
+{
+    *n = question->way.n_ids;
+    *forced = question->way.forced;
+    return question->way.ids;
+}
+
+bool loop_question_is_chat(const LoopQuestion *question)
+{
+    return question->way.chat;
+}
+
+Str loop_question_answer(const LoopQuestion *question, Str body, Str function)
+{
+    const Way *way = &question->way;
+    Arena *arena = question->run.arena;
+    if (!way->chat) return str_trim(body);
+    Str opening = way->state == THINK_ANSWER ? STR("") : way->opening;
+    return arena_printf(arena, "%.*s%.*s\n```", STR_FMT(opening), STR_FMT(function));
+}
+
+// A writer that has written `answer`. To be freed.
+static Writer quote(LoopQuestion *question, Str answer)
+{
+    Writer w = make_writer(&question->run, &question->way, 0);
+    strbuf_append(&w.raw, answer);
+    return w;
+}
+
+bool loop_question_has_ended(LoopQuestion *question, Str answer)
+{
+    Writer w = quote(question, answer);
+    bool ended = has_ended(&w);
+    free_writer(&w);
+    return ended;
+}
+
+const char *loop_question_read(LoopQuestion *question, Str answer, Candidate *out)
+{
+    Writer w = quote(question, answer);
+    *out = (Candidate){.proposer = "sample"};
+    const char *flaw = question->way.chat ? read_answer(&w, out) : read_body(&w, out);
+    free_writer(&w);
+    return flaw;
 }

@@ -136,6 +136,12 @@ const Adapter *engine_adapter(const Engine *engine)
     return NULL;
 }
 
+bool adapter_is_for_fim(const Adapter *adapter)
+{
+    (void)adapter;
+    return false;
+}
+
 bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error *err)
 {
     (void)session, (void)uses, (void)n, (void)err;

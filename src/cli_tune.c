@@ -1,0 +1,257 @@
+// `r1ls tune`: an adapter for the user's own repository, overnight.
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli.h"
+#include "trust.h"
+#include "tuning/tuning.h"
+
+enum { NICE = 10, SHOW_MS = 1000, LINE_SHOW_MS = 20000 };
+
+typedef struct Flags {
+    Config config;
+    const char *repo, *out;
+    double hours;
+    int rank, context, answer, group, n_held_out;
+    double rate;
+    bool json, no_warm_up;
+    uint64_t seed;
+    double shown_ms;
+    bool is_terminal;
+} Flags;
+
+static const Flags defaults = {.out = "r1ls.lora.gguf",
+                               .hours = 1,
+                               .rank = 8,
+                               .context = 256,
+                               .answer = 128,
+                               .group = 8,
+                               .n_held_out = 40,
+                               .rate = 2e-4};
+
+static bool poll_interrupted(void *user)
+{
+    (void)user;
+    return cli_progress_interrupted();
+}
+
+static void show(void *user, double share, const char *line)
+{
+    Flags *flags = user;
+    double every = flags->is_terminal ? SHOW_MS : LINE_SHOW_MS;
+    if (flags->json || clock_ms() - flags->shown_ms < every) return;
+    flags->shown_ms = clock_ms();
+    fprintf(stderr, flags->is_terminal ? "\r\033[K%3.0f%% %s" : "%3.0f%% %s\n", 100 * share, line);
+    fflush(stderr);
+}
+
+// --- output --------------------------------------------------------------------------------------
+
+static double percent(int part, int whole)
+{
+    return whole ? 100.0 * part / whole : 0;
+}
+
+static struct json_object *json_score(const TuningScore *s)
+{
+    struct json_object *o = json_object_new_object();
+    json_object_object_add(o, "bodies", json_object_new_int(s->n));
+    json_object_object_add(o, "compile", json_object_new_int(s->n_compile));
+    json_object_object_add(o, "tested", json_object_new_int(s->n_tested));
+    json_object_object_add(o, "pass", json_object_new_int(s->n_pass));
+    json_object_object_add(o, "alike", cli_json_num(s->alike, 4));
+    json_object_object_add(o, "reward", cli_json_num(s->reward, 4));
+    return o;
+}
+
+static double per_second(int64_t n, double ms)
+{
+    return ms > 0 ? 1000 * (double)n / ms : 0;
+}
+
+static void print_json(const Flags *flags, const TuningResult *r)
+{
+    struct json_object *o = json_object_new_object();
+    json_object_object_add(o, "kept", json_object_new_boolean(r->kept));
+    json_object_object_add(o, "adapter", r->kept ? json_object_new_string(flags->out) : NULL);
+    json_object_object_add(o, "resumed", json_object_new_boolean(r->resumed));
+    json_object_object_add(o, "before", json_score(&r->before));
+    json_object_object_add(o, "after", json_score(&r->after));
+    json_object_object_add(o, "functions", json_object_new_int(r->n_train));
+    json_object_object_add(o, "held_out", json_object_new_int(r->n_held_out));
+    json_object_object_add(o, "warm_up_steps", json_object_new_int(r->n_warm_up_steps));
+    json_object_object_add(o, "first_loss", cli_json_num(r->first_loss, 4));
+    json_object_object_add(o, "last_loss", cli_json_num(r->last_loss, 4));
+    json_object_object_add(o, "steps", json_object_new_int(r->n_steps));
+    json_object_object_add(o, "questions", json_object_new_int(r->n_groups));
+    json_object_object_add(o, "useless", json_object_new_int(r->n_useless));
+    json_object_object_add(o, "sampled_tps",
+                           cli_json_num(per_second(r->n_sampled, r->sample_ms), 2));
+    json_object_object_add(o, "trained_tps",
+                           cli_json_num(per_second(r->n_trained, r->train_ms), 2));
+    json_object_object_add(o, "judge_ms", cli_json_num(r->judge_ms, 0));
+    cli_json_print(o);
+}
+
+static void tell_score(const char *when, const TuningScore *s)
+{
+    printf("%-7s %5.1f%% of %d bodies compile", when, percent(s->n_compile, s->n), s->n);
+    if (s->n_tested)
+        printf(", %.1f%% of %d pass the tests", percent(s->n_pass, s->n_tested), s->n_tested);
+    printf(", likeness %.3f, reward %.3f\n", s->alike, s->reward);
+}
+
+static void print_text(const Flags *flags, const TuningResult *r)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    printf("%d functions to train on, %d held out (other files)\n", r->n_train, r->n_held_out);
+    if (r->n_warm_up_steps)
+        printf("warm-up: %d steps, loss of a token %.3f to %.3f\n", r->n_warm_up_steps,
+               r->first_loss, r->last_loss);
+    printf("GRPO: %d steps, %d questions, %d of them without a difference\n", r->n_steps,
+           r->n_groups, r->n_useless);
+    printf("sampled %.1f tokens/s, trained %.1f tokens/s, judged for %.0f s; %.0f s of CPU\n",
+           per_second(r->n_sampled, r->sample_ms), per_second(r->n_trained, r->train_ms),
+           r->judge_ms / 1000, (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec));
+    tell_score("before", &r->before);
+    tell_score("after", &r->after);
+    if (r->kept)
+        printf("kept: %s; use it with --set adapter=%s\n", flags->out, flags->out);
+    else
+        printf("not kept: it is not better on the functions that were held out\n");
+}
+
+// --- run -----------------------------------------------------------------------------------------
+
+static int run_tuning(Flags *flags, Engine *engine, Str root)
+{
+    Error err = {0};
+    TuningResult result;
+    CliProgress progress;
+    const Config *config = &flags->config;
+    TuningOptions options = {.root = root,
+                             .out = flags->out,
+                             .seconds = flags->hours * 3600,
+                             .rank = flags->rank,
+                             .context = flags->context,
+                             .answer = flags->answer,
+                             .group = flags->group,
+                             .n_held_out = flags->n_held_out,
+                             .rate = (float)flags->rate,
+                             .warm_up = !flags->no_warm_up,
+                             .test_command = str_from(config->test_command),
+                             .find_tests = config->find_tests,
+                             .seed = flags->seed};
+    if (!sandbox_read_mode(str_from(config->sandbox), &options.sandbox, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    cli_progress_start(&progress, "tune", flags->json);
+    bool ok = tuning_run(engine, &options, (EngineCancel){poll_interrupted, NULL}, show, flags,
+                         &result, &err);
+    cli_progress_end(&progress);
+    if (flags->is_terminal && !flags->json) fputs("\r\033[K", stderr);
+    if (!ok && err.code == ERROR_CANCELLED)
+        return cli_fail(CLI_FAILED, "interrupted; the same command goes on from %s.tune",
+                        flags->out);
+    if (!ok) return cli_fail(err.code == ERROR_INVALID ? CLI_USAGE : CLI_FAILED, "%s", err.text);
+    if (flags->json)
+        print_json(flags, &result);
+    else
+        print_text(flags, &result);
+    return result.kept ? CLI_DONE : CLI_FINDINGS;
+}
+
+static bool find_folder(const char *path, Arena *arena, Str *out, Error *err)
+{
+    char *real = realpath(path, NULL);
+    if (!real) return error_set(err, ERROR_NOT_FOUND, "%.160s: %s", path, strerror(errno));
+    *out = arena_str(arena, str_from(real));
+    free(real);
+    return true;
+}
+
+static int run(Flags *flags, Arena *arena)
+{
+    Error err = {0};
+    Str root;
+    int code = CLI_FAILED;
+    if (!find_folder(flags->repo ? flags->repo : ".", arena, &root, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    if (!flags->config.trusted && !trust_has(root.ptr))
+        return cli_fail(CLI_USAGE,
+                        "%s is not trusted: tuning compiles and runs what is in it and what the "
+                        "model writes; wanted --trust, or r1ls trust",
+                        root.ptr);
+    // Threads that start from here on inherit it, and so do the compilers.
+    setpriority(PRIO_PROCESS, 0, NICE);
+    EngineOptions options = {.n_threads = flags->config.threads};
+    Engine *engine = cli_open_model(flags->config.model, options, arena, &code);
+    if (!engine) return code;
+    code = run_tuning(flags, engine, root);
+    engine_close(engine);
+    return code;
+}
+
+int cli_tune(int argc, char **argv)
+{
+    Flags flags = defaults;
+    flags.is_terminal = isatty(STDERR_FILENO) == 1;
+    config_init(&flags.config);
+    Config *config = &flags.config;
+    const CliOption options[] = {
+        {"repo", "PATH", "the repository (default: this folder)", CLI_TEXT, &flags.repo, NULL, 0,
+         0},
+        CLI_OPTION_MODEL(config),
+        {"hours", "H", "of the whole, measurements included (default 1)", CLI_NUM, &flags.hours,
+         NULL, 0.001, 1000},
+        {"out", "FILE", "the adapter (default r1ls.lora.gguf)", CLI_TEXT, &flags.out, NULL, 0, 0},
+        {"trust", NULL, "what is there and what is written may be compiled and tested", CLI_CONFIG,
+         config, "trusted", 0, 0},
+        {"cmd", "COMMAND", "the tests: run by a shell in a copy of the repository", CLI_CONFIG,
+         config, "testCommand", 0, 0},
+        {"no-warm-up", NULL, "GRPO alone, without a look at the bodies that are there", CLI_FLAG,
+         &flags.no_warm_up, NULL, 0, 0},
+        {"rank", "N", "of the adapter (default 8)", CLI_INT, &flags.rank, NULL, 1, 128},
+        {"rate", "X", "learning rate of the warm-up; GRPO takes a quarter (default 2e-4)", CLI_NUM,
+         &flags.rate, NULL, 1e-7, 1},
+        {"group", "N", "answers to one question (default 8)", CLI_INT, &flags.group, NULL, 2, 16},
+        {"context", "N", "tokens of a prompt at most (default 256)", CLI_INT, &flags.context, NULL,
+         128, 8192},
+        {"answer", "N", "tokens of a body at most (default 128)", CLI_INT, &flags.answer, NULL, 16,
+         2048},
+        {"held-out", "N", "functions to measure with at most (default 40)", CLI_INT,
+         &flags.n_held_out, NULL, 1, 1000},
+        {"seed", "N", "of everything that is drawn (default 0)", CLI_SEED, &flags.seed, NULL, 0, 0},
+        CLI_OPTION_THREADS(config),
+        CLI_OPTION_SET(config),
+        CLI_OPTION_JSON(&flags.json),
+    };
+    const CliCommand command = {
+        "r1ls tune --repo PATH --trust [options]",
+        "Trains an adapter on a repository: bodies of its functions are taken out, the model "
+        "writes\n"
+        "them anew, and what compiles and passes the tests is made likelier (GRPO), after a "
+        "warm-up\n"
+        "on the bodies that were there. A fifth of the files is held out; on their functions it\n"
+        "measures before and after, and the adapter is kept only where it is better. Runs at nice\n"
+        "10; an interrupt saves, and the same command goes on. Exit codes: 0 kept, 1 not better,\n"
+        "2 usage, 3 failure or interrupted.\n",
+        options,
+        sizeof options / sizeof *options,
+        0,
+        0};
+    int n_args, code;
+    if (cli_parse(&command, argc, argv, &n_args, &code)) {
+        Arena *arena = arena_new();
+        code = run(&flags, arena);
+        arena_free(arena);
+    }
+    config_deinit(config);
+    return code;
+}

@@ -1,0 +1,268 @@
+// The order of a run: tasks, measurement, warm-up, GRPO, measurement, verdict; and its checkpoints.
+#include "tuning/tuning.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tuning/tuning_state.h"
+
+enum { MEASURED_ANSWERS = 4, MAX_TRAIN = 4000, MIN_BODY_BYTES = 12 };
+static const double WARM_UP_SHARE = 0.5; // of the time, at most, and WARM_UP_EPOCHS
+static const int WARM_UP_EPOCHS = 3;
+static const double SAVE_MS = 120000;
+static const float MEASURED_HEAT = 0.4f;
+
+double tuning_seconds(const TuningRun *run)
+{
+    return run->at.seconds + (clock_ms() - run->start_ms) / 1000;
+}
+
+static void tell(TuningRun *run, const char *fmt, ...)
+{
+    char line[200];
+    va_list args;
+    if (!run->tell) return;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    run->tell(run->user, fmin(1, tuning_seconds(run) / run->options->seconds), line);
+}
+
+bool tuning_use(TuningRun *run, bool adapter, Error *err)
+{
+    AdapterUse use = {adapter ? tune_adapter(run->tune) : NULL, 1};
+    // None first: the session then forgets what the adapter gave before it changed.
+    return session_use_adapters(run->session, NULL, 0, err) &&
+           session_use_adapters(run->session, &use, adapter, err);
+}
+
+// --- checkpoints ---------------------------------------------------------------------------------
+
+static Str checkpoint_path(const TuningOptions *o, Arena *arena)
+{
+    return arena_printf(arena, "%s.tune", o->out);
+}
+
+static bool save(TuningRun *run, Error *err)
+{
+    Arena *arena = arena_new();
+    TuningProgress at = run->at;
+    at.seconds = tuning_seconds(run);
+    bool ok = tune_save(run->tune, checkpoint_path(run->options, arena).ptr,
+                        (Str){(const char *)&at, sizeof at}, err);
+    run->saved_ms = clock_ms();
+    arena_free(arena);
+    return ok;
+}
+
+// Nothing to go on from is no error; a checkpoint of another model or of other options is.
+static bool resume(TuningRun *run, Error *err)
+{
+    Arena *arena = arena_new();
+    StrBuf extra = {0};
+    Error why = {0};
+    Str path = checkpoint_path(run->options, arena);
+    bool ok = tune_load(run->tune, path.ptr, &extra, &why);
+    if (ok && extra.len != sizeof run->at)
+        ok = error_set(&why, ERROR_DAMAGED, "%.160s is of another version of r1ls", path.ptr);
+    if (ok) {
+        memcpy(&run->at, extra.ptr, sizeof run->at);
+        run->result->resumed = true;
+        // Other functions than before: what was learnt stays, what was measured does not.
+        if (memcmp(run->at.tasks, run->tasks.hash, sizeof run->at.tasks) != 0)
+            run->at.measured = false;
+    }
+    memcpy(run->at.tasks, run->tasks.hash, sizeof run->at.tasks);
+    strbuf_deinit(&extra);
+    arena_free(arena);
+    if (ok || why.code == ERROR_NOT_FOUND) return true;
+    return error_set(err, why.code, "%s; remove it to begin anew", why.text);
+}
+
+// --- measuring -----------------------------------------------------------------------------------
+
+static void count(TuningScore *score, const Group *g)
+{
+    bool tested = g->task->tests == TESTS_REACH;
+    for (int i = 0; i < g->n; i++) {
+        const BodyReward *r = &g->answers[i].reward;
+        score->n++;
+        score->n_compile += r->compiles;
+        score->n_tested += tested;
+        score->n_pass += r->passes;
+        score->alike += r->alike;
+        score->reward += r->sum;
+    }
+}
+
+// The same questions and seeds every time.
+static bool measure(TuningRun *run, bool adapter, TuningScore *out, Error *err)
+{
+    *out = (TuningScore){0};
+    bool ok = tuning_use(run, adapter, err);
+    for (size_t i = 0; ok && i < run->tasks.n_held_out; i++) {
+        Arena *arena = arena_new();
+        Group g;
+        SamplerOptions sampler = {.temperature = MEASURED_HEAT,
+                                  .top_p = 0.95f,
+                                  .seed = run->options->seed + 7919 * (uint64_t)i};
+        tell(run, "measuring %s: %zu of %zu functions, %d of %d bodies compile",
+             adapter ? "with the adapter" : "without an adapter", i, run->tasks.n_held_out,
+             (int)out->n_compile, (int)out->n);
+        ok = group_write(run, &run->tasks.held_out[i], MEASURED_ANSWERS, &sampler, arena, &g, err);
+        if (ok) count(out, &g);
+        group_free(&g);
+        arena_free(arena);
+    }
+    if (out->n) out->alike /= out->n;
+    if (out->n) out->reward /= out->n;
+    return ok;
+}
+
+static bool measure_before(TuningRun *run, Error *err)
+{
+    if (run->at.measured) return true;
+    double start = tuning_seconds(run);
+    if (!measure(run, false, &run->at.before, err)) return false;
+    run->at.measured = true;
+    run->at.measure_seconds = tuning_seconds(run) - start;
+    if (run->at.before.n > 0) return save(run, err);
+    return error_set(err, ERROR_INVALID, "no held-out function fits into %d tokens%s%.120s",
+                     run->options->context, run->unfit.text[0] ? ": " : "", run->unfit.text);
+}
+
+static double share(int part, int whole)
+{
+    return whole ? (double)part / whole : 0;
+}
+
+// More that compiles, no fewer tests passed, and not by being less like what people write.
+static bool is_better(const TuningScore *a, const TuningScore *b)
+{
+    return a->reward > b->reward && a->n_compile > b->n_compile &&
+           share(a->n_pass, a->n_tested) >= share(b->n_pass, b->n_tested) && a->alike >= b->alike;
+}
+
+// --- training ------------------------------------------------------------------------------------
+
+static double time_for_training(const TuningRun *run)
+{
+    return run->options->seconds - 1.2 * run->at.measure_seconds;
+}
+
+static bool wants_warm_up(const TuningRun *run)
+{
+    const TuningOptions *o = run->options;
+    double least = run->at.measure_seconds +
+                   WARM_UP_SHARE * (time_for_training(run) - run->at.measure_seconds);
+    return o->warm_up && tuning_seconds(run) < least &&
+           run->at.warmed_up < (int64_t)run->tasks.n_train * WARM_UP_EPOCHS;
+}
+
+static bool train(TuningRun *run, Error *err)
+{
+    bool ok = true, warming = true;
+    while (ok && tuning_seconds(run) < time_for_training(run)) {
+        warming = warming && wants_warm_up(run);
+        ok = warming ? train_warm_up(run, err) : train_group(run, err);
+        if (ok && warming)
+            tell(run, "warm-up: step %d, loss %.3f (first %.3f)", run->at.n_warm_up_steps,
+                 run->at.last_loss, run->at.first_loss);
+        else if (ok)
+            tell(run, "GRPO: step %d, %d questions, %d of them without a difference",
+                 run->at.n_steps, run->at.n_groups, run->at.n_useless);
+        if (ok && clock_ms() - run->saved_ms > SAVE_MS) ok = save(run, err);
+    }
+    return ok;
+}
+
+static bool finish(TuningRun *run, Error *err)
+{
+    TuningResult *r = run->result;
+    Arena *arena = arena_new();
+    bool fim = engine_info(run->engine)->fim_order != FIM_NONE;
+    bool ok = measure(run, true, &r->after, err);
+    r->finished = ok;
+    r->kept = ok && is_better(&r->after, &run->at.before);
+    if (r->kept) ok = tune_write_adapter(run->tune, run->options->out, fim, err);
+    if (ok) unlink(checkpoint_path(run->options, arena).ptr);
+    arena_free(arena);
+    return ok;
+}
+
+static bool run_all(TuningRun *run, Error *err)
+{
+    bool ok = resume(run, err) && measure_before(run, err) && train(run, err) && finish(run, err);
+    Error why = {0};
+    // What was learnt since the last checkpoint is kept; a step that was begun is not.
+    if (!ok && err->code == ERROR_CANCELLED && run->at.measured && !save(run, &why)) *err = why;
+    return ok;
+}
+
+static void report(TuningRun *run)
+{
+    TuningResult *r = run->result;
+    const TuningProgress *at = &run->at;
+    r->before = at->before;
+    r->n_train = (int)run->tasks.n_train;
+    r->n_held_out = (int)run->tasks.n_held_out;
+    r->n_warm_up_steps = at->n_warm_up_steps;
+    r->n_steps = at->n_steps;
+    r->n_groups = at->n_groups;
+    r->n_useless = at->n_useless;
+    r->first_loss = at->first_loss;
+    r->last_loss = at->last_loss;
+}
+
+static bool check(const TuningOptions *o, Error *err)
+{
+    if (o->group < 2 || o->group > TUNING_MAX_GROUP)
+        return error_set(err, ERROR_INVALID, "groups of %d, wanted 2 to %d", o->group,
+                         TUNING_MAX_GROUP);
+    if (o->context < 128 || o->answer < 16)
+        return error_set(err, ERROR_INVALID,
+                         "prompts of %d and answers of %d tokens, wanted 128 and 16 at least",
+                         o->context, o->answer);
+    if (o->seconds > 0 && o->n_held_out > 0) return true;
+    return error_set(err, ERROR_INVALID, "%g seconds and %d held-out functions, wanted more than 0",
+                     o->seconds, o->n_held_out);
+}
+
+bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cancel, TuningTell told,
+                void *user, TuningResult *result, Error *err)
+{
+    *result = (TuningResult){0};
+    if (!check(options, err)) return false;
+    Arena *arena = arena_new();
+    TuningRun run = {.engine = engine,
+                     .options = options,
+                     .cancel = cancel,
+                     .tell = told,
+                     .user = user,
+                     .result = result,
+                     .start_ms = clock_ms(),
+                     .saved_ms = clock_ms()};
+    TuneOptions tune = {.rank = options->rank,
+                        .alpha = 2 * (float)options->rank,
+                        .max_tokens = options->context + options->answer + 8,
+                        .seed = options->seed};
+    RepoLimits limits = {.max_train = MAX_TRAIN,
+                         .max_held_out = (size_t)options->n_held_out,
+                         .min_body_bytes = MIN_BODY_BYTES,
+                         .max_body_bytes = (size_t)options->answer * 3,
+                         .seed = options->seed};
+    tell(&run, "looking for functions");
+    bool ok = repo_tasks_find(options->root, &limits, cancel, arena, &run.tasks, err);
+    run.session = ok ? session_new(engine, tune.max_tokens + 8, err) : NULL;
+    run.tune = run.session ? tune_new(engine, &tune, err) : NULL;
+    ok = run.tune && run_all(&run, err);
+    report(&run);
+    session_free(run.session);
+    tune_free(run.tune);
+    arena_free(arena);
+    return ok;
+}

@@ -1,0 +1,49 @@
+// Tunes an adapter on a repository: a supervised warm-up on its own function bodies, then GRPO with
+// the compiler and the project's tests as the reward, and a measurement on files that were held
+// out, before and after. docs/tune.md tells the method and its sources.
+//
+// Engine thread. Runs compilers and tests as the closed loop does: for trusted folders only.
+#pragma once
+
+#include "engine/engine.h"
+#include "sandbox/sandbox.h"
+
+typedef struct TuningOptions {
+    Str root;        // absolute
+    const char *out; // the adapter's file; OUT.tune beside it is the checkpoint
+    double seconds;  // of the whole, measurements included, over all runs
+    int rank;        // of the adapter; alpha is twice that
+    int context;     // tokens of a prompt at most
+    int answer;      // tokens of a body at most
+    int group;       // answers to one question, 2 .. 16
+    int n_held_out;  // functions that are measured at most
+    float rate;      // of the warm-up; GRPO takes a quarter
+    bool warm_up;
+    Str test_command; // may be empty
+    bool find_tests;  // where it is, the project's own command is looked for
+    SandboxMode sandbox;
+    uint64_t seed;
+} TuningOptions;
+
+// Of the bodies written for held-out functions.
+typedef struct TuningScore {
+    int32_t n, n_compile, n_tested, n_pass; // n_tested: of functions that tests reach
+    double alike, reward;                   // means
+} TuningScore;
+
+typedef struct TuningResult {
+    TuningScore before, after;
+    bool resumed, finished, kept; // kept: it was better, and the file is written
+    int n_train, n_held_out, n_warm_up_steps, n_steps, n_groups, n_useless;
+    int64_t n_sampled, n_trained; // tokens; of training the prompts' included
+    double sample_ms, train_ms, judge_ms;
+    double first_loss, last_loss; // of the warm-up, a token's; 0: none
+} TuningResult;
+
+// Told what is being done: a share of the whole in [0, 1] and a line; valid during the call.
+typedef void (*TuningTell)(void *user, double share, const char *line);
+
+// False with an error of the engine or the files; ERROR_CANCELLED once the checkpoint is written
+// (then the same call goes on from there). The checkpoint is removed at the end.
+bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cancel, TuningTell tell,
+                void *user, TuningResult *result, Error *err);

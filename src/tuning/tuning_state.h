@@ -1,0 +1,82 @@
+// What a tuning run consists of. Private to src/tuning.
+#pragma once
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "engine/tune.h"
+#include "loop/question.h"
+#include "tuning/repo_tasks.h"
+#include "tuning/reward.h"
+#include "tuning/tuning.h"
+
+enum { TUNING_MAX_GROUP = 16 };
+
+// What a checkpoint keeps beside the adapter.
+typedef struct TuningProgress {
+    char tasks[17]; // RepoTasks.hash
+    bool measured;  // `before` holds
+    TuningScore before;
+    int64_t warmed_up, asked; // sequences and questions so far
+    double seconds, measure_seconds;
+    double first_loss, last_loss;
+    int32_t n_warm_up_steps, n_steps, n_groups, n_useless;
+} TuningProgress;
+
+typedef struct TuningRun {
+    Engine *engine;
+    Session *session;
+    Tune *tune;
+    const TuningOptions *options;
+    EngineCancel cancel;
+    TuningTell tell;
+    void *user;
+    TuningResult *result;
+    RepoTasks tasks;
+    TuningProgress at;
+    bool tests_off; // they take too long
+    Error unfit;    // why the last question was none
+    double start_ms, saved_ms;
+} TuningRun;
+
+// One answer of the model.
+typedef struct Answer {
+    struct TuningRun *run;
+    LoopQuestion *question;
+    StrBuf raw;
+    VEC(int) ids;
+    VEC(float) logprobs; // of the model that wrote it
+    size_t n_forced_bytes;
+    int n_forced; // tokens that were forced, at the front
+    Candidate candidate;
+    const char *flaw;
+    BodyReward reward;
+} Answer;
+
+typedef struct Group {
+    OpenTask open;
+    RepoTask *task;
+    LoopQuestion *question;
+    const int *prompt;
+    int n_prompt, n;
+    Answer answers[TUNING_MAX_GROUP];
+} Group;
+
+// --- tuning_group.c ------------------------------------------------------------------------------
+
+// n answers to a task and what they earn, with the session's adapters. group_free either way; false
+// with an error. A task whose question is too long gives a group of n 0.
+bool group_write(TuningRun *run, RepoTask *task, int n, const SamplerOptions *sampler, Arena *arena,
+                 Group *out, Error *err);
+void group_free(Group *group);
+
+// --- tuning_train.c ------------------------------------------------------------------------------
+
+// One step on the next four bodies of the repository. False with an error.
+bool train_warm_up(TuningRun *run, Error *err);
+// One step of GRPO on the next questions.
+bool train_group(TuningRun *run, Error *err);
+
+// The seconds of this run and those before.
+double tuning_seconds(const TuningRun *run);
+// Sampling goes on with the adapter as it is now, or without one.
+bool tuning_use(TuningRun *run, bool adapter, Error *err);

@@ -1,0 +1,189 @@
+// The two kinds of steps.
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "tuning/tuning_state.h"
+
+enum { WARM_UP_BATCH = 4, QUESTIONS = 2, MAX_TRIES = 8, RATE_STEPS = 8 };
+static const float CLIP_LOW = 0.2f, CLIP_HIGH = 0.28f; // DAPO's
+static const double LEAST_DIFFERENCE = 0.02;           // of a group's rewards
+
+// The rate rises over the first steps: Adam's second moments are guesses by then.
+static bool take_step(TuningRun *run, float rate, Error *err)
+{
+    double rise = fmin(1, (double)(tune_n_steps(run->tune) + 1) / RATE_STEPS);
+    TuneAdam adam = {
+        .rate = rate * (float)rise, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f, .max_norm = 1};
+    return tune_step(run->tune, &adam, NULL, err);
+}
+
+static bool accumulate(TuningRun *run, const TuneSequence *q, double *objective, Error *err)
+{
+    double start = clock_ms();
+    bool ok = tune_accumulate(run->tune, q, run->cancel, objective, err);
+    run->result->train_ms += clock_ms() - start;
+    run->result->n_trained += q->n;
+    return ok;
+}
+
+// --- warm-up -------------------------------------------------------------------------------------
+
+// A prompt and the answer that stands in the repository.
+typedef struct Example {
+    int *ids;
+    int n, n_prompt; // n 0: none, or it is too long
+} Example;
+
+static bool make_example(TuningRun *run, const RepoTask *task, Arena *arena, Example *out,
+                         Error *err)
+{
+    const TuningOptions *o = run->options;
+    OpenTask open;
+    Error why = {0};
+    *out = (Example){0};
+    if (!repo_task_open(task, o->root, &open, err)) return false;
+    open.request.budget = (LoopBudget){
+        .rounds = 1, .candidates = 1, .tokens = o->answer, .prompt_tokens = o->context};
+    LoopQuestion *q = loop_question_new(run->engine, run->session, &open.request, arena, &why);
+    if (q) {
+        Str forced;
+        int n_prompt;
+        const int *prompt = loop_question_ids(q, &n_prompt, &forced);
+        Str answer = loop_question_answer(q, repo_task_body(task), task->function);
+        Str all = arena_printf(arena, "%.*s%.*s", STR_FMT(forced), STR_FMT(answer));
+        size_t cap = (size_t)(n_prompt + o->answer);
+        int *ids = arena_array(arena, cap, sizeof *ids);
+        size_t n = engine_tokenize(run->engine, all, false, ids + n_prompt, (size_t)o->answer);
+        if (n > 0 && n <= (size_t)o->answer && n_prompt <= o->context) {
+            memcpy(ids, prompt, (size_t)n_prompt * sizeof *ids);
+            *out = (Example){ids, n_prompt + (int)n, n_prompt};
+        }
+    }
+    loop_question_free(q);
+    repo_task_close(&open);
+    return true;
+}
+
+static bool learn(TuningRun *run, const Example *e, int n_tokens, double *objective, Error *err)
+{
+    float *weights = mem_zero((size_t)e->n * sizeof *weights);
+    for (int i = e->n_prompt; i < e->n; i++)
+        weights[i] = 1 / (float)n_tokens;
+    TuneSequence q = {.ids = e->ids, .n = e->n, .weights = weights};
+    bool ok = accumulate(run, &q, objective, err);
+    free(weights);
+    return ok;
+}
+
+bool train_warm_up(TuningRun *run, Error *err)
+{
+    Arena *arena = arena_new();
+    Example examples[WARM_UP_BATCH];
+    int n_tokens = 0;
+    bool ok = true;
+    for (int i = 0; ok && i < WARM_UP_BATCH; i++) {
+        size_t k = (size_t)run->at.warmed_up++ % run->tasks.n_train;
+        ok = make_example(run, &run->tasks.train[k], arena, &examples[i], err);
+        if (ok) n_tokens += examples[i].n - examples[i].n_prompt;
+    }
+    double loss = 0;
+    for (int i = 0; ok && i < WARM_UP_BATCH; i++) {
+        double objective = 0;
+        if (examples[i].n) ok = learn(run, &examples[i], n_tokens, &objective, err);
+        loss -= objective;
+    }
+    if (ok && n_tokens) {
+        ok = take_step(run, run->options->rate, err);
+        if (run->at.n_warm_up_steps++ == 0) run->at.first_loss = loss;
+        run->at.last_loss = run->at.last_loss > 0 ? 0.8 * run->at.last_loss + 0.2 * loss : loss;
+    }
+    arena_free(arena);
+    return ok;
+}
+
+// --- GRPO ----------------------------------------------------------------------------------------
+
+static double mean_reward(const Group *g, double *spread)
+{
+    double sum = 0, low = 1, high = 0;
+    for (int i = 0; i < g->n; i++) {
+        double r = g->answers[i].reward.sum;
+        sum += r;
+        low = fmin(low, r);
+        high = fmax(high, r);
+    }
+    *spread = g->n ? high - low : 0;
+    return g->n ? sum / g->n : 0;
+}
+
+// The clipped surrogate; a token that was forced is nobody's choice.
+static bool learn_answer(TuningRun *run, const Group *g, const Answer *a, float advantage,
+                         Error *err)
+{
+    int n = g->n_prompt + (int)a->ids.n;
+    double objective;
+    if (a->ids.n == 0) return true;
+    int *ids = mem_alloc((size_t)n * sizeof *ids);
+    float *weights = mem_zero((size_t)n * sizeof *weights),
+          *old = mem_zero((size_t)n * sizeof *old);
+    memcpy(ids, g->prompt, (size_t)g->n_prompt * sizeof *ids);
+    for (int i = 0; i < (int)a->ids.n; i++) {
+        ids[g->n_prompt + i] = a->ids.items[i];
+        old[g->n_prompt + i] = a->logprobs.items[i];
+        if (i >= a->n_forced) weights[g->n_prompt + i] = advantage;
+    }
+    TuneSequence q = {.ids = ids,
+                      .n = n,
+                      .weights = weights,
+                      .old_logprobs = old,
+                      .clip_low = CLIP_LOW,
+                      .clip_high = CLIP_HIGH};
+    bool ok = accumulate(run, &q, &objective, err);
+    free(ids);
+    free(weights);
+    free(old);
+    return ok;
+}
+
+// Dr. GRPO (Liu et al. 2025): the advantage is the reward less the group's mean, and a token's
+// weight is divided by a constant, not by its answer's length.
+static bool learn_group(TuningRun *run, const Group *g, double mean, Error *err)
+{
+    double per_token = 1.0 / (QUESTIONS * g->n * run->options->answer);
+    for (int i = 0; i < g->n; i++) {
+        const Answer *a = &g->answers[i];
+        if (!learn_answer(run, g, a, (float)((a->reward.sum - mean) * per_token), err))
+            return false;
+    }
+    return true;
+}
+
+bool train_group(TuningRun *run, Error *err)
+{
+    int n_useful = 0;
+    if (!tuning_use(run, true, err)) return false;
+    for (int tries = 0; n_useful < QUESTIONS && tries < MAX_TRIES; tries++) {
+        Arena *arena = arena_new();
+        Group g;
+        double spread;
+        size_t k = (size_t)run->at.asked % run->tasks.n_train;
+        SamplerOptions sampler = {.temperature = 1,
+                                  .top_p = 1,
+                                  .seed = run->options->seed + 1000003 * (uint64_t)run->at.asked};
+        bool ok =
+            group_write(run, &run->tasks.train[k], run->options->group, &sampler, arena, &g, err);
+        double mean = mean_reward(&g, &spread);
+        bool useful = spread > LEAST_DIFFERENCE;
+        if (ok && useful) ok = learn_group(run, &g, mean, err);
+        n_useful += useful;
+        group_free(&g);
+        arena_free(arena);
+        if (!ok) return false;
+        run->at.asked++;
+        run->at.n_groups++;
+        run->at.n_useless += !useful;
+    }
+    run->at.n_steps += n_useful > 0;
+    return n_useful == 0 || take_step(run, run->options->rate / 4, err);
+}

@@ -1,0 +1,204 @@
+// Tuning on a repository: which functions become tasks, what answers earn, and a whole run with a
+// small model that knows nothing: it learns, stops when it is told to, and goes on.
+#include "unit/unit.h"
+
+#include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tuning/repo_tasks.h"
+#include "tuning/reward.h"
+#include "tuning/tuning.h"
+#include "unit/tiny_model.h"
+#include "workspace/files.h"
+
+typedef struct Setup {
+    char folder[64], model[96], out[96], checkpoint[104];
+    Arena *arena;
+} Setup;
+
+static void put(const Setup *s, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/repo/%s", s->folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+    assert_int_equal(fclose(f), 0);
+}
+
+static void set_up(Setup *s)
+{
+    char repo[96];
+    *s = (Setup){.arena = arena_new()};
+    snprintf(s->folder, sizeof s->folder, "/tmp/r1ls-tuning-XXXXXX");
+    assert_non_null(mkdtemp(s->folder));
+    snprintf(repo, sizeof repo, "%s/repo", s->folder);
+    assert_int_equal(mkdir(repo, 0700), 0);
+    snprintf(s->model, sizeof s->model, "%s/tiny.gguf", s->folder);
+    snprintf(s->out, sizeof s->out, "%s/out.gguf", s->folder);
+    snprintf(s->checkpoint, sizeof s->checkpoint, "%s.tune", s->out);
+    put(s, "a.c",
+        "int add(int a, int b)\n{\n    return a + b;\n}\n\n"
+        "int twice(int a)\n{\n    return add(a, a);\n}\n\nint empty(void)\n{\n}\n");
+    put(s, "b.py",
+        "def half(a):\n    \"\"\"Half of it.\"\"\"\n    return a / 2.0\n\n\n"
+        "class Box:\n    def size(self):\n        return self.width * 2\n");
+    put(s, "c.c", "int broken(int a)\n{\n    return a + missing_name;\n}\n");
+    put(s, "test_b.py", "def test_half():\n    assert 1 == 1 and 2 == 2\n");
+}
+
+static void tear_down(Setup *s)
+{
+    char command[128];
+    arena_free(s->arena);
+    snprintf(command, sizeof command, "rm -rf %s", s->folder);
+    assert_int_equal(system(command), 0);
+}
+
+static Str root_of(const Setup *s)
+{
+    return arena_printf(s->arena, "%s/repo", s->folder);
+}
+
+static void likeness_counts_common_words(void **state)
+{
+    (void)state;
+    assert_true(reward_likeness(STR("return a + b;"), STR("return  a+b ;")) == 1);
+    assert_true(reward_likeness(STR("a b c d"), STR("a x c y")) == 0.5);
+    assert_true(reward_likeness(STR("return a;"), STR("")) == 0);
+    assert_true(reward_likeness(STR(""), STR("")) == 1);
+    assert_true(fabs(reward_likeness(STR("x = foo(1)"), STR("x = bar(1)")) - 10.0 / 12) < 1e-9);
+}
+
+static void nothing_is_earned_without_compiling(void **state)
+{
+    (void)state;
+    const Str body = STR("return a + b;");
+    Candidate c = {.evidence = {.parse = VERDICT_PASS, .compile = VERDICT_FAIL}};
+    assert_true(reward_body(&c, NULL, false, body, body).sum == 0.10);
+    assert_true(reward_body(&c, "it does nothing", false, body, body).sum == 0);
+    c.evidence.compile = VERDICT_SKIPPED; // no compiler is no proof
+    assert_false(reward_body(&c, NULL, false, body, body).compiles);
+    c.evidence.compile = VERDICT_PASS;
+    assert_true(fabs(reward_body(&c, NULL, false, body, body).sum - 1) < 1e-9);
+    assert_true(fabs(reward_body(&c, NULL, true, body, body).sum - 0.40) < 1e-9);
+    c.tests = VERDICT_PASS;
+    assert_true(fabs(reward_body(&c, NULL, true, body, body).sum - 1) < 1e-9);
+    // What always compiles earns less than what is meant.
+    c.tests = VERDICT_SKIPPED;
+    assert_true(reward_body(&c, NULL, false, STR("return 0;"), STR("return a + b;")).sum < 0.85);
+}
+
+static void functions_whose_files_compile_become_tasks(void **state)
+{
+    (void)state;
+    Setup s;
+    Error err = {0};
+    RepoTasks tasks;
+    set_up(&s);
+    const RepoLimits limits = {
+        .max_train = 10, .max_held_out = 10, .min_body_bytes = 5, .max_body_bytes = 200};
+    assert_ok(repo_tasks_find(root_of(&s), &limits, (EngineCancel){0}, s.arena, &tasks, &err), err);
+    assert_int_equal(tasks.n_files, 2);
+    assert_int_equal(tasks.n_train + tasks.n_held_out, 4); // add, twice, half, size
+    assert_int_equal(tasks.n_train, 2);
+    for (size_t i = 0; i < 4; i++) {
+        const RepoTask *t = i < 2 ? &tasks.train[i] : &tasks.held_out[i - 2];
+        OpenTask open;
+        Task found;
+        assert_ok(repo_task_open(t, root_of(&s), &open, &err), err);
+        assert_true(task_find(open.syntax, TASK_BODY, open.request.selection, &found));
+        assert_true(str_equal(found.name, t->name));
+        Str text = text_str(open.text), body = repo_task_body(t);
+        assert_true(str_find(text, str_trim(body), 0) == text.len);
+        assert_int_equal(str_trim(body).len > 5, 1);
+        if (str_equal(t->name, STR("half"))) assert_true(str_contains(text, "Half of it."));
+        // With the body back it is the file.
+        TextSnap *whole = text_edit(open.text, open.hole, body, NULL, &err);
+        assert_ok(whole, err);
+        assert_true(str_equal(text_str(whole), t->file->text));
+        text_release(whole);
+        repo_task_close(&open);
+    }
+    unlink(files_path(root_of(&s), STR("b.py"), s.arena).ptr);
+    assert_false(repo_tasks_find(root_of(&s), &limits, (EngineCancel){0}, s.arena, &tasks, &err));
+    assert_int_equal(err.code, ERROR_INVALID);
+    assert_non_null(strstr(err.text, "1 files"));
+    tear_down(&s);
+}
+
+// Ends the run once the warm-up has made some steps.
+typedef struct Watch {
+    int steps, wanted;
+} Watch;
+
+static void on_tell(void *user, double share, const char *line)
+{
+    Watch *w = user;
+    assert_true(share >= 0 && share <= 1);
+    if (strstr(line, "warm-up: step")) w->steps++;
+}
+
+static bool is_enough(void *user)
+{
+    const Watch *w = user;
+    return w->wanted && w->steps >= w->wanted;
+}
+
+static void a_run_learns_stops_and_goes_on(void **state)
+{
+    (void)state;
+    Setup s;
+    Error err = {0};
+    TuningResult r;
+    Watch watch = {.wanted = 3};
+    set_up(&s);
+    put(&s, "d.c",
+        "int a1(int x)\n{\n    return x + 1;\n}\nint a2(int x)\n{\n    return x + 2;\n}\n"
+        "int a3(int x)\n{\n    return x + 3;\n}\nint a4(int x)\n{\n    return x + 4;\n}\n"
+        "int a5(int x)\n{\n    return x + 5;\n}\nint a6(int x)\n{\n    return x + 6;\n}\n");
+    assert_true(tiny_write(s.model, 512));
+    EngineOptions opened = {.path = s.model, .n_threads = 1};
+    Engine *engine = engine_open(&opened, &err);
+    assert_ok(engine, err);
+    TuningOptions options = {.root = root_of(&s),
+                             .out = s.out,
+                             .seconds = 60,
+                             .rank = 4,
+                             .context = 160,
+                             .answer = 40,
+                             .group = 2,
+                             .n_held_out = 1,
+                             .rate = 0.05f,
+                             .warm_up = true};
+    assert_false(
+        tuning_run(engine, &options, (EngineCancel){is_enough, &watch}, on_tell, &watch, &r, &err));
+    if (err.code != ERROR_CANCELLED) fail_msg("%s", err.text);
+    assert_int_equal(access(s.checkpoint, F_OK), 0);
+    printf("loss %.3f, then %.3f\n", r.first_loss, r.last_loss);
+    assert_true(r.last_loss < r.first_loss && !r.resumed && r.before.n == 4);
+    int steps = r.n_warm_up_steps;
+    // It goes on from there, and the time that was used counts.
+    err = (Error){0};
+    options.seconds = 0.001;
+    watch.wanted = 0;
+    assert_ok(tuning_run(engine, &options, (EngineCancel){0}, NULL, NULL, &r, &err), err);
+    assert_true(r.resumed && r.finished && r.n_warm_up_steps == steps);
+    assert_int_equal(r.after.n, r.before.n);
+    assert_int_equal(access(s.checkpoint, F_OK), -1);
+    assert_int_equal(access(s.out, F_OK) == 0, r.kept);
+    engine_close(engine);
+    tear_down(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(likeness_counts_common_words),
+        cmocka_unit_test(nothing_is_earned_without_compiling),
+        cmocka_unit_test(functions_whose_files_compile_become_tasks),
+        cmocka_unit_test(a_run_learns_stops_and_goes_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -86,35 +86,35 @@ class Trainer:
         sampled = self.sampler.sample(ids, group, heat)
         return [(t, p, rows, self.pool.submit(reward.score_all, t, [self.answer_text(t, r[0]) for r in rows], self.args.sandbox)) for t, p, rows in zip(tasks, ids, sampled)]
 
-    def rows_of(self, rollout, stats):
-        """Training rows: (ids, prompt length, log-probabilities when sampled, advantage); groups without a difference give none."""
-        rows = []
+    def groups_of(self, rollout, stats):
+        """Groups to train on: (prompt, [(answer, its log-probabilities when sampled, advantage)]); those without a difference are left out."""
+        groups = []
         for task, prompt, answers, future in rollout:
             scores = future.result(); rewards = np.array([s["reward"] for s in scores])
             stats["reward"] += rewards.tolist(); stats["solved"] += [s["all"] for s in scores]; stats["compiled"] += [s["compiles"] for s in scores]
             stats["length"] += [len(a[0]) for a in answers]; stats["ended"] += [a[2] for a in answers]
             self.questions.learn(task, float(np.mean([s["all"] for s in scores])))
             useful = rewards.std() > 0.01; stats["useful"].append(useful)
-            if useful: rows += [(prompt + a[0], len(prompt), a[1], float(r - rewards.mean())) for a, r in zip(answers, rewards)]
+            if useful: groups.append((prompt, [(a[0], a[1], float(r - rewards.mean())) for a, r in zip(answers, rewards)]))
         if rollout:
             task, _, answers, future = rollout[0]; s = future.result()[0]
             self.samples.write(json.dumps({"step": self.steps, "id": task["id"], "answer": self.answer_text(task, answers[0][0]), "reward": s["reward"], "message": s["message"]}) + "\n")
-        return rows
+        return groups
 
-    def train(self, rows, stats):
-        order = np.random.default_rng(self.steps).permutation(len(rows)); device = self.policy.device
+    def train(self, groups, stats):
+        order = np.random.default_rng(self.steps).permutation(len(groups)); device = self.policy.device
+        size = lambda g: len(g[0]) + sum(len(a) for a, _, _ in g[1])
         for part in np.array_split(order, self.args.minibatches):
-            batch = sorted((rows[i] for i in part), key=lambda r: len(r[0])); total = sum(len(r[0]) - r[1] for r in batch)
+            batch = sorted((groups[i] for i in part), key=size); total = sum(len(a) for _, answers in batch for a, _, _ in answers)
             while batch:
-                n = max(1, min(len(batch), self.args.tokens // len(batch[-1][0]))); chunk, batch = batch[-n:], batch[:-n]
-                longest = len(chunk[-1][0])
-                ids = torch.tensor([r[0] + [0] * (longest - len(r[0])) for r in chunk], device=device); place = torch.arange(longest, device=device)[None]
-                mask = (place >= torch.tensor([r[1] for r in chunk], device=device)[:, None]) & (place < torch.tensor([len(r[0]) for r in chunk], device=device)[:, None])
-                old = torch.cat([r[2] for r in chunk]).to(device); advantage = torch.cat([torch.full((len(r[0]) - r[1],), r[3]) for r in chunk]).to(device)
-                logp, entropy = self.policy.log_probs(ids, mask); ratio = (logp - old).exp()
+                n = max(1, min(len(batch), self.args.tokens // size(batch[-1]))); chunk, batch = batch[-n:], batch[:-n]
+                asked = [(prompt, [a for a, _, _ in answers]) for prompt, answers in chunk]
+                old = torch.cat([o for _, answers in chunk for _, o, _ in answers]).to(device); advantage = torch.cat([torch.full((len(a),), d) for _, answers in chunk for a, _, d in answers]).to(device)
+                away = self.policy.base_log_probs(asked) if self.args.kl else old
+                logp, entropy = self.policy.log_probs(asked); ratio = (logp - old).exp()
                 clipped = ratio.clamp(1 - self.args.clip_low, 1 + self.args.clip_high)
                 gain = torch.minimum(ratio * advantage, clipped * advantage)
-                away = (self.policy.base_log_probs(ids, mask) if self.args.kl else old) - logp; k3 = away.exp() - away - 1
+                away = away - logp; k3 = away.exp() - away - 1
                 ((self.args.kl * k3 - gain).sum() / total).backward()
                 with torch.no_grad(): stats["clipped"].append(((ratio - clipped).abs() > 1e-6).float().mean().item()); stats["entropy"].append(entropy.mean().item()); stats["kl"].append(k3.mean().item())
             stats["grad"].append(torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item())
@@ -133,7 +133,7 @@ class Trainer:
             for language in ("c", "python"):
                 for kind in ("body", "fix"):
                     chosen = [s for t, s in scores if t["language"] == language and t["kind"] == kind]
-                    if chosen: self.evals.writerow([self.steps, part, language, kind, len(chosen), *(round(float(np.mean([s[k] for s in chosen])), 4) for k in ("all", "compiles", "reward"))])
+                    if chosen: print(f"  {part} {language} {kind}: solved {np.mean([s['all'] for s in chosen]):.3f} of {len(chosen)}", flush=True); self.evals.writerow([self.steps, part, language, kind, len(chosen), *(round(float(np.mean([s[k] for s in chosen])), 4) for k in ("all", "compiles", "reward"))])
             total += [s["all"] for _, s in scores]
             if scores: print(f"step {self.steps} {part}: solved {np.mean([s['all'] for _, s in scores]):.3f} compiled {np.mean([s['compiles'] for _, s in scores]):.3f} reward {np.mean([s['reward'] for _, s in scores]):.3f} of {len(scores)}, {time.time() - self.begin:.0f} s", flush=True)
         return float(np.mean(total)) if total else 0.0
@@ -186,8 +186,8 @@ class Trainer:
 
     def learn(self, rollout):
         stats = {k: [] for k in "reward solved compiled useful length ended entropy clipped kl grad".split()}
-        rows = self.rows_of(rollout, stats)
-        if rows: self.train(rows, stats)
+        groups = self.groups_of(rollout, stats)
+        if groups: self.train(groups, stats)
         self.steps += 1; mean = lambda k: round(float(np.mean(stats[k])), 4) if stats[k] else ""
         self.log.writerow([self.steps, round(time.time() - self.begin, 1)] + [mean(k) for k in "reward solved compiled useful length ended entropy clipped kl grad".split()])
         if self.steps % 5 == 0: print(f"step {self.steps} {time.time() - self.begin:.0f} s reward {mean('reward')} solved {mean('solved')} compiled {mean('compiled')} useful {mean('useful')} length {mean('length')} ended {mean('ended')} entropy {mean('entropy')} clipped {mean('clipped')}", flush=True)

@@ -130,24 +130,39 @@ class Policy(torch.nn.Module):
             x = torch.utils.checkpoint.checkpoint(self.block, x, i, cos, sin, attend, train, use_reentrant=False) if train is True else self.block(x, i, cos, sin, attend, train)
         return self.norm(x, "output_norm.weight")
 
+    def packed(self, groups):
+        """One row a question: its prompt once, then each of its answers, which sees the prompt and itself. groups: [(prompt ids,
+        [answer ids])]. (ids, positions, who sees whom, row and column of each answer token's predecessor, the tokens)."""
+        lengths = [len(p) + sum(map(len, answers)) for p, answers in groups]; ids = torch.zeros(len(groups), max(lengths), dtype=torch.long)
+        positions, part, before, tokens = torch.zeros_like(ids), torch.full_like(ids, -1), [], []
+        for row, (prompt, answers) in enumerate(groups):
+            at = len(prompt); ids[row, :at] = torch.tensor(prompt); positions[row, :at] = torch.arange(at); part[row, :at] = 0
+            for k, answer in enumerate(answers):
+                end = at + len(answer); ids[row, at:end] = torch.tensor(answer); positions[row, at:end] = len(prompt) + torch.arange(len(answer)); part[row, at:end] = k + 1
+                before += [(row, len(prompt) - 1)] + [(row, i) for i in range(at, end - 1)]; tokens += answer; at = end
+        ids, positions, part, before = (x.to(self.device) for x in (ids, positions, part, torch.tensor(before).T))
+        place = torch.arange(ids.shape[1], device=self.device)
+        seen = ((part[:, None, :] == 0) | (part[:, None, :] == part[:, :, None])) & (place[None, None, :] <= place[None, :, None])
+        return ids, positions, seen[:, None], before, torch.tensor(tokens, device=self.device)
+
+    def predecessors(self, groups, train):
+        """The state from which each answer token was drawn, and the token."""
+        ids, positions, seen, before, tokens = self.packed(groups); group = self.shape.heads // self.shape.kv_heads
+        attend = lambda i, q, k, v: F.scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), attn_mask=seen)
+        return self.hidden(ids, positions, attend, train)[before[0], before[1]], tokens
+
     @torch.no_grad()
-    def base_log_probs(self, ids, mask):
-        """The same log-probabilities as log_probs without the adapter."""
-        h = self.hidden(ids, torch.arange(ids.shape[1], device=self.device)[None].expand_as(ids), self.causal, train="base")[:, :-1][mask[:, 1:]]
-        wanted = ids[:, 1:][mask[:, 1:]][:, None]
-        return torch.cat([F.linear(part, self.out).float().log_softmax(-1).gather(-1, w)[:, 0] for part, w in zip(h.split(4096), wanted.split(4096))])
+    def base_log_probs(self, groups):
+        """The log-probabilities of log_probs without the adapter."""
+        h, tokens = self.predecessors(groups, "base")
+        return torch.cat([F.linear(part, self.out).float().log_softmax(-1).gather(-1, t[:, None])[:, 0] for part, t in zip(h.split(4096), tokens.split(4096))])
 
-    def causal(self, i, q, k, v):
-        group = self.shape.heads // self.shape.kv_heads
-        return F.scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), is_causal=True)
-
-    def log_probs(self, ids, mask):
-        """Training: ids (batch, length) filled at the right; log-probability of ids[:, 1:] where mask[:, 1:], and entropy."""
-        positions = torch.arange(ids.shape[1], device=self.device)[None].expand_as(ids)
-        h = self.hidden(ids, positions, self.causal, train=True)[:, :-1][mask[:, 1:]]
-        logits = F.linear(h, self.out).float(); logp = logits.log_softmax(-1)
+    def log_probs(self, groups):
+        """Training: the log-probability of every answer token, answers in their order, and the entropy there."""
+        h, tokens = self.predecessors(groups, True)
+        logp = F.linear(h, self.out).float().log_softmax(-1)
         with torch.no_grad(): entropy = -(logp.exp() * logp).sum(-1)
-        return logp.gather(-1, ids[:, 1:][mask[:, 1:]][:, None])[:, 0], entropy
+        return logp.gather(-1, tokens[:, None])[:, 0], entropy
 
 
 class Sampler:

@@ -15,13 +15,14 @@ static const double WARM_UP_SHARE = 0.5; // of the time, at most, and WARM_UP_EP
 static const int WARM_UP_EPOCHS = 3;
 static const double SAVE_MS = 120000;
 static const float MEASURED_HEAT = 0.4f;
+static const double LEAST_GAIN = 0.02; // of the share that compiles
 
 double tuning_seconds(const TuningRun *run)
 {
     return run->at.seconds + (clock_ms() - run->start_ms) / 1000;
 }
 
-static void tell(TuningRun *run, const char *fmt, ...)
+void tuning_tell(TuningRun *run, const char *fmt, ...)
 {
     char line[200];
     va_list args;
@@ -110,9 +111,9 @@ static bool measure(TuningRun *run, bool adapter, TuningScore *out, Error *err)
         SamplerOptions sampler = {.temperature = MEASURED_HEAT,
                                   .top_p = 0.95f,
                                   .seed = run->options->seed + 7919 * (uint64_t)i};
-        tell(run, "measuring %s: %zu of %zu functions, %d of %d bodies compile",
-             adapter ? "with the adapter" : "without an adapter", i, run->tasks.n_held_out,
-             (int)out->n_compile, (int)out->n);
+        tuning_tell(run, "measuring %s: %zu of %zu functions, %d of %d bodies compile",
+                    adapter ? "with the adapter" : "without an adapter", i, run->tasks.n_held_out,
+                    (int)out->n_compile, (int)out->n);
         ok = group_write(run, &run->tasks.held_out[i], MEASURED_ANSWERS, &sampler, arena, &g, err);
         if (ok) count(out, &g);
         group_free(&g);
@@ -140,10 +141,12 @@ static double share(int part, int whole)
     return whole ? (double)part / whole : 0;
 }
 
-// More that compiles, no fewer tests passed, and not by being less like what people write.
+// More that compiles, no fewer tests passed, and not by being less like what people write. One body
+// more is noise.
 static bool is_better(const TuningScore *a, const TuningScore *b)
 {
-    return a->reward > b->reward && a->n_compile > b->n_compile &&
+    double gain = share(a->n_compile, a->n) - share(b->n_compile, b->n);
+    return a->reward > b->reward && gain >= LEAST_GAIN &&
            share(a->n_pass, a->n_tested) >= share(b->n_pass, b->n_tested) && a->alike >= b->alike;
 }
 
@@ -152,6 +155,11 @@ static bool is_better(const TuningScore *a, const TuningScore *b)
 static double time_for_training(const TuningRun *run)
 {
     return run->options->seconds - 1.2 * run->at.measure_seconds;
+}
+
+bool tuning_has_time(const TuningRun *run)
+{
+    return tuning_seconds(run) < time_for_training(run);
 }
 
 static bool wants_warm_up(const TuningRun *run)
@@ -166,15 +174,15 @@ static bool wants_warm_up(const TuningRun *run)
 static bool train(TuningRun *run, Error *err)
 {
     bool ok = true, warming = true;
-    while (ok && tuning_seconds(run) < time_for_training(run)) {
+    while (ok && tuning_has_time(run)) {
         warming = warming && wants_warm_up(run);
         ok = warming ? train_warm_up(run, err) : train_group(run, err);
         if (ok && warming)
-            tell(run, "warm-up: step %d, loss %.3f (first %.3f)", run->at.n_warm_up_steps,
-                 run->at.last_loss, run->at.first_loss);
+            tuning_tell(run, "warm-up: step %d, loss %.3f (first %.3f)", run->at.n_warm_up_steps,
+                        run->at.last_loss, run->at.first_loss);
         else if (ok)
-            tell(run, "GRPO: step %d, %d questions, %d of them without a difference",
-                 run->at.n_steps, run->at.n_groups, run->at.n_useless);
+            tuning_tell(run, "GRPO: step %d, %d questions, %d of them without a difference",
+                        run->at.n_steps, run->at.n_groups, run->at.n_useless);
         if (ok && clock_ms() - run->saved_ms > SAVE_MS) ok = save(run, err);
     }
     return ok;
@@ -255,7 +263,7 @@ bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cance
                          .min_body_bytes = MIN_BODY_BYTES,
                          .max_body_bytes = (size_t)options->answer * 3,
                          .seed = options->seed};
-    tell(&run, "looking for functions");
+    tuning_tell(&run, "looking for functions");
     bool ok = repo_tasks_find(options->root, &limits, cancel, arena, &run.tasks, err);
     run.session = ok ? session_new(engine, tune.max_tokens + 8, err) : NULL;
     run.tune = run.session ? tune_new(engine, &tune, err) : NULL;

@@ -78,5 +78,8 @@ bool train_group(TuningRun *run, Error *err);
 
 // The seconds of this run and those before.
 double tuning_seconds(const TuningRun *run);
+// Is there time for training left?
+bool tuning_has_time(const TuningRun *run);
+void tuning_tell(TuningRun *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // Sampling goes on with the adapter as it is now, or without one.
 bool tuning_use(TuningRun *run, bool adapter, Error *err);

@@ -164,6 +164,8 @@ bool train_group(TuningRun *run, Error *err)
     int n_useful = 0;
     if (!tuning_use(run, true, err)) return false;
     for (int tries = 0; n_useful < QUESTIONS && tries < MAX_TRIES; tries++) {
+        if (tries > 0 && !tuning_has_time(run)) break;
+        tuning_tell(run, "GRPO: step %d, question %d", run->at.n_steps + 1, run->at.n_groups + 1);
         Arena *arena = arena_new();
         Group g;
         double spread;

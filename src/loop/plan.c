@@ -32,7 +32,7 @@ typedef enum MoveKind {
 // Of the first, the second... time; later ones decay from the last.
 enum { N_CHANCES = 4 };
 static const double CHANCES[N_MOVES][N_CHANCES] = {
-    [MOVE_SAMPLES] = {0.25, 0.2, 0.15, 0.1},  [MOVE_CHANGES] = {0.3, 0.08, 0.05, 0.03},
+    [MOVE_SAMPLES] = {0.25, 0.2, 0.15, 0.1},  [MOVE_CHANGES] = {0.4, 0.08, 0.05, 0.03},
     [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.08, 0.04, 0.03, 0},
     [MOVE_REPAIR] = {0.1, 0.08, 0.06, 0.05},
 };
@@ -67,7 +67,9 @@ static Prices find_prices(const LoopRun *run)
     }
     Prices p = {.function_tokens = 16 + (double)(f.end - f.start) / 3};
     p.token_ms = ms > 0 && tokens > 0 ? ms / tokens : DEFAULT_TOKEN_MS;
+    // An answer that broke off early says nothing of those to come.
     p.answer_tokens = tokens > 0 ? tokens / n_samples : 2 * p.function_tokens;
+    if (p.answer_tokens < p.function_tokens) p.answer_tokens = p.function_tokens;
     p.trial_ms = n_trials ? trial_ms / n_trials / LOOP_MAX_TRIALS : DEFAULT_TRIAL_MS;
     return p;
 }

@@ -214,7 +214,12 @@ bool folder_model_find(const FolderModelOptions *options, Arena *arena, Str *pat
         return error_set(err, ERROR_NOT_FOUND, "model %.160s: %s", options->folder,
                          strerror(errno));
     sha256_of(str_from(folder), place);
-    bool ok = hash_folder(folder, arena, contents, err);
+    bool ok = access(arena_printf(arena, "%s/config.json", folder).ptr, F_OK) == 0 ||
+              error_set(err, ERROR_DAMAGED,
+                        "model folder %.160s has no config.json, wanted that, tokenizer.json and "
+                        "*.safetensors",
+                        folder);
+    ok = ok && hash_folder(folder, arena, contents, err);
     if (ok) {
         Str prefix = arena_printf(arena, "%s-%.*s", clean_name(str_from(folder), arena).ptr,
                                   HASH_DIGITS, place);

@@ -145,7 +145,7 @@ static void what_fails_leaves_nothing(void **state)
     run("rm '%s'/config.json", folder);
     err = (Error){0};
     assert_false(find(&path, &err));
-    assert_int_equal(err.code, ERROR_NOT_FOUND);
+    assert_int_equal(err.code, ERROR_DAMAGED);
     assert_true(str_contains(str_from(err.text), "config.json"));
     run("rm -r '%s'", folder);
     err = (Error){0};

@@ -35,6 +35,7 @@ static _Noreturn void run_child(const Child *child, char *const *argv, char *con
                                 const char *folder, int out)
 {
     setpgid(0, 0);
+    pids_group_join(&child->group);
     int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);
     dup2(out, 1);
@@ -72,11 +73,14 @@ bool child_start(Child *child, char *const *argv, char *const *envp, const char 
     int fds[2];
     *child = (Child){.out = -1, .start_ms = clock_ms(), .limits = fill_limits(limits)};
     if (pipe2(fds, O_CLOEXEC) != 0) return false;
+    // Twice the limit, so that the poller, who can tell what happened, is first.
+    pids_group_new(&child->group, 2 * child->limits.n_processes);
     pid_t pid = fork();
     if (pid == 0) run_child(child, argv, envp, folder, fds[1]);
     close(fds[1]);
     if (pid < 0) {
         close(fds[0]);
+        pids_group_free(&child->group);
         return false;
     }
     setpgid(pid, pid); // whoever of the two comes first
@@ -178,6 +182,7 @@ void child_free(Child *child)
         if (child->out >= 0) wait_for_the_last(child);
     }
     if (child->out >= 0) close(child->out);
+    pids_group_free(&child->group);
     strbuf_deinit(&child->output);
     *child = (Child){.out = -1};
 }

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/str.h"
+#include "sandbox/pids_group.h"
 
 enum { CHILD_PROCESSES = 256 };
 
@@ -14,7 +15,8 @@ typedef struct ChildLimits {
     double wall_ms;      // (30,000)
     int cpu_seconds;     // of one process (20)
     size_t memory_bytes; // resident, of all its processes together (4 GB), watched by child_poll
-    int n_processes;     // alive at once (CHILD_PROCESSES), watched by child_poll
+    int n_processes;     // alive at once (CHILD_PROCESSES), watched by child_poll; twice that for
+                         // root's kernel
     size_t file_bytes;   // of one file (256 MB)
 } ChildLimits;
 
@@ -24,6 +26,7 @@ typedef struct Child {
     int out;   // -1: closed
     StrBuf output;
     ChildLimits limits;
+    PidsGroup group; // root's
     double start_ms, watched_ms;
     int status;          // of waitpid, once ended
     const char *overran; // "its time", "its memory", "its processes"; NULL: no limit was hit

@@ -82,7 +82,7 @@ class Convert(Case):
         self.run_model("verify", folder)
         self.run_model("quantize", folder, self.dir / "small.gguf", "Q4_K_M")
         self.assertEqual(made(), first)
-        self.refuse(2, "config.json", "info", self.dir)
+        self.refuse(3, "config.json", "info", self.dir)
 
     def test_the_server_opens_folders_and_names(self):
         env = {**os.environ, "XDG_CACHE_HOME": str(self.dir / "cache")}

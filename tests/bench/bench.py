@@ -14,20 +14,19 @@ import json
 import math
 import os
 import pathlib
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
+
+from llama_server import LlamaServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOC, PLOT = ROOT / "docs/performance.md", ROOT / "docs/performance.svg"
 LOG = ROOT / "build/bench.jsonl"
 BEGIN, END = "<!-- ./dev bench --write: begin -->", "<!-- ./dev bench --write: end -->"
-READY_S, ANSWER_S = 120, 900
+ANSWER_S = 900
 RANDOM = ("r1-distill-1.5b", "v2-lite") # shapes whose weights are random (random_model.py): 1.1 and 10 GB of disk
 
 
@@ -58,12 +57,6 @@ def keep(who, model, figures):
     return figures
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def resident_bytes(pid):
     for line in open("/proc/%d/status" % pid):
         if line.startswith("VmRSS"):
@@ -71,28 +64,11 @@ def resident_bytes(pid):
     return 0
 
 
-class Server:
-    """llama-server with one model: how fast it is ready, what it keeps resident, what a typed character costs."""
+class Server(LlamaServer):
+    """How fast it is ready, what it keeps resident, what a typed character costs."""
 
     def __init__(self, args, model):
-        self.url = "http://127.0.0.1:%d" % free_port()
-        start = time.monotonic()
-        self.process = subprocess.Popen(
-            [str(args.peer / "llama-server"), "-m", str(model), "-t", str(args.threads), "-c", str(args.prompt + 256),
-             "-fa", "on", "-np", "1", "--no-webui", "--port", self.url.rsplit(":", 1)[1]],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not self.is_ready():
-            if self.process.poll() is not None or time.monotonic() - start > READY_S:
-                self.close()
-                sys.exit("llama-server with %s is not ready after %.0f s" % (model, time.monotonic() - start))
-            time.sleep(0.005)
-        self.ready_ms = 1e3 * (time.monotonic() - start)
-
-    def is_ready(self):
-        try:
-            return urllib.request.urlopen(self.url + "/health", timeout=READY_S).status == 200
-        except (urllib.error.URLError, OSError):
-            return False
+        super().__init__(args.peer / "llama-server", model, args.threads, args.prompt + 256, ["-fa", "on"])
 
     def first_token_ms(self, ids):
         body = json.dumps({"prompt": ids, "n_predict": 1, "cache_prompt": True}).encode()
@@ -105,10 +81,6 @@ class Server:
         ids = [1000 + i % 3000 for i in range(n_tokens)]
         self.first_token_ms(ids)
         return statistics.median(self.first_token_ms(ids[:-1] + [1000 + i]) for i in range(7))
-
-    def close(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
 
 
 def measure_key(args, model, mine, other):

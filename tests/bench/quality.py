@@ -28,17 +28,16 @@ import os
 import pathlib
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 
 import holes
 import quality_report
+from llama_server import LlamaServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
@@ -143,36 +142,13 @@ class Ours:
         self.client.process.wait()
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Llama:
-    """llama-server with the plain prompt. The ids of its control tokens are those of the file, as r1ls reads them."""
+class Llama(LlamaServer):
+    """The plain prompt. The ids of its control tokens are those of the file, as r1ls reads them."""
 
     def __init__(self, args, model):
-        self.url = "http://127.0.0.1:%d" % free_port()
-        self.process = subprocess.Popen(
-            [args.llama, "-m", path_of(model), "-t", str(args.threads), "-c", "4096", "-np", "1", "--no-webui",
-             "--port", self.url.rsplit(":", 1)[1], *args.llama_options.split()],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.info = json.loads(subprocess.run([args.r1ls, "model", "info", path_of(model), "--json"], check=True,
                                               capture_output=True).stdout)
-        started.append(self.process)
-        end = time.monotonic() + READY_S
-        while not self.is_ready():
-            if self.process.poll() is not None or time.monotonic() > end:
-                self.close()
-                sys.exit("quality: %s is not ready with %s" % (args.llama, model))
-            time.sleep(.05)
-
-    def is_ready(self):
-        try:
-            return urllib.request.urlopen(self.url + "/health", timeout=READY_S).status == 200
-        except (urllib.error.URLError, OSError):
-            return False
+        super().__init__(args.llama, path_of(model), args.threads, 4096, args.llama_options.split(), started.append)
 
     def prompt(self, hole):
         before = hole.text[max(0, hole.start - BEFORE):hole.start]
@@ -193,10 +169,6 @@ class Llama:
         return {"insert": cut_at_suffix(hole, answer["content"]), "replaced": 0, "ms": ms,
                 "prompt_tokens": answer["tokens_evaluated"], "tokens": answer["tokens_predicted"],
                 "raw": answer["content"]}
-
-    def close(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
 
 
 def cut_at_suffix(hole, text):

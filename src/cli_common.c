@@ -62,7 +62,11 @@ bool cli_make_model(const char *name,
 {
     if (!cli_locate_model(name, arena, path, err)) return false;
     if (path->len == 0 || !folder_model_is_folder(path->ptr)) return true;
-    Str cache = arena_printf(arena, "%s/folders", folder_cache(arena).ptr);
+    Str cache = folder_cache(arena);
+    if (cache.len == 0)
+        return error_set(err, ERROR_INVALID, "no cache folder for %.120s: HOME is not set",
+                         path->ptr);
+    cache = arena_printf(arena, "%s/folders", cache.ptr);
     const FolderModelOptions options = {
         .folder = path->ptr, .cache = cache.ptr, .on_progress = on_progress, .user = user};
     return folder_make(cache, err) && folder_model_find(&options, arena, path, err);

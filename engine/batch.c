@@ -179,7 +179,7 @@ bool session_generate_batch(Session *session, BatchSequence *sequences, int n, E
     b->n = n;
     bool ok = set_up(b, sequences, err);
     while (ok && choose_all(b, start)) {
-        ok = !session_is_cancelled(cancel, err);
+        ok = !engine_is_cancelled(cancel, err);
         if (!ok) break;
         gather_rows(b);
         run_pass(b);
@@ -278,7 +278,7 @@ bool session_score_continuations(Session *session, const int *ids, const int *le
     if (!sc.logits) error_set(err, ERROR_NO_MEMORY, "no memory for %d rows of logits", SCORE_CHUNK);
     if (ok) list_rows(&sc, ids, lengths, n, logprobs);
     for (int at = 0; ok && at < sc.n_rows; at += COMPUTE_CHUNK) {
-        ok = !session_is_cancelled(cancel, err);
+        ok = !engine_is_cancelled(cancel, err);
         int left = sc.n_rows - at;
         if (ok) score_rows(&sc, at, left < COMPUTE_CHUNK ? left : COMPUTE_CHUNK);
     }

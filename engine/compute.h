@@ -43,6 +43,14 @@ typedef struct MatmulObserver {
     void *user;
 } MatmulObserver;
 
+// The (token, slot) pairs of a mixture of experts and their order by expert.
+typedef struct MoePairs {
+    int *expert_of; // [T * n_experts_used], by token and slot
+    int *row_of;    // likewise: the pair's row among the sorted ones
+    int *token_of;  // likewise, by row
+    int *starts;    // [n_experts + 1]: the first row of each expert
+} MoePairs;
+
 struct LoraSet;
 
 typedef struct Compute {
@@ -64,13 +72,12 @@ typedef struct Compute {
     float *kv;     // [T][kv_lora + rope_dim], or keys then values
     float *latent; // [T][q_lora], or [T][n_heads * (kv_lora + rope_dim)] when absorbed
     float *att;    // [T][n_heads * value_dim]
-    float *ff_gate, *ff_up, *ff_down;   // [rows][n_ff], and [rows][n_embd] of the experts
-    float *angles;                      // [T][rope_dim] cos, sin pairs
-    float *inv_freq;                    // [rope_dim / 2]
-    int *expert_of, *row_of, *token_of; // [T * n_experts_used]
-    int *expert_starts;                 // [n_experts + 1]
-    float *gate_weights;                // [T * n_experts_used]
-    float *router_logits;               // [T][n_experts]
+    float *ff_gate, *ff_up, *ff_down; // [rows][n_ff], and [rows][n_embd] of the experts
+    float *angles;                    // [T][rope_dim] cos, sin pairs
+    float *inv_freq;                  // [rope_dim / 2]
+    MoePairs pairs;                   // of T tokens
+    float *gate_weights;              // [T * n_experts_used]
+    float *router_logits;             // [T][n_experts]
     Acts acts, ff_acts;
     ActRow *gathered; // [T * max(n_heads, n_experts_used)]
 

@@ -76,10 +76,10 @@ static void init_buffers(Compute *c, const Shape *s, const Widths *w, bool *ok)
     c->ff_down = add_block(c, t * w->ff_rows * w->embd, f, ok);
     c->angles = add_block(c, t * (size_t)s->rope_dim, f, ok);
     c->inv_freq = add_block(c, (size_t)s->rope_dim, f, ok);
-    c->expert_of = add_block(c, t * w->used, sizeof(int), ok);
-    c->row_of = add_block(c, t * w->used, sizeof(int), ok);
-    c->token_of = add_block(c, t * w->used, sizeof(int), ok);
-    c->expert_starts = add_block(c, w->experts + 1, sizeof(int), ok);
+    c->pairs.expert_of = add_block(c, t * w->used, sizeof(int), ok);
+    c->pairs.row_of = add_block(c, t * w->used, sizeof(int), ok);
+    c->pairs.token_of = add_block(c, t * w->used, sizeof(int), ok);
+    c->pairs.starts = add_block(c, w->experts + 1, sizeof(int), ok);
     c->gate_weights = add_block(c, t * w->used, f, ok);
     c->router_logits = add_block(c, t * w->experts, f, ok);
     c->gathered = add_block(c, t * max_size(w->heads, w->used), sizeof(ActRow), ok);

@@ -107,6 +107,12 @@ typedef struct EngineCancel {
     void *user;
 } EngineCancel;
 
+// Polls once: true with ERROR_CANCELLED. Defined here, so that it goes with any engine.
+static inline bool engine_is_cancelled(EngineCancel cancel, Error *err)
+{
+    return cancel.poll && cancel.poll(cancel.user) && !error_set(err, ERROR_CANCELLED, "cancelled");
+}
+
 typedef struct SyncStats {
     int n_tokens, n_reused, n_evaluated;
     double ms;

@@ -46,8 +46,7 @@ const TensorTypeInfo *tensor_type_info(TensorType type)
     return &infos[type];
 }
 
-// --- cursor
-// ---------------------------------------------------------------------------------------
+// --- cursor --------------------------------------------------------------------------------------
 
 typedef struct Cursor {
     const unsigned char *start, *at, *end;
@@ -95,8 +94,7 @@ static bool read_string(Cursor *c, Str *out, const char *what)
     return true;
 }
 
-// --- metadata
-// -------------------------------------------------------------------------------------
+// --- metadata ------------------------------------------------------------------------------------
 
 // Bytes of a scalar, 0 for strings, arrays and unknown types.
 static size_t scalar_bytes(GgufValueType type)
@@ -188,8 +186,7 @@ static bool read_pair(Cursor *c, GgufValue *v)
     return true;
 }
 
-// --- hashed names
-// ---------------------------------------------------------------------------------
+// --- hashed names --------------------------------------------------------------------------------
 
 static size_t count_slots(size_t n)
 {
@@ -235,8 +232,7 @@ static bool index_names(Gguf *g, uint32_t *slots, size_t n_slots, size_t n, Name
     return true;
 }
 
-// --- tensors
-// --------------------------------------------------------------------------------------
+// --- tensors -------------------------------------------------------------------------------------
 
 static bool check_type(Cursor *c, GgufTensor *t, uint32_t type)
 {
@@ -348,8 +344,7 @@ static bool place_tensors(Gguf *g, Cursor *c, const uint64_t *offsets)
     return check_overlaps(g, c->err);
 }
 
-// --- the file
-// -------------------------------------------------------------------------------------
+// --- the file ------------------------------------------------------------------------------------
 
 static bool read_header(Gguf *g, Cursor *c)
 {
@@ -451,8 +446,7 @@ static Gguf *open_file(const char *path, Error *err)
     return parse_or_close(g, err);
 }
 
-// --- shards
-// ---------------------------------------------------------------------------------------
+// --- shards --------------------------------------------------------------------------------------
 
 // What a shard says about itself; count 1 where it says nothing.
 typedef struct Split {

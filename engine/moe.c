@@ -6,10 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_EXPERTS = 1024 };
-
-// --- routing
-// --------------------------------------------------------------------------------------
+// --- routing -------------------------------------------------------------------------------------
 
 // Comparable even for NaN: NaN ranks last.
 static float rank_of(float score)
@@ -45,8 +42,8 @@ static float score_group(const Shape *s, const float *selection, int size)
 // Marks the experts of losing groups as taken.
 static void drop_groups(const Shape *s, const float *selection, bool *taken)
 {
-    float scores[MAX_EXPERTS];
-    bool kept[MAX_EXPERTS] = {false};
+    float scores[SHAPE_MAX_EXPERTS];
+    bool kept[SHAPE_MAX_EXPERTS] = {false};
     int size = s->n_experts / s->n_groups;
     for (int g = 0; g < s->n_groups; g++)
         scores[g] = score_group(s, selection + g * size, size);
@@ -74,8 +71,8 @@ void moe_gate_scores(const Shape *s, const float *logits, float *scores)
 
 void moe_route(const Shape *s, const float *logits, const float *bias, int *experts, float *weights)
 {
-    float scores[MAX_EXPERTS], selection[MAX_EXPERTS], sum = 0;
-    bool taken[MAX_EXPERTS] = {false};
+    float scores[SHAPE_MAX_EXPERTS], selection[SHAPE_MAX_EXPERTS], sum = 0;
+    bool taken[SHAPE_MAX_EXPERTS] = {false};
     moe_gate_scores(s, logits, scores);
     for (int e = 0; e < s->n_experts; e++)
         selection[e] = scores[e] + (bias ? bias[e] : 0);
@@ -91,6 +88,32 @@ void moe_route(const Shape *s, const float *logits, const float *bias, int *expe
         weights[i] *= factor;
 }
 
+void moe_route_row(const Kernels *k, const Shape *s, const Layer *l, const float *x, float *logits,
+                   int *experts, float *weights)
+{
+    for (int e = 0; e < s->n_experts; e++)
+        logits[e] = k->dot(x, l->router + (size_t)e * (size_t)s->n_embd, s->n_embd);
+    moe_route(s, logits, l->router_bias, experts, weights);
+}
+
+void moe_sort(const Shape *s, int n, MoePairs *pairs)
+{
+    int n_pairs = n * s->n_experts_used, *starts = pairs->starts;
+    memset(starts, 0, (size_t)(s->n_experts + 1) * sizeof *starts);
+    for (int i = 0; i < n_pairs; i++)
+        starts[pairs->expert_of[i] + 1]++;
+    for (int e = 0; e < s->n_experts; e++)
+        starts[e + 1] += starts[e];
+    for (int i = 0; i < n_pairs; i++) {
+        int row = starts[pairs->expert_of[i]]++;
+        pairs->row_of[i] = row;
+        pairs->token_of[row] = i / s->n_experts_used;
+    }
+    for (int e = s->n_experts; e > 0; e--) // undo the advance of the loop above
+        starts[e] = starts[e - 1];
+    starts[0] = 0;
+}
+
 // A feed-forward layer over the rows of a pass.
 typedef struct Network {
     Compute *c;
@@ -104,37 +127,14 @@ static void route_row(void *user, int t, int thread)
     const Network *net = user;
     const Shape *s = net->s;
     Compute *c = net->c;
-    const float *x = c->h + (size_t)t * (size_t)s->n_embd;
-    float *logits = c->router_logits + (size_t)t * (size_t)s->n_experts;
     (void)thread;
-    for (int e = 0; e < s->n_experts; e++)
-        logits[e] = c->k->dot(x, net->l->router + (size_t)e * (size_t)s->n_embd, s->n_embd);
-    moe_route(s, logits, net->l->router_bias, c->expert_of + t * s->n_experts_used,
-              c->gate_weights + t * s->n_experts_used);
+    moe_route_row(c->k, s, net->l, c->h + (size_t)t * (size_t)s->n_embd,
+                  c->router_logits + (size_t)t * (size_t)s->n_experts,
+                  c->pairs.expert_of + t * s->n_experts_used,
+                  c->gate_weights + t * s->n_experts_used);
 }
 
-// Counting sort of the (token, slot) pairs by expert: row_of[pair] is the pair's row among the
-// sorted ones, token_of[row] its token, expert_starts[e] the first row of expert e.
-static void sort_by_expert(Compute *c, const Shape *s, int n)
-{
-    int n_pairs = n * s->n_experts_used, *starts = c->expert_starts;
-    memset(starts, 0, (size_t)(s->n_experts + 1) * sizeof *starts);
-    for (int i = 0; i < n_pairs; i++)
-        starts[c->expert_of[i] + 1]++;
-    for (int e = 0; e < s->n_experts; e++)
-        starts[e + 1] += starts[e];
-    for (int i = 0; i < n_pairs; i++) {
-        int row = starts[c->expert_of[i]]++;
-        c->row_of[i] = row;
-        c->token_of[row] = i / s->n_experts_used;
-    }
-    for (int e = s->n_experts; e > 0; e--) // undo the advance of the loop above
-        starts[e] = starts[e - 1];
-    starts[0] = 0;
-}
-
-// --- networks
-// -------------------------------------------------------------------------------------
+// --- networks ------------------------------------------------------------------------------------
 
 static void activate_row(void *user, int i, int thread)
 {
@@ -174,9 +174,9 @@ void moe_dense(Compute *c, const Shape *s, const Layer *l, int n)
 static void run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs, float *out)
 {
     const size_t n_ff = (size_t)s->n_ff_expert, n_embd = (size_t)s->n_embd;
-    const int *starts = c->expert_starts;
+    const int *starts = c->pairs.starts;
     for (int r = 0; r < n_pairs; r++)
-        c->gathered[r] = c->acts.rows[c->token_of[r]];
+        c->gathered[r] = c->acts.rows[c->pairs.token_of[r]];
     int n_tasks = 0;
     for (int e = 0; e < s->n_experts; e++) {
         int n_rows = starts[e + 1] - starts[e];
@@ -215,7 +215,7 @@ static void mix_row(void *user, int t, int thread)
     float *out = c->ff_down + (size_t)t * (size_t)m->n_embd;
     (void)thread;
     for (int i = t * m->used; i < (t + 1) * m->used; i++) {
-        size_t row = (size_t)(m->n_tokens + c->row_of[i]);
+        size_t row = (size_t)(m->n_tokens + c->pairs.row_of[i]);
         c->k->axpy(c->gate_weights[i], c->ff_down + row * (size_t)m->n_embd, out, m->n_embd);
     }
 }
@@ -227,7 +227,7 @@ void moe_sparse(Compute *c, const Shape *s, const Layer *l, int n)
     if (l->shared.gate.data)
         quantised |= matrix_is_quantised(&l->shared.gate) || matrix_is_quantised(&l->shared.up);
     compute_for_rows(c, n, route_row, &(Network){.c = c, .s = s, .l = l});
-    sort_by_expert(c, s, n);
+    moe_sort(s, n, &c->pairs);
     acts_fill(c, &c->acts, c->h, n_embd, n, s->n_embd, quantised);
     if (l->shared.gate.data)
         run_mlp(c, &l->shared, n, c->ff_down);

@@ -17,3 +17,8 @@ void moe_gate_scores(const Shape *s, const float *logits, float *scores);
 // still give ids in range, each at most once.
 void moe_route(const Shape *s, const float *logits, const float *bias, int *experts,
                float *weights);
+// moe_route for one token's row x [n_embd], with its logits [n_experts] through the router.
+void moe_route_row(const Kernels *k, const Shape *s, const Layer *l, const float *x, float *logits,
+                   int *experts, float *weights);
+// Counting sort of n tokens' pairs by expert: fills all of *pairs from expert_of.
+void moe_sort(const Shape *s, int n, MoePairs *pairs);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 bool new_file_open(NewFile *file, const char *path, Error *err)
 {
@@ -21,14 +22,8 @@ bool new_file_open(NewFile *file, const char *path, Error *err)
 
 bool new_file_write(NewFile *file, const void *bytes, size_t n, Error *err)
 {
-    const char *p = bytes;
-    while (n) {
-        ssize_t done = write(file->fd, p, n);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return error_set(err, ERROR_IO, "%.160s: %s", file->fresh, strerror(errno));
-        p += done, n -= (size_t)done;
-    }
-    return true;
+    if (text_write_all(file->fd, (Str){bytes, n})) return true;
+    return error_set(err, ERROR_IO, "%.160s: %s", file->fresh, strerror(errno));
 }
 
 bool new_file_end(NewFile *file, bool ok, Error *err)

@@ -6,19 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/random.h"
+
 static const float NEGLIGIBLE = 24;
 
 void sampler_init(Sampler *sampler, const SamplerOptions *options)
 {
     *sampler = (Sampler){.options = *options, .state = options->seed};
-}
-
-double sampler_uniform(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15ull;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1.0p-53;
 }
 
 static int find_best(Candidate *candidates, int n)
@@ -78,7 +72,7 @@ static int draw(Sampler *sampler, const Candidate *sorted, int n, float max)
     double total = 0, inverse = 1 / (double)sampler->options.temperature;
     for (int i = 0; i < n; i++)
         total += exp((double)(sorted[i].logit - max) * inverse);
-    double left = sampler_uniform(&sampler->state) * total;
+    double left = random_uniform(&sampler->state) * total;
     for (int i = 0; i < n - 1; i++) {
         left -= exp((double)(sorted[i].logit - max) * inverse);
         if (left < 0) return i;

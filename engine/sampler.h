@@ -22,5 +22,3 @@ void sampler_init(Sampler *sampler, const SamplerOptions *options);
 // probability under the softmax of all candidates, untempered and unfiltered.
 // Temperature <= 0: the largest logit, the lowest id on ties. NaN logits count as -infinity.
 int sampler_choose(Sampler *sampler, Candidate *candidates, int n, float *prob);
-// The next uniform number in [0, 1) (SplitMix64, Steele et al. 2014).
-double sampler_uniform(uint64_t *state);

@@ -110,13 +110,6 @@ const float *session_logits(const Session *session)
     return session->logits;
 }
 
-bool session_is_cancelled(EngineCancel cancel, Error *err)
-{
-    if (!cancel.poll || !cancel.poll(cancel.user)) return false;
-    error_set(err, ERROR_CANCELLED, "cancelled");
-    return true;
-}
-
 bool session_check_ids(const Session *s, const int *ids, int n, int max, Error *err)
 {
     if (n < 1 || n > max)
@@ -171,7 +164,7 @@ bool session_sync(Session *session, const int *ids, int n, EngineCancel cancel, 
     while (ok && session->kv.len < n) {
         int left = n - session->kv.len;
         int chunk = left < session->engine->chunk ? left : session->engine->chunk;
-        ok = !session_is_cancelled(cancel, err);
+        ok = !engine_is_cancelled(cancel, err);
         if (!ok) break;
         session->has_logits = false;
         evaluate(session, chunk, chunk == left ? LOGITS_LAST : LOGITS_NONE, session->logits);
@@ -193,8 +186,7 @@ bool session_append(Session *session, int id, Error *err)
     return true;
 }
 
-// --- scoring
-// --------------------------------------------------------------------------------------
+// --- scoring -------------------------------------------------------------------------------------
 
 void session_score_row(const float *logits, int n_vocab, int id, float *logprob, int *argmax)
 {
@@ -225,7 +217,7 @@ bool session_visit(Session *session, const int *ids, int n, int from, OnLogits v
         int first = session->kv.len, before = from - 1 - first;
         int most = before > 0 ? session->engine->chunk : SCORE_CHUNK;
         int left = before > 0 ? before : n - first, chunk = left < most ? left : most;
-        ok = !session_is_cancelled(cancel, err);
+        ok = !engine_is_cancelled(cancel, err);
         if (!ok) break;
         session->has_logits = false;
         evaluate(session, chunk, before > 0 ? LOGITS_NONE : LOGITS_ALL, rows);
@@ -263,8 +255,7 @@ bool session_score(Session *session, const int *ids, int n, float *logprobs, int
     return session_visit(session, ids, n, 1, score_place, &scores, cancel, err);
 }
 
-// --- generation
-// -----------------------------------------------------------------------------------
+// --- generation ----------------------------------------------------------------------------------
 
 // One step: true to go on, else the result says why not.
 static bool generate_step(Session *s, Generation *g, Speculation *speculation)
@@ -289,7 +280,7 @@ bool session_generate(Session *session, const GenerateOptions *options, Generate
         return error_set(err, ERROR_INVALID, "nothing to continue: the session has no prompt");
     Speculation speculation;
     speculation_begin(&speculation, session, options, result);
-    while (go_on && !session_is_cancelled(options->cancel, err))
+    while (go_on && !engine_is_cancelled(options->cancel, err))
         go_on = generate_step(session, &generation, &speculation);
     speculation_end(&speculation);
     result->ms = clock_ms() - start;

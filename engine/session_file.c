@@ -147,13 +147,13 @@ static bool add_checksum(void *user, void *bytes, size_t n_bytes)
 {
     Transfer *t = user;
     t->checksum = session_checksum(t->checksum, bytes, n_bytes);
-    return !session_is_cancelled(t->cancel, t->err);
+    return !engine_is_cancelled(t->cancel, t->err);
 }
 
 static bool write_part(void *user, void *bytes, size_t n_bytes)
 {
     Transfer *t = user;
-    return !session_is_cancelled(t->cancel, t->err) &&
+    return !engine_is_cancelled(t->cancel, t->err) &&
            new_file_write(t->file, bytes, n_bytes, t->err);
 }
 

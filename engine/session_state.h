@@ -26,8 +26,6 @@ struct Session {
     SessionMtp mtp;
 };
 
-// True with ERROR_CANCELLED if the poll says so.
-bool session_is_cancelled(EngineCancel cancel, Error *err);
 // Before each forward pass: the engine computes for this session.
 void session_begin_pass(Session *s);
 // After a pass of the main model whose n rows begin at token `first`.

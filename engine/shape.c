@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_LAYERS = 1024, MAX_HEADS = 1024, MAX_WIDTH = 1 << 20, MAX_EXPERTS = 1024 };
+enum { MAX_LAYERS = 1024, MAX_HEADS = 1024, MAX_WIDTH = 1 << 20 };
 
 // What an architecture is, apart from its numbers.
 typedef struct Traits {
@@ -266,7 +266,7 @@ static bool read_moe(Reader *r, Shape *s)
     s->weights_scale = 1;
     s->n_dense_layers = 0;
     if (!read_int(r, "leading_dense_block_count", 0, s->n_layers, &s->n_dense_layers) ||
-        !read_int(r, "expert_count", 0, MAX_EXPERTS, &s->n_experts))
+        !read_int(r, "expert_count", 0, SHAPE_MAX_EXPERTS, &s->n_experts))
         return false;
     if (s->n_experts == 0) {
         s->n_dense_layers = s->n_layers;
@@ -287,7 +287,7 @@ static bool read_moe(Reader *r, Shape *s)
 static bool refuse_experts(Reader *r)
 {
     int n_experts = 0;
-    if (!read_int(r, "expert_count", 0, MAX_EXPERTS, &n_experts)) return false;
+    if (!read_int(r, "expert_count", 0, SHAPE_MAX_EXPERTS, &n_experts)) return false;
     if (n_experts == 0) return true;
     return error_set(r->err, ERROR_UNSUPPORTED, "%s is %d, wanted 0", r->key, n_experts);
 }

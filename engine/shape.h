@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "gguf.h"
 
+enum { SHAPE_MAX_EXPERTS = 1024 };
+
 typedef enum Arch {
     ARCH_LLAMA,     // also DeepSeek-Coder v1, R1's Llama distills, SmolLM2
     ARCH_QWEN2,     // also R1's Qwen distills

@@ -81,8 +81,7 @@ bool special_is_control(const Vocab *vocab, int id)
     return vocab->kinds[id] == TOKEN_KIND_CONTROL || vocab->kinds[id] == TOKEN_KIND_UNKNOWN;
 }
 
-// --- roles
-// ----------------------------------------------------------------------------------------
+// --- roles ---------------------------------------------------------------------------------------
 
 static bool read_id(const Gguf *gguf, const Vocab *vocab, const char *name, int *id, Error *err)
 {
@@ -144,8 +143,7 @@ bool special_tokens_read(const Gguf *gguf, Vocab *vocab, SpecialTokens *out, boo
     return true;
 }
 
-// --- search
-// ---------------------------------------------------------------------------------------
+// --- search --------------------------------------------------------------------------------------
 
 typedef struct Entry {
     Str text;

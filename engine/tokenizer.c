@@ -23,8 +23,7 @@ struct Tokenizer {
     SpecialIndex parsed; // with a pre-tokenizer those and control tokens, without these alone
 };
 
-// --- opening
-// --------------------------------------------------------------------------------------
+// --- opening -------------------------------------------------------------------------------------
 
 static bool read_form(const Gguf *gguf, VocabForm *form, Error *err)
 {
@@ -87,8 +86,7 @@ void tokenizer_close(Tokenizer *tokenizer)
     free(tokenizer);
 }
 
-// --- encoding
-// -------------------------------------------------------------------------------------
+// --- encoding ------------------------------------------------------------------------------------
 
 // What one call of tokenizer_encode needs.
 typedef struct Encoding {
@@ -198,8 +196,7 @@ size_t tokenizer_encode(const Tokenizer *tokenizer, Str text, bool parse_special
     return e.sink.n;
 }
 
-// --- facts about tokens
-// ---------------------------------------------------------------------------
+// --- facts about tokens --------------------------------------------------------------------------
 
 Str tokenizer_bytes(const Tokenizer *tokenizer, int id)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attention.h"
+#include "base/random.h"
 #include "lora.h"
 #include "model.h"
 #include "tune_state.h"
@@ -31,8 +32,7 @@ static float *floats(Tune *t, size_t n)
     return take(t, n, sizeof(float));
 }
 
-// --- buffers
-// ---------------------------------------------------------------------------------------
+// --- buffers -------------------------------------------------------------------------------------
 
 static size_t larger(size_t a, size_t b)
 {
@@ -92,10 +92,10 @@ static void take_ffn(Tune *t)
     b->router_logits = floats(t, n * experts);
     b->d_logits = floats(t, n * experts + pairs);
     b->gate_weights = floats(t, pairs);
-    b->expert_of = take(t, pairs, sizeof(int));
-    b->row_of = take(t, pairs, sizeof(int));
-    b->token_of = take(t, pairs, sizeof(int));
-    b->expert_starts = take(t, experts + 1, sizeof(int));
+    b->pairs.expert_of = take(t, pairs, sizeof(int));
+    b->pairs.row_of = take(t, pairs, sizeof(int));
+    b->pairs.token_of = take(t, pairs, sizeof(int));
+    b->pairs.starts = take(t, experts + 1, sizeof(int));
     b->expert_in = floats(t, pairs * n_embd);
     b->expert_out = floats(t, pairs * n_embd);
     b->d_expert_in = floats(t, pairs * n_embd);
@@ -150,8 +150,7 @@ static void take_all(Tune *t)
     take_products(t);
 }
 
-// --- parameters
-// ------------------------------------------------------------------------------------
+// --- parameters ----------------------------------------------------------------------------------
 
 // Every matrix of the layers that runs and that an adapter may change; the MTP block's are not
 // among them.
@@ -175,16 +174,6 @@ static void choose_pairs(Tune *t)
     }
 }
 
-// SplitMix64 (Steele et al. 2014).
-static double next_uniform(uint64_t *state)
-{
-    uint64_t z = *state += 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    z ^= z >> 31;
-    return (double)(z >> 11) / (double)(1ull << 53);
-}
-
 // A is uniform with the deviation of LoRA's reference code (Kaiming, a = sqrt 5): bound
 // 1 / sqrt(n_in).
 static void fill_params(Tune *t)
@@ -194,7 +183,7 @@ static void fill_params(Tune *t)
         const TunePair *p = &t->pairs[i];
         double bound = p->used ? 1 / sqrt((double)p->n_in) : 0;
         for (size_t j = p->a; j < p->b; j++)
-            t->params[j] = (float)(bound * (2 * next_uniform(&state) - 1));
+            t->params[j] = (float)(bound * (2 * random_uniform(&state) - 1));
     }
 }
 

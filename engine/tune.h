@@ -73,8 +73,7 @@ bool tune_step(Tune *tune, const TuneAdam *adam, double *norm, Error *err);
 // How many steps were taken, those before a checkpoint was loaded included.
 int64_t tune_n_steps(const Tune *tune);
 
-// --- adapters and checkpoints, for a Tune of tune_new
-// ----------------------------------------------
+// --- adapters and checkpoints, for a Tune of tune_new --------------------------------------------
 
 // The adapter as it is now, for sessions: half floats, as adapter_open would read them. It is the
 // Tune's, and the next call changes it in place: sessions that use it must be told first to use

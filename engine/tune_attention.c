@@ -35,8 +35,7 @@ static const float *angles_of(const Tune *t, int row)
     return t->angles + (size_t)row * (size_t)t->shape->rope_dim;
 }
 
-// --- scores and sums
-// -------------------------------------------------------------------------------
+// --- scores and sums -----------------------------------------------------------------------------
 
 // What one query sees: positions first .. own, and where its head's keys and values begin.
 typedef struct View {
@@ -138,8 +137,7 @@ static void attend_back(Tune *t, int n)
     compute_for(t->compute, s->n_heads, attend_head_back, &(BackStep){t, n});
 }
 
-// --- grouped-query attention
-// -----------------------------------------------------------------------
+// --- grouped-query attention ---------------------------------------------------------------------
 
 // Biases, norms and rotation of a row's heads; `raw` keeps what is before the norm.
 static void turn_row(const Tune *t, const float *bias, const float *norm, const float *angles,
@@ -237,8 +235,7 @@ static void project_gqa_back(Tune *t, const Layer *l, int n)
     tune_linear_back(t, &l->v, b->attn_in, b->d_v, n, b->d_norm);
 }
 
-// --- multi-head latent attention
-// -------------------------------------------------------------------
+// --- multi-head latent attention -----------------------------------------------------------------
 
 static void turn_query_row(void *user, int i, int thread)
 {

@@ -7,10 +7,7 @@
 #include "moe.h"
 #include "tune_state.h"
 
-enum { MAX_EXPERTS = 1024 };
-
-// --- one network
-// -----------------------------------------------------------------------------------
+// --- one network ---------------------------------------------------------------------------------
 
 static void activate_row(void *user, int i, int thread)
 {
@@ -65,8 +62,7 @@ static void run_mlp_back(Tune *t, const Mlp *w, TuneMlp *m, int n, const float *
     tune_linear_back(t, &w->up, t->block.ffn_in, m->d_up, n, t->block.d_norm);
 }
 
-// --- experts
-// ---------------------------------------------------------------------------------------
+// --- experts -------------------------------------------------------------------------------------
 
 static void route_row(void *user, int i, int thread)
 {
@@ -74,14 +70,11 @@ static void route_row(void *user, int i, int thread)
     Tune *t = step->t;
     const Shape *s = t->shape;
     TuneBlock *b = &t->block;
-    const Layer *l = step->l;
     (void)thread;
-    const float *x = b->ffn_in + (size_t)i * (size_t)s->n_embd;
-    float *logits = b->router_logits + (size_t)i * (size_t)s->n_experts;
-    for (int e = 0; e < s->n_experts; e++)
-        logits[e] = t->compute->k->dot(x, l->router + (size_t)e * (size_t)s->n_embd, s->n_embd);
-    moe_route(s, logits, l->router_bias, b->expert_of + i * s->n_experts_used,
-              b->gate_weights + i * s->n_experts_used);
+    moe_route_row(t->compute->k, s, step->l, b->ffn_in + (size_t)i * (size_t)s->n_embd,
+                  b->router_logits + (size_t)i * (size_t)s->n_experts,
+                  b->pairs.expert_of + i * s->n_experts_used,
+                  b->gate_weights + i * s->n_experts_used);
 }
 
 static void route(Tune *t, const Layer *l, int n)
@@ -89,28 +82,16 @@ static void route(Tune *t, const Layer *l, int n)
     compute_for_rows(t->compute, n, route_row, &(TuneStep){.t = t, .l = l});
 }
 
-// Counting sort of the pairs by expert; inputs are copied to their rows.
+// Inputs of the sorted pairs, to their rows.
 static void gather(Tune *t, int n)
 {
     const Shape *s = t->shape;
     TuneBlock *b = &t->block;
     const size_t n_embd = (size_t)s->n_embd;
-    int n_pairs = n * s->n_experts_used, *starts = b->expert_starts;
-    memset(starts, 0, (size_t)(s->n_experts + 1) * sizeof *starts);
-    for (int i = 0; i < n_pairs; i++)
-        starts[b->expert_of[i] + 1]++;
-    for (int e = 0; e < s->n_experts; e++)
-        starts[e + 1] += starts[e];
-    for (int i = 0; i < n_pairs; i++) {
-        int row = starts[b->expert_of[i]]++, token = i / s->n_experts_used;
-        b->row_of[i] = row;
-        b->token_of[row] = token;
-        memcpy(b->expert_in + (size_t)row * n_embd, b->ffn_in + (size_t)token * n_embd,
-               n_embd * sizeof(float));
-    }
-    for (int e = s->n_experts; e > 0; e--) // undo the advance of the loop above
-        starts[e] = starts[e - 1];
-    starts[0] = 0;
+    moe_sort(s, n, &b->pairs);
+    for (int row = 0; row < n * s->n_experts_used; row++)
+        memcpy(b->expert_in + (size_t)row * n_embd,
+               b->ffn_in + (size_t)b->pairs.token_of[row] * n_embd, n_embd * sizeof(float));
 }
 
 static void run_experts(Tune *t, const Mlp *w, int n_pairs)
@@ -119,16 +100,16 @@ static void run_experts(Tune *t, const Mlp *w, int n_pairs)
     TuneBlock *b = &t->block;
     const size_t n_ff = (size_t)s->n_ff_expert, n_embd = (size_t)s->n_embd;
     for (int e = 0; e < s->n_experts; e++) {
-        size_t at = (size_t)b->expert_starts[e];
-        int n = b->expert_starts[e + 1] - b->expert_starts[e];
+        size_t at = (size_t)b->pairs.starts[e];
+        int n = b->pairs.starts[e + 1] - b->pairs.starts[e];
         const float *in = b->expert_in + at * n_embd;
         tune_product(t, &w->gate, e, in, n_embd, n, b->mlp.gate + at * n_ff, n_ff);
         tune_product(t, &w->up, e, in, n_embd, n, b->mlp.up + at * n_ff, n_ff);
     }
     activate(t, &b->mlp, n_pairs, s->n_ff_expert);
     for (int e = 0; e < s->n_experts; e++) {
-        size_t at = (size_t)b->expert_starts[e];
-        int n = b->expert_starts[e + 1] - b->expert_starts[e];
+        size_t at = (size_t)b->pairs.starts[e];
+        int n = b->pairs.starts[e + 1] - b->pairs.starts[e];
         tune_product(t, &w->down, e, b->mlp.act + at * n_ff, n_ff, n, b->expert_out + at * n_embd,
                      n_embd);
     }
@@ -143,15 +124,15 @@ static void run_experts_back(Tune *t, const Mlp *w, int n_pairs)
     memset(b->mlp.d_act, 0, (size_t)n_pairs * n_ff * sizeof(float));
     memset(b->d_expert_in, 0, (size_t)n_pairs * n_embd * sizeof(float));
     for (int e = 0; e < s->n_experts; e++) {
-        size_t at = (size_t)b->expert_starts[e];
-        int n = b->expert_starts[e + 1] - b->expert_starts[e];
+        size_t at = (size_t)b->pairs.starts[e];
+        int n = b->pairs.starts[e + 1] - b->pairs.starts[e];
         tune_product_back(t, &w->down, e, b->d_expert_out + at * n_embd, n_embd, n,
                           b->mlp.d_act + at * n_ff, n_ff);
     }
     activate_back(t, &b->mlp, n_pairs, s->n_ff_expert);
     for (int e = 0; e < s->n_experts; e++) {
-        size_t at = (size_t)b->expert_starts[e];
-        int n = b->expert_starts[e + 1] - b->expert_starts[e];
+        size_t at = (size_t)b->pairs.starts[e];
+        int n = b->pairs.starts[e + 1] - b->pairs.starts[e];
         float *d_in = b->d_expert_in + at * n_embd;
         tune_product_back(t, &w->gate, e, b->mlp.d_gate + at * n_ff, n_ff, n, d_in, n_embd);
         tune_product_back(t, &w->up, e, b->mlp.d_up + at * n_ff, n_ff, n, d_in, n_embd);
@@ -163,7 +144,7 @@ static void run_experts_back(Tune *t, const Mlp *w, int n_pairs)
 static void route_back(const Shape *s, const float *logits, const int *experts,
                        const float *d_weights, float *d_logits)
 {
-    float scores[MAX_EXPERTS], sum = 1e-20f, mean = 0, factor = s->weights_scale, inner = 0;
+    float scores[SHAPE_MAX_EXPERTS], sum = 1e-20f, mean = 0, factor = s->weights_scale, inner = 0;
     moe_gate_scores(s, logits, scores);
     memset(d_logits, 0, (size_t)s->n_experts * sizeof *d_logits);
     for (int i = 0; i < s->n_experts_used; i++)
@@ -193,7 +174,7 @@ static void scatter_row(void *user, int i, int thread)
     float *d_weights = step->out;
     (void)thread;
     const float *d = d_out + (size_t)(i / s->n_experts_used) * n_embd;
-    size_t row = (size_t)b->row_of[i] * n_embd;
+    size_t row = (size_t)b->pairs.row_of[i] * n_embd;
     d_weights[i] = t->compute->k->dot(d, b->expert_out + row, s->n_embd);
     for (size_t j = 0; j < n_embd; j++)
         b->d_expert_out[row + j] = b->gate_weights[i] * d[j];
@@ -218,12 +199,13 @@ static void gather_row_back(void *user, int i, int thread)
     (void)thread;
     float *d_in = b->d_norm + (size_t)i * n_embd;
     float *d_logits = b->d_logits + (size_t)i * (size_t)s->n_experts;
-    route_back(s, b->router_logits + (size_t)i * (size_t)s->n_experts, b->expert_of + i * used,
-               d_weights + i * used, d_logits);
+    route_back(s, b->router_logits + (size_t)i * (size_t)s->n_experts,
+               b->pairs.expert_of + i * used, d_weights + i * used, d_logits);
     for (int e = 0; e < s->n_experts; e++)
         t->compute->k->axpy(d_logits[e], l->router + (size_t)e * n_embd, d_in, s->n_embd);
     for (int j = i * used; j < (i + 1) * used; j++)
-        t->compute->k->axpy(1, b->d_expert_in + (size_t)b->row_of[j] * n_embd, d_in, s->n_embd);
+        t->compute->k->axpy(1, b->d_expert_in + (size_t)b->pairs.row_of[j] * n_embd, d_in,
+                            s->n_embd);
 }
 
 static void run_moe_back(Tune *t, const Layer *l, int n, const float *d_out)
@@ -248,7 +230,7 @@ static void sum_row(void *user, int i, int thread)
     float *out = step->out;
     (void)thread;
     for (int j = i * used; j < (i + 1) * used; j++)
-        t->compute->k->axpy(b->gate_weights[j], b->expert_out + (size_t)b->row_of[j] * n_embd,
+        t->compute->k->axpy(b->gate_weights[j], b->expert_out + (size_t)b->pairs.row_of[j] * n_embd,
                             out + (size_t)i * n_embd, s->n_embd);
 }
 

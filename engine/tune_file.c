@@ -17,8 +17,7 @@ enum { VERSION = 1, ALIGNMENT = 32 };
 static const char MAGIC[8] = "R1LSTUN";
 static const size_t MAX_EXTRA_BYTES = (size_t)64 << 20;
 
-// --- for sessions
-// ----------------------------------------------------------------------------------
+// --- for sessions --------------------------------------------------------------------------------
 
 static size_t a_size(const Tune *t, const TunePair *p)
 {
@@ -59,8 +58,7 @@ const Adapter *tune_adapter(Tune *t)
     return t->adapter;
 }
 
-// --- the adapter's file
-// ----------------------------------------------------------------------------
+// --- the adapter's file --------------------------------------------------------------------------
 
 static void put_u32(StrBuf *b, uint32_t x)
 {
@@ -164,8 +162,7 @@ bool tune_write_adapter(const Tune *t, const char *path, bool for_fim, Error *er
     return new_file_end(&file, ok, err);
 }
 
-// --- checkpoints
-// -----------------------------------------------------------------------------------
+// --- checkpoints ---------------------------------------------------------------------------------
 
 typedef struct Header {
     char magic[8];

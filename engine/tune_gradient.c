@@ -108,8 +108,7 @@ static void embed(Tune *t, const int *ids, int n)
                                   s->n_embd, state_of(t, 0) + (size_t)i * (size_t)s->n_embd);
 }
 
-// --- head
-// ------------------------------------------------------------------------------------------
+// --- head ----------------------------------------------------------------------------------------
 
 // The objective's value for a token of log probability p, and its derivative there.
 static double judge(const TuneSequence *q, int tok_pos, double p, double *slope)
@@ -182,15 +181,7 @@ static double run_head(Tune *t, const TuneSequence *q, int first, int n, bool ba
     return sum;
 }
 
-// --- sequences
-// -------------------------------------------------------------------------------------
-
-static bool is_cancelled(EngineCancel cancel, Error *err)
-{
-    if (!cancel.poll || !cancel.poll(cancel.user)) return false;
-    error_set(err, ERROR_CANCELLED, "cancelled");
-    return true;
-}
+// --- sequences -----------------------------------------------------------------------------------
 
 static bool check(const Tune *t, const TuneSequence *q, Error *err)
 {
@@ -224,17 +215,17 @@ static bool run(Tune *t, const TuneSequence *q, bool back, EngineCancel cancel, 
     if (n_wanted == 0) return true;
     embed(t, q->ids, n);
     for (int i = 0; i < s->n_layers; i++) {
-        if (is_cancelled(cancel, err)) return false;
+        if (engine_is_cancelled(cancel, err)) return false;
         run_block(t, i, n, state_of(t, i + 1));
     }
     if (back) memset(t->d_x, 0, (size_t)n * (size_t)s->n_embd * sizeof(float));
     for (int i = 0; i < n_wanted; i += t->head_rows) {
-        if (is_cancelled(cancel, err)) return false;
+        if (engine_is_cancelled(cancel, err)) return false;
         int left = n_wanted - i;
         *objective += run_head(t, q, i, left < t->head_rows ? left : t->head_rows, back);
     }
     for (int i = s->n_layers - 1; back && i >= 0; i--) {
-        if (is_cancelled(cancel, err)) return false;
+        if (engine_is_cancelled(cancel, err)) return false;
         if (i < s->n_layers - 1) run_block(t, i, n, NULL); // the last one's insides are still there
         run_block_back(t, i, n);
     }

@@ -44,10 +44,8 @@ typedef struct TuneBlock {
     float *att;                    // [T][n_heads * value_dim]
     TuneMlp mlp, shared;           // of T rows, or of T * n_experts_used sorted by expert
     float *router_logits;          // [T][n_experts]
-    int *expert_of;                // [T * n_experts_used], pairs of a token and an expert
-    float *gate_weights;           // the same
-    int *row_of, *token_of;        // a pair's row among the sorted ones; a row's token
-    int *expert_starts;            // [n_experts + 1]
+    MoePairs pairs;                // of T tokens
+    float *gate_weights;           // [T * n_experts_used]
     float *expert_in, *expert_out; // [T * n_experts_used][n_embd], sorted
 
     // Gradients.
@@ -108,8 +106,7 @@ typedef struct TuneStep {
 Tune *tune_new_over(const Gguf *gguf, const Shape *shape, const Weights *weights, Compute *compute,
                     const TuneOptions *options, Error *err);
 
-// --- tune_product.c: n rows of x through part `part` of w
-// ------------------------------------------
+// --- tune_product.c: n rows of x through part `part` of w ----------------------------------------
 
 // y = W x. Rows are x_stride and y_stride apart.
 void tune_product(Tune *t, const Matrix *w, int part, const float *x, size_t x_stride, int n,
@@ -122,23 +119,20 @@ void tune_linear(Tune *t, const Matrix *w, const float *x, int n, float *y);
 // dx += the above's transpose times dy; adds to the gradients of A and B.
 void tune_linear_back(Tune *t, const Matrix *w, const float *x, const float *dy, int n, float *dx);
 
-// --- tune_attention.c: between attn_in and att
-// -----------------------------------------------------
+// --- tune_attention.c: between attn_in and att ---------------------------------------------------
 
 void tune_attention(Tune *t, const Layer *l, int n);
 // From d_att to d_norm, the gradient of attn_in, which is set.
 void tune_attention_back(Tune *t, const Layer *l, int n);
 
-// --- tune_ffn.c: between ffn_in and out
-// ------------------------------------------------------------
+// --- tune_ffn.c: between ffn_in and out ----------------------------------------------------------
 
 // out [n][n_embd] is set.
 void tune_ffn(Tune *t, const Layer *l, int n, float *out);
 // From d_out to d_norm, the gradient of ffn_in, which is set.
 void tune_ffn_back(Tune *t, const Layer *l, int n, const float *d_out);
 
-// --- tune_gradient.c
-// -------------------------------------------------------------------------------
+// --- tune_gradient.c -----------------------------------------------------------------------------
 
 // y = x / rms(x) * w: dx = the gradient from dy, [n] each; dx may be dy.
 void tune_norm_back(const float *x, const float *w, float eps, int n, const float *dy, float *dx);

@@ -12,8 +12,7 @@
 // some hundred blanks.
 enum { MAX_TOKENS = 1 << 22, MAX_TOKEN_BYTES = 1 << 14, FIRST_MAPPED = 0x100, N_MAPPED = 68 };
 
-// --- the byte map
-// ---------------------------------------------------------------------------------
+// --- the byte map --------------------------------------------------------------------------------
 
 static bool maps_to_itself(unsigned byte)
 {
@@ -68,8 +67,7 @@ static size_t unmap_text(Str text, const unsigned char unmapped[N_MAPPED], char 
     return n;
 }
 
-// --- reading
-// --------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------
 
 static bool read_texts(Vocab *vocab, const Gguf *gguf, Error *err)
 {
@@ -185,8 +183,7 @@ static bool decode_texts(Vocab *vocab, const unsigned char unmapped[N_MAPPED], E
     return true;
 }
 
-// --- the index
-// ------------------------------------------------------------------------------------
+// --- the index -----------------------------------------------------------------------------------
 
 // FNV-1a leaves its low bits weak for short strings; the multiplication spreads them upwards.
 static uint64_t hash_joined(Str a, Str b)

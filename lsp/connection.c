@@ -26,8 +26,7 @@ struct Outgoing {
     Outgoing *next;
 };
 
-// --- messages to the client
-// -----------------------------------------------------------------------
+// --- messages to the client ----------------------------------------------------------------------
 
 void connection_notify(Connection *conn, const char *method, Json *params)
 {
@@ -105,8 +104,7 @@ void connection_handle_answer(Connection *conn, const RpcMessage *message)
     free(call);
 }
 
-// --- requests
-// -------------------------------------------------------------------------------------
+// --- requests ------------------------------------------------------------------------------------
 
 Request *request_new(Connection *conn, const RpcId *id, const char *method)
 {
@@ -238,8 +236,7 @@ void request_drop_document(Connection *conn, const Document *doc)
     }
 }
 
-// --- life
-// -----------------------------------------------------------------------------------------
+// --- life ----------------------------------------------------------------------------------------
 
 void connection_release(Connection *conn)
 {

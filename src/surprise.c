@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "index/symbols.h"
+#include "workspace/node.h"
 #include "workspace/queries.h"
 
 enum {
@@ -59,11 +60,6 @@ static Str node_text(const Reader *r, TSNode node)
     return str_slice(r->text, range.start, range.end);
 }
 
-static bool is_type(TSNode node, const char *type)
-{
-    return !ts_node_is_null(node) && strcmp(ts_node_type(node), type) == 0;
-}
-
 // C: from the name up to its declaration; an array counts as a pointer.
 static Local describe_local(const Reader *r, TSNode name)
 {
@@ -72,8 +68,8 @@ static Local describe_local(const Reader *r, TSNode name)
     for (; !ts_node_is_null(node) && strstr(ts_node_type(node), "_declarator");
          node = ts_node_parent(node))
         local.n_pointers +=
-            is_type(node, "pointer_declarator") || is_type(node, "array_declarator");
-    if (!is_type(node, "declaration") && !is_type(node, "parameter_declaration")) return local;
+            node_is(node, "pointer_declarator") || node_is(node, "array_declarator");
+    if (!node_is(node, "declaration") && !node_is(node, "parameter_declaration")) return local;
     TSNode type = ts_node_child_by_field_name(node, "type", 4);
     if (!ts_node_is_null(type)) local.type = node_text(r, type);
     return local;
@@ -90,10 +86,10 @@ static const Local *find_local(const Reader *r, Str name, size_t before)
 // Python: the name behind a dot, and that of an argument, are no variables.
 static bool is_variable(TSNode node)
 {
-    if (!is_type(node, "identifier")) return false;
+    if (!node_is(node, "identifier")) return false;
     TSNode parent = ts_node_parent(node);
-    if (is_type(parent, "attribute")) return ts_node_eq(ts_node_child(parent, 0), node);
-    if (is_type(parent, "keyword_argument")) return !ts_node_eq(ts_node_child(parent, 0), node);
+    if (node_is(parent, "attribute")) return ts_node_eq(ts_node_child(parent, 0), node);
+    if (node_is(parent, "keyword_argument")) return !ts_node_eq(ts_node_child(parent, 0), node);
     return true;
 }
 

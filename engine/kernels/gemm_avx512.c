@@ -347,8 +347,7 @@ void tiles_times_avx512(Tile *t, int n_groups, const ActRow *acts, int n_acts, f
 #undef COLUMNS_AT_ONCE
 }
 
-// --- F32, F16 and BF16
-// ----------------------------------------------------------------------------
+// --- F32, F16 and BF16 ---------------------------------------------------------------------------
 
 static inline __m512 load_floats(TensorType type, const char *row, int at, __mmask16 m)
 {

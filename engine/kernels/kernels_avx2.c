@@ -5,8 +5,7 @@
 #include "groups_x86.h"
 #include "unpack.h"
 
-// --- vectors
-// --------------------------------------------------------------------------------------
+// --- vectors -------------------------------------------------------------------------------------
 
 static inline float reduce(__m256 x)
 {
@@ -161,8 +160,7 @@ static void dequantize_avx2(TensorType type, const void *row, int n, float *out)
         kernels_ref.dequantize(type, half + i, n - i, out + i);
 }
 
-// --- quantised products
-// ---------------------------------------------------------------------------
+// --- quantised products --------------------------------------------------------------------------
 
 // vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits. Formats with minima
 // have u of at most five bits there; the others' values u - zero are signed, at most 128 in size,

@@ -8,8 +8,7 @@
 
 #include "unpack.h"
 
-// --- vectors
-// --------------------------------------------------------------------------------------
+// --- vectors -------------------------------------------------------------------------------------
 
 static inline __mmask16 tail_mask(int n)
 {
@@ -157,8 +156,7 @@ static float dot_bf16(const float *a, const uint16_t *b, int n)
     return _mm512_reduce_add_ps(sum);
 }
 
-// --- activations
-// ----------------------------------------------------------------------------------
+// --- activations ---------------------------------------------------------------------------------
 
 static void quantize_avx512(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
 {
@@ -182,8 +180,7 @@ static void quantize_avx512(const float *x, int n, int8_t *q, float *scale, int1
     }
 }
 
-// --- decode
-// ---------------------------------------------------------------------------------------
+// --- decode --------------------------------------------------------------------------------------
 
 static inline float reduce_256(__m256 x)
 {

@@ -8,6 +8,7 @@
 
 #include "base/vec.h"
 #include "features/members.h"
+#include "workspace/node.h"
 
 enum { MAX_SEEN = 64, MAX_MEMBERS = 48 };
 
@@ -101,16 +102,6 @@ static void look_around(const Question *q, Seen *seen)
 
 // --- what a type holds
 
-static bool has_type(TSNode node, const char *type)
-{
-    return !ts_node_is_null(node) && strcmp(ts_node_type(node), type) == 0;
-}
-
-static TSNode field(TSNode node, const char *name)
-{
-    return ts_node_child_by_field_name(node, name, (uint32_t)strlen(name));
-}
-
 static void add_name(Names *names, Str name)
 {
     if (name.len && names->n < MAX_MEMBERS) VEC_PUSH(names, name);
@@ -120,10 +111,10 @@ static void add_name(Names *names, Str name)
 static Str declared_name(Str text, TSNode node)
 {
     for (int depth = 0; depth < 12 && !ts_node_is_null(node); depth++) {
-        if (has_type(node, "field_identifier"))
+        if (node_is(node, "field_identifier"))
             return str_slice(text, ts_node_start_byte(node), ts_node_end_byte(node));
-        TSNode inner = field(node, "declarator");
-        if (ts_node_is_null(inner) && has_type(node, "parenthesized_declarator"))
+        TSNode inner = node_field(node, "declarator");
+        if (ts_node_is_null(inner) && node_is(node, "parenthesized_declarator"))
             inner = ts_node_named_child(node, 0);
         node = inner;
     }
@@ -135,10 +126,10 @@ static bool are_known_rows(Str text, TSNode list, Names *names);
 // FOO(x); is a macro, though it reads as a function; `int (*f)(void)` is a member.
 static bool is_macro_call(TSNode declarator)
 {
-    while (has_type(declarator, "pointer_declarator") || has_type(declarator, "array_declarator"))
-        declarator = field(declarator, "declarator");
-    return has_type(declarator, "function_declarator") &&
-           !has_type(field(declarator, "declarator"), "parenthesized_declarator");
+    while (node_is(declarator, "pointer_declarator") || node_is(declarator, "array_declarator"))
+        declarator = node_field(declarator, "declarator");
+    return node_is(declarator, "function_declarator") &&
+           !node_is(node_field(declarator, "declarator"), "parenthesized_declarator");
 }
 
 // One row of a body. False: it may hold what cannot be seen.
@@ -148,8 +139,8 @@ static bool is_known_row(Str text, TSNode row, Names *names)
     if (strstr(kind, "comment")) return true;
     if (strncmp(kind, "preproc_if", 10) == 0 || strncmp(kind, "preproc_el", 10) == 0)
         return are_known_rows(text, row, names); // what is switched off counts as being there
-    if (!has_type(row, "field_declaration")) return false;
-    TSNode type = field(row, "type");
+    if (!node_is(row, "field_declaration")) return false;
+    TSNode type = node_field(row, "type");
     bool named = false;
     for (uint32_t i = 0; i < ts_node_child_count(row); i++) {
         const char *name = ts_node_field_name_for_child(row, i);
@@ -161,11 +152,11 @@ static bool is_known_row(Str text, TSNode row, Names *names)
     }
     if (named) return true;
     // An anonymous struct or union gives its members; `struct tag;` may be an extension's base.
-    TSNode body = field(type, "body");
+    TSNode body = node_field(type, "body");
     bool bits = ts_node_named_child_count(row) == 2 &&
-                has_type(ts_node_named_child(row, 1), "bitfield_clause");
+                node_is(ts_node_named_child(row, 1), "bitfield_clause");
     if (bits) return true; // an unnamed bit-field
-    return ts_node_is_null(field(type, "name")) && !ts_node_is_null(body) &&
+    return ts_node_is_null(node_field(type, "name")) && !ts_node_is_null(body) &&
            are_known_rows(text, body, names);
 }
 
@@ -182,23 +173,13 @@ static bool are_known_rows(Str text, TSNode list, Names *names)
     return true;
 }
 
-static bool has_word(Str text, Str word)
-{
-    for (size_t at = str_find(text, word, 0); at < text.len; at = str_find(text, word, at + 1)) {
-        size_t end = at + word.len;
-        bool begins = at == 0 || !str_is_word_byte(text.ptr[at - 1]);
-        if (begins && (end == text.len || !str_is_word_byte(text.ptr[end]))) return true;
-    }
-    return false;
-}
-
 // The struct or union with a body at or in the node.
 static TSNode body_at(TSNode node)
 {
     for (int depth = 0; depth < 3 && !ts_node_is_null(node); depth++) {
-        TSNode body = field(node, "body");
-        if (has_type(body, "field_declaration_list")) return body;
-        node = field(node, "type");
+        TSNode body = node_field(node, "body");
+        if (node_is(body, "field_declaration_list")) return body;
+        node = node_field(node, "type");
     }
     return (TSNode){0};
 }
@@ -221,7 +202,7 @@ static Finding judge_at(const Question *q, const IndexHit *hit, Str name, Names 
         if (ts_node_is_null(body))
             finding = FINDING_NO_BODY;
         else if (are_known_rows(text, body, names) &&
-                 !has_word(str_slice(text, r.start, r.end), name))
+                 !str_has_word(str_slice(text, r.start, r.end), name))
             finding = FINDING_LACKS;
         for (size_t i = before; i < names->n; i++)
             names->items[i] = arena_str(q->arena, names->items[i]);
@@ -266,7 +247,7 @@ static bool type_lacks(const Question *q, Str type, Str name, Names *names)
 
 static TSNode class_around(TSNode node)
 {
-    while (!ts_node_is_null(node) && !has_type(node, "class_definition"))
+    while (!ts_node_is_null(node) && !node_is(node, "class_definition"))
         node = ts_node_parent(node);
     return node;
 }
@@ -292,15 +273,15 @@ static bool self_lacks(const Question *q, size_t start, Str name, Names *names)
         return false;
     uint32_t at = (uint32_t)start;
     TSNode class = class_around(ts_node_descendant_for_byte_range(syntax_root(q->syntax), at, at));
-    if (ts_node_is_null(class) || has_type(ts_node_parent(class), "decorated_definition"))
+    if (ts_node_is_null(class) || node_is(ts_node_parent(class), "decorated_definition"))
         return false;
-    if (!ts_node_is_null(field(class, "superclasses"))) return false;
+    if (!ts_node_is_null(node_field(class, "superclasses"))) return false;
     if (str_starts(name, STR("__")) || is_assigned(text, start + name.len)) return false;
     ByteRange r = syntax_range(class);
     for (size_t i = 0; i < sizeof dynamic / sizeof *dynamic; i++)
-        if (has_word(str_slice(text, r.start, r.end), str_from(dynamic[i]))) return false;
-    bool elsewhere = has_word(str_slice(text, 0, start), name) ||
-                     has_word(str_slice(text, start + name.len, text.len), name);
+        if (str_has_word(str_slice(text, r.start, r.end), str_from(dynamic[i]))) return false;
+    bool elsewhere = str_has_word(str_slice(text, 0, start), name) ||
+                     str_has_word(str_slice(text, start + name.len, text.len), name);
     if (elsewhere || question_find(q, name, &hits) > 0) return false;
     size_t n = members_find(q, start, &hits);
     for (size_t i = 0; i < n; i++)

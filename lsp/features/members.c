@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "workspace/node.h"
 #include "workspace/target.h"
 
 enum { MAX_CHAIN = 8, MAX_ALIASES = 4 };
@@ -77,16 +78,6 @@ bool members_is_context(const TextSnap *text, const Language *lang, size_t byte_
 
 // --- types
 
-static bool has_type(TSNode node, const char *type)
-{
-    return !ts_node_is_null(node) && strcmp(ts_node_type(node), type) == 0;
-}
-
-static TSNode field(TSNode node, const char *name)
-{
-    return ts_node_child_by_field_name(node, name, (uint32_t)strlen(name));
-}
-
 static Str text_of(const Syntax *syntax, TSNode node)
 {
     ByteRange range = syntax_range(node);
@@ -97,9 +88,9 @@ static Str text_of(const Syntax *syntax, TSNode node)
 static Str name_in_type(const Syntax *syntax, TSNode type)
 {
     for (int depth = 0; depth < 4 && !ts_node_is_null(type); depth++) {
-        if (has_type(type, "type_identifier") || has_type(type, "identifier"))
+        if (node_is(type, "type_identifier") || node_is(type, "identifier"))
             return text_of(syntax, type);
-        TSNode name = field(type, "name");
+        TSNode name = node_field(type, "name");
         if (ts_node_is_null(name) && ts_node_named_child_count(type) == 1)
             name = ts_node_named_child(type, 0); // Python's (type (identifier))
         type = name;
@@ -110,10 +101,10 @@ static Str name_in_type(const Syntax *syntax, TSNode type)
 // Python: what is assigned is a call of a class.
 static Str called_class(const Syntax *syntax, TSNode assignment)
 {
-    TSNode right = field(assignment, "right");
-    if (!has_type(right, "call")) return STR("");
-    TSNode function = field(right, "function");
-    Str name = has_type(function, "identifier") ? text_of(syntax, function) : STR("");
+    TSNode right = node_field(assignment, "right");
+    if (!node_is(right, "call")) return STR("");
+    TSNode function = node_field(right, "function");
+    Str name = node_is(function, "identifier") ? text_of(syntax, function) : STR("");
     bool upper = name.len && name.ptr[0] >= 'A' && name.ptr[0] <= 'Z';
     return upper ? name : STR("");
 }
@@ -124,12 +115,12 @@ static Str declared_type(const Syntax *syntax, size_t byte_off)
     uint32_t at = (uint32_t)byte_off;
     TSNode node = ts_node_descendant_for_byte_range(syntax_root(syntax), at, at);
     for (int up = 0; up < 6 && !ts_node_is_null(node); up++, node = ts_node_parent(node)) {
-        if (has_type(node, "assignment") && ts_node_is_null(field(node, "type")))
+        if (node_is(node, "assignment") && ts_node_is_null(node_field(node, "type")))
             return called_class(syntax, node);
-        if (has_type(node, "function_definition") || has_type(node, "compound_statement") ||
-            has_type(node, "block"))
+        if (node_is(node, "function_definition") || node_is(node, "compound_statement") ||
+            node_is(node, "block"))
             break;
-        TSNode type = field(node, "type");
+        TSNode type = node_field(node, "type");
         if (!ts_node_is_null(type)) return name_in_type(syntax, type);
     }
     return STR("");
@@ -141,9 +132,9 @@ static Str class_around(const Syntax *syntax, size_t byte_off)
     uint32_t at = (uint32_t)byte_off;
     TSNode node = ts_node_descendant_for_byte_range(syntax_root(syntax), at, at);
     for (; !ts_node_is_null(node); node = ts_node_parent(node))
-        if (has_type(node, "class_definition") || has_type(node, "class_specifier") ||
-            has_type(node, "class_declaration") || has_type(node, "struct_specifier"))
-            return name_in_type(syntax, field(node, "name"));
+        if (node_is(node, "class_definition") || node_is(node, "class_specifier") ||
+            node_is(node, "class_declaration") || node_is(node, "struct_specifier"))
+            return name_in_type(syntax, node_field(node, "name"));
     return STR("");
 }
 

@@ -110,11 +110,9 @@ static bool is_all_parsed(const Syntax *syntax, Str path, const Target *target, 
 {
     Str text = text_str(syntax_text(syntax)), name = target->name;
     size_t end = target->is_local ? target->scope.end : text.len;
-    size_t at = str_find(text, name, target->is_local ? target->scope.start : 0);
-    for (; at < end; at = str_find(text, name, at + 1)) {
-        bool whole = (at == 0 || !str_is_word_byte(text.ptr[at - 1])) &&
-                     (at + name.len >= text.len || !str_is_word_byte(text.ptr[at + name.len]));
-        if (!whole || !is_opaque(syntax, at)) continue;
+    size_t at = str_find_word(text, name, target->is_local ? target->scope.start : 0);
+    for (; at < end; at = str_find_word(text, name, at + 1)) {
+        if (!is_opaque(syntax, at)) continue;
         uint32_t row = text_point(syntax_text(syntax), at).row;
         return error_set(&r->why_not, ERROR_UNSUPPORTED,
                          "'%.60s' stands in a macro or in code with errors at %.100s:%u",

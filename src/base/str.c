@@ -84,6 +84,21 @@ bool str_is_word_byte(char c)
            (unsigned char)c >= 0x80;
 }
 
+size_t str_find_word(Str s, Str word, size_t from)
+{
+    for (size_t at = from; (at = str_find(s, word, at)) < s.len; at++) {
+        size_t end = at + word.len;
+        bool begins = at == 0 || !str_is_word_byte(s.ptr[at - 1]);
+        if (begins && (end >= s.len || !str_is_word_byte(s.ptr[end]))) return at;
+    }
+    return s.len;
+}
+
+bool str_has_word(Str s, Str word)
+{
+    return str_find_word(s, word, 0) < s.len;
+}
+
 unsigned long long str_hash(Str s, unsigned long long seed)
 {
     uint64_t hash = 0xcbf29ce484222325ull ^ seed;

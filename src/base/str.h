@@ -32,6 +32,9 @@ size_t str_find(Str s, Str needle, size_t from);
 bool str_contains(Str s, const char *needle);
 // A byte of a name: a letter, a digit, '_', or any byte of a character beyond ASCII.
 bool str_is_word_byte(char c);
+// Offset of the first `word` at or after from that is no part of a longer name, or s.len.
+size_t str_find_word(Str s, Str word, size_t from);
+bool str_has_word(Str s, Str word);
 // 64-bit FNV-1a; seed 0 for a plain hash.
 unsigned long long str_hash(Str s, unsigned long long seed);
 // The length in bytes (1..4) of the valid UTF-8 character at s.ptr[0], or 0 if it is not one

@@ -16,17 +16,6 @@ Str node_text(const Translator *t, TSNode node)
     return str_slice(t->source, r.start, r.end);
 }
 
-bool node_is(TSNode node, const char *type)
-{
-    return !ts_node_is_null(node) && strcmp(ts_node_type(node), type) == 0;
-}
-
-TSNode node_field(TSNode node, const char *name)
-{
-    if (ts_node_is_null(node)) return node;
-    return ts_node_child_by_field_name(node, name, (uint32_t)strlen(name));
-}
-
 static TSNode skip_comments(TSNode node)
 {
     while (node_is(node, "comment"))

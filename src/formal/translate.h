@@ -11,6 +11,7 @@
 #include "formal/ctype.h"
 #include "formal/formal.h"
 #include "formal/term.h"
+#include "workspace/node.h"
 
 // Where a pointer points that may not be followed.
 enum { BASE_NONE = -1, BASE_GONE = -2 };
@@ -141,8 +142,6 @@ Str translate_name_of(TSNode function, Str source);
 Value translate_call(Translator *t, TSNode node, TSNode function, TSNode arguments);
 
 Str node_text(const Translator *t, TSNode node);
-bool node_is(TSNode node, const char *type);
-TSNode node_field(TSNode node, const char *name);
 // Its named children that are no comments: the first, or the one after.
 TSNode node_first(TSNode node);
 TSNode node_next(TSNode node);

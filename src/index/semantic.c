@@ -218,10 +218,8 @@ static void add_definitions(Names *names, const Syntax *syntax, Arena *arena)
 static int by_text(const void *a, const void *b)
 {
     const Name *x = a, *y = b;
-    size_t n = x->text.len < y->text.len ? x->text.len : y->text.len;
-    int order = memcmp(x->text.ptr, y->text.ptr, n);
+    int order = str_compare(x->text, y->text);
     if (order) return order;
-    if (x->text.len != y->text.len) return x->text.len < y->text.len ? -1 : 1;
     return (x->declared > y->declared) - (x->declared < y->declared);
 }
 

@@ -296,8 +296,7 @@ bool symbols_describe(const Syntax *syntax, size_t byte_off, Arena *arena, Symbo
     return found;
 }
 
-// --- names in reach
-// -------------------------------------------------------------------------------
+// --- names in reach ------------------------------------------------------------------------------
 
 static bool is_scope(const TSQuery *query, uint32_t index)
 {

@@ -6,17 +6,13 @@
 
 #include "base/vec.h"
 #include "index/symbols.h"
+#include "workspace/node.h"
 
 typedef VEC(TestFunction) TestFunctions;
 
 static Str text_of(const Syntax *syntax, ByteRange range)
 {
     return str_slice(text_str(syntax_text(syntax)), range.start, range.end);
-}
-
-static bool has_type(TSNode node, const char *type)
-{
-    return !ts_node_is_null(node) && strcmp(ts_node_type(node), type) == 0;
 }
 
 static bool is_language(const Syntax *syntax, const char *const *ids)
@@ -38,10 +34,10 @@ static bool is_marked(const Syntax *syntax, ByteRange name)
 {
     uint32_t at = (uint32_t)name.start;
     TSNode node = ts_node_descendant_for_byte_range(syntax_root(syntax), at, at);
-    while (!ts_node_is_null(node) && !has_type(node, "function_item"))
+    while (!ts_node_is_null(node) && !node_is(node, "function_item"))
         node = ts_node_parent(node);
     if (ts_node_is_null(node)) return false;
-    for (node = ts_node_prev_named_sibling(node); has_type(node, "attribute_item");
+    for (node = ts_node_prev_named_sibling(node); node_is(node, "attribute_item");
          node = ts_node_prev_named_sibling(node))
         if (is_test_attribute(text_of(syntax, syntax_range(node)))) return true;
     return false;
@@ -73,23 +69,22 @@ static void add_functions(const Syntax *syntax, Arena *arena, TestFunctions *out
     }
 }
 
-// --- JavaScript: a test is a call
-// -----------------------------------------------------------------
+// --- JavaScript: a test is a call ----------------------------------------------------------------
 
 // test("adds", ...), it(...), test.only(...).
 static bool is_test_call(const Syntax *syntax, TSNode node, TSNode *name)
 {
-    if (!has_type(node, "call_expression")) return false;
+    if (!node_is(node, "call_expression")) return false;
     TSNode callee = ts_node_child_by_field_name(node, "function", 8);
-    if (has_type(callee, "member_expression"))
+    if (node_is(callee, "member_expression"))
         callee = ts_node_child_by_field_name(callee, "object", 6);
-    if (!has_type(callee, "identifier")) return false;
+    if (!node_is(callee, "identifier")) return false;
     Str called = text_of(syntax, syntax_range(callee));
     if (!str_equal(called, STR("test")) && !str_equal(called, STR("it"))) return false;
     TSNode arguments = ts_node_child_by_field_name(node, "arguments", 9);
     if (ts_node_is_null(arguments)) return false;
     *name = ts_node_named_child(arguments, 0);
-    return has_type(*name, "string") || has_type(*name, "template_string");
+    return node_is(*name, "string") || node_is(*name, "template_string");
 }
 
 static void add_call(const Syntax *syntax, TSNode name, Arena *arena, TestFunctions *out)

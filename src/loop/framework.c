@@ -63,16 +63,6 @@ static const Framework frameworks[] = {
 };
 enum { N_FRAMEWORKS = sizeof frameworks / sizeof *frameworks };
 
-static bool has_word(Str text, Str word)
-{
-    for (size_t at = 0; (at = str_find(text, word, at)) < text.len; at++) {
-        bool before = at > 0 && str_is_word_byte(text.ptr[at - 1]);
-        bool after = at + word.len < text.len && str_is_word_byte(text.ptr[at + word.len]);
-        if (!before && !after) return true;
-    }
-    return false;
-}
-
 Str framework_fill(const TestPlan *plan, const char *pattern, Arena *arena)
 {
     StrBuf out = {0};
@@ -125,8 +115,8 @@ static int rate(const TestPlan *plan, const char *lang, Str file, Str text)
     if (!recognise(lang, text, true)) return 0;
     // A test of C is compiled with a main, and only where its own parts are.
     if (strcmp(lang, "c") == 0 && !str_contains(text, "main(")) return 0;
-    if (has_word(text, plan->name)) return 3;
-    if (has_word(text, stem_of(plan->source))) return 2;
+    if (str_has_word(text, plan->name)) return 3;
+    if (str_has_word(text, stem_of(plan->source))) return 2;
     return 0;
 }
 
@@ -456,7 +446,7 @@ static Str case_name(const TestPlan *plan, size_t i, Arena *arena)
         bool camel = strcmp(plan->framework->lang, "go") == 0;
         name = arena_printf(arena, "%s%.*s%s%zu", camel ? "Test" : "test_", STR_FMT(plan->name),
                             camel ? "Case" : "_", k);
-        taken = has_word(plan->before, name) && k < i + 1000;
+        taken = str_has_word(plan->before, name) && k < i + 1000;
         if (taken) k += 99;
     }
     return name;
@@ -590,12 +580,12 @@ static void render_python(const TestPlan *plan, StrBuf *out, TestCase *cases, si
                 raises = raises || str_contains(cases[i].items[k].text, "pytest.");
         if (raises) strbuf_append(out, STR("import pytest\n"));
     }
-    if (!has_word(old, plan->subject))
+    if (!str_has_word(old, plan->subject))
         strbuf_printf(out, "from %.*s import %.*s\n\n\n", STR_FMT(module_of(plan->source, arena)),
                       STR_FMT(plan->subject));
     if (unit) {
         Str class = arena_printf(arena, "Generated_%.*s", STR_FMT(plan->name));
-        for (int i = 2; has_word(old, class) && i < 1000; i++)
+        for (int i = 2; str_has_word(old, class) && i < 1000; i++)
             class = arena_printf(arena, "Generated_%.*s_%d", STR_FMT(plan->name), i);
         strbuf_printf(out, "class %.*s(unittest.TestCase):\n", STR_FMT(class));
     }
@@ -615,14 +605,14 @@ static void render_other(const TestPlan *plan, StrBuf *out, TestCase *cases, siz
     if (strcmp(lang, "javascript") == 0) {
         if (!str_contains(old, "node:test"))
             strbuf_append(out, STR("const test = require('node:test');\n"));
-        if (!has_word(old, STR("assert")))
+        if (!str_has_word(old, STR("assert")))
             strbuf_append(out, STR("const assert = require('assert');\n"));
-        if (!has_word(old, plan->name))
+        if (!str_has_word(old, plan->name))
             strbuf_printf(out, "const { %.*s } = require('%s%.*s');\n\n", STR_FMT(plan->name), here,
                           STR_FMT(source));
     } else if (old.len == 0 && strcmp(lang, "go") == 0) {
         strbuf_printf(out, "package %.*s\n\nimport \"testing\"\n\n", STR_FMT(plan->package));
-    } else if (strcmp(lang, "rust") == 0 && !has_word(old, plan->name)) {
+    } else if (strcmp(lang, "rust") == 0 && !str_has_word(old, plan->name)) {
         Str stem = stem_of(plan->source);
         bool top = str_equal(stem, STR("lib"));
         strbuf_printf(out, "use %.*s::%.*s%s%.*s;\n\n", STR_FMT(plan->package),

@@ -118,10 +118,7 @@ bool loop_needs_agreement(const LoopRun *run)
 
 bool loop_is_cancelled(LoopRun *run)
 {
-    if (run->err.code == ERROR_CANCELLED) return true;
-    if (!run->cancel.poll || !run->cancel.poll(run->cancel.user)) return false;
-    error_set(&run->err, ERROR_CANCELLED, "cancelled");
-    return true;
+    return run->err.code == ERROR_CANCELLED || engine_is_cancelled(run->cancel, &run->err);
 }
 
 void loop_tell(LoopRun *run, const char *fmt, ...)

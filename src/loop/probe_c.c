@@ -1,6 +1,5 @@
 // Writes C around a function: its versions under other names, one that calls whichever is asked
 // for, one that varies the arguments by their types, and a wrapper under the function's own name.
-#include <ctype.h>
 #include <string.h>
 
 #include "loop/probe.h"
@@ -32,14 +31,7 @@ typedef struct Function {
 
 static bool has_word(Str s, const char *word)
 {
-    Str w = str_from(word);
-    for (size_t at = str_find(s, w, 0); at < s.len; at = str_find(s, w, at + 1)) {
-        bool begins = at == 0 || !(isalnum((unsigned char)s.ptr[at - 1]) || s.ptr[at - 1] == '_');
-        size_t end = at + w.len;
-        bool ends = end == s.len || !(isalnum((unsigned char)s.ptr[end]) || s.ptr[end] == '_');
-        if (begins && ends) return true;
-    }
-    return false;
+    return str_has_word(s, str_from(word));
 }
 
 static bool has_any(Str s, const char *const *words)

@@ -15,7 +15,6 @@ LoopQuestion *loop_question_new(Engine *engine, Session *session, const LoopRequ
 void loop_question_free(LoopQuestion *question);
 // The prompt; `forced`: bytes with which the answer has to begin.
 const int *loop_question_ids(const LoopQuestion *question, int *n, Str *forced);
-bool loop_question_is_chat(const LoopQuestion *question);
 // What the model should have written for `body`, the text between what loop_question_read puts
 // around it, less what it was forced to: in the arena. For chat the whole function is `function`.
 Str loop_question_answer(const LoopQuestion *question, Str body, Str function);

@@ -581,11 +581,6 @@ const int *loop_question_ids(const LoopQuestion *question, int *n, Str *forced)
     return question->way.ids;
 }
 
-bool loop_question_is_chat(const LoopQuestion *question)
-{
-    return question->way.chat;
-}
-
 Str loop_question_answer(const LoopQuestion *question, Str body, Str function)
 {
     const Way *way = &question->way;

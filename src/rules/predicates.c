@@ -6,15 +6,12 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_type(TSNode node, const char *type)
-{
-    return strcmp(ts_node_type(node), type) == 0;
-}
+#include "workspace/node.h"
 
 static bool is_any_type(TSNode node, const char *const *types)
 {
     for (; *types; types++)
-        if (is_type(node, *types)) return true;
+        if (node_is(node, *types)) return true;
     return false;
 }
 
@@ -154,7 +151,7 @@ static bool is_macro(const RuleMatch *m, const RuleArgument *a, size_t n)
 {
     (void)n;
     TSNode node = a[0].node;
-    if (is_type(node, "call_expression")) node = ts_node_child_by_field_name(node, "function", 8);
+    if (node_is(node, "call_expression")) node = ts_node_child_by_field_name(node, "function", 8);
     Str name = text_of(m, node);
     return looks_like_macro(name) || str_equal(name, STR("_")) ||
            str_find(name, STR("gettext"), 0) < name.len || str_equal(name, STR("tr"));
@@ -166,12 +163,12 @@ static bool is_macro(const RuleMatch *m, const RuleArgument *a, size_t n)
 static bool declares_pointer(TSNode name)
 {
     TSNode parent = ts_node_parent(name);
-    while (is_type(parent, "parenthesized_declarator"))
+    while (node_is(parent, "parenthesized_declarator"))
         parent = ts_node_parent(parent);
-    if (is_type(parent, "pointer_declarator")) return true;
-    if (!is_type(parent, "array_declarator")) return false;
+    if (node_is(parent, "pointer_declarator")) return true;
+    if (!node_is(parent, "array_declarator")) return false;
     TSNode grand = ts_node_parent(parent); // an array as a parameter is a pointer
-    return is_type(grand, "parameter_declaration");
+    return node_is(grand, "parameter_declaration");
 }
 
 // Is a node below a declarator, rather than in an initialiser or an array's length?
@@ -181,7 +178,7 @@ static bool is_declared(TSNode name)
     while (IS_ANY_TYPE(parent, "pointer_declarator", "array_declarator", "init_declarator",
                        "parenthesized_declarator")) {
         TSNode declarator = ts_node_child_by_field_name(parent, "declarator", 10);
-        bool is_parenthesis = is_type(parent, "parenthesized_declarator");
+        bool is_parenthesis = node_is(parent, "parenthesized_declarator");
         if (!is_parenthesis && !ts_node_eq(declarator, node)) return false;
         node = parent;
         parent = ts_node_parent(node);
@@ -200,7 +197,7 @@ static bool is_pointer(const RuleMatch *m, const RuleArgument *a, size_t n)
     bool any = false;
     for (size_t at = range.start; (at = find_word(m, a[0].text, range, at)) < range.end; at++) {
         TSNode node = word_node(m, at, a[0].text);
-        if (!is_type(node, "identifier") || !is_declared(node)) continue;
+        if (!node_is(node, "identifier") || !is_declared(node)) continue;
         if (!declares_pointer(node)) return false;
         any = true;
     }
@@ -212,7 +209,7 @@ static TSNode first_mention(const RuleMatch *m, Str name, ByteRange range)
 {
     for (size_t at = range.start; (at = find_word(m, name, range, at)) < range.end; at++) {
         TSNode node = word_node(m, at, name);
-        if (is_type(node, "identifier") || is_type(node, "ERROR")) return node;
+        if (node_is(node, "identifier") || node_is(node, "ERROR")) return node;
     }
     return (TSNode){0};
 }
@@ -220,7 +217,7 @@ static TSNode first_mention(const RuleMatch *m, Str name, ByteRange range)
 static bool is_assigned(TSNode name)
 {
     TSNode parent = ts_node_parent(name);
-    return is_type(parent, "assignment_expression") &&
+    return node_is(parent, "assignment_expression") &&
            ts_node_eq(ts_node_child_by_field_name(parent, "left", 4), name);
 }
 
@@ -240,7 +237,7 @@ static bool reads_itself(const RuleMatch *m, TSNode name)
 static bool is_argument_of_macro(const RuleMatch *m, TSNode node)
 {
     TSNode call = ts_node_parent(ts_node_parent(node));
-    return !ts_node_is_null(call) && is_type(call, "call_expression") &&
+    return !ts_node_is_null(call) && node_is(call, "call_expression") &&
            looks_like_macro(text_of(m, ts_node_child_by_field_name(call, "function", 8)));
 }
 
@@ -253,7 +250,7 @@ static bool is_used_after(const RuleMatch *m, const RuleArgument *a, size_t n)
         TSNode mention = first_mention(m, name, syntax_range(statement));
         if (IS_ANY_TYPE(statement, "labeled_statement", "case_statement")) return false;
         if (!ts_node_is_null(mention)) {
-            if (!is_simple(statement) || !is_type(mention, "identifier")) return false;
+            if (!is_simple(statement) || !node_is(mention, "identifier")) return false;
             if (is_assigned(mention)) return reads_itself(m, mention);
             if (is_argument_of_macro(m, mention)) return false; // it may be a loop's head
             // Its address may be what gives it a new value; sizeof does not read it.
@@ -272,11 +269,11 @@ static bool is_used_after(const RuleMatch *m, const RuleArgument *a, size_t n)
 static bool is_dereferenced(TSNode name)
 {
     TSNode parent = ts_node_parent(name);
-    if (is_type(parent, "subscript_expression"))
+    if (node_is(parent, "subscript_expression"))
         return ts_node_eq(ts_node_child_by_field_name(parent, "argument", 8), name);
-    if (is_type(parent, "field_expression") || is_type(parent, "pointer_expression")) {
+    if (node_is(parent, "field_expression") || node_is(parent, "pointer_expression")) {
         TSNode mark = ts_node_child_by_field_name(parent, "operator", 8);
-        return ts_node_is_null(mark) || !is_type(mark, "&");
+        return ts_node_is_null(mark) || !node_is(mark, "&");
     }
     return false;
 }
@@ -290,7 +287,7 @@ static bool is_unchecked(const RuleMatch *m, const RuleArgument *a, size_t n)
         if (ts_node_is_null(mention)) continue;
         // sizeof *p reads nothing.
         TSNode size = ANCESTOR(mention, "sizeof_expression", "compound_statement");
-        if (!ts_node_is_null(size) && is_type(size, "sizeof_expression")) return false;
+        if (!ts_node_is_null(size) && node_is(size, "sizeof_expression")) return false;
         return is_dereferenced(mention);
     }
     return false;
@@ -300,7 +297,7 @@ static bool is_unchecked(const RuleMatch *m, const RuleArgument *a, size_t n)
 
 static bool is_jump(TSNode node)
 {
-    if (is_type(node, "expression_statement") && ts_node_named_child_count(node) == 1)
+    if (node_is(node, "expression_statement") && ts_node_named_child_count(node) == 1)
         node = ts_node_named_child(node, 0); // Rust: return and break are expressions
     return IS_ANY_TYPE(node, "return_statement", "break_statement", "continue_statement",
                        "goto_statement", "throw_statement", "raise_statement", "return_expression",
@@ -335,7 +332,7 @@ static bool never_returns(const RuleMatch *m, TSNode statement)
                                         "panic", "longjmp", "die",   "unreachable"};
     TSNode call = ts_node_named_child(statement, 0);
     if (ts_node_is_null(call)) return false;
-    if (is_type(call, "call_expression")) call = ts_node_child_by_field_name(call, "function", 8);
+    if (node_is(call, "call_expression")) call = ts_node_child_by_field_name(call, "function", 8);
     Str name = text_of(m, call);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (str_find(name, str_from(names[i]), 0) < name.len) return true;
@@ -345,16 +342,16 @@ static bool never_returns(const RuleMatch *m, TSNode statement)
 static bool leaves(const RuleMatch *m, TSNode node)
 {
     if (ts_node_is_null(node)) return false;
-    if (is_jump(node) || is_type(node, "ERROR") || is_type(node, "attributed_statement") ||
+    if (is_jump(node) || node_is(node, "ERROR") || node_is(node, "attributed_statement") ||
         strncmp(ts_node_type(node), "preproc", 7) == 0)
         return true;
-    if (is_type(node, "compound_statement") || is_type(node, "labeled_statement"))
+    if (node_is(node, "compound_statement") || node_is(node, "labeled_statement"))
         return leaves(m, last_statement(node));
-    if (is_type(node, "expression_statement")) return never_returns(m, node);
-    if (is_type(node, "if_statement")) {
+    if (node_is(node, "expression_statement")) return never_returns(m, node);
+    if (node_is(node, "if_statement")) {
         TSNode other = ts_node_child_by_field_name(node, "alternative", 11);
         if (ts_node_is_null(other)) return false;
-        if (is_type(other, "else_clause")) other = last_statement(other);
+        if (node_is(other, "else_clause")) other = last_statement(other);
         return leaves(m, ts_node_child_by_field_name(node, "consequence", 11)) && leaves(m, other);
     }
     // Loops and inner switches may never end, or return from within.
@@ -379,7 +376,7 @@ static bool is_sequence(const RuleMatch *m, TSNode body)
     uint32_t n = ts_node_named_child_count(body);
     for (uint32_t i = 0; i + 1 < n; i++) {
         TSNode child = ts_node_named_child(body, i);
-        if (is_type(child, "case_statement") && leaves(m, last_statement(child))) return false;
+        if (node_is(child, "case_statement") && leaves(m, last_statement(child))) return false;
     }
     return true;
 }
@@ -389,7 +386,7 @@ static bool is_fallen_into(const RuleMatch *m, const RuleArgument *a, size_t n)
 {
     (void)n;
     TSNode node = a[0].node, before = previous_statement(node);
-    if (ts_node_is_null(before) || !is_type(before, "case_statement")) return false;
+    if (ts_node_is_null(before) || !node_is(before, "case_statement")) return false;
     TSNode last = last_statement(before), value = ts_node_child_by_field_name(before, "value", 5);
     if (ts_node_is_null(last) || ts_node_eq(last, value)) return false;
     if (ts_node_has_error(before) || leaves(m, last)) return false;
@@ -473,7 +470,7 @@ static bool is_plain_f_string(const RuleMatch *m, const RuleArgument *a, size_t 
     (void)n;
     TSNode string = a[0].node, whole = string, parent = ts_node_parent(string);
     Str start = text_of(m, ts_node_named_child(string, 0));
-    if (is_type(parent, "concatenated_string")) whole = parent;
+    if (node_is(parent, "concatenated_string")) whole = parent;
     bool formatted = false;
     for (size_t i = 0; i < start.len && start.ptr[i] != '"' && start.ptr[i] != '\''; i++)
         formatted = formatted || start.ptr[i] == 'f' || start.ptr[i] == 'F';
@@ -500,7 +497,7 @@ static bool is_async_function(const RuleMatch *m, const RuleArgument *a, size_t 
         Str text = text_of(m, parent);
         bool async =
             str_starts(text, STR("async ")) || str_find(text, STR("= async"), 0) < text.len;
-        if (!async || is_type(parent, "generator_function_declaration")) return false;
+        if (!async || node_is(parent, "generator_function_declaration")) return false;
         any = true;
     }
     return any;
@@ -520,7 +517,7 @@ static bool is_body_of_function(const RuleMatch *m, const RuleArgument *a, size_
     (void)m;
     (void)n;
     TSNode block = ANCESTOR(a[0].node, "block");
-    return !ts_node_is_null(block) && is_type(ts_node_parent(block), "function_item");
+    return !ts_node_is_null(block) && node_is(ts_node_parent(block), "function_item");
 }
 
 // --- the table -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "base/vec.h"
 #include "verify/project.h"
 #include "verify/verify.h"
@@ -15,13 +16,6 @@ enum { MAX_FILES = 4000, MAX_FILE_BYTES = 256 << 10, POLL_US = 2000, HELD_OUT_SH
 
 typedef VEC(RepoFile) FileVec;
 typedef VEC(RepoTask) TaskVec;
-
-static bool is_cancelled(EngineCancel cancel, Error *err)
-{
-    if (!cancel.poll || !cancel.poll(cancel.user)) return false;
-    error_set(err, ERROR_CANCELLED, "cancelled");
-    return true;
-}
 
 static bool is_python(const Language *lang)
 {
@@ -121,18 +115,10 @@ static void hold_out(RepoFile **files, size_t n)
         files[i]->held_out = true;
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    return z ^ (z >> 31);
-}
-
 static void shuffle(RepoTask *items, size_t n, uint64_t seed)
 {
     for (size_t i = n; i > 1; i--) {
-        size_t j = next_random(&seed) % i;
+        size_t j = random_next(&seed) % i;
         RepoTask swap = items[i - 1];
         items[i - 1] = items[j];
         items[j] = swap;
@@ -178,7 +164,7 @@ bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Ar
         if (file->text.len == 0 || !read_file(file, root, limits, &all)) continue;
         VEC_PUSH(&found, file);
         out->n_files++;
-        ok = !is_cancelled(cancel, err);
+        ok = !engine_is_cancelled(cancel, err);
     }
     if (ok && found.n < 2)
         ok =

@@ -17,7 +17,8 @@ static const double SAVE_MS = 120000;
 static const float MEASURED_HEAT = 0.4f;
 static const double LEAST_GAIN = 0.02; // of the share that compiles
 
-double tuning_seconds(const TuningRun *run)
+// The seconds of this run and those before.
+static double seconds_of(const TuningRun *run)
 {
     return run->at.seconds + (clock_ms() - run->start_ms) / 1000;
 }
@@ -30,7 +31,7 @@ void tuning_tell(TuningRun *run, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    run->tell(run->user, fmin(1, tuning_seconds(run) / run->options->seconds), line);
+    run->tell(run->user, fmin(1, seconds_of(run) / run->options->seconds), line);
 }
 
 bool tuning_use(TuningRun *run, bool adapter, Error *err)
@@ -52,7 +53,7 @@ static bool save(TuningRun *run, Error *err)
 {
     Arena *arena = arena_new();
     TuningProgress at = run->at;
-    at.seconds = tuning_seconds(run);
+    at.seconds = seconds_of(run);
     bool ok = tune_save(run->tune, checkpoint_path(run->options, arena).ptr,
                         (Str){(const char *)&at, sizeof at}, err);
     run->saved_ms = clock_ms();
@@ -127,10 +128,10 @@ static bool measure(TuningRun *run, bool adapter, TuningScore *out, Error *err)
 static bool measure_before(TuningRun *run, Error *err)
 {
     if (run->at.measured) return true;
-    double start = tuning_seconds(run);
+    double start = seconds_of(run);
     if (!measure(run, false, &run->at.before, err)) return false;
     run->at.measured = true;
-    run->at.measure_seconds = tuning_seconds(run) - start;
+    run->at.measure_seconds = seconds_of(run) - start;
     if (run->at.before.n > 0) return save(run, err);
     return error_set(err, ERROR_INVALID, "no held-out function fits into %d tokens%s%.120s",
                      run->options->context, run->unfit.text[0] ? ": " : "", run->unfit.text);
@@ -159,7 +160,7 @@ static double time_for_training(const TuningRun *run)
 
 bool tuning_has_time(const TuningRun *run)
 {
-    return tuning_seconds(run) < time_for_training(run);
+    return seconds_of(run) < time_for_training(run);
 }
 
 static bool wants_warm_up(const TuningRun *run)
@@ -167,7 +168,7 @@ static bool wants_warm_up(const TuningRun *run)
     const TuningOptions *o = run->options;
     double least = run->at.measure_seconds +
                    WARM_UP_SHARE * (time_for_training(run) - run->at.measure_seconds);
-    return o->warm_up && tuning_seconds(run) < least &&
+    return o->warm_up && seconds_of(run) < least &&
            run->at.warmed_up < (int64_t)run->tasks.n_train * WARM_UP_EPOCHS;
 }
 

@@ -76,8 +76,6 @@ bool train_warm_up(TuningRun *run, Error *err);
 // One step of GRPO on the next questions.
 bool train_group(TuningRun *run, Error *err);
 
-// The seconds of this run and those before.
-double tuning_seconds(const TuningRun *run);
 // Is there time for training left?
 bool tuning_has_time(const TuningRun *run);
 void tuning_tell(TuningRun *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

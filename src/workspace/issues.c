@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "workspace/node.h"
 #include "workspace/syntax.h"
 
 enum { MAX_SHOWN = 40 };
@@ -26,18 +27,12 @@ static Str node_text(const Finder *f, TSNode node)
     return str_slice(f->text, ts_node_start_byte(node), ts_node_end_byte(node));
 }
 
-static bool is_type(TSNode node, const char *type)
-{
-    return strcmp(ts_node_type(node), type) == 0;
-}
-
-// --- what a preprocessor may be behind
-// ------------------------------------------------------------
+// --- what a preprocessor may be behind -----------------------------------------------------------
 
 static bool is_name(TSNode node)
 {
-    return is_type(node, "identifier") || is_type(node, "type_identifier") ||
-           is_type(node, "field_identifier") || is_type(node, "primitive_type");
+    return node_is(node, "identifier") || node_is(node, "type_identifier") ||
+           node_is(node, "field_identifier") || node_is(node, "primitive_type");
 }
 
 static bool looks_like_macro(Str name)
@@ -131,7 +126,7 @@ static bool near_macro(const Finder *f, TSNode node)
 static bool is_type_argument(const Finder *f, TSNode error)
 {
     TSNode parent = ts_node_parent(error);
-    if (ts_node_is_null(parent) || !is_type(parent, "argument_list")) return false;
+    if (ts_node_is_null(parent) || !node_is(parent, "argument_list")) return false;
     Str text = node_text(f, error);
     for (size_t i = 0; i < text.len; i++)
         if (!str_is_word_byte(text.ptr[i]) && !strchr(" *\t", text.ptr[i])) return false;
@@ -141,7 +136,7 @@ static bool is_type_argument(const Finder *f, TSNode error)
 static bool in_function(TSNode node)
 {
     for (TSNode n = node; !ts_node_is_null(n); n = ts_node_parent(n))
-        if (is_type(n, "compound_statement")) return true;
+        if (node_is(n, "compound_statement")) return true;
     return false;
 }
 
@@ -247,8 +242,7 @@ static bool is_excused(const Finder *f, TSNode node)
     return is_macro_error(f, node) || is_type_argument(f, node) || near_macro(f, node);
 }
 
-// --- reporting
-// ------------------------------------------------------------------------------------
+// --- reporting -----------------------------------------------------------------------------------
 
 static ByteRange at_least_one(const Finder *f, ByteRange r)
 {

@@ -156,8 +156,7 @@ size_t syntax_locals(const Syntax *syntax, const SyntaxLocal **out)
     return locals->found.n;
 }
 
-// --- functions
-// ------------------------------------------------------------------------------------
+// --- functions -----------------------------------------------------------------------------------
 
 ByteRange syntax_range(TSNode node)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "workspace/node.h"
 #include "workspace/queries.h"
 
 static const size_t FILE_SCOPE = SIZE_MAX;
@@ -42,19 +43,14 @@ static Str node_text(const Names *names, TSNode node)
     return str_slice(names->text, range.start, range.end);
 }
 
-static bool has_type(TSNode node, const char *type)
-{
-    return !ts_node_is_null(node) && strcmp(ts_node_type(node), type) == 0;
-}
-
 // Python: the name of a function that stands in a class.
 static bool is_method_name(TSNode node, TSNode parent)
 {
-    if (!has_type(parent, "function_definition") || !ts_node_eq(ts_node_child(parent, 1), node))
+    if (!node_is(parent, "function_definition") || !ts_node_eq(ts_node_child(parent, 1), node))
         return false;
     TSNode up = ts_node_parent(parent);
-    if (has_type(up, "decorated_definition")) up = ts_node_parent(up);
-    return has_type(up, "block") && has_type(ts_node_parent(up), "class_definition");
+    if (node_is(up, "decorated_definition")) up = ts_node_parent(up);
+    return node_is(up, "block") && node_is(ts_node_parent(up), "class_definition");
 }
 
 static bool is_member(TSNode node)
@@ -63,7 +59,7 @@ static bool is_member(TSNode node)
     if (strcmp(type, "field_identifier") == 0 || strcmp(type, "property_identifier") == 0)
         return true;
     TSNode parent = ts_node_parent(node);
-    if (has_type(parent, "attribute")) return !ts_node_eq(ts_node_child(parent, 0), node);
+    if (node_is(parent, "attribute")) return !ts_node_eq(ts_node_child(parent, 0), node);
     return is_method_name(node, parent);
 }
 

@@ -29,7 +29,7 @@ static void compare_experts(const Opened *o, int t, json_object *wanted, const c
     bool chosen[MAX_IDS] = {false};
     assert_int_equal((int)json_object_array_length(wanted), n);
     for (int i = 0; i < n; i++)
-        chosen[o->compute.expert_of[t * n + i]] = true;
+        chosen[o->compute.pairs.expert_of[t * n + i]] = true;
     for (int i = 0; i < n; i++) {
         int expert = json_object_get_int(at(wanted, (size_t)i));
         if (!chosen[expert]) fail_msg("%s: expert %d was not chosen", what, expert);

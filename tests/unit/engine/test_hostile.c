@@ -114,7 +114,8 @@ static void run_some_tokens(Opened *o)
     float *logits = mem_zero((size_t)o->shape.n_vocab * sizeof *logits);
     forward(&o->compute, &o->shape, &o->weights, &o->kv, ids, 3, LOGITS_LAST, logits);
     for (int i = 0; o->shape.n_experts && i < 3 * o->shape.n_experts_used; i++)
-        assert_true(o->compute.expert_of[i] >= 0 && o->compute.expert_of[i] < o->shape.n_experts);
+        assert_true(o->compute.pairs.expert_of[i] >= 0 &&
+                    o->compute.pairs.expert_of[i] < o->shape.n_experts);
     Candidate *candidates = mem_zero((size_t)o->shape.n_vocab * sizeof *candidates);
     for (int draw = 0; draw < 4; draw++) {
         Sampler sampler;

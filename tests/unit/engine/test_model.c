@@ -143,8 +143,7 @@ static void common_prefix_counts_leading_equals(void **state)
     assert_int_equal(kv_common_prefix(a, 0, b, 3), 0);
 }
 
-// --- sessions
-// -------------------------------------------------------------------------------------
+// --- sessions ------------------------------------------------------------------------------------
 
 static Engine *open_engine_isa(const char *isa)
 {

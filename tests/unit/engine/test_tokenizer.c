@@ -34,8 +34,7 @@ static int close_mini(void **state)
     return 0;
 }
 
-// --- reference encodings
-// --------------------------------------------------------------------------
+// --- reference encodings -------------------------------------------------------------------------
 
 static json_object *get(json_object *object, const char *key)
 {
@@ -172,8 +171,7 @@ static void smollm2_gives_the_reference_ids(void **state)
     check_installed("smollm2");
 }
 
-// --- SentencePiece
-// ----------------------------------------------------------------------------------
+// --- SentencePiece -------------------------------------------------------------------------------
 
 static json_object *at_index(json_object *array, size_t i)
 {
@@ -266,8 +264,7 @@ static void sentencepiece_models_give_the_reference_ids(void **state)
     json_object_put(models);
 }
 
-// --- families
-// ---------------------------------------------------------------------------------------
+// --- families ------------------------------------------------------------------------------------
 
 // FNV-1a over the ids as 32-bit numbers, and one more for the end of a text.
 static uint64_t hash_ids(const int *ids, size_t n, uint64_t hash)
@@ -383,8 +380,7 @@ static void families_give_the_reference_ids(void **state)
     if (n_there == 0) skip();
 }
 
-// --- contracts
-// ------------------------------------------------------------------------------------
+// --- contracts -----------------------------------------------------------------------------------
 
 static void roles_and_ends_are_found(void **state)
 {
@@ -477,8 +473,7 @@ static void long_words_are_not_quadratic(void **state)
     }
 }
 
-// --- damaged vocabularies
-// -------------------------------------------------------------------------
+// --- damaged vocabularies ------------------------------------------------------------------------
 
 // What a small model's file says; the tests change one field each.
 typedef struct Recipe {

@@ -75,7 +75,7 @@ static double compare_row(const float *logits, json_object *row)
 // The choices of the last layer with experts for the token that was evaluated last, in any order.
 static void compare_experts(const Session *session, json_object *wanted, const char *what)
 {
-    const int *chosen = session->engine->compute.expert_of;
+    const int *chosen = session->engine->compute.pairs.expert_of;
     size_t n = (size_t)session->engine->shape.n_experts_used;
     assert_int_equal(json_object_array_length(wanted), n);
     for (size_t i = 0; i < n; i++) {

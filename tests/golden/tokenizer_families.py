@@ -8,6 +8,7 @@ The references are the packages `tokenizers` (Hugging Face) and `sentencepiece`.
     tokenizer_families.py write NAME=OUT.gguf[+TOKENIZER.json] ...   writes families.json
     tokenizer_families.py spm                                trains small SentencePiece models and writes spm.json
     tokenizer_families.py compare DUMP_PROGRAM NAME=OUT.gguf[+TOKENIZER.json] ...
+    tokenizer_families.py vectors DUMP_PROGRAM FOLDER        llama.cpp's own texts and ids (get_vocabs.sh)
 
 With a TOKENIZER.json the reference is that file as it was published. Without one it is built from the GGUF's
 tokens and merges with the published expressions, or for SentencePiece from its tokens and scores. DUMP_PROGRAM is
@@ -215,6 +216,24 @@ def write(args):
     path.write_text("[" + rows + "]\n")
 
 
+def ask(program, path, mode, texts):
+    """The ids of each text by r1ls."""
+    packed = b"".join(struct.pack("<I", len(t.encode())) + t.encode() for t in texts)
+    lines = subprocess.run([program, path, mode], input=packed, stdout=subprocess.PIPE, check=True).stdout.decode().split("\n")
+    return [[int(i) for i in line.split(",") if i] for line in lines[:len(texts)]]
+
+
+def compare_vectors(program, folder):
+    n_bad = 0
+    for path in sorted(pathlib.Path(folder).glob("*.inp")):
+        texts = path.read_bytes().decode().split("\n__ggml_vocab_test__\n")[:-1]
+        wanted = [[int(i) for i in line.split()] for line in path.with_suffix(".out").read_text().split("\n")]
+        bad = sum(a != b for a, b in zip(ask(program, path.with_suffix(".gguf"), "special", texts), wanted))
+        print(f"{path.stem}: {len(texts)} of llama.cpp's texts, {bad} differ")
+        n_bad += bad
+    return n_bad != 0
+
+
 def compare(program, args):
     n_bad = 0
     for arg in args:
@@ -226,12 +245,9 @@ def compare(program, args):
             texts = [unicodedata.normalize("NFC", t) for t in texts]
             published = Tokenizer.from_file(source)
             encode = lambda text: published.encode(text, add_special_tokens=False).ids  # noqa: E731
-        packed = b"".join(struct.pack("<I", len(t.encode())) + t.encode() for t in texts)
-        command = [program, path, "plain" if spm else "special"]
-        lines = subprocess.run(command, input=packed, stdout=subprocess.PIPE, check=True).stdout.decode().split("\n")
         bad = 0
-        for text, line in zip(texts, lines, strict=False):
-            ours, wanted = [int(i) for i in line.split(",") if i], encode(text)
+        for text, ours in zip(texts, ask(program, path, "plain" if spm else "special", texts), strict=True):
+            wanted = encode(text)
             if ours == wanted:
                 continue
             bad += 1
@@ -280,6 +296,8 @@ def main():
     elif command == "spm":
         models = [train_spm(True, 10), train_spm(False, 0)]
         (HERE / "spm.json").write_text(json.dumps(models, separators=(",", ":")) + "\n")
+    elif command == "vectors":
+        return compare_vectors(*args)
     else:
         return compare(args[0], args[1:])
     return 0

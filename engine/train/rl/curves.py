@@ -17,10 +17,12 @@ def main():
     if len(sys.argv) != 2: sys.exit(__doc__)
     with open(sys.argv[1] + "/log.csv") as f: log = list(csv.DictReader(f))
     with open(sys.argv[1] + "/eval.csv") as f: evals = list(csv.DictReader(f))
-    figure, axes = plt.subplots(2, 3, figsize=(13, 6.5)); panels = [("reward", "mean reward"), ("solved", "share solved (sampled)"), ("tokens_mean", "tokens an answer"), ("entropy", "entropy (nats a token)"), ("ratio_clipped", "share of ratios clipped")]
+    panels = [("reward", "mean reward"), ("solved", "share solved (sampled)"), ("tokens_mean", "tokens an answer"), ("entropy", "entropy (nats a token)")]
+    panels += [("format", "form think-and-answer"), ("thought_words", "words a thought"), ("ended", "share that ended by itself")] if any(r.get("format") for r in log) else [("ratio_clipped", "share of ratios clipped")]
+    figure, axes = plt.subplots(2, (len(panels) + 2) // 2, figsize=(13, 6.5))
     for axis, (key, title) in zip(axes.flat, panels):
         x, y = column(log, key); axis.plot(x, y, color="#bbccdd", linewidth=0.8); axis.plot(x, smooth(y), color="#1f5fa0"); axis.set_title(title, fontsize=10)
-    axis = axes.flat[5]
+    axis = axes.flat[len(panels)]
     for language, colour in (("c", "#1f5fa0"), ("python", "#b05010")):
         for part, style in (("valid", "-"), ("held", "o")):
             by_step = {}

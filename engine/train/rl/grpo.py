@@ -35,10 +35,15 @@ def arguments():
     p.add_argument("--longest-prompt", type=int, default=544); p.add_argument("--longest-answer", type=int, default=352); p.add_argument("--tokens", type=int, default=24000, help="tokens a training pass may hold")
     p.add_argument("--eval-every", type=int, default=25); p.add_argument("--eval-tasks", type=int, default=240); p.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 2)); p.add_argument("--max-steps", type=int, default=10**9)
     p.add_argument("--sandbox", default="bwrap"); p.add_argument("--seed", type=int, default=0); p.add_argument("--reserve", type=float, default=90, help="seconds kept for the last evaluation")
-    p.add_argument("--patience", type=int, default=10**9)
+    p.add_argument("--patience", type=int, default=10**9); p.add_argument("--zero", action="store_true", help="R1-Zero: think first, the form by reward alone")
+    p.add_argument("--parts", default="held,generated", help="parts that are evaluated before and after, beside valid")
     if "--settings" in sys.argv:
         with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
     return p.parse_args()
+
+
+# What a step's line in log.csv has, in its order; format and the thought's words only with --zero.
+STATS = "reward solved compiled format useful length thought ended entropy clipped kl grad".split()
 
 
 class Questions:
@@ -66,25 +71,32 @@ class Trainer:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.tokenizer = tokenizer_of(args.model)
         self.policy = Policy(args.model, args.rank, args.alpha, device, torch.bfloat16 if device == "cuda" else torch.float32)
-        self.sampler = Sampler(self.policy, args.questions * args.group, args.longest_prompt, args.longest_answer, stop_tokens(self.tokenizer, self.policy.out.shape[0]), args.seed)
+        self.sampler = Sampler(self.policy, args.questions * args.group, args.longest_prompt, args.longest_answer, stop_tokens(self.tokenizer, self.policy.out.shape[0], not args.zero), args.seed)
         with open(args.tasks) as f: tasks = [json.loads(line) for line in f]
-        tasks = [t for t in tasks if len(self.encode(prompts.prompt(t))) <= args.longest_prompt]
+        tasks = [t for t in tasks if len(self.encode(prompts.prompt(t, args.zero))) <= args.longest_prompt]
         self.parts = {part: [t for t in tasks if t["part"] == part] for part in ("train", "valid", "held", "generated")}
+        self.others = [p for p in args.parts.split(",") if p]
         self.questions = Questions(self.parts["train"], args.seed)
         self.adam = torch.optim.AdamW([*self.policy.a.parameters(), *self.policy.b.parameters()], lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
-        self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled useful_groups tokens_mean ended entropy ratio_clipped kl grad_norm".split())
-        self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward".split())
+        self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled format useful_groups tokens_mean thought_words ended entropy ratio_clipped kl grad_norm".split())
+        self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward format".split())
         self.samples = open(f"{args.out}/samples.jsonl", "w", buffering=1); self.best = -1.0; self.begin = time.time()
 
     def encode(self, text): return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-    def answer_text(self, task, ids): return prompts.opening(task) + self.tokenizer.decode(ids, skip_special_tokens=True)
+    def answer_text(self, task, ids): return ("" if self.args.zero else prompts.opening(task)) + self.tokenizer.decode(ids, skip_special_tokens=True)
+
+    def judge(self, task, answers):
+        """The scores to come of sampled answers."""
+        texts = [self.answer_text(task, ids) for ids, _, _ in answers]
+        if self.args.zero: return self.pool.submit(reward.score_thinking, task, texts, [ended for _, _, ended in answers], self.args.sandbox)
+        return self.pool.submit(reward.score_all, task, texts, self.args.sandbox)
 
     def roll_out(self, tasks, group, heat=1.0):
         """Samples, and hands the answers to the workers: [(task, prompt ids, answers, future of scores)]"""
-        self.policy.freeze(); ids = [self.encode(prompts.prompt(t)) for t in tasks]
+        self.policy.freeze(); ids = [self.encode(prompts.prompt(t, self.args.zero)) for t in tasks]
         sampled = self.sampler.sample(ids, group, heat)
-        return [(t, p, rows, self.pool.submit(reward.score_all, t, [self.answer_text(t, r[0]) for r in rows], self.args.sandbox)) for t, p, rows in zip(tasks, ids, sampled)]
+        return [(t, p, rows, self.judge(t, rows)) for t, p, rows in zip(tasks, ids, sampled)]
 
     def groups_of(self, rollout, stats):
         """Groups to train on: (prompt, [(answer, its log-probabilities when sampled, advantage)]); those without a difference are left out."""
@@ -92,13 +104,16 @@ class Trainer:
         for task, prompt, answers, future in rollout:
             scores = future.result(); rewards = np.array([s["reward"] for s in scores])
             stats["reward"] += rewards.tolist(); stats["solved"] += [s["all"] for s in scores]; stats["compiled"] += [s["compiles"] for s in scores]
+            if self.args.zero:
+                stats["format"] += [s["format"] for s in scores]
+                stats["thought"] += [len((reward.split_thought(self.answer_text(task, a[0]))[0] or "").split()) for a in answers]
             stats["length"] += [len(a[0]) for a in answers]; stats["ended"] += [a[2] for a in answers]
             self.questions.learn(task, float(np.mean([s["all"] for s in scores])))
             useful = rewards.std() > 0.01; stats["useful"].append(useful)
             if useful: groups.append((prompt, [(a[0], a[1], float(r - rewards.mean())) for a, r in zip(answers, rewards)]))
-        if rollout:
-            task, _, answers, future = rollout[0]; s = future.result()[0]
-            self.samples.write(json.dumps({"step": self.steps, "id": task["id"], "answer": self.answer_text(task, answers[0][0]), "reward": s["reward"], "message": s["message"]}) + "\n")
+        for task, _, answers, future in rollout[:2]:
+            s = future.result()[0]
+            self.samples.write(json.dumps({"step": self.steps, "id": task["id"], "answer": self.answer_text(task, answers[0][0]), "reward": s["reward"], "format": s.get("format"), "message": s["message"]}) + "\n")
         return groups
 
     def train(self, groups, stats):
@@ -133,7 +148,7 @@ class Trainer:
             for language in ("c", "python"):
                 for kind in ("body", "fix"):
                     chosen = [s for t, s in scores if t["language"] == language and t["kind"] == kind]
-                    if chosen: print(f"  {part} {language} {kind}: solved {np.mean([s['all'] for s in chosen]):.3f} of {len(chosen)}", flush=True); self.evals.writerow([self.steps, part, language, kind, len(chosen), *(round(float(np.mean([s[k] for s in chosen])), 4) for k in ("all", "compiles", "reward"))])
+                    if chosen: print(f"  {part} {language} {kind}: solved {np.mean([s['all'] for s in chosen]):.3f} of {len(chosen)}", flush=True); self.evals.writerow([self.steps, part, language, kind, len(chosen), *(round(float(np.mean([s[k] for s in chosen])), 4) for k in ("all", "compiles", "reward"))] + [round(float(np.mean([s.get("format", 0) for s in chosen])), 4)])
             total += [s["all"] for _, s in scores]
             if scores: print(f"step {self.steps} {part}: solved {np.mean([s['all'] for _, s in scores]):.3f} compiled {np.mean([s['compiles'] for _, s in scores]):.3f} reward {np.mean([s['reward'] for _, s in scores]):.3f} of {len(scores)}, {time.time() - self.begin:.0f} s", flush=True)
         return float(np.mean(total)) if total else 0.0
@@ -162,7 +177,7 @@ class Trainer:
     def run(self):
         a = self.args; self.steps = self.updates = 0; ahead = None; result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}}
         print(f"{result['tasks']}, ready after {time.time() - self.begin:.0f} s", flush=True)
-        self.best = self.evaluate(("valid",), a.eval_tasks); self.evaluate(("held", "generated"), a.eval_tasks); worse = 0
+        self.best = self.evaluate(("valid",), a.eval_tasks); self.evaluate(self.others, a.eval_tasks); worse = 0
         if a.holes: result["holes_before"] = self.holes()
         while time.time() < a.deadline - a.reserve and self.steps < a.max_steps and worse < a.patience:
             rollout = self.roll_out(self.questions.draw(a.questions), a.group)
@@ -178,19 +193,19 @@ class Trainer:
         if self.evaluate(("valid",), a.eval_tasks) > self.best: self.save("adapter"); result["best_step"] = self.steps
         elif "best_step" in result: self.load("adapter")
         last, self.steps = self.steps, result.get("best_step", self.steps)
-        self.evaluate(("held", "generated"), a.eval_tasks)
+        self.evaluate(self.others, a.eval_tasks)
         if a.holes: result["holes_after"] = self.holes()
         result |= {"steps": last, "seconds": round(time.time() - self.begin)}
         with open(f"{a.out}/state.json", "w") as f: json.dump(result, f, indent=1)
         self.pool.shutdown()
 
     def learn(self, rollout):
-        stats = {k: [] for k in "reward solved compiled useful length ended entropy clipped kl grad".split()}
+        stats = {k: [] for k in STATS}
         groups = self.groups_of(rollout, stats)
         if groups: self.train(groups, stats)
         self.steps += 1; mean = lambda k: round(float(np.mean(stats[k])), 4) if stats[k] else ""
-        self.log.writerow([self.steps, round(time.time() - self.begin, 1)] + [mean(k) for k in "reward solved compiled useful length ended entropy clipped kl grad".split()])
-        if self.steps % 5 == 0: print(f"step {self.steps} {time.time() - self.begin:.0f} s reward {mean('reward')} solved {mean('solved')} compiled {mean('compiled')} useful {mean('useful')} length {mean('length')} ended {mean('ended')} entropy {mean('entropy')} clipped {mean('clipped')}", flush=True)
+        self.log.writerow([self.steps, round(time.time() - self.begin, 1)] + [mean(k) for k in STATS])
+        if self.steps % 5 == 0: print(f"step {self.steps} {time.time() - self.begin:.0f} s reward {mean('reward')} solved {mean('solved')} compiled {mean('compiled')} useful {mean('useful')} length {mean('length')} ended {mean('ended')} entropy {mean('entropy')} clipped {mean('clipped')}" + (f" format {mean('format')} thought {mean('thought')}" if self.args.zero else ""), flush=True)
 
 
 if __name__ == "__main__":

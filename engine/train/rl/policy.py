@@ -158,11 +158,17 @@ class Policy(torch.nn.Module):
         return torch.cat([F.linear(part, self.out).float().log_softmax(-1).gather(-1, t[:, None])[:, 0] for part, t in zip(h.split(4096), tokens.split(4096))])
 
     def log_probs(self, groups):
-        """Training: the log-probability of every answer token, answers in their order, and the entropy there."""
+        """Training: the log-probability of every answer token, answers in their order, and the entropy there. The
+        distributions are computed a piece at a time, and anew for the gradient: at once they would take 0.6 MB a token."""
         h, tokens = self.predecessors(groups, True)
-        logp = F.linear(h, self.out).float().log_softmax(-1)
-        with torch.no_grad(): entropy = -(logp.exp() * logp).sum(-1)
-        return logp.gather(-1, tokens[:, None])[:, 0], entropy
+
+        def piece(h, tokens):
+            logp = F.linear(h, self.out).float().log_softmax(-1)
+            with torch.no_grad(): entropy = -(logp.exp() * logp).sum(-1)
+            return logp.gather(-1, tokens[:, None])[:, 0], entropy
+
+        pieces = [torch.utils.checkpoint.checkpoint(piece, part, t, use_reentrant=False) for part, t in zip(h.split(2048), tokens.split(2048))]
+        return tuple(torch.cat(x) for x in zip(*pieces))
 
 
 class Sampler:
@@ -258,9 +264,10 @@ class Sampler:
         return [out[i * each:(i + 1) * each] for i in range(len(prompts))]
 
 
-def stop_tokens(tokenizer, size):
+def stop_tokens(tokenizer, size, fences=True):
     """A fence, which closes the block that the prompt opened, or the end of the turn."""
     stop = torch.zeros(size, dtype=torch.bool)
-    for i in range(tokenizer.get_vocab_size()): stop[i] = "```" in tokenizer.decode([i], skip_special_tokens=False)
+    if fences:
+        for i in range(tokenizer.get_vocab_size()): stop[i] = "```" in tokenizer.decode([i], skip_special_tokens=False)
     for mark in ("<|im_end|>", "<|endoftext|>"): stop[tokenizer.token_to_id(mark)] = True
     return stop

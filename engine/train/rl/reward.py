@@ -14,6 +14,29 @@ WEIGHTS = {
     "tests": 0.30,     # the share of hidden tests passed, above what the broken function passes already
     "all": 0.50,       # every hidden test passed, with AddressSanitizer and UBSan silent in C
 }
+FORMAT = 0.2  # of the whole where a thought is asked for; the table above has the rest
+THOUGHT_WORDS = 8  # fewer are no thought
+
+
+def split_thought(text):
+    """(thought or None, closed?, answer), as engine/think.c reads a vocabulary without the marks as tokens: a thought opens
+    the text, and its end is the first mark that ends a line and stands behind no quotation mark."""
+    opened = text.lstrip("\r\n")
+    if not opened.startswith("<think>"): return None, False, text
+    inside = opened[len("<think>"):].lstrip("\r\n")
+    end = re.search(r"(?<!['\"`])</think>[ \t]*(?=[\r\n]|\Z)", inside)
+    return (inside[:end.start()], True, inside[end.end():].lstrip("\r\n")) if end else (inside, False, "")
+
+
+def form(text, ended):
+    """How far a text has the form think-and-answer, in [0, 1]: a thought opened, a thought in words and closed, and behind
+    it one closed code block alone. ended: the model ended its turn by itself."""
+    thought, closed, answer = split_thought(text)
+    if thought is None: return 0.0
+    if not closed or len(re.findall(r"[A-Za-z]{2,}", thought)) < THOUGHT_WORDS or "<think>" in thought: return 0.25
+    lines = answer.strip().split("\n")
+    alone = len(lines) > 2 and lines[0].startswith("```") and lines[-1].strip() == "```" and sum(l.strip().startswith("```") for l in lines) == 2
+    return 1.0 if alone and ended and "think>" not in answer else 0.5
 
 
 def code_block(answer):
@@ -81,6 +104,14 @@ def score_all(task, answers, how="bwrap"):
     """The scores of several answers to one task; equal answers are run once."""
     with harness.Tests(task, how) as tests: by_answer = {a: score(tests, a) for a in dict.fromkeys(answers)}
     return [by_answer[a] for a in answers]
+
+
+def score_thinking(task, texts, ended, how="bwrap"):
+    """As score_all for texts that think first: only what stands behind the thought is the answer, and the form has its
+    share ("format") of the reward."""
+    scores = score_all(task, [split_thought(t)[2] for t in texts], how)
+    forms = [form(t, e) for t, e in zip(texts, ended)]
+    return [s | {"format": f, "reward": FORMAT * f + (1 - FORMAT) * s["reward"]} for s, f in zip(scores, forms)]
 
 
 def main():

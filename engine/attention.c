@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { MIN_BLOCK_TOKENS = 16 }; // from here on keys and values are laid out as F32
+// MIN_BLOCK_TOKENS: from here on keys and values are laid out as F32.
+enum { MIN_BLOCK_TOKENS = 16, MAX_HEADS_AT_ONCE = 4 };
 
 void attention_frequencies(Compute *c, const Shape *s, const float *divisors)
 {
@@ -28,6 +29,12 @@ void attention_row_angles(const Compute *c, const Shape *s, int tok_pos, float *
     }
 }
 
+// Heads that share cached keys are attended to by a few at a time, so that a key is read once for
+// them all, as long as there are parts for all threads. Which heads go together changes no bit.
+typedef struct HeadParts {
+    int n_at_once, n_per_kv; // heads of a part; parts of a head of keys
+} HeadParts;
+
 // One layer's attention over the rows of a pass.
 typedef struct Run {
     Compute *c;
@@ -35,7 +42,8 @@ typedef struct Run {
     const Layer *l;
     const Pass *pass;
     int layer;
-    int head0; // first of the group of heads whose keys and values are laid out
+    int head0;       // first of the group of heads whose keys and values are laid out
+    HeadParts parts; // of rows that are attended to one by one
 } Run;
 
 static void angles_of_row(void *user, int t, int thread)
@@ -77,56 +85,80 @@ static int n_hidden(int n, int window)
     return window && n > window ? n - window : 0;
 }
 
-// One query against cached rows in at most two places: out[dv] = softmax(q . k) v.
-typedef struct Span {
-    const uint16_t *k, *v;
-    int n;
-} Span;
-
+// Keys and values of a head's cached rows in at most two places; n rows in all.
 typedef struct Rows {
-    Span spans[2];
-    size_t k_stride, v_stride; // half floats between tokens
-    int dk, dv, n;             // n: of both spans
+    HalfRows keys[2], values[2];
+    int n;
 } Rows;
 
 // What row t of a pass sees of a layer, less what a sliding window hides; k_at and v_at are where
-// the head lies within a cached row.
-static Rows find_rows(const Run *r, int t, size_t k_at, size_t v_at)
+// the head lies within a cached row, dk and dv its widths.
+static Rows find_rows(const Run *r, int t, size_t k_at, int dk, size_t v_at, int dv)
 {
     const Pass *pass = r->pass;
-    const Kv *own = pass->own, *shared = pass->shared;
+    const Kv *places[2] = {pass->shared, pass->own};
     PassRow row = pass_row(pass, t);
-    int hidden = n_hidden(row.tok_pos + 1, r->s->sliding_window), layer = r->layer;
+    int hidden = n_hidden(row.tok_pos + 1, r->s->sliding_window);
     int skipped = hidden < pass->n_shared ? hidden : pass->n_shared;
-    size_t first = (size_t)(row.first + hidden - skipped);
-    Rows out = {.k_stride = own->k_width, .v_stride = own->v_width};
-    if (shared) {
-        size_t at = (size_t)skipped;
-        out.spans[0] = (Span){kv_keys(shared, layer) + at * shared->k_width + k_at,
-                              kv_values(shared, layer) + at * shared->v_width + v_at,
-                              pass->n_shared - skipped};
+    int first = row.first + hidden - skipped;
+    const int starts[2] = {skipped, first}, n[2] = {pass->n_shared - skipped, row.slot + 1 - first};
+    Rows out = {.n = n[0] + n[1]};
+    for (int i = pass->shared ? 0 : 1; i < 2; i++) {
+        const Kv *kv = places[i];
+        size_t at = (size_t)starts[i];
+        out.keys[i] =
+            (HalfRows){kv_keys(kv, r->layer) + at * kv->k_width + k_at, kv->k_width, n[i], dk};
+        out.values[i] =
+            (HalfRows){kv_values(kv, r->layer) + at * kv->v_width + v_at, kv->v_width, n[i], dv};
     }
-    out.spans[1] =
-        (Span){kv_keys(own, layer) + first * own->k_width + k_at,
-               kv_values(own, layer) + first * own->v_width + v_at, row.slot + 1 - (int)first};
-    out.n = out.spans[0].n + out.spans[1].n;
     return out;
 }
 
-static void attend_rows(const Kernels *k, const float *q, const Rows *rows, float *scores,
-                        float *out)
+// n_q queries of one head of keys: out = softmax(q . k) v. out may be q.
+static void attend_rows(const Kernels *k, const float *q, size_t q_stride, int n_q,
+                        const Rows *rows, float *scores, float *out, size_t out_stride)
 {
-    const Span *spans = rows->spans;
-    int at = 0;
-    for (int part = 0; part < 2; part++)
-        for (int i = 0; i < spans[part].n; i++)
-            scores[at++] = k->dot_f16(q, spans[part].k + (size_t)i * rows->k_stride, rows->dk);
-    k->softmax(scores, rows->n);
-    memset(out, 0, (size_t)rows->dv * sizeof *out);
-    at = 0;
-    for (int part = 0; part < 2; part++)
-        for (int i = 0; i < spans[part].n; i++)
-            k->axpy_f16(scores[at++], spans[part].v + (size_t)i * rows->v_stride, out, rows->dv);
+    const size_t n = (size_t)rows->n;
+    const int n_first = rows->keys[0].n_rows;
+    for (int i = 0; i < 2; i++)
+        k->dot_rows(q, q_stride, n_q, &rows->keys[i], scores + (i ? n_first : 0), n);
+    for (int h = 0; h < n_q; h++) {
+        k->softmax(scores + (size_t)h * n, rows->n);
+        memset(out + (size_t)h * out_stride, 0, (size_t)rows->values[1].n * sizeof *out);
+    }
+    for (int i = 0; i < 2; i++)
+        k->add_rows(scores + (i ? n_first : 0), n, n_q, &rows->values[i], out, out_stride);
+}
+
+static HeadParts part_heads(const Compute *c, const Shape *s, int n_rows, int n_kv_heads)
+{
+    int shared_by = s->n_heads / n_kv_heads;
+    HeadParts parts = {MAX_HEADS_AT_ONCE, 0};
+    for (;; parts.n_at_once /= 2) {
+        parts.n_per_kv = (shared_by + parts.n_at_once - 1) / parts.n_at_once;
+        if (parts.n_at_once == 1 || n_rows * n_kv_heads * parts.n_per_kv >= c->n_threads)
+            return parts;
+    }
+}
+
+// Part i of a pass: the row it belongs to, the head of keys, and n_heads heads from `head` on.
+typedef struct HeadPart {
+    int row, kv_head, head, n_heads;
+} HeadPart;
+
+static HeadPart find_part(const Shape *s, int n_kv_heads, HeadParts parts, int i)
+{
+    int shared_by = s->n_heads / n_kv_heads, per_row = n_kv_heads * parts.n_per_kv;
+    int kv_head = i % per_row / parts.n_per_kv, at = i % parts.n_per_kv * parts.n_at_once;
+    int left = shared_by - at;
+    return (HeadPart){i / per_row, kv_head, kv_head * shared_by + at,
+                      left < parts.n_at_once ? left : parts.n_at_once};
+}
+
+static void attend_by_parts(Run *r, int n_kv_heads, TeamItem *attend)
+{
+    r->parts = part_heads(r->c, r->s, r->pass->n, n_kv_heads);
+    compute_for(r->c, r->pass->n * n_kv_heads * r->parts.n_per_kv, attend, r);
 }
 
 // A block of queries of one head against F32 keys [n_vis][dk] and transposed values [dv][n_ctx]:
@@ -259,19 +291,18 @@ static void lay_out_head(void *user, int h, int thread)
     pad_values(c, values, dv, n);
 }
 
-// Item i is head i % n_heads of row i / n_heads.
-static void attend_gqa_row(void *user, int i, int thread)
+static void attend_gqa_part(void *user, int i, int thread)
 {
     const Run *r = user;
     const Compute *c = r->c;
     const Shape *s = r->s;
-    int t = i / s->n_heads, h = i % s->n_heads;
-    size_t kv_head = (size_t)(h * s->n_kv_heads / s->n_heads);
-    Rows rows = find_rows(r, t, kv_head * (size_t)s->key_dim, kv_head * (size_t)s->value_dim);
-    rows.dk = s->key_dim;
-    rows.dv = s->value_dim;
-    attend_rows(c->k, c->q + (size_t)i * (size_t)s->key_dim, &rows, c->scores[thread],
-                c->att + (size_t)i * (size_t)s->value_dim);
+    const size_t dk = (size_t)s->key_dim, dv = (size_t)s->value_dim;
+    HeadPart part = find_part(s, s->n_kv_heads, r->parts, i);
+    size_t kv_head = (size_t)part.kv_head;
+    size_t head = (size_t)part.row * (size_t)s->n_heads + (size_t)part.head;
+    Rows rows = find_rows(r, part.row, kv_head * dk, s->key_dim, kv_head * dv, s->value_dim);
+    attend_rows(c->k, c->q + head * dk, dk, part.n_heads, &rows, c->scores[thread],
+                c->att + head * dv, dv);
 }
 
 // The new row's query rotated and scaled, its key and value into the cache.
@@ -315,7 +346,7 @@ void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass,
     if (pass_is_block(pass, MIN_BLOCK_TOKENS))
         attend_by_groups(&run, s->n_kv_heads, lay_out_head);
     else
-        compute_for(c, n * s->n_heads, attend_gqa_row, &run);
+        attend_by_parts(&run, s->n_kv_heads, attend_gqa_part);
 }
 
 // --- multi-head latent attention -----------------------------------------------------------------
@@ -396,27 +427,25 @@ static void gather_heads(Compute *c, const Shape *s, int n, int width)
             c->gathered[h * n + t] = act_slice(c->acts.rows[t], h * width);
 }
 
-// The absorbed query of item i (a head of a row) against the latents themselves; what it gathers
-// takes the query's place.
-static void attend_absorbed_row(void *user, int i, int thread)
+// Absorbed queries against the latents themselves; what they gather takes their place.
+static void attend_absorbed_part(void *user, int i, int thread)
 {
     const Run *r = user;
     const Compute *c = r->c;
     const Shape *s = r->s;
     const size_t row = r->pass->own->k_width;
-    const float *pe = c->q + (size_t)i * (size_t)s->key_dim + s->nope_dim;
-    float *q = c->latent + (size_t)i * row;
-    memcpy(q + s->kv_lora, pe, (size_t)s->rope_dim * sizeof *q);
-    Rows rows = find_rows(r, i / s->n_heads, 0, 0);
-    rows.dk = (int)row;
-    rows.dv = s->kv_lora;
-    for (int part = 0; part < 2; part++) // the latent serves as both
-        rows.spans[part].v = rows.spans[part].k;
-    rows.v_stride = row;
-    float *scores = c->scores[thread];
-    float *out = scores + rows.n; // compute_reserve leaves room behind the scores
-    attend_rows(c->k, q, &rows, scores, out);
-    memcpy(q, out, (size_t)s->kv_lora * sizeof *q);
+    HeadPart part = find_part(s, 1, r->parts, i);
+    size_t head = (size_t)part.row * (size_t)s->n_heads + (size_t)part.head;
+    float *q = c->latent + head * row;
+    for (size_t h = 0; h < (size_t)part.n_heads; h++)
+        memcpy(q + h * row + s->kv_lora, c->q + (head + h) * (size_t)s->key_dim + s->nope_dim,
+               (size_t)s->rope_dim * sizeof *q);
+    Rows rows = find_rows(r, part.row, 0, (int)row, 0, s->kv_lora);
+    for (int place = 0; place < 2; place++) { // the latent serves as both
+        rows.values[place] = rows.keys[place];
+        rows.values[place].n = s->kv_lora;
+    }
+    attend_rows(c->k, q, row, part.n_heads, &rows, c->scores[thread], q, row);
 }
 
 // q'_h = k_b_h q_nope_h, scores and sums of latents, o_h = v_b_h (sum p c).
@@ -433,7 +462,7 @@ static void attend_absorbed(Run *r)
         c->tasks[h] =
             (MatmulTask){&l->k_b, h, c->gathered + h * n, n, c->latent + (size_t)h * row, q_row};
     matmul_run(c, s->n_heads);
-    compute_for(c, n * s->n_heads, attend_absorbed_row, r);
+    attend_by_parts(r, 1, attend_absorbed_part);
     acts_fill(c, &c->acts, c->latent, q_row, n, (int)q_row,
               matrix_is_quantised(&l->v_b) && q_row % ACT_BLOCK == 0);
     gather_heads(c, s, n, (int)row);

@@ -195,14 +195,16 @@ typedef struct Part {
     float *inner; // [n_acts][rank], strength * alpha / rank * A x
 } Part;
 
-static void run_inner(void *part, int i, int thread)
+static void run_inner(void *part, int act, int thread)
 {
     const Part *p = part;
-    int act = i / p->pair->rank, j = i % p->pair->rank;
-    size_t n_in = (size_t)p->task->w->n_in;
+    const int rank = p->pair->rank, n_in = p->task->w->n_in;
+    float *inner = p->inner + (size_t)act * (size_t)rank;
     (void)thread;
-    p->inner[i] =
-        p->scale * p->k->dot_f16(p->task->acts[act].x, p->pair->a + (size_t)j * n_in, (int)n_in);
+    p->k->dot_rows(p->task->acts[act].x, 0, 1, &(HalfRows){p->pair->a, (size_t)n_in, rank, n_in},
+                   inner, 0);
+    for (int j = 0; j < rank; j++)
+        inner[j] *= p->scale;
 }
 
 static void run_outer(void *part, int i, int thread)
@@ -210,11 +212,9 @@ static void run_outer(void *part, int i, int thread)
     const Part *p = part;
     int n_out = p->task->w->n_out, row = i * ROWS, n = n_out - row < ROWS ? n_out - row : ROWS;
     (void)thread;
-    for (int t = 0; t < p->task->n_acts; t++)
-        for (int j = 0; j < p->pair->rank; j++)
-            p->k->axpy_f16(p->inner[t * p->pair->rank + j],
-                           p->pair->b + (size_t)j * (size_t)n_out + row,
-                           p->task->y + (size_t)t * p->task->y_stride + row, n);
+    HalfRows rows = {p->pair->b + row, (size_t)n_out, p->pair->rank, n};
+    p->k->add_rows(p->inner, (size_t)p->pair->rank, p->task->n_acts, &rows, p->task->y + row,
+                   p->task->y_stride);
 }
 
 void lora_apply(Compute *c, int n_tasks)
@@ -226,7 +226,7 @@ void lora_apply(Compute *c, int n_tasks)
         const LoraPair *pair = &use->adapter->pairs[task->w->tensor - 1];
         if (pair->rank == 0) continue;
         Part part = {c->k, task, pair, use->strength * use->adapter->scale, c->lora};
-        compute_for_rows(c, task->n_acts * pair->rank, run_inner, &part);
+        compute_for_rows(c, task->n_acts, run_inner, &part);
         compute_for(c, (task->w->n_out + ROWS - 1) / ROWS, run_outer, &part);
     }
 }

@@ -27,6 +27,13 @@ typedef struct ActRow {
     const int16_t *sums; // [n/16], the sum of q over 16 elements
 } ActRow;
 
+// Vectors of n IEEE half floats, `stride` of them apart: rows of a cache.
+typedef struct HalfRows {
+    const uint16_t *data;
+    size_t stride;
+    int n_rows, n;
+} HalfRows;
+
 typedef struct Kernels {
     const char *name;
 
@@ -60,10 +67,15 @@ typedef struct Kernels {
     void (*silu_mul)(const float *gate, const float *up, int n, float *y);        // y may be gate
     void (*softmax)(float *x, int n); // in place, n >= 1
 
-    // The cache holds IEEE half floats.
     void (*to_f16)(const float *x, int n, uint16_t *y);
-    float (*dot_f16)(const float *a, const uint16_t *b, int n);
-    void (*axpy_f16)(float alpha, const uint16_t *x, float *y, int n); // y += alpha * x
+    // out[h * out_stride + i] = x_h . row i for n_x vectors x_h = x + h * x_stride. A product's
+    // bits do not depend on its company.
+    void (*dot_rows)(const float *x, size_t x_stride, int n_x, const HalfRows *rows, float *out,
+                     size_t out_stride);
+    // y_h += the sum over i of weights[h * w_stride + i] times row i, for n_y vectors y_h = y + h *
+    // y_stride. Rows are added in their order, so that they may come in several calls.
+    void (*add_rows)(const float *weights, size_t w_stride, int n_y, const HalfRows *rows, float *y,
+                     size_t y_stride);
 } Kernels;
 
 size_t gemm_scratch_bytes(int n_in);

@@ -138,6 +138,24 @@ static void axpy_f16_avx2(float alpha, const uint16_t *x, float *y, int n)
         y[i] += alpha * half_at(x + i);
 }
 
+static void dot_rows_avx2(const float *x, size_t x_stride, int n_x, const HalfRows *rows,
+                          float *out, size_t out_stride)
+{
+    for (int i = 0; i < rows->n_rows; i++)
+        for (int h = 0; h < n_x; h++)
+            out[(size_t)h * out_stride + (size_t)i] = dot_f16_avx2(
+                x + (size_t)h * x_stride, rows->data + (size_t)i * rows->stride, rows->n);
+}
+
+static void add_rows_avx2(const float *weights, size_t w_stride, int n_y, const HalfRows *rows,
+                          float *y, size_t y_stride)
+{
+    for (int i = 0; i < rows->n_rows; i++)
+        for (int h = 0; h < n_y; h++)
+            axpy_f16_avx2(weights[(size_t)h * w_stride + (size_t)i],
+                          rows->data + (size_t)i * rows->stride, y + (size_t)h * y_stride, rows->n);
+}
+
 static inline __m256 load_bf16(const uint16_t *p)
 {
     __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
@@ -546,6 +564,6 @@ const Kernels kernels_avx2 = {
     .silu_mul = silu_mul_avx2,
     .softmax = softmax_avx2,
     .to_f16 = to_f16_avx2,
-    .dot_f16 = dot_f16_avx2,
-    .axpy_f16 = axpy_f16_avx2,
+    .dot_rows = dot_rows_avx2,
+    .add_rows = add_rows_avx2,
 };

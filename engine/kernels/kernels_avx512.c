@@ -10,11 +10,6 @@
 
 // --- vectors -------------------------------------------------------------------------------------
 
-static inline __mmask16 tail_mask(int n)
-{
-    return (__mmask16)((1u << n) - 1);
-}
-
 static float dot_avx512(const float *a, const float *b, int n)
 {
     __m512 sum0 = _mm512_setzero_ps(), sum1 = _mm512_setzero_ps();
@@ -104,11 +99,6 @@ static void softmax_avx512(float *x, int n)
     }
 }
 
-static inline __m512 load_halves(__mmask16 m, const uint16_t *p)
-{
-    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, p));
-}
-
 static void to_f16_avx512(const float *x, int n, uint16_t *y)
 {
     for (int i = 0; i < n; i += 16) {
@@ -131,17 +121,6 @@ static float dot_f16_avx512(const float *a, const uint16_t *b, int n)
         sum0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, a + i), load_halves(m, b + i), sum0);
     }
     return _mm512_reduce_add_ps(_mm512_add_ps(sum0, sum1));
-}
-
-static void axpy_f16_avx512(float alpha, const uint16_t *x, float *y, int n)
-{
-    __m512 factor = _mm512_set1_ps(alpha);
-    for (int i = 0; i < n; i += 16) {
-        __mmask16 m = n - i < 16 ? tail_mask(n - i) : 0xFFFF;
-        __m512 sum =
-            _mm512_fmadd_ps(factor, load_halves(m, x + i), _mm512_maskz_loadu_ps(m, y + i));
-        _mm512_mask_storeu_ps(y + i, m, sum);
-    }
 }
 
 static float dot_bf16(const float *a, const uint16_t *b, int n)
@@ -579,8 +558,8 @@ const Kernels kernels_avx512 = {
     .silu_mul = silu_mul_avx512,
     .softmax = softmax_avx512,
     .to_f16 = to_f16_avx512,
-    .dot_f16 = dot_f16_avx512,
-    .axpy_f16 = axpy_f16_avx512,
+    .dot_rows = dot_rows_avx512,
+    .add_rows = add_rows_avx512,
 };
 
 const Kernels kernels_amx = {
@@ -596,6 +575,6 @@ const Kernels kernels_amx = {
     .silu_mul = silu_mul_avx512,
     .softmax = softmax_avx512,
     .to_f16 = to_f16_avx512,
-    .dot_f16 = dot_f16_avx512,
-    .axpy_f16 = axpy_f16_avx512,
+    .dot_rows = dot_rows_avx512,
+    .add_rows = add_rows_avx512,
 };

@@ -34,6 +34,44 @@ void dequantize_avx512(TensorType type, const void *row, int n, float *out);
 void gemm_amx(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
               const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch);
 
+void dot_rows_avx512(const float *x, size_t x_stride, int n_x, const HalfRows *rows, float *out,
+                     size_t out_stride);
+void add_rows_avx512(const float *weights, size_t w_stride, int n_y, const HalfRows *rows, float *y,
+                     size_t y_stride);
+
+// The first n lanes, n < 16.
+static inline __mmask16 tail_mask(int n)
+{
+    return (__mmask16)((1u << n) - 1);
+}
+
+static inline __m512 load_halves(__mmask16 m, const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, p));
+}
+
+// Lane i is the sum of v[i]'s lanes, added in the same order for every i.
+static inline __attribute__((always_inline)) __m512 sum_16(const __m512 *v)
+{
+    __m512 two[8], four[4], eight[2];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        two[i] = _mm512_add_ps(_mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]),
+                               _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        __m512d a = _mm512_castps_pd(two[2 * i]), b = _mm512_castps_pd(two[2 * i + 1]);
+        four[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                                _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++)
+        eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0x88),
+                                 _mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0xDD));
+    return _mm512_add_ps(_mm512_shuffle_f32x4(eight[0], eight[1], 0x88),
+                         _mm512_shuffle_f32x4(eight[0], eight[1], 0xDD));
+}
+
 // The sixteen scales of a Q3_K block, before d.
 static inline __m512i q3k_scales(const uint8_t *s)
 {

@@ -203,18 +203,29 @@ static void to_f16_ref(const float *x, int n, uint16_t *y)
         y[i] = float_to_half(x[i]);
 }
 
-static float dot_f16_ref(const float *a, const uint16_t *b, int n)
+static void dot_rows_ref(const float *x, size_t x_stride, int n_x, const HalfRows *rows, float *out,
+                         size_t out_stride)
 {
-    float sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += a[i] * half_to_float(b[i]);
-    return sum;
+    for (int h = 0; h < n_x; h++)
+        for (int i = 0; i < rows->n_rows; i++) {
+            const uint16_t *row = rows->data + (size_t)i * rows->stride;
+            float sum = 0;
+            for (int j = 0; j < rows->n; j++)
+                sum += x[(size_t)h * x_stride + (size_t)j] * half_to_float(row[j]);
+            out[(size_t)h * out_stride + (size_t)i] = sum;
+        }
 }
 
-static void axpy_f16_ref(float alpha, const uint16_t *x, float *y, int n)
+static void add_rows_ref(const float *weights, size_t w_stride, int n_y, const HalfRows *rows,
+                         float *y, size_t y_stride)
 {
-    for (int i = 0; i < n; i++)
-        y[i] += alpha * half_to_float(x[i]);
+    for (int h = 0; h < n_y; h++)
+        for (int i = 0; i < rows->n_rows; i++) {
+            const uint16_t *row = rows->data + (size_t)i * rows->stride;
+            for (int j = 0; j < rows->n; j++)
+                y[(size_t)h * y_stride + (size_t)j] +=
+                    weights[(size_t)h * w_stride + (size_t)i] * half_to_float(row[j]);
+        }
 }
 
 size_t gemm_tile_bytes(int n_in)
@@ -246,6 +257,6 @@ const Kernels kernels_ref = {
     .silu_mul = silu_mul_ref,
     .softmax = softmax_ref,
     .to_f16 = to_f16_ref,
-    .dot_f16 = dot_f16_ref,
-    .axpy_f16 = axpy_f16_ref,
+    .dot_rows = dot_rows_ref,
+    .add_rows = add_rows_ref,
 };

@@ -302,26 +302,63 @@ static void check_vectors(const char *name)
             assert_near(y[i], z[i], 0.1f, "softmax");
         k->to_f16(a.x, n, h), kernels_ref.to_f16(a.x, n, g);
         assert_memory_equal(h, g, (size_t)n * 2);
-        assert_near(k->dot_f16(b.x, h, n), kernels_ref.dot_f16(b.x, h, n), scale, "dot_f16");
-        memcpy(y, b.x, (size_t)n * 4), memcpy(z, b.x, (size_t)n * 4);
-        k->axpy_f16(-0.7f, h, y, n), kernels_ref.axpy_f16(-0.7f, h, z, n);
-        for (int i = 0; i < n; i++)
-            assert_near(y[i], z[i], 3, "axpy_f16");
         free_vector(&a);
         free_vector(&b);
     }
+}
+
+// n_x vectors against rows of half floats, all of them and one by one: the same bits.
+static void check_rows_of(const Kernels *k, int n_x, int n_rows, int n)
+{
+    enum { MAX_X = 9, MAX_ROWS = 40, MAX_N = 320, GAP = 3 };
+    static float x[MAX_X * MAX_N], weights[MAX_X * MAX_ROWS], y[MAX_X * MAX_N], z[MAX_X * MAX_N];
+    static float dots[MAX_X * MAX_ROWS], wanted[MAX_X * MAX_ROWS];
+    static uint16_t data[MAX_ROWS * (MAX_N + GAP)];
+    HalfRows rows = {data, (size_t)(n + GAP), n_rows, n};
+    for (int i = 0; i < MAX_X * MAX_N; i++)
+        x[i] = random_float() * 2, y[i] = z[i] = random_float();
+    for (int i = 0; i < MAX_X * MAX_ROWS; i++)
+        weights[i] = random_float(), dots[i] = wanted[i] = 0;
+    for (int i = 0; i < MAX_ROWS * (MAX_N + GAP); i++)
+        data[i] = float_to_half(random_float());
+    k->dot_rows(x, MAX_N, n_x, &rows, dots, MAX_ROWS);
+    kernels_ref.dot_rows(x, MAX_N, n_x, &rows, wanted, MAX_ROWS);
+    k->add_rows(weights, MAX_ROWS, n_x, &rows, y, MAX_N);
+    kernels_ref.add_rows(weights, MAX_ROWS, n_x, &rows, z, MAX_N);
+    for (int i = 0; i < MAX_X * MAX_ROWS; i++)
+        assert_near(dots[i], wanted[i], sqrtf((float)n) * 4, "dot_rows");
+    for (int i = 0; i < MAX_X * MAX_N; i++)
+        assert_near(y[i], z[i], sqrtf((float)n_rows) * 4, "add_rows");
+    for (int h = 0; h < n_x; h++)
+        for (int i = 0; i < n_rows; i++) {
+            float alone;
+            HalfRows row = {data + (size_t)i * rows.stride, 0, 1, n};
+            k->dot_rows(x + (size_t)h * MAX_N, 0, 1, &row, &alone, 0);
+            assert_memory_equal(&alone, &dots[h * MAX_ROWS + i], sizeof alone);
+        }
+}
+
+static void check_rows(const char *name)
+{
+    const Kernels *k = find_or_skip(name);
+    if (!k) skip();
+    for (int i = 0; i < 300; i++)
+        check_rows_of(k, (int)(random_bits() % 10), (int)(random_bits() % 41),
+                      1 + (int)(random_bits() % 320));
 }
 
 static void avx2_vectors_equal_the_plain_ones(void **state)
 {
     (void)state;
     check_vectors("avx2");
+    check_rows("avx2");
 }
 
 static void avx512_vectors_equal_the_plain_ones(void **state)
 {
     (void)state;
     check_vectors("avx512");
+    check_rows("avx512");
 }
 
 static void extremes_of_exp_stay_finite(void **state)

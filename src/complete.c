@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-enum { GATE_TOKENS = 6, SUFFIX_SHARE_PCT = 25, PIECES_SHARE_PCT = 25 };
+enum { GATE_TOKENS = 6, SUFFIX_SHARE_PCT = 25, PIECES_SHARE_PCT = 50 };
 
 const char *why_nothing_text(WhyNothing why)
 {
@@ -39,6 +39,7 @@ typedef struct Run {
     size_t n_forced; // bytes of the healed token that are not yet passed
     size_t n_chosen; // bytes of a choice that are not yet passed: the model was not free
     double start_ms, first_ms, prob_sum;
+    double line_prob, whole_prob;
     int n_tokens, n_judged;
 } Run;
 
@@ -47,6 +48,17 @@ static bool is_hopeless(const Run *run)
 {
     double gate = run->request->gate;
     return gate > 0 && run->n_judged == GATE_TOKENS && run->prob_sum < gate * GATE_TOKENS;
+}
+
+// The token that ends a line belongs to it: whether it ends there is a part of being right.
+static void add_to_products(Run *run, double prob)
+{
+    Str raw = strbuf_str(&run->raw);
+    size_t end = str_find(raw, STR("\n"), 0);
+    while (end < raw.len && str_trim(str_slice(raw, 0, end)).len == 0)
+        end = str_find(raw, STR("\n"), end + 1);
+    if (end >= raw.len) run->line_prob *= prob;
+    run->whole_prob *= prob;
 }
 
 static bool on_token(void *user, const GeneratedToken *token)
@@ -59,6 +71,7 @@ static bool on_token(void *user, const GeneratedToken *token)
         run->prob_sum += (double)token->prob;
         run->n_judged++;
     }
+    if (!chosen) add_to_products(run, (double)token->prob);
     size_t skip = run->n_forced < token->bytes.len ? run->n_forced : token->bytes.len;
     run->n_forced -= skip;
     strbuf_append(&run->raw, str_slice(token->bytes, skip, token->bytes.len));
@@ -170,6 +183,8 @@ static void judge(const CompleteRequest *request, const EndingContext *context, 
 {
     result->raw = arena_str(arena, strbuf_str(&run->raw));
     result->confidence = run->n_judged ? run->prob_sum / run->n_judged : 0;
+    result->line_prob = run->line_prob;
+    result->whole_prob = run->whole_prob;
     if (request->n_choices && run->n_judged == 0) result->confidence = 1; // all of it was chosen
     if (result->why == WHY_HEALING) return;
     Ending ending = ending_trim(context, result->raw, arena);
@@ -221,20 +236,26 @@ static bool run_at(Engine *engine, Session *session, const CompleteRequest *requ
     int n_ctx = session_n_ctx(session);
     FimOptions limits = {.max_tokens = request->max_prompt_tokens,
                          .suffix_share_pct = SUFFIX_SHARE_PCT,
-                         .pieces_share_pct = PIECES_SHARE_PCT,
                          .pieces = request->pieces,
                          .n_pieces = request->n_pieces};
     if (limits.max_tokens <= 0) limits.max_tokens = complete_default_prompt_tokens(info, n_ctx);
-    if (limits.max_tokens > n_ctx - request->max_tokens - 1)
-        limits.max_tokens = n_ctx - request->max_tokens - 1;
+    int room = n_ctx - request->max_tokens - 1;
+    if (limits.max_tokens > room) limits.max_tokens = room;
+    limits.max_pieces_tokens = limits.max_tokens * PIECES_SHARE_PCT / 100;
+    if (limits.max_pieces_tokens > room - limits.max_tokens)
+        limits.max_pieces_tokens = room - limits.max_tokens;
     FimPrompt prompt;
     if (!fim_render(engine, request->text, request->byte_off, request->path, limits, arena, &prompt,
                     err))
         return false;
     result->ms_prompt = clock_ms() - start;
     result->piece_tokens = prompt.n_piece_tokens;
-    Run run = {
-        .request = request, .context = &context, .n_forced = prompt.forced.len, .start_ms = start};
+    Run run = {.request = request,
+               .context = &context,
+               .n_forced = prompt.forced.len,
+               .line_prob = 1,
+               .whole_prob = 1,
+               .start_ms = start};
     bool ok = generate(engine, session, request, &prompt, &run, cancel, arena, result, err);
     if (ok) judge(request, &context, &run, arena, result);
     strbuf_deinit(&run.raw);

@@ -62,7 +62,9 @@ typedef struct CompleteResult {
     ByteRange replace;
     WhyNothing why;
     int prompt_tokens, piece_tokens, reused_tokens, evaluated_tokens, generated_tokens;
-    double confidence; // mean probability of the first tokens
+    double confidence;            // mean probability of the first tokens
+    double line_prob, whole_prob; // product of the probabilities of the first line's tokens with
+                                  // its end, and of all
     double ms_prompt, ms_prefill, ms_decode, ms_first_token, ms_total;
     Str raw; // what the model wrote before trimming
 } CompleteResult;

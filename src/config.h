@@ -43,8 +43,8 @@
     X(prompt_tokens, INT, "promptTokens", 0, 0, 131072,                                            \
       "tokens of a prompt; 0: what fits, <=1536")                                                  \
     X(context_parts, TEXT, "contextParts", "none", 0, 0,                                           \
-      "of other files in a prompt: definitions, header, all or none")                              \
-    X(context_bytes, INT, "contextBytes", 1200, 0, 100000, "of these parts at most")               \
+      "of other files in a prompt: definitions, header, similar, all, none")                       \
+    X(context_bytes, INT, "contextBytes", 1600, 0, 100000, "of these parts at most")               \
     X(multi_line, BOOL, "multiLine", 1, 0, 1, "suggestions may have several lines")                \
     X(gate, NUM, "gate", -1, -1, 1, "show only above this mean probability; -1: the model's own")  \
     X(check_members, BOOL, "checkMembers", 1, 0, 1,                                                \

@@ -417,6 +417,44 @@ size_t index_mentions(Index *index, Str name, Arena *arena, Str **out)
     return finish_paths(&paths, SIZE_MAX, arena, out);
 }
 
+// Where each of the names' numbers stands among those that are looked for, from 1; 0: not there.
+static uint8_t *number_names(const Table *table, const Str *names, size_t n)
+{
+    uint8_t *places = mem_zero((size_t)table->names.n + 1);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id = names_find(&table->names, names[i]);
+        if (id != NAMES_NONE) places[id] = (uint8_t)(i + 1);
+    }
+    return places;
+}
+
+size_t index_mention_most(Index *index, const Str *names, size_t n_names, size_t max, Arena *arena,
+                          Str **out)
+{
+    uint32_t n_files[UINT8_MAX + 1] = {0}; // that mention each
+    RankedPaths paths = {0};
+    if (n_names > UINT8_MAX) n_names = UINT8_MAX;
+    pthread_rwlock_rdlock(&index->lock);
+    const Table *table = &index->table;
+    uint8_t *places = number_names(table, names, n_names);
+    for (uint32_t i = 0; i < table->n_files; i++)
+        for (uint32_t k = 0; k < table->files[i].n_names; k++)
+            n_files[places[table_file_names(&table->files[i])[k]]]++;
+    for (uint32_t i = 0; i < table->n_files; i++) {
+        double score = 0;
+        for (uint32_t k = 0; k < table->files[i].n_names; k++) {
+            uint8_t place = places[table_file_names(&table->files[i])[k]];
+            if (place) score += 1.0 / (double)n_files[place];
+        }
+        if (score > 0 && table->files[i].exists)
+            VEC_PUSH(&paths,
+                     (RankedPath){absolute(index, names_text(&table->paths, i), arena), score});
+    }
+    pthread_rwlock_unlock(&index->lock);
+    free(places);
+    return finish_paths(&paths, max, arena, out);
+}
+
 static bool ends_with_path(Str path, Str suffix)
 {
     return str_ends(path, suffix) &&

@@ -53,25 +53,30 @@ typedef struct Batch {
 
 // --- prompts -------------------------------------------------------------------------------------
 
-static int prompt_limit(const LoopRun *run)
+// What the document may take of the prompt; *room: all of it.
+static int prompt_limit(const LoopRun *run, int *room)
 {
     const LoopBudget *budget = &run->request->budget;
     int n_ctx = session_n_ctx(run->session);
     int limit = budget->prompt_tokens;
     if (limit <= 0) limit = complete_default_prompt_tokens(engine_info(run->engine), n_ctx);
-    int room = n_ctx - budget->tokens - 1;
-    return limit < room ? limit : room;
+    *room = n_ctx - budget->tokens - 1;
+    return limit < *room ? limit : *room;
 }
 
 static bool make_fim(LoopRun *run, Way *way, bool led, Error *err)
 {
     FimPrompt prompt;
-    FimOptions limits = {.max_tokens = prompt_limit(run), .suffix_share_pct = SUFFIX_SHARE_PCT};
+    int room;
+    FimOptions limits = {.max_tokens = prompt_limit(run, &room),
+                         .suffix_share_pct = SUFFIX_SHARE_PCT};
     const ContextPiece tests = {run->examples.path, run->examples.code};
     if (led) {
         limits.pieces = &tests;
         limits.n_pieces = 1;
-        limits.pieces_share_pct = TESTS_SHARE_PCT;
+        limits.max_pieces_tokens = limits.max_tokens * TESTS_SHARE_PCT / 100;
+        if (limits.max_tokens > room - limits.max_pieces_tokens)
+            limits.max_tokens = room - limits.max_pieces_tokens;
     }
     *way = (Way){0};
     if (!body_hole_make(run->request->syntax, &run->task.function, run->arena, &way->hole, err) ||

@@ -5,9 +5,15 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "prompt/similar.h"
 
 enum { MAX_NAMES = 48, MIN_NAME_BYTES = 3, LINES_BEFORE = 40, LINES_AFTER = 8 };
 enum { MAX_TYPE_LINES = 16, MAX_OTHER_LINES = 5, MAX_FILES = 8, HEADER_BYTES = 700 };
+enum { MAX_SIMILAR_FILES = 16, MAX_SIMILAR = 2, SIMILAR_BEFORE = 10, SIMILAR_AFTER = 2 };
+// What of its own file the model sees anyway.
+enum { NEAR_BEFORE_BYTES = 4096, NEAR_AFTER_BYTES = 1536 };
+// Below that nothing is alike but the language's words.
+#define MIN_SIMILARITY 0.25
 
 bool context_read_parts(Str words, unsigned *out, Error *err)
 {
@@ -29,7 +35,7 @@ bool context_read_parts(Str words, unsigned *out, Error *err)
             i++;
         if (i == sizeof rows / sizeof *rows)
             return error_set(err, ERROR_INVALID,
-                             "context '%.*s', wanted definitions, header, all or none",
+                             "context '%.*s', wanted definitions, header, similar, all or none",
                              (int)(word.len < 60 ? word.len : 60), word.ptr);
         *out |= rows[i].bit;
         words = str_slice(words, comma + 1, words.len);
@@ -249,6 +255,68 @@ static void add_header(Chooser *c)
     }
 }
 
+// --- similar lines -------------------------------------------------------------------------------
+
+typedef struct SimilarFile {
+    Str path;
+    TextSnap *text; // NULL once its lines were taken
+    SimilarLines lines;
+} SimilarFile;
+
+// This file and those that stand closest, each with its most similar lines.
+static size_t find_similar(Chooser *c, const SimilarWords *words, SimilarFile *files)
+{
+    const ContextRequest *request = c->request;
+    TextSnap *own = text_retain(syntax_text(request->syntax));
+    size_t at = request->byte_off, n = 1;
+    ByteRange near = {at > NEAR_BEFORE_BYTES ? at - NEAR_BEFORE_BYTES : 0, at + NEAR_AFTER_BYTES};
+    Names names = {0};
+    find_names(request, &names);
+    files[0] = (SimilarFile){.path = request->path, .text = own, .lines.score = MIN_SIMILARITY};
+    if (!similar_find(words, own, near, &files[0].lines)) files[0].lines.score = 0;
+    for (size_t i = 0; i < request->n_indexes; i++) {
+        Str *paths;
+        size_t n_paths = index_mention_most(request->indexes[i], names.items, names.n,
+                                            MAX_SIMILAR_FILES + 1, c->arena, &paths);
+        for (size_t k = 0; k < n_paths && n <= MAX_SIMILAR_FILES; k++) {
+            if (str_equal(paths[k], request->path)) continue;
+            SimilarFile file = {.path = paths[k], .lines.score = MIN_SIMILARITY};
+            file.text = read_file(c, file.path);
+            if (file.text && similar_find(words, file.text, (ByteRange){0, 0}, &file.lines))
+                files[n++] = file;
+            else
+                text_release(file.text);
+        }
+    }
+    VEC_FREE(&names);
+    return n;
+}
+
+// The most similar first, so that they are what there is room for.
+static void add_similar(Chooser *c)
+{
+    const TextSnap *text = syntax_text(c->request->syntax);
+    uint32_t row = text_point(text, c->request->byte_off).row;
+    ByteRange around = {line_back(text, row, SIMILAR_BEFORE),
+                        text_line_start(text, row + SIMILAR_AFTER + 1)};
+    SimilarWords words =
+        similar_words(str_slice(text_str(text), around.start, around.end), c->arena);
+    SimilarFile files[MAX_SIMILAR_FILES + 1];
+    size_t n = find_similar(c, &words, files);
+    for (size_t taken = 0; taken < MAX_SIMILAR; taken++) {
+        SimilarFile *best = &files[0];
+        for (size_t i = 1; i < n; i++)
+            if (files[i].lines.score > best->lines.score) best = &files[i];
+        if (best->lines.score <= 0) break;
+        Str all = text_str(best->text);
+        add_text(c, best->path,
+                 str_trim_end(str_slice(all, best->lines.range.start, best->lines.range.end)), "");
+        best->lines.score = 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        text_release(files[i].text);
+}
+
 static Str relative(const ContextRequest *request, Str path)
 {
     bool below = request->root.len && str_starts(path, request->root) &&
@@ -277,6 +345,7 @@ size_t context_choose(const ContextRequest *request, Arena *arena, ContextPiece 
     Names names = {0};
     *out = NULL;
     if (!request->syntax || request->parts == 0) return 0;
+    if (request->parts & CONTEXT_SIMILAR) add_similar(&c);
     if (request->parts & CONTEXT_DEFINITIONS) find_names(request, &names);
     for (size_t i = 0; i < names.n && add_definition(&c, names.items[i]); i++)
         ;

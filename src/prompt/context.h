@@ -11,7 +11,9 @@
     X(0, CONTEXT_DEFINITIONS, "definitions") /* of the names in the function: types whole, others  \
                                                 up to their body */                                \
     X(1, CONTEXT_HEADER, "header")           /* the beginning of the source's header, or of the    \
-                                                file that stands closest */
+                                                file that stands closest */                        \
+    X(2, CONTEXT_SIMILAR, "similar")         /* lines like those around the cursor, of files       \
+                                                with the same names and far away in this one */
 
 enum {
 #define X(bit, name, word) name = 1 << (bit),

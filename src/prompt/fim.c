@@ -12,6 +12,7 @@
 #include "prompt/fit.h"
 
 enum { GRID_LINES = 32, GRID_BYTES = 1024, MAX_HEADER_TOKENS = 64, MARKERS = 6 };
+enum { HEADER_MARKERS = 2 }; // the separator and the line break after a path
 // A token of source code is seldom longer on average; the first guess at a window's size.
 enum { BYTES_PER_TOKEN = 4 };
 
@@ -119,21 +120,45 @@ static void add_path(Builder *b, const EngineInfo *info, Str path)
     add_ids(b, ids, n < MAX_HEADER_TOKENS ? n : MAX_HEADER_TOKENS);
 }
 
-// Whole pieces as long as there is room; the last is the nearest, so the first are left out.
+static int piece_tokens(const Builder *b, Str path, Str text)
+{
+    int n_path, n_text;
+    tokenize(b, path, &n_path);
+    tokenize(b, text, &n_text);
+    return HEADER_MARKERS + (n_path < MAX_HEADER_TOKENS ? n_path : MAX_HEADER_TOKENS) + n_text;
+}
+
+// The whole lines at the beginning of a piece of n tokens that fit into max.
+static Str cut_piece(const Builder *b, Str path, Str text, int n, int max)
+{
+    while (text.len && n > max) {
+        size_t end = max > 0 ? text.len * (size_t)max / (size_t)n : 0;
+        while (end > 0 && text.ptr[end - 1] != '\n')
+            end--;
+        text = str_slice(text, 0, end);
+        n = piece_tokens(b, path, text);
+    }
+    return text;
+}
+
+// The last is the nearest: where there is no room, the first are left out, and one is cut.
 static int add_pieces(Builder *b, const EngineInfo *info, const FimOptions *limits)
 {
-    int start = b->n, n, left = limits->max_tokens * limits->pieces_share_pct / 100;
+    int start = b->n, left = limits->max_pieces_tokens;
     size_t first = limits->n_pieces;
-    if (info->file_sep < 0) return 0;
-    while (first > 0) {
-        tokenize(b, limits->pieces[first - 1].text, &n);
-        if (n + MAX_HEADER_TOKENS > left) break;
-        left -= n + MAX_HEADER_TOKENS;
-        first--;
+    if (info->file_sep < 0 || first == 0) return 0;
+    Str *texts = arena_array(b->arena, first, sizeof *texts);
+    while (first > 0 && left > 0) {
+        const ContextPiece *piece = &limits->pieces[--first];
+        int n = piece_tokens(b, piece->path, piece->text);
+        texts[first] = cut_piece(b, piece->path, piece->text, n, left);
+        left -= n;
     }
     for (size_t i = first; i < limits->n_pieces; i++) {
+        if (texts[i].len == 0) continue;
         add_path(b, info, limits->pieces[i].path);
-        int *ids = tokenize(b, limits->pieces[i].text, &n);
+        int n;
+        int *ids = tokenize(b, texts[i], &n);
         add_ids(b, ids, n);
     }
     return b->n - start;
@@ -209,10 +234,13 @@ bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str
         return error_set(err, ERROR_INVALID,
                          "a prompt of %d tokens at byte %zu, wanted at least %d and at most %zu",
                          limits.max_tokens, byte_off, 2 * MAX_HEADER_TOKENS, text_n_bytes(text));
-    Builder b = {.engine = engine, .arena = arena, .cap = limits.max_tokens};
+    int max_pieces = limits.n_pieces ? limits.max_pieces_tokens : 0;
+    Builder b = {.engine = engine, .arena = arena, .cap = limits.max_tokens + max_pieces};
     b.ids = arena_array(arena, (size_t)b.cap, sizeof *b.ids);
     if (info->add_bos) add_id(&b, info->bos);
     out->n_piece_tokens = add_pieces(&b, info, &limits);
+    // The document's windows are the same whatever stands before them.
+    b.cap = limits.max_tokens + out->n_piece_tokens;
     add_path(&b, info, path);
     int n_suffix = limits.max_tokens * limits.suffix_share_pct / 100;
     if (info->fim_order == FIM_SUFFIX_FIRST)

@@ -23,9 +23,9 @@ typedef struct FimPrompt {
 } FimPrompt;
 
 typedef struct FimOptions {
-    int max_tokens;       // whole prompt, at most the session's length less the answer
-    int suffix_share_pct; // of max_tokens that the suffix may take at most
-    int pieces_share_pct; // likewise pieces of other files
+    int max_tokens;        // of the document, with what stands around it
+    int suffix_share_pct;  // of max_tokens that the suffix may take at most
+    int max_pieces_tokens; // of pieces of other files, which come on top of max_tokens
     // Parts of other files, which come first in the prompt where the model knows file separators.
     // The last is the nearest: where there is no room, the first are left out.
     const ContextPiece *pieces;

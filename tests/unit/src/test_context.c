@@ -1,6 +1,7 @@
 // What of other files is shown with a place, against a real index.
 #include "unit/index_project.h"
 
+#include "base/mem.h"
 #include "prompt/context.h"
 
 static const char header[] = "// Rows.\nstruct row {\n    int width;\n    int height;\n};\n"
@@ -89,6 +90,45 @@ static void budget_and_parts_hold(void **state)
     close_place(&p);
 }
 
+// The same steps stand in the header's source, under other names, and far away in the file itself.
+static void similar_lines_are_shown_with_what_follows(void **state)
+{
+    const Setup *s = *state;
+    static const char open_a[] = "int open_a(struct dev *d)\n{\n    int fd = dev_claim(d, FIRST);\n"
+                                 "    if (fd < 0)\n        return dev_fail(d, fd);\n"
+                                 "    dev_reset(d, fd);\n    return dev_done(d, fd);\n}\n";
+    static const char open_b[] =
+        "\nint open_b(struct dev *d)\n{\n    int fd = dev_claim(d, SECOND);\n"
+        "    if (fd < 0)\n        return dev_fail(d, fd);\n    \n}\n";
+    put_file(s, "src/dev.h", "int unlike(void);\nextern char *nothing_of_it;\n");
+    put_file(s, "src/first.c", open_a);
+
+    Place p = open_place(s, "src/second.c", open_b);
+    ContextPiece *pieces;
+    assert_int_equal(choose(s, &p, "return dev_fail(d, fd);\n    ", CONTEXT_SIMILAR, 1000, &pieces),
+                     1);
+    assert_string_equal(pieces[0].path.ptr, "src/first.c");
+    assert_non_null(strstr(pieces[0].text.ptr, "dev_reset(d, fd);\n    return dev_done(d, fd);"));
+    assert_int_equal(choose(s, &p, "return dev_fail(d, fd);\n    ", CONTEXT_SIMILAR, 100, &pieces),
+                     0);
+    close_place(&p);
+
+    char *far = mem_zero(20000);
+    strcpy(far, open_a);
+    for (int i = 0; i < 300; i++)
+        sprintf(far + strlen(far), "int unlike_%d;\n", i);
+    strcat(far, open_b);
+    put_file(s, "src/second.c", "int none;\n");
+    p = open_place(s, "lib/whole.c", far);
+    size_t n = choose(s, &p, "return dev_fail(d, fd);\n    \n", CONTEXT_SIMILAR, 2000, &pieces);
+    bool found = false;
+    for (size_t i = 0; i < n; i++)
+        found = found || str_equal(pieces[i].path, STR("lib/whole.c"));
+    assert_true(found);
+    close_place(&p);
+    free(far);
+}
+
 static void names_of_many_files_say_nothing(void **state)
 {
     const Setup *s = *state;
@@ -125,7 +165,8 @@ static void parts_are_read(void **state)
     assert_ok(context_read_parts(STR("none"), &parts, &err), err);
     assert_int_equal(parts, 0);
     assert_false(context_read_parts(STR("headers"), &parts, &err));
-    assert_string_equal(err.text, "context 'headers', wanted definitions, header, all or none");
+    assert_string_equal(err.text,
+                        "context 'headers', wanted definitions, header, similar, all or none");
 }
 
 int main(void)
@@ -133,6 +174,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(definitions_of_near_names_are_shown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(budget_and_parts_hold, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(similar_lines_are_shown_with_what_follows, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(names_of_many_files_say_nothing, set_up, tear_down),
         cmocka_unit_test(the_key_holds_within_a_function),
         cmocka_unit_test(parts_are_read),

@@ -298,7 +298,7 @@ static void pieces_of_other_files_come_first(void **state)
         FimOptions options = limits;
         options.pieces = pieces;
         options.n_pieces = 2;
-        options.pieces_share_pct = 50;
+        options.max_pieces_tokens = 200;
         assert_ok(fim_render(engine, text, 4, STR("src/a.c"), options, arena, &p, &err), err);
         assert_int_equal(p.ids[0], WORD_SEP);
         Str all = text_of(engine, &p, 0, p.n_ids, arena);
@@ -307,12 +307,12 @@ static void pieces_of_other_files_come_first(void **state)
         assert_in_range(str_find(all, STR("src/a.c\n"), near), near, all.len - 1);
         assert_in_range(p.n_piece_tokens, 8, 40);
         // Room for the nearest alone, and for none.
-        options.pieces_share_pct = 100 * (64 + 12) / MAX_TOKENS;
+        options.max_pieces_tokens = 14;
         assert_ok(fim_render(engine, text, 4, STR("src/a.c"), options, arena, &p, &err), err);
         all = text_of(engine, &p, 0, p.n_ids, arena);
         assert_int_equal(str_find(all, STR("far.h"), 0), all.len);
         assert_in_range(str_find(all, STR("near.h"), 0), 0, all.len - 1);
-        options.pieces_share_pct = 0;
+        options.max_pieces_tokens = 0;
         assert_ok(fim_render(engine, text, 4, STR("src/a.c"), options, arena, &p, &err), err);
         assert_int_equal(p.n_piece_tokens, 0);
         text_release(text);

@@ -54,8 +54,10 @@ struct Request {
     Job *job;
     void (*job_ended)(Request *request, Job *job); // job is freed by the caller
     bool adopted;                                  // the job was begun before the request
-    // Set: called when doc's current text is parsed. May answer.
+    // Set: called when doc's current text is parsed, and checked where findings are wanted. May
+    // answer.
     void (*parsed)(Request *request);
+    bool wants_findings;
     // Nobody asked for it by hand: an edit makes it pointless.
     bool implicit;
     Arena *arena; // the handler's own data

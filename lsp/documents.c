@@ -169,3 +169,8 @@ bool documents_is_parsed(const Document *document)
 {
     return document->parsed_revision == document->revision;
 }
+
+bool documents_is_checked(const Document *document)
+{
+    return document->checked_revision == document->revision;
+}

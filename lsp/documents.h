@@ -13,6 +13,7 @@
 #include "types.h"
 #include "workspace/syntax.h"
 
+struct CheckWork;
 struct ParseWork;
 
 typedef VEC(TextChange) TextChanges;
@@ -24,7 +25,8 @@ typedef struct LastSuggestion {
     char why[160];
     int64_t version;
     int prompt_tokens, piece_tokens, reused_tokens, evaluated_tokens, generated_tokens;
-    double confidence, wait_ms, prefill_ms, decode_ms, first_token_ms, total_ms;
+    double confidence, line_prob, whole_prob, wait_ms, prefill_ms, decode_ms, first_token_ms,
+        total_ms;
 } LastSuggestion;
 
 // What of other files the model is shown with this document, until the cursor is elsewhere.
@@ -50,12 +52,14 @@ typedef struct Document {
     Syntax *syntax;      // of an older text when parsed_revision < revision; may be NULL
     TextChanges changes; // from syntax's text to text
     uint64_t parsed_revision;
-    struct ParseWork *parsing; // running now, or NULL
-    bool parse_is_stale;       // no list of changes leads from what `parsing` reads to text
-    Arena *issues_arena;       // of issues and findings
-    SyntaxIssue *issues;       // of the text of parsed_revision
+    struct ParseWork *parsing;  // running now, or NULL
+    bool parse_is_stale;        // no list of changes leads from what `parsing` reads to text
+    struct CheckWork *checking; // running now, or NULL
+    uint64_t checked_revision;  // of issues and findings
+    Arena *issues_arena;        // of both
+    SyntaxIssue *issues;
     size_t n_issues;
-    RuleFinding *findings; // of the rules, in the same text
+    RuleFinding *findings; // of the rules
     size_t n_findings;
 
     // features/'s.
@@ -94,5 +98,7 @@ Document *documents_open(Documents *documents, Str uri, Str language_id, int64_t
 void documents_close(Documents *documents, Document *document);
 // Applies one element of contentChanges. ERROR_INVALID if it has no text or a bad range.
 bool documents_apply(Document *document, Json *change, PositionEncoding encoding, Error *err);
-// True when the syntax and the issues are those of the current text.
+// True when the syntax is that of the current text.
 bool documents_is_parsed(const Document *document);
+// True when the issues and findings are those of the current text.
+bool documents_is_checked(const Document *document);

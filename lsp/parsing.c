@@ -1,5 +1,5 @@
-// One ParseWork travels to a worker and back. It owns references to immutable things only, so the
-// document may change, or vanish, while it is away.
+// A ParseWork or CheckWork travels to a worker and back. It owns references to immutable things
+// only, so the document may change, or vanish, while it is away.
 #include "parsing.h"
 
 #include <stdatomic.h>
@@ -19,41 +19,23 @@ typedef struct ParseWork {
     uint64_t revision;
     Syntax *old; // NULL: parse afresh
     TextChanges changes;
+    Syntax *syntax; // the result
+} ParseWork;
+
+typedef struct CheckWork {
+    uv_work_t work;
+    Connection *conn; // both NULL once the document is gone
+    Document *doc;
+    const Syntax *syntax;
+    uint64_t revision;
     Arena *arena; // of what follows
     Str name;
     // Results.
-    Syntax *syntax;
     SyntaxIssue *issues;
     size_t n_issues;
     RuleFinding *findings;
     size_t n_findings;
-} ParseWork;
-
-// --- worker
-
-static void parse(uv_work_t *request)
-{
-    ParseWork *work = request->data;
-    work->syntax = work->old ? syntax_reparse(work->old, work->text, work->changes.items,
-                                              work->changes.n, &work->cancelled)
-                             : syntax_parse(work->lang, work->text, &work->cancelled);
-    if (!work->syntax || atomic_load(&work->cancelled)) return;
-    work->n_issues = syntax_issues(work->syntax, MAX_ISSUES, work->arena, &work->issues);
-    work->n_findings =
-        rules_find(work->syntax, work->name, MAX_FINDINGS, work->arena, &work->findings);
-}
-
-// --- loop thread
-
-static void free_work(ParseWork *work)
-{
-    text_release(work->text);
-    if (work->old) syntax_release(work->old);
-    if (work->syntax) syntax_release(work->syntax);
-    VEC_FREE(&work->changes);
-    arena_free(work->arena);
-    free(work);
-}
+} CheckWork;
 
 static void tell_waiting(Connection *conn, Document *doc)
 {
@@ -61,10 +43,107 @@ static void tell_waiting(Connection *conn, Document *doc)
     for (Request *request = conn->requests; request; request = next) {
         next = request->next;
         if (request->doc != doc || !request->parsed) continue;
+        if (request->wants_findings && !documents_is_checked(doc)) continue;
         void (*parsed)(Request *) = request->parsed;
         request->parsed = NULL;
         parsed(request);
     }
+}
+
+// --- checking
+// --------------------------------------------------------------------------------------
+
+static void check(uv_work_t *request)
+{
+    CheckWork *work = request->data;
+    work->n_issues = syntax_issues(work->syntax, MAX_ISSUES, work->arena, &work->issues);
+    work->n_findings =
+        rules_find(work->syntax, work->name, MAX_FINDINGS, work->arena, &work->findings);
+}
+
+static void install_findings(Document *doc, const CheckWork *work)
+{
+    arena_free(doc->issues_arena);
+    doc->issues_arena = work->arena;
+    doc->issues = work->issues;
+    doc->n_issues = work->n_issues;
+    doc->findings = work->findings;
+    doc->n_findings = work->n_findings;
+    doc->checked_revision = work->revision;
+}
+
+static bool is_wanted(const Connection *conn, const Document *doc)
+{
+    for (const Request *request = conn->requests; request; request = request->next)
+        if (request->doc == doc && request->parsed && request->wants_findings) return true;
+    return diagnostics_are_awaited(conn, doc);
+}
+
+static void finish_check(Connection *conn, Document *doc)
+{
+    diagnostics_document_checked(conn, doc);
+    tell_waiting(conn, doc);
+}
+
+static void on_checked(uv_work_t *request, int status)
+{
+    (void)status;
+    CheckWork *work = request->data;
+    Connection *conn = work->conn;
+    Document *doc = work->doc;
+    bool current = doc && work->revision == doc->revision;
+    if (doc) doc->checking = NULL;
+    if (current)
+        install_findings(doc, work);
+    else
+        arena_free(work->arena);
+    syntax_release(work->syntax);
+    free(work);
+    if (current)
+        finish_check(conn, doc);
+    else if (doc && is_wanted(conn, doc))
+        parsing_check(conn, doc);
+}
+
+void parsing_check(Connection *conn, Document *doc)
+{
+    if (doc->checking || !documents_is_parsed(doc) || documents_is_checked(doc)) return;
+    if (!doc->syntax) { // no language that is known, or too large
+        doc->n_issues = doc->n_findings = 0;
+        doc->checked_revision = doc->revision;
+        finish_check(conn, doc);
+        return;
+    }
+    CheckWork *work = mem_zero(sizeof *work);
+    work->work.data = work;
+    work->conn = conn;
+    work->doc = doc;
+    work->syntax = syntax_retain(doc->syntax);
+    work->revision = doc->revision;
+    work->arena = arena_new();
+    work->name = arena_str(work->arena, str_from(doc->name));
+    doc->checking = work;
+    uv_queue_work(conn->push_timer.loop, &work->work, check, on_checked);
+}
+
+// --- parsing
+// ---------------------------------------------------------------------------------------
+
+static void parse(uv_work_t *request)
+{
+    ParseWork *work = request->data;
+    work->syntax = work->old ? syntax_reparse(work->old, work->text, work->changes.items,
+                                              work->changes.n, &work->cancelled)
+                             : syntax_parse(work->lang, work->text, &work->cancelled);
+}
+
+static void free_work(ParseWork *work)
+{
+    text_release(work->text);
+    if (work->old) syntax_release(work->old);
+    if (work->syntax) syntax_release(work->syntax);
+    VEC_FREE(&work->changes);
+    free(work);
 }
 
 static void install(ParseWork *work)
@@ -72,22 +151,16 @@ static void install(ParseWork *work)
     Document *doc = work->doc;
     if (doc->syntax) syntax_release(doc->syntax);
     doc->syntax = work->syntax;
-    arena_free(doc->issues_arena);
-    doc->issues_arena = work->arena;
-    doc->issues = work->issues;
-    doc->n_issues = work->n_issues;
-    doc->findings = work->findings;
-    doc->n_findings = work->n_findings;
     doc->parsed_revision = work->revision;
     workspace_document_parsed(work->conn, doc);
     work->syntax = NULL;
-    work->arena = NULL;
 }
 
-static void finish(Connection *conn, Document *doc)
+// Those who need the tree first: what they ask of the pool then goes before the rules.
+static void finish_parse(Connection *conn, Document *doc)
 {
-    diagnostics_document_parsed(conn, doc);
     tell_waiting(conn, doc);
+    if (is_wanted(conn, doc)) parsing_check(conn, doc);
 }
 
 static void on_parsed(uv_work_t *request, int status)
@@ -104,7 +177,7 @@ static void on_parsed(uv_work_t *request, int status)
     free_work(work);
     if (!doc) return;
     if (documents_is_parsed(doc))
-        finish(conn, doc);
+        finish_parse(conn, doc);
     else
         parsing_start(conn, doc);
 }
@@ -121,8 +194,6 @@ static void start_work(Connection *conn, Document *doc)
     work->revision = doc->revision;
     work->old = doc->syntax ? syntax_retain(doc->syntax) : NULL;
     work->changes = doc->changes;
-    work->arena = arena_new();
-    work->name = arena_str(work->arena, str_from(doc->name));
     doc->changes = (TextChanges){0};
     doc->parsing = work;
     uv_queue_work(conn->push_timer.loop, &work->work, parse, on_parsed);
@@ -136,11 +207,16 @@ void parsing_start(Connection *conn, Document *doc)
         return;
     }
     doc->parsed_revision = doc->revision;
-    finish(conn, doc);
+    finish_parse(conn, doc);
 }
 
 void parsing_stop(Document *doc)
 {
+    if (doc->checking) {
+        doc->checking->conn = NULL;
+        doc->checking->doc = NULL;
+        doc->checking = NULL;
+    }
     if (!doc->parsing) return;
     atomic_store(&doc->parsing->cancelled, true);
     doc->parsing->conn = NULL;
@@ -148,10 +224,25 @@ void parsing_stop(Document *doc)
     doc->parsing = NULL;
 }
 
-void parsing_wait(Request *request, void (*parsed)(Request *request))
+static void wait(Request *request, bool wants_findings, void (*parsed)(Request *request))
 {
     request->parsed = parsed;
-    if (!documents_is_parsed(request->doc)) return;
+    request->wants_findings = wants_findings;
+    const Document *doc = request->doc;
+    if (wants_findings ? !documents_is_checked(doc) : !documents_is_parsed(doc)) return;
     request->parsed = NULL;
     parsed(request);
+}
+
+void parsing_wait(Request *request, void (*parsed)(Request *request))
+{
+    wait(request, false, parsed);
+}
+
+void parsing_wait_findings(Request *request, void (*parsed)(Request *request))
+{
+    Connection *conn = request->conn;
+    Document *doc = request->doc;
+    wait(request, true, parsed);
+    parsing_check(conn, doc); // the request may have been answered
 }

@@ -224,7 +224,7 @@ static void take_look_up(Request *request, Question *q)
     Listing *listing = request->data;
     const Str *name = q->data;
     if (name) listing->defined = arena_str(request->arena, *name);
-    parsing_wait(request, answer_list); // the text may have moved on
+    parsing_wait_findings(request, answer_list); // the text may have moved on
 }
 
 static void ask_list(Request *request)

@@ -58,7 +58,7 @@ static void put_compiler_items(const Connection *conn, const Document *doc, Json
     }
 }
 
-// The text must be the parsed one.
+// The text must be the checked one.
 static Json *new_items(const Connection *conn, const Document *doc)
 {
     Json *items = json_object_new_array();
@@ -90,10 +90,18 @@ static void publish(Connection *conn, const char *uri, const int64_t *version, J
     connection_notify(conn, "textDocument/publishDiagnostics", params);
 }
 
+static bool is_due(const Document *doc)
+{
+    return doc->push_due_ms > 0 && doc->push_due_ms <= clock_ms();
+}
+
 static void publish_if_due(Connection *conn, Document *doc)
 {
-    bool due = doc->push_due_ms > 0 && doc->push_due_ms <= clock_ms();
-    if (!due || !documents_is_parsed(doc)) return;
+    if (!is_due(doc)) return;
+    if (!documents_is_checked(doc)) {
+        parsing_check(conn, doc);
+        return;
+    }
     doc->push_due_ms = 0;
     if (doc->lang) publish(conn, doc->uri, &doc->version, new_items(conn, doc));
 }
@@ -128,10 +136,15 @@ void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms)
     arm_timer(conn);
 }
 
-void diagnostics_document_parsed(Connection *conn, Document *doc)
+void diagnostics_document_checked(Connection *conn, Document *doc)
 {
     publish_if_due(conn, doc);
     diagnostics_tell_held(conn, doc);
+}
+
+bool diagnostics_are_awaited(const Connection *conn, const Document *doc)
+{
+    return is_due(doc) || diagnostics_are_held(conn);
 }
 
 void diagnostics_found_later(Connection *conn, Document *doc, size_t n)
@@ -142,8 +155,9 @@ void diagnostics_found_later(Connection *conn, Document *doc, size_t n)
             connection_call(conn, "workspace/diagnostic/refresh", NULL, NULL, 0);
         return;
     }
-    if (!conn->config.diagnostics || !documents_is_parsed(doc)) return;
-    publish(conn, doc->uri, &doc->version, new_items(conn, doc));
+    if (!conn->config.diagnostics) return;
+    doc->push_due_ms = clock_ms();
+    publish_if_due(conn, doc);
 }
 
 void diagnostics_clear(Connection *conn, const Document *doc)
@@ -209,6 +223,6 @@ bool diagnostics_pull(Call *call, Error *err)
     request->doc = doc;
     request->version = doc->version;
     call->later = true;
-    parsing_wait(request, answer_pull);
+    parsing_wait_findings(request, answer_pull);
     return true;
 }

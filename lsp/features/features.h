@@ -68,14 +68,17 @@ Json *diagnostics_new_item(const Connection *conn, const Document *doc, const Ru
 // Do the settings want this finding to be shown?
 bool diagnostics_is_on(const Connection *conn, const RuleFinding *found);
 bool diagnostics_workspace(Call *call, Error *err);
-// Tells the requests that are held open about a document that has been parsed.
+// Tells the requests that are held open about a document that has been checked.
 void diagnostics_tell_held(Connection *conn, const Document *doc);
-// A report of the document's parsed text; unchanged if previous_id is its id.
+// A report of the document's checked text; unchanged if previous_id is its id.
 Json *diagnostics_new_report(const Connection *conn, const Document *doc, Str previous_id);
 bool diagnostics_pull(Call *call, Error *err);
 // A new text of doc: to be published when it has rested (delay_ms).
 void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms);
-void diagnostics_document_parsed(Connection *conn, Document *doc);
+void diagnostics_document_checked(Connection *conn, Document *doc);
+// Is a report of the document due, or would somebody who holds a request open be told?
+bool diagnostics_are_awaited(const Connection *conn, const Document *doc);
+bool diagnostics_are_held(const Connection *conn);
 // The compiler or the model has judged the document's current text, and found so much.
 void diagnostics_found_later(Connection *conn, Document *doc, size_t n);
 // Nothing is known of the document any more: what was published is taken back.

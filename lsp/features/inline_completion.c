@@ -83,6 +83,8 @@ static void remember(Request *request, const CompleteResult *result, double wait
                              .evaluated_tokens = result->evaluated_tokens,
                              .generated_tokens = result->generated_tokens,
                              .confidence = result->confidence,
+                             .line_prob = result->line_prob,
+                             .whole_prob = result->whole_prob,
                              .wait_ms = wait_ms,
                              .prefill_ms = result->ms_prefill,
                              .decode_ms = result->ms_decode,

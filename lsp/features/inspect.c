@@ -29,6 +29,8 @@ static Json *new_suggestion(const LastSuggestion *last)
     types_put_int(value, "evaluatedTokens", last->evaluated_tokens);
     types_put_int(value, "generatedTokens", last->generated_tokens);
     types_put_num(value, "confidence", last->confidence);
+    types_put_num(value, "lineProbability", last->line_prob);
+    types_put_num(value, "wholeProbability", last->whole_prob);
     Json *ms = types_put_object(value, "ms");
     types_put_num(ms, "wait", last->wait_ms);
     types_put_num(ms, "prefill", last->prefill_ms);

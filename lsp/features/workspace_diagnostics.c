@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "features/features.h"
+#include "parsing.h"
 
 static const char METHOD[] = "workspace/diagnostic";
 
@@ -43,7 +44,7 @@ static void remember(Request *request, Held *held, Str uri, Str result_id)
 static Json *new_report(Request *request, const Document *doc)
 {
     Held *held = request->data;
-    if (!doc->lang || !documents_is_parsed(doc)) return NULL;
+    if (!doc->lang || !documents_is_checked(doc)) return NULL;
     const Known *known = find_known(held, str_from(doc->uri));
     Json *report = diagnostics_new_report(request->conn, doc, STR(""));
     Str id = types_str(report, "resultId");
@@ -82,12 +83,24 @@ static void tell_document(Request *request, const Document *doc)
     tell(request, reports);
 }
 
+static bool is_held(const Request *request)
+{
+    return request->data && strcmp(request->method, METHOD) == 0;
+}
+
+bool diagnostics_are_held(const Connection *conn)
+{
+    for (const Request *request = conn->requests; request; request = request->next)
+        if (is_held(request)) return true;
+    return false;
+}
+
 void diagnostics_tell_held(Connection *conn, const Document *doc)
 {
     Request *next;
     for (Request *request = conn->requests; request; request = next) {
         next = request->next;
-        if (request->data && strcmp(request->method, METHOD) == 0) tell_document(request, doc);
+        if (is_held(request)) tell_document(request, doc);
     }
 }
 
@@ -116,9 +129,13 @@ bool diagnostics_workspace(Call *call, Error *err)
         Json *report = new_report(request, doc);
         if (report) json_object_array_add(reports, report);
     }
+    Connection *conn = call->conn;
     if (json_object_array_length(reports) > 0)
         tell(request, reports);
     else
         json_object_put(reports);
+    // Those that were not checked yet are told later.
+    for (Document *doc = conn->documents.first; doc; doc = doc->next)
+        parsing_check(conn, doc);
     return true;
 }

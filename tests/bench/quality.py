@@ -124,6 +124,7 @@ class Ours:
             n_bytes = item["range"]["end"]["character"] - column
             insert, replaced = item["insertText"], len(tail[:n_bytes].decode())
         return {"insert": insert, "replaced": replaced, "ms": ms, "why": why["why"], "confidence": why["confidence"],
+                "line_prob": why.get("lineProbability"), "whole_prob": why.get("wholeProbability"),
                 "prompt_tokens": why["promptTokens"], "piece_tokens": why["pieceTokens"],
                 "reused_tokens": why["reusedTokens"], "tokens": why["generatedTokens"]}
 

@@ -140,6 +140,7 @@ static void take_all(Tune *t)
     t->second = floats(t, t->n_params);
     t->states = floats(t, ((size_t)s->n_layers + 1) * n * n_embd);
     t->angles = floats(t, n * (size_t)s->rope_dim);
+    t->starts = take(t, n, sizeof(int));
     t->d_x = floats(t, n * n_embd);
     t->block.attn_in = floats(t, n * n_embd);
     t->block.mid = floats(t, n * n_embd);

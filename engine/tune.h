@@ -48,6 +48,12 @@ typedef struct TuneSequence {
     const float *old_logprobs; // [n] or NULL
     float clip_low, clip_high; // with old_logprobs
     float *logprobs;           // [n] or NULL: receives p_t where weights[t] != 0, else 0
+    // With n_branches > 0 several sequences in one, whose beginning is read once: the first
+    // n_shared tokens, then each branch up to ends[i] (ascending, the last is n), which goes on
+    // from the shared tokens and sees nothing of the other branches. The objective is the sum of
+    // theirs.
+    int n_shared, n_branches;
+    const int *ends; // [n_branches]
 } TuneSequence;
 
 // The objective alone. false with ERROR_INVALID or ERROR_CANCELLED.

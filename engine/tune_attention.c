@@ -32,38 +32,53 @@ static void rotate_back(const Shape *s, const float *angles, float *x)
 
 static const float *angles_of(const Tune *t, int row)
 {
-    return t->angles + (size_t)row * (size_t)t->shape->rope_dim;
+    return t->angles + (size_t)tune_position(t, row) * (size_t)t->shape->rope_dim;
 }
 
 // --- scores and sums -----------------------------------------------------------------------------
 
-// What one query sees: positions first .. own, and where its head's keys and values begin.
+// What one query sees: n rows, n_shared of them from `shared` on, the others from `own` on up to
+// its own; and where its head's keys and values of row 0 are.
 typedef struct View {
     const float *q, *k, *v;
     size_t k_row, v_row;
-    int first, n;
+    int shared, n_shared, own, n;
 } View;
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
 
 static View view_of(const Tune *t, int h, int row)
 {
     const Shape *s = t->shape;
-    int window = s->sliding_window, first = window && row + 1 > window ? row + 1 - window : 0;
+    int start = t->starts[row], n = tune_position(t, row) + 1;
+    int first = s->sliding_window ? larger(0, n - s->sliding_window) : 0; // a position
     size_t kv_head = (size_t)(h * t->n_kv / s->n_heads);
     View view = {.k_row = (size_t)t->n_kv * (size_t)s->key_dim,
                  .v_row = (size_t)t->n_kv * (size_t)s->value_dim,
-                 .first = first,
-                 .n = row + 1 - first};
+                 .shared = first,
+                 .n_shared = start ? larger(0, t->n_shared - first) : 0,
+                 .own = start ? start + larger(0, first - t->n_shared) : first,
+                 .n = n - first};
     view.q = t->block.q + ((size_t)row * (size_t)s->n_heads + (size_t)h) * (size_t)s->key_dim;
-    view.k = t->block.k + (size_t)first * view.k_row + kv_head * (size_t)s->key_dim;
-    view.v = t->block.v + (size_t)first * view.v_row + kv_head * (size_t)s->value_dim;
+    view.k = t->block.k + kv_head * (size_t)s->key_dim;
+    view.v = t->block.v + kv_head * (size_t)s->value_dim;
     return view;
+}
+
+// The row of the i-th that is seen.
+static size_t seen(const View *view, int i)
+{
+    return (size_t)(i < view->n_shared ? view->shared + i : view->own + i - view->n_shared);
 }
 
 static void weigh(const Tune *t, const View *view, float *scores)
 {
     const Kernels *k = t->compute->k;
     for (int i = 0; i < view->n; i++)
-        scores[i] = k->dot(view->q, view->k + (size_t)i * view->k_row, t->shape->key_dim);
+        scores[i] = k->dot(view->q, view->k + seen(view, i) * view->k_row, t->shape->key_dim);
     k->softmax(scores, view->n);
 }
 
@@ -83,7 +98,7 @@ static void attend(void *user, int i, int thread)
     weigh(t, &view, scores);
     memset(out, 0, (size_t)s->value_dim * sizeof *out);
     for (int j = 0; j < view.n; j++)
-        k->axpy(scores[j], view.v + (size_t)j * view.v_row, out, s->value_dim);
+        k->axpy(scores[j], view.v + seen(&view, j) * view.v_row, out, s->value_dim);
 }
 
 // One query of head h: with p the weights, ds_j = p_j (dout . v_j - dout . out).
@@ -99,11 +114,11 @@ static void attend_query_back(Tune *t, int h, int row, float *scores)
     const float *d_out = b->d_att + head * (size_t)s->value_dim;
     float mean = k->dot(d_out, b->att + head * (size_t)s->value_dim, s->value_dim);
     float *d_q = b->d_q + head * (size_t)s->key_dim;
-    float *d_k = b->d_k + (size_t)view.first * k_row + (size_t)h * (size_t)s->key_dim;
-    float *d_v = b->d_v + (size_t)view.first * v_row + (size_t)h * (size_t)s->value_dim;
+    float *d_k = b->d_k + (size_t)h * (size_t)s->key_dim;
+    float *d_v = b->d_v + (size_t)h * (size_t)s->value_dim;
     weigh(t, &view, scores);
     for (int j = 0; j < view.n; j++) {
-        size_t at = (size_t)j;
+        size_t at = seen(&view, j);
         float d_weight = k->dot(d_out, view.v + at * view.v_row, s->value_dim);
         float d_score = scores[j] * (d_weight - mean);
         k->axpy(d_score, view.k + at * view.k_row, d_q, s->key_dim);

@@ -108,6 +108,12 @@ static void embed(Tune *t, const int *ids, int n)
                                   s->n_embd, state_of(t, 0) + (size_t)i * (size_t)s->n_embd);
 }
 
+// The row from which the token at `row` is told.
+static int row_before(const Tune *t, int row)
+{
+    return row == t->starts[row] ? t->n_shared - 1 : row - 1;
+}
+
 // --- head ----------------------------------------------------------------------------------------
 
 // The objective's value for a token of log probability p, and its derivative there.
@@ -163,7 +169,7 @@ static double run_head(Tune *t, const TuneSequence *q, int first, int n, bool ba
     const float *states = state_of(t, s->n_layers);
     double sum = 0;
     for (int i = 0; i < n; i++)
-        t->compute->k->rms_norm(states + (size_t)(t->wanted[first + i] - 1) * n_embd,
+        t->compute->k->rms_norm(states + (size_t)row_before(t, t->wanted[first + i]) * n_embd,
                                 w->output_norm, s->rms_eps, s->n_embd,
                                 t->head_in + (size_t)i * n_embd);
     tune_product(t, &w->output, 0, t->head_in, n_embd, n, t->logits, n_vocab);
@@ -174,14 +180,35 @@ static double run_head(Tune *t, const TuneSequence *q, int first, int n, bool ba
     memset(t->d_head_in, 0, (size_t)n * n_embd * sizeof(float));
     tune_product_back(t, &w->output, 0, t->logits, n_vocab, n, t->d_head_in, n_embd);
     for (int i = 0; i < n; i++) {
-        size_t at = (size_t)(t->wanted[first + i] - 1) * n_embd;
-        tune_norm_back(states + at, w->output_norm, s->rms_eps, s->n_embd,
-                       t->d_head_in + (size_t)i * n_embd, t->d_x + at);
+        size_t at = (size_t)row_before(t, t->wanted[first + i]) * n_embd;
+        float *d = t->d_head_in + (size_t)i * n_embd;
+        tune_norm_back(states + at, w->output_norm, s->rms_eps, s->n_embd, d, d);
+        t->compute->k->axpy(1, d, t->d_x + at, s->n_embd); // branches have one row before them
     }
     return sum;
 }
 
 // --- sequences -----------------------------------------------------------------------------------
+
+static bool check_branches(const TuneSequence *q, Error *err)
+{
+    for (int i = 0, start = q->n_shared; i < q->n_branches; start = q->ends[i++])
+        if (start < 1 || q->ends[i] <= start || q->ends[i] > q->n)
+            return error_set(err, ERROR_INVALID, "branch %d is %d to %d, wanted within 1 to %d", i,
+                             start, q->ends[i], q->n);
+    if (q->n_branches == 0 || q->ends[q->n_branches - 1] == q->n) return true;
+    return error_set(err, ERROR_INVALID, "the last branch ends at %d, wanted %d",
+                     q->ends[q->n_branches - 1], q->n);
+}
+
+static void place_branches(Tune *t, const TuneSequence *q)
+{
+    t->n_shared = q->n_branches ? q->n_shared : q->n;
+    memset(t->starts, 0, (size_t)q->n * sizeof *t->starts);
+    for (int i = 0, row = t->n_shared; i < q->n_branches; i++)
+        for (int start = row; row < q->ends[i]; row++)
+            t->starts[row] = start;
+}
 
 static bool check(const Tune *t, const TuneSequence *q, Error *err)
 {
@@ -196,7 +223,7 @@ static bool check(const Tune *t, const TuneSequence *q, Error *err)
             return error_set(err, ERROR_INVALID, "weight %g at %d, wanted a finite one",
                              (double)q->weights[i], i);
     }
-    return true;
+    return check_branches(q, err);
 }
 
 static bool run(Tune *t, const TuneSequence *q, bool back, EngineCancel cancel, double *objective,
@@ -206,11 +233,12 @@ static bool run(Tune *t, const TuneSequence *q, bool back, EngineCancel cancel, 
     int n_wanted = 0, n = 0; // rows after the last that counts are not computed
     *objective = 0;
     if (!check(t, q, err)) return false;
+    place_branches(t, q);
     for (int i = 0; i < q->n; i++) {
         if (q->logprobs) q->logprobs[i] = 0;
         if (i == 0 || q->weights[i] == 0) continue;
         t->wanted[n_wanted++] = i;
-        n = i;
+        n = row_before(t, i) + 1 > n ? row_before(t, i) + 1 : n;
     }
     if (n_wanted == 0) return true;
     embed(t, q->ids, n);

@@ -69,8 +69,10 @@ struct Tune {
     int64_t n_steps;
 
     int n_kv;      // key heads as attention sees them: n_heads under MLA
+    int n_shared;  // rows of the present sequence that all of its branches see
+    int *starts;   // [T], the row's branch begins there; 0: it is of no branch
     float *states; // see above
-    float *angles; // [T][rope_dim]
+    float *angles; // [T][rope_dim], by position
     float *d_x;    // [T][n_embd], the stream's gradient
     TuneBlock block;
 
@@ -105,6 +107,12 @@ typedef struct TuneStep {
 // tune_new without an engine. The parts must outlive it.
 Tune *tune_new_over(const Gguf *gguf, const Shape *shape, const Weights *weights, Compute *compute,
                     const TuneOptions *options, Error *err);
+
+// A row's place in its own sequence.
+static inline int tune_position(const Tune *t, int row)
+{
+    return t->starts[row] ? t->n_shared + row - t->starts[row] : row;
+}
 
 // --- tune_product.c: n rows of x through part `part` of w ----------------------------------------
 

@@ -257,7 +257,7 @@ bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cance
                      .saved_ms = clock_ms()};
     TuneOptions tune = {.rank = options->rank,
                         .alpha = 2 * (float)options->rank,
-                        .max_tokens = options->context + options->answer + 8,
+                        .max_tokens = tuning_max_tokens(options),
                         .seed = options->seed};
     RepoLimits limits = {.max_train = MAX_TRAIN,
                          .max_held_out = (size_t)options->n_held_out,
@@ -266,7 +266,7 @@ bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cance
                          .seed = options->seed};
     tuning_tell(&run, "looking for functions");
     bool ok = repo_tasks_find(options->root, &limits, cancel, arena, &run.tasks, err);
-    run.session = ok ? session_new(engine, tune.max_tokens + 8, err) : NULL;
+    run.session = ok ? session_new(engine, options->context + options->answer + 16, err) : NULL;
     run.tune = run.session ? tune_new(engine, &tune, err) : NULL;
     ok = run.tune && run_all(&run, err);
     report(&run);

@@ -9,7 +9,13 @@
 #include "tuning/reward.h"
 #include "tuning/tuning.h"
 
-enum { TUNING_MAX_GROUP = 16 };
+enum { TUNING_MAX_GROUP = 16, TUNING_PACKED_ANSWERS = 4 };
+
+// Of a training pass: a prompt and some answers of full length, more of them where they are short.
+static inline int tuning_max_tokens(const TuningOptions *o)
+{
+    return o->context + TUNING_PACKED_ANSWERS * o->answer;
+}
 
 // What a checkpoint keeps beside the adapter.
 typedef struct TuningProgress {

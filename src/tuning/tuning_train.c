@@ -117,33 +117,61 @@ static double mean_reward(const Group *g, double *spread)
     return g->n ? sum / g->n : 0;
 }
 
-// The clipped surrogate; a token that was forced is nobody's choice.
-static bool learn_answer(TuningRun *run, const Group *g, const Answer *a, float advantage,
-                         Error *err)
+// Answers that are learnt from in one pass over their prompt.
+typedef struct Pack {
+    int *ids;
+    float *weights, *old;
+    int ends[TUNING_MAX_GROUP];
+    int n_prompt, n, n_answers;
+} Pack;
+
+static Pack pack_new(const TuningRun *run, const Group *g)
 {
-    int n = g->n_prompt + (int)a->ids.n;
+    size_t cap = (size_t)tuning_max_tokens(run->options);
+    Pack pack = {.ids = mem_alloc(cap * sizeof *pack.ids),
+                 .weights = mem_zero(cap * sizeof *pack.weights),
+                 .old = mem_zero(cap * sizeof *pack.old),
+                 .n_prompt = g->n_prompt,
+                 .n = g->n_prompt};
+    memcpy(pack.ids, g->prompt, (size_t)g->n_prompt * sizeof *pack.ids);
+    return pack;
+}
+
+static void pack_free(Pack *pack)
+{
+    free(pack->ids);
+    free(pack->weights);
+    free(pack->old);
+}
+
+// The clipped surrogate.
+static bool pack_learn(TuningRun *run, Pack *pack, Error *err)
+{
     double objective;
-    if (a->ids.n == 0) return true;
-    int *ids = mem_alloc((size_t)n * sizeof *ids);
-    float *weights = mem_zero((size_t)n * sizeof *weights),
-          *old = mem_zero((size_t)n * sizeof *old);
-    memcpy(ids, g->prompt, (size_t)g->n_prompt * sizeof *ids);
-    for (int i = 0; i < (int)a->ids.n; i++) {
-        ids[g->n_prompt + i] = a->ids.items[i];
-        old[g->n_prompt + i] = a->logprobs.items[i];
-        if (i >= a->n_forced) weights[g->n_prompt + i] = advantage;
-    }
-    TuneSequence q = {.ids = ids,
-                      .n = n,
-                      .weights = weights,
-                      .old_logprobs = old,
+    TuneSequence q = {.ids = pack->ids,
+                      .n = pack->n,
+                      .weights = pack->weights,
+                      .old_logprobs = pack->old,
                       .clip_low = CLIP_LOW,
-                      .clip_high = CLIP_HIGH};
-    bool ok = accumulate(run, &q, &objective, err);
-    free(ids);
-    free(weights);
-    free(old);
+                      .clip_high = CLIP_HIGH,
+                      .n_shared = pack->n_prompt,
+                      .n_branches = pack->n_answers,
+                      .ends = pack->ends};
+    bool ok = pack->n_answers == 0 || accumulate(run, &q, &objective, err);
+    pack->n = pack->n_prompt;
+    pack->n_answers = 0;
     return ok;
+}
+
+// A token that was forced is nobody's choice.
+static void pack_add(Pack *pack, const Answer *a, float weight)
+{
+    for (int i = 0; i < (int)a->ids.n; i++, pack->n++) {
+        pack->ids[pack->n] = a->ids.items[i];
+        pack->old[pack->n] = a->logprobs.items[i];
+        pack->weights[pack->n] = i >= a->n_forced ? weight : 0;
+    }
+    pack->ends[pack->n_answers++] = pack->n;
 }
 
 // Dr. GRPO (Liu et al. 2025): the advantage is the reward less the group's mean, and a token's
@@ -151,12 +179,18 @@ static bool learn_answer(TuningRun *run, const Group *g, const Answer *a, float 
 static bool learn_group(TuningRun *run, const Group *g, double mean, Error *err)
 {
     double per_token = 1.0 / (QUESTIONS * g->n * run->options->answer);
-    for (int i = 0; i < g->n; i++) {
+    Pack pack = pack_new(run, g);
+    bool ok = true;
+    for (int i = 0; ok && i < g->n; i++) {
         const Answer *a = &g->answers[i];
-        if (!learn_answer(run, g, a, (float)((a->reward.sum - mean) * per_token), err))
-            return false;
+        if (a->ids.n == 0) continue;
+        if (pack.n + (int)a->ids.n > tuning_max_tokens(run->options))
+            ok = pack_learn(run, &pack, err);
+        pack_add(&pack, a, (float)((a->reward.sum - mean) * per_token));
     }
-    return true;
+    ok = ok && pack_learn(run, &pack, err);
+    pack_free(&pack);
+    return ok;
 }
 
 bool train_group(TuningRun *run, Error *err)

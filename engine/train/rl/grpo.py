@@ -183,19 +183,20 @@ class Trainer:
             rollout = self.roll_out(self.questions.draw(a.questions), a.group)
             if ahead: self.learn(ahead)
             ahead = rollout
-            if self.steps and self.steps % a.eval_every == 0:
+            if self.steps and self.steps % a.eval_every == 0 and time.time() < a.deadline - a.reserve:
                 worth = self.evaluate(("valid",), a.eval_tasks)
                 worse = 0 if worth > self.best else worse + 1
                 if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = self.steps
                 self.save(f"step-{self.steps}")
         if ahead: self.learn(ahead)
         self.save(f"step-{self.steps}"); print("saved", flush=True)
-        if self.evaluate(("valid",), a.eval_tasks) > self.best: self.save("adapter"); result["best_step"] = self.steps
+        worth = self.evaluate(("valid",), a.eval_tasks)
+        if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = self.steps
         elif "best_step" in result: self.load("adapter")
         last, self.steps = self.steps, result.get("best_step", self.steps)
         self.evaluate(self.others, a.eval_tasks)
         if a.holes: result["holes_after"] = self.holes()
-        result |= {"steps": last, "seconds": round(time.time() - self.begin)}
+        result |= {"steps": last, "best_valid": round(self.best, 4), "seconds": round(time.time() - self.begin)}
         with open(f"{a.out}/state.json", "w") as f: json.dump(result, f, indent=1)
         self.pool.shutdown()
 

@@ -265,6 +265,92 @@ static void gradients_equal_differences(void **state)
     }
 }
 
+// What branches give as sequences of their own: the sums of objectives and gradients.
+static double run_alone(Case *c, const TuneSequence *q, float *logprobs)
+{
+    double sum = 0;
+    tune_clear(c->tune);
+    for (int i = 0; i < q->n_branches; i++) {
+        Error err = {0};
+        int ids[N_IDS], start = i ? q->ends[i - 1] : q->n_shared;
+        float weights[N_IDS] = {0}, old[N_IDS] = {0}, told[N_IDS];
+        size_t shared = (size_t)q->n_shared, own = (size_t)(q->ends[i] - start);
+        double objective;
+        memcpy(ids, q->ids, shared * sizeof *ids);
+        memcpy(ids + shared, q->ids + start, own * sizeof *ids);
+        memcpy(weights + shared, q->weights + start, own * sizeof *weights);
+        memcpy(old + shared, q->old_logprobs + start, own * sizeof *old);
+        TuneSequence one = *q;
+        one.ids = ids, one.n = (int)(shared + own), one.weights = weights, one.old_logprobs = old;
+        one.logprobs = told, one.n_branches = 0;
+        assert_ok(tune_accumulate(c->tune, &one, (EngineCancel){0}, &objective, &err), err);
+        memcpy(logprobs + start, told + shared, own * sizeof *told);
+        sum += objective;
+    }
+    return sum;
+}
+
+static double compare_branches(Case *c)
+{
+    static const int ends[] = {13, 14, 27, N_IDS};
+    Error err = {0};
+    size_t n = c->tune->n_params;
+    float alone[N_IDS] = {0}, *grads = mem_alloc(n * sizeof *grads);
+    double together, off = 0, norm = 0;
+    for (int i = 0; i < N_IDS; i++)
+        c->weights[i] = i < 9 ? 0 : c->weights[i] + 0.01f; // 13: a branch of one token
+    TuneSequence q = sequence_of(c, true);
+    q.n_shared = 9, q.n_branches = 4, q.ends = ends;
+    double wanted = run_alone(c, &q, alone);
+    memcpy(grads, c->tune->grads, n * sizeof *grads);
+    tune_clear(c->tune);
+    assert_ok(tune_accumulate(c->tune, &q, (EngineCancel){0}, &together, &err), err);
+    assert_true(fabs(together - wanted) <= 1e-5 * (1 + fabs(wanted)));
+    for (int i = 9; i < N_IDS; i++)
+        assert_true(fabsf(c->logprobs[i] - alone[i]) <= 1e-4f);
+    for (size_t i = 0; i < n; i++) {
+        double difference = (double)grads[i] - (double)c->tune->grads[i];
+        off += difference * difference;
+        norm += (double)grads[i] * (double)grads[i];
+    }
+    free(grads);
+    assert_true(norm > 0);
+    return sqrt(off / norm);
+}
+
+static void branches_equal_sequences(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < json_object_array_length(get(golden, "models")); i++)
+        for (int window = 0; window <= 6; window += 6) { // 6: shorter than what is shared
+            Case c;
+            open_case(i, TENSOR_F32, kernels_find(NULL), 1, &c);
+            if (window) c.o.shape.sliding_window = window;
+            double off = compare_branches(&c);
+            if (!(off < 1e-4)) fail_msg("%s, window %d: off by %.1e", c.name, window, off);
+            close_case(&c);
+        }
+}
+
+static void branches_are_checked(void **state)
+{
+    (void)state;
+    static const int cases[][4] = {
+        {0, 2, 20, N_IDS}, {9, 2, 9, N_IDS}, {9, 2, N_IDS + 1, N_IDS}, {9, 2, 20, 30}};
+    Case c;
+    double objective;
+    open_case(0, TENSOR_F32, kernels_find(NULL), 1, &c);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Error err = {0};
+        TuneSequence q = sequence_of(&c, false);
+        q.n_shared = cases[i][0], q.n_branches = cases[i][1], q.ends = cases[i] + 2;
+        assert_false(tune_accumulate(c.tune, &q, (EngineCancel){0}, &objective, &err));
+        assert_int_equal(err.code, ERROR_INVALID);
+        assert_non_null(strstr(err.text, "branch"));
+    }
+    close_case(&c);
+}
+
 static void sequences_are_checked(void **state)
 {
     (void)state;
@@ -298,8 +384,8 @@ static void sequences_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_equal_pytorchs),
-        cmocka_unit_test(gradients_equal_differences),
+        cmocka_unit_test(gradients_equal_pytorchs), cmocka_unit_test(gradients_equal_differences),
+        cmocka_unit_test(branches_equal_sequences), cmocka_unit_test(branches_are_checked),
         cmocka_unit_test(sequences_are_checked),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

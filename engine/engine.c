@@ -41,6 +41,8 @@ static bool read_fim_order(Engine *e, Error *err)
     e->info.fim_order = FIM_PREFIX_FIRST;
     if (t->fim_prefix < 0 || t->fim_suffix < 0 || t->fim_middle < 0)
         e->info.fim_order = FIM_NONE;
+    else if (str_equal(order, STR("line-last")))
+        e->info.fim_order = FIM_LINE_LAST;
     else if (str_equal(order, STR("suffix-first")) ||
              (order.len == 0 && str_starts(e->info.name, STR("r1ls-mini"))))
         e->info.fim_order = FIM_SUFFIX_FIRST;

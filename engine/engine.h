@@ -22,6 +22,7 @@ typedef enum FimOrder {
     FIM_NONE,         // the model has no FIM tokens
     FIM_PREFIX_FIRST, // PRE prefix SUF suffix MID
     FIM_SUFFIX_FIRST, // PRE SUF suffix MID prefix, where the model was trained on it
+    FIM_LINE_LAST,    // SUF suffix PRE prefix MID line, likewise: the cursor's line stands apart
 } FimOrder;
 
 // Tokens of a session where the caller names no number and the model was trained on more.

@@ -13,6 +13,8 @@ static const char *fim_text(FimOrder order)
         return "prefix first";
     case FIM_SUFFIX_FIRST:
         return "suffix first";
+    case FIM_LINE_LAST:
+        return "line last";
     }
     return "none";
 }

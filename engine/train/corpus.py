@@ -5,9 +5,10 @@ usage: corpus.py SRC_DIR OUT_DIR [--jobs N] [--shard-bytes N] [--benchmarks DIR]
 SRC_DIR is fetch_corpus.sh's src folder. OUT_DIR receives shard*.jsonl.xz, held.json (the held-out packages) and
 manifest.tsv (package, version, licences kept, files, bytes). The order of everything is fixed by the names of the input
 files, so that the same input gives the same corpus. OUT_DIR/packages keeps what each package gave, so that a run with
-more packages reads only the new ones (delete it when the rules change).
+more packages reads only the new ones (delete it when the rules change). With --known, the shards of an earlier corpus, nothing is
+kept that those have, and their bytes count towards the languages' limits: the output is what is new.
 """
-import argparse, collections, contextlib, fnmatch, functools, glob, gzip, hashlib, json, lzma, multiprocessing, os, pickle, random, re, subprocess, sys, tarfile, zlib
+import argparse, collections, contextlib, fnmatch, functools, glob, gzip, hashlib, itertools, json, lzma, multiprocessing, os, pickle, random, re, subprocess, sys, tarfile, zlib
 
 import numpy as np
 
@@ -15,7 +16,7 @@ LANGUAGE = {"c": "c", "h": "c", "py": "python", "cc": "cpp", "cpp": "cpp", "cxx"
             "js": "javascript", "mjs": "javascript", "ts": "typescript", "tsx": "typescript", "go": "go", "rs": "rust",
             "sh": "shell", "lua": "lua", "java": "java", "rb": "ruby"}
 # Bytes of each language kept: C leads, because the server's users write it first.
-CAP = {"c": 1300e6, "python": 450e6, "cpp": 330e6, "go": 90e6, "javascript": 50e6, "typescript": 40e6, "rust": 60e6, "shell": 20e6}
+CAP = {"c": 1900e6, "python": 550e6, "cpp": 430e6, "go": 90e6, "javascript": 50e6, "typescript": 40e6, "rust": 60e6, "shell": 20e6}
 CAP_OTHER = 12e6
 CAP_PACKAGE = 45e6  # No package may set the style of the whole.
 HELD_OUT = {"memcached", "tmux", "jansson", "leveldb", "requests", "flask", "networkx", "python-flask", "node-express",
@@ -193,6 +194,17 @@ def read_benchmarks(folder):
     return grams
 
 
+def lines_of(path):
+    """Of a shard, plain or compressed (by xz, or by zstd, which must be on the PATH then)."""
+    if path.endswith(".zst"):
+        with subprocess.Popen(["zstd", "-dc", path], stdout=subprocess.PIPE) as p: yield from p.stdout
+    else:
+        with (lzma.open if path.endswith(".xz") else open)(path, "rb") as f: yield from f
+
+
+def fingerprint(text): return hashlib.md5("".join(text.split()).encode()).digest()
+
+
 def write_shards(rows, out, limit):
     """Files of one folder stay together (as neighbours in a prompt); folders are shuffled."""
     groups = collections.defaultdict(list)
@@ -215,6 +227,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source"); parser.add_argument("out"); parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--shard-bytes", type=float, default=230e6); parser.add_argument("--benchmarks", default="")
+    parser.add_argument("--known", nargs="*", default=[])
     args = parser.parse_args()
     by_package = collections.defaultdict(list)
     sources = {os.path.basename(d).split("_")[0] for d in glob.glob(args.source + "/*.dsc") if whole(d)}  # without its copyright file nothing is known
@@ -227,12 +240,14 @@ def main():
     jobs = [(args.source, p, by_package[p], banned if p not in HELD_OUT else set(), f"{args.out}/packages/{p}") for p in order]
     seen, exact, total, rows, held, dropped = SeenLines(), set(), collections.Counter(), [], [], collections.Counter()
     os.makedirs(args.out + "/packages", exist_ok=True)
+    for row in map(json.loads, itertools.chain.from_iterable(map(lines_of, args.known))):
+        exact.add(fingerprint(row["text"])); seen.add(line_hashes(row["text"])); total[row["lang"]] += len(row["text"])
     with multiprocessing.Pool(args.jobs) as pool, open(args.out + "/manifest.tsv", "w", encoding="utf-8") as manifest:
         manifest.write("package\tversion\tfiles\tbytes\tlicences\n")
         for package, version, names, found in map(load, pool.imap(package_rows, jobs)):
             kept = size = 0
             for row, hashes in found:
-                key = hashlib.md5("".join(row["text"].split()).encode()).digest(); language = row["lang"]; is_held = package in HELD_OUT
+                key = fingerprint(row["text"]); language = row["lang"]; is_held = package in HELD_OUT
                 if not is_held and total[language] > CAP.get(language, CAP_OTHER): dropped["cap"] += 1; continue
                 if key in exact: dropped["exact"] += 1; continue
                 exact.add(key)

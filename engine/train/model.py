@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from model_shape import Shape
 
-HOLE, TOKEN = 1 << 15, (1 << 14) - 1  # prepare.py's rows: the bit of a hole's tokens, and the token itself
+HOLE, TOKEN, END = 1 << 15, (1 << 14) - 1, 5  # prepare.py's rows: the bit of a hole's tokens, the token itself, a hole's end
 
 
 def rms(x, weight, epsilon): return F.rms_norm(x.float(), (x.shape[-1],), weight.float(), epsilon).to(x.dtype)

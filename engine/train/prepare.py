@@ -6,13 +6,16 @@ usage: prepare.py tokenizer SHARD VOCAB OUT            trains the byte-level BPE
        prepare.py pack OUT PROCS FIRST-END SHARD...    rows of each epoch, OUT/rows_E.bin, then OUT/rows_E.ok
 
 A row is ROW tokens (uint16): whole documents packed by first fit, never split, the rest filled with end-of-text. A
-document is a piece of a file under its path's header, most of them cut for fill-in-the-middle where people type; the
-tokens of the hole and its end carry the bit HOLE. An epoch may be a part of the shards, packed when it has arrived.
+document is a piece of a file under its path's header, most of them with a hole where people type, in the form and
+of the size that the server's prompts have; the tokens of the hole's lines and its end carry the bit HOLE. An epoch may be a
+part of the shards, packed when it has arrived.
 """
-import collections, json, lzma, multiprocessing, os, random, subprocess, sys, time
+import collections, json, multiprocessing, os, random, sys, time
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from corpus import lines_of
 
 SPECIAL = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|fim_end|>",
            "<|user|>", "<|assistant|>", "<think>", "</think>", "<|tool|>"]
@@ -20,17 +23,14 @@ EOT, PRE, SUF, MID, SEP, END = range(6)
 QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 HOLE = 1 << 15  # Tokens that a suggestion would have to write.
 ROW = 2050  # The sequence and two tokens more: the next token's target and the MTP block's.
-FIM_SHARE, SUFFIX_FIRST_SHARE, PEER_SHARE = 0.8, 0.9, 0.3
+PLAIN_SHARE, PEER_SHARE = 0.15, 0.12  # of documents
+CUT_SHARE, JOINED_SHARE = 0.75, 0.2  # of documents with a hole: SUF suffix PRE prefix MID line; PRE SUF suffix MID prefix; the rest prefix first
+PROMPT, SUFFIX_SHARE, SUFFIX_CHARACTERS = 1536, 0.25, 1536  # src/complete.c's tokens, and the part of them that src/prompt/fim.c gives the suffix
+CHARACTERS_A_TOKEN = 3.1
+HELD_HOLES = {"c": 6, "cpp": 2, "python": 1}  # pairs of a file
+COMMENTS = ("#", "//", "*", "/*", '"""')
 SAMPLE = {"c": 40e6, "python": 22e6, "cpp": 11e6, "go": 6e6, "typescript": 6e6, "javascript": 4e6, "shell": 3e6, "rust": 4e6}
 tokenizer = None
-
-
-def lines_of(path):
-    """Of a shard, plain or compressed (by xz, or by zstd, which must be on the PATH then)."""
-    if path.endswith(".zst"):
-        with subprocess.Popen(["zstd", "-dc", path], stdout=subprocess.PIPE) as p: yield from p.stdout
-    else:
-        with (lzma.open if path.endswith(".xz") else open)(path, "rb") as f: yield from f
 
 
 def byte_level(model):
@@ -74,18 +74,6 @@ def load_tokenizer(out):
 def encode(text): return tokenizer.encode(text, add_special_tokens=False).ids
 
 
-def pieces(text, rng):
-    """Cuts a file at line ends into pieces of about a drawn size."""
-    limit = rng.choice([1200, 2500, 4500, 5800, 5800])
-    current, size = [], 0
-    for line in text.splitlines(keepends=True):
-        current.append(line); size += len(line)
-        if size > limit:
-            yield "".join(current)
-            current, size = [], 0
-    if size > 150: yield "".join(current)
-
-
 def indent_of(line): return len(line) - len(line.lstrip(" \t"))
 
 
@@ -96,67 +84,88 @@ def block_end(lines, i):
     return j
 
 
-def line_cut(text, begin, indent, end, rng):
-    """Where in a line somebody stops to look for help: anywhere, but more often at a word's start or after an operator."""
-    if end - begin <= indent: return end
-    cut = begin + rng.randrange(indent, end - begin)
-    if rng.random() < 0.35:
-        while cut < end and (text[cut].isalnum() or text[cut] == "_"): cut += 1
-        while cut < end and not (text[cut].isalnum() or text[cut] == "_") and rng.random() < 0.7: cut += 1
-    return cut
+def line_cut(line, rng):
+    """Where within a line something is missing up to: at a word's start or after an operator, with more than closers behind it."""
+    cuts = [i for i in range(indent_of(line) + 1, len(line)) if (line[i].isalnum() or line[i] == "_") != (line[i - 1].isalnum() or line[i - 1] == "_")]
+    cut = rng.choice(cuts) if cuts else len(line)
+    return cut if line[cut:].strip(")]};:,'\"") else len(line)
 
 
-def middle(text, rng):
-    """Draws the hole [begin, end) of a fill-in-the-middle document."""
+def middle(lines, rows, rng):
+    """Draws the hole of a document: the row of its first line, which is one of rows, the row of its last, and the column where that
+    one's end is; -1 for a hole of nothing, on a line of its own."""
+    for _ in range(8):  # A line with something on it teaches more, and few ask for help within a comment.
+        i = rng.choice(rows); body = lines[i].strip()
+        if len(body) > 3 and (rng.random() < 0.25 or not body.startswith(COMMENTS)): break
+    end, kind = len(lines[i].rstrip("\n")), rng.random()
+    if kind < 0.58: return i, i, end
+    if kind < 0.67: return i, i, line_cut(lines[i].rstrip("\n"), rng)
+    if kind < 0.86: j = min(len(lines), i + rng.choice([2, 2, 2, 3, 3, 4, 5, 6, 9])) - 1
+    elif kind < 0.97:  # the body under a line
+        j = block_end(lines, i) - 1; i = min(i + 1, j)
+        if j - i > 40: j = i
+    else: return i, i, -1
+    return i, j, len(lines[j].rstrip("\n"))
+
+
+def holed(text, rows, head, room, rng):
+    """The beginning of text with a hole in one of the rows as the server's prompt has it (src/prompt/fim.c): the suffix has a part of
+    the room at most, the prefix what is left, its start giving way. What stands on the cursor's line is tokenized as one with what
+    follows, because the server takes the last token before the cursor back and lets the model choose it anew (token healing).
+    Also the character that it reaches."""
     lines = text.splitlines(keepends=True)
-    offsets = np.cumsum([0] + [len(l) for l in lines]).tolist()
-    for _ in range(8):  # A line with something on it teaches more.
-        i = rng.randrange(len(lines))
-        if len(lines[i].strip()) > 3: break
-    line = lines[i].rstrip("\n"); indent = indent_of(line); begin = offsets[i]; end = begin + len(line)
-    cut, kind = line_cut(text, begin, indent, end, rng), rng.random()
-    if kind < 0.52:  # the rest of a line; the closers may have been typed already by the editor
-        if rng.random() < 0.3:
-            while end > cut and text[end - 1] in ")]};:,'\"": end -= 1
-        return cut, end
-    if kind < 0.60:  # the rest of a line and some lines more
-        j = min(len(lines), i + 1 + rng.choice([1, 1, 2, 2, 3, 5, 8]))
-        return cut, max(cut, offsets[j] - 1)
-    if kind < 0.87:  # whole lines
-        j = min(len(lines), i + rng.choice([1, 1, 1, 1, 1, 2, 2, 3, 4, 6, 9]))
-        a = begin if rng.random() < 0.25 else begin + indent
-        return a, max(a, offsets[j] - 1)
-    if kind < 0.95:  # the body under a line
-        j = block_end(lines, i)
-        if i + 1 < j and offsets[j] - offsets[i + 1] < 2500: return offsets[i + 1] - (rng.random() < 0.5), offsets[j] - 1
-    if kind < 0.97: return end, end  # nothing is missing
-    a = rng.randrange(len(text))
-    return a, min(len(text), a + int(rng.expovariate(1 / 150)))
-
-
-def document(text, head, rng):
-    """One document's tokens, at most ROW: the suffix gives way first, then the prefix's start."""
-    if rng.random() >= FIM_SHARE: return (head + encode(text) + [EOT])[:ROW]
-    a, b = middle(text, rng); b = max(a, b)
-    prefix, hole, suffix = encode(text[:a]), encode(text[a:b]), encode(text[b:])
-    over = len(head) + len(prefix) + len(hole) + len(suffix) + 6 - ROW
-    if over > 0:
-        cut = min(over, max(0, len(suffix) - 64)); suffix = suffix[:len(suffix) - cut]; over -= cut
-        if over > 0: prefix = prefix[over:]
+    i, j, column = middle(lines, rows, rng)
+    begin = sum(map(len, lines[:i])); end = begin + sum(map(len, lines[i:j])) + max(column, 0)
+    after = ("\n" if column < 0 else "") + text[end:end + SUFFIX_CHARACTERS]
+    if end + SUFFIX_CHARACTERS < len(text): after = after[:after.rfind("\n") + 1] or after
+    suffix = encode(after)[:int(SUFFIX_SHARE * room)]; order = rng.random()
+    apart = order < CUT_SHARE or order >= CUT_SHARE + JOINED_SHARE
+    prefix, hole = encode(text[:begin]), encode(text[begin:end])
+    if apart: hole = hole[:room // 2]
+    else:  # one text; a token of it seldom goes over the line's start
+        joined = encode(text[:end]); hole = joined[len(joined) - len(hole):] if hole else []; prefix = joined[:len(joined) - len(hole)]
+    left = max(0, room - len(head) - len(suffix)); prefix = prefix[max(0, len(prefix) - left):]
     hole = [t | HOLE for t in hole + [END]]
-    if rng.random() < SUFFIX_FIRST_SHARE: ids = head + [PRE, SUF] + suffix + [MID] + prefix + hole
+    if order < CUT_SHARE: ids = head + [SUF] + suffix + [PRE] + prefix + [MID] + hole
+    elif not apart: ids = head + [PRE, SUF] + suffix + [MID] + prefix + hole
     else: ids = head + [PRE] + prefix + [SUF] + suffix + [MID] + hole
-    return (ids + [EOT])[:ROW]
+    return (ids + [EOT])[:ROW], end + len(after)
 
 
-def header(row, peers, text, rng):
-    """The path's header, before it sometimes a piece of another file of the package, as the server's prompt has it."""
-    head = [SEP] + encode(row["path"] + "\n")
-    if len(peers) < 2 or rng.random() >= PEER_SHARE or len(text) > 5000: return head
+def rows_of(text, first, last):
+    """The rows that the characters first to last of text stand in."""
+    return range(text.count("\n", 0, first), text.count("\n", 0, last) + (last < len(text) or text[-1:] != "\n"))
+
+
+def documents(row, peers, rng):
+    """A file as documents, one after the other: pieces of about as many tokens as a prompt of the server has, smaller ones that fill
+    rows up, and plain ones as long as a row. The hole is where a prompt's prefix is full, but at a file's beginning
+    and end anywhere."""
+    text, at = row["text"], 0
+    while len(text) - at > (0 if at == 0 else 150):
+        head, plain = header(row, peers, rng), rng.random() < PLAIN_SHARE
+        room = ROW - 10 if plain else rng.choices((PROMPT, ROW - 300, rng.randrange(100, 480)), (5, 1, 5))[0]
+        size = int(max(100, room - len(head)) * CHARACTERS_A_TOKEN); left = len(text) - at
+        stop = len(text) if left < 1.1 * size else text.find("\n", at + size) + 1 or len(text)
+        if plain:
+            yield (head + encode(text[at:stop]) + [EOT])[:ROW]
+            at = stop; continue
+        piece = text[at:at + 2 * size]; full = int((1 - SUFFIX_SHARE) * size)
+        if left <= size: rows = rows_of(piece, 0, left)
+        else: rows = rows_of(piece, 0 if at == 0 else full - min(500, full), full)
+        ids, reached = holed(piece, rows, head, room, rng)
+        yield ids
+        at += max(reached, 1)
+
+
+def header(row, peers, rng):
+    """The path's header, before it sometimes a piece of another file of the package, as the server's prompt can have it."""
+    head = [SEP] + encode(row["path"] + "\n")[:64]
+    if len(peers) < 2 or rng.random() >= PEER_SHARE: return head
     peer = rng.choice(peers)
     if peer is row: return head
     start = rng.randrange(max(1, len(peer["text"]) - 600)); start = peer["text"].find("\n", start) + 1
-    return [SEP] + encode(peer["path"] + "\n" + peer["text"][start:start + rng.choice([300, 600, 1200])] + "\n") + head
+    return [SEP] + encode(peer["path"] + "\n" + peer["text"][start:start + rng.choice([300, 600, 1000])] + "\n")[:384] + head
 
 
 def packed(documents):
@@ -173,14 +182,11 @@ def packed(documents):
 def pack_files(job):
     lines, seed = job
     rows = [json.loads(line) for line in lines]
-    rng = random.Random(seed); documents, peers = [], collections.defaultdict(list)
+    rng = random.Random(seed); found, peers = [], collections.defaultdict(list)
     for row in rows: peers[row["pkg"]].append(row)
-    for row in rows:
-        for text in pieces(row["text"], rng):
-            head = header(row, peers[row["pkg"]], text, rng)
-            if len(head) < 900: documents.append(document(text, head, rng))
-    rng.shuffle(documents); bins = []
-    for i in range(0, len(documents), 400): bins += packed(documents[i:i + 400])
+    for row in rows: found += documents(row, peers[row["pkg"]], rng)
+    rng.shuffle(found); bins = []
+    for i in range(0, len(found), 800): bins += packed(found[i:i + 800])
     return np.array([b + [EOT] * (ROW - len(b)) for b in bins], dtype=np.uint16), sum(map(len, bins))
 
 
@@ -211,7 +217,7 @@ def pack(out, procs, epochs, shards):
 
 
 def held(path, out):
-    """Held-out text by language, as plain documents, and the holes that the trainer scores by teacher forcing."""
+    """Held-out text by language, as plain documents, and the holes that the trainer asks for."""
     load_tokenizer(out); rng = random.Random(7); ids = collections.defaultdict(list); size = collections.Counter(); cases = []
     rows = json.load(open(path)); rng.shuffle(rows)
     for row in rows:
@@ -221,21 +227,27 @@ def held(path, out):
     for lang, tokens in ids.items():
         if len(tokens) < 20000: continue
         np.array(tokens, dtype=np.uint16).tofile(f"{out}/val_{lang}.bin"); meta[lang] = size[lang] / len(tokens)
-    json.dump(meta, open(out + "/val_bytes_per_token.json", "w")); json.dump(cases[:2400], open(out + "/held_cases.json", "w"))
+    json.dump(meta, open(out + "/val_bytes_per_token.json", "w")); json.dump(cases, open(out + "/held_cases.json", "w"))
     print("bytes a token", meta, "cases", len(cases))
 
 
 def held_cases(row, rng):
+    """Holes of one line at most, as the server asks for them, in both orders: the token before the cursor is taken back ("forced", -1
+    for none), and the target begins with its bytes."""
     lines = row["text"].splitlines(keepends=True); text = row["text"]
-    if len(lines) < 20 or row["lang"] not in ("c", "python", "cpp"): return
-    for kind in ("rest", "line", "rest", "line"):
+    if len(lines) < 20 or row["lang"] not in HELD_HOLES: return
+    for kind in ("rest", "line") * HELD_HOLES[row["lang"]]:
         i = rng.randrange(5, len(lines)); line = lines[i].rstrip("\n"); body = line.strip()
-        if len(body) < 8 or body.startswith(("#", "//", "*", "/*", '"""')): continue
+        if len(body) < 8 or body.startswith(COMMENTS): continue
         begin = sum(map(len, lines[:i])); end = begin + len(line)
         a = begin + indent_of(line) + (0 if kind == "line" else max(1, int(len(body) * rng.uniform(0.2, 0.8))))
-        prefix, suffix, hole = encode(text[max(0, a - 3500):a]), encode(text[end:end + 1500]), encode(text[a:end])
-        yield {"lang": row["lang"], "kind": kind, "target": hole + [END],
-               "prompt": [SEP] + encode(row["path"] + "\n") + [PRE, SUF] + suffix + [MID] + prefix}
+        suffix = encode(text[end:end + SUFFIX_CHARACTERS])[:int(SUFFIX_SHARE * PROMPT)]
+        before, typed = encode(text[:begin])[-(PROMPT - 64 - len(suffix)):], encode(text[begin:a])
+        last, typed = (typed[-1], typed[:-1]) if typed else (-1, typed)
+        target = encode((tokenizer.decode([last]) if last >= 0 else "") + text[a:end])
+        head = [SEP] + encode(row["path"] + "\n")
+        for order, prompt in ("cut", head + [SUF] + suffix + [PRE] + before + [MID] + typed), ("joined", head + [PRE, SUF] + suffix + [MID] + before + typed):
+            yield {"lang": row["lang"], "kind": kind, "order": order, "forced": last, "prompt": prompt, "target": target}
 
 
 def main():

@@ -2,27 +2,29 @@
 
 usage: torchrun --nproc-per-node N train.py --data DIR --out DIR --deadline UNIX_TIME [--init FILE] [--settings FILE.json]
 
---init continues from a GGUF file or from an earlier leg's blocks. OUT receives log.csv (step, seconds, loss, MTP loss,
+--init continues from a GGUF file or from an earlier leg's blocks, which may come while the model is compiled. OUT receives log.csv (step, seconds, loss, MTP loss,
 tokens/s, learning rate), load.csv (tokens by layer and expert), weights.blocks every --save-every seconds and at the end (with
-rounded.blocks, the Q4_K values of a leg that rounds), and result.json (held-out bits a byte by language, exact holes by teacher
-forcing, which equals greedy decoding's exactness, and the experts' shares by language).
+rounded.blocks, the Q4_K values of a leg that rounds), and result.json (held-out bits a byte by language, lines that greedy
+decoding would finish right, and the experts' shares by language).
 Matrices are optimised by Muon (momentum orthogonalised by Newton-Schulz), the rest by AdamW. A token sees its own document
 only, and the tokens of a hole count --hole-weight times.
 """
-import argparse, contextlib, csv, json, math, os, sys, threading, time
+import argparse, contextlib, csv, functools, json, math, os, sys, threading, time
 
 if int(os.environ.get("WORLD_SIZE", 1)) > 1:  # every process calls its GPU the first, so that they share what is compiled
-    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ["LOCAL_RANK"]
+    cards = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","); number = int(os.environ["LOCAL_RANK"])
+    os.environ["CUDA_VISIBLE_DEVICES"] = cards[number] if number < len(cards) and cards[number] else str(number)
 
 import numpy as np
 import torch
 import torch.distributed as dist
 
 import weights
-from model import HOLE, Experts, Model, Shape, boundaries
+from model import END, HOLE, Experts, Model, Shape, boundaries
 from rounding import Rounding, matrices, split
 
 ROW = 2050
+LINE_BREAK = "\u010a"  # as byte-level text
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # a processor is only good for trying a step
 RANK, WORLD = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
@@ -150,22 +152,36 @@ def held_out(model, folder, windows=400):
     return out
 
 
+def token_pieces(folder):
+    """The bytes of each token as byte-level text."""
+    with open(folder + "/tokenizer.json", encoding="utf-8") as f: vocabulary = json.load(f)["model"]["vocab"]
+    return [t for t, _ in sorted(vocabulary.items(), key=lambda item: item[1])]
+
+
 @torch.no_grad()
 def exact_holes(model, folder):
-    """The share of held-out holes whose every token is the model's first choice, by language and kind."""
-    model.eval(); counts = {}
-    cases = [((c["prompt"] + c["target"])[-model.s.context:], len(c["target"]), f"{c['lang']}/{c['kind']}") for c in json.load(open(folder + "/held_cases.json"))]
-    cases.sort(key=lambda c: len(c[0]))
+    """The share of held-out holes whose line greedy decoding would finish as it was, by language, kind and order. As in the server, the
+    first token must agree with the bytes that were taken back, and the line ends with the hole's end or a line break, which can
+    be part of its last token."""
+    model.eval(); counts = {}; pieces = token_pieces(folder)
+    allowed = functools.cache(lambda forced: torch.tensor([p.startswith(pieces[forced]) or pieces[forced].startswith(p) for p in pieces]))
+    with open(folder + "/held_cases.json") as f: cases = json.load(f)
+    cases.sort(key=lambda c: len(c["prompt"]) + len(c["target"]))
     for i in range(0, len(cases), 32):  # cases of like length together; what follows a case in its row changes nothing before it
-        batch = cases[i:i + 32]; ids = torch.zeros(len(batch), len(batch[-1][0]), dtype=torch.long)
-        for row, (tokens, _, _) in zip(ids, batch): row[:len(tokens)] = torch.tensor(tokens)
+        batch = cases[i:i + 32]; rows = [(c["prompt"] + c["target"])[-model.s.context:] for c in batch]
+        ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+        for row, tokens in zip(ids, rows): row[:len(tokens)] = torch.tensor(tokens)
         with torch.autocast(DEVICE, torch.bfloat16): h = model.hidden(ids.to(DEVICE))
-        for k, (tokens, n, kind) in enumerate(batch):
-            with torch.autocast(DEVICE, torch.bfloat16): choice = model.head(h[k, len(tokens) - n - 1:len(tokens) - 1]).argmax(-1).cpu()
-            right = choice == torch.tensor(tokens[-n:]); c = counts.setdefault(kind, [0, 0, 0])
-            c[0] += 1; c[1] += int(right.all()); c[2] += int(right[:-1].all())
+        for k, (c, tokens) in enumerate(zip(batch, rows)):
+            n = len(c["target"])
+            with torch.autocast(DEVICE, torch.bfloat16): score = model.head(h[k, len(tokens) - n - 1:len(tokens)]).float().cpu()
+            if c["forced"] >= 0: score[0, ~allowed(c["forced"])] = float("-inf")
+            *inner, last, after = score.argmax(-1).tolist(); same = last == c["target"][-1]
+            ended = pieces[last].rstrip(LINE_BREAK) == pieces[c["target"][-1]] if not same else after == END or pieces[after].startswith(LINE_BREAK)
+            right = inner == c["target"][:-1]; count = counts.setdefault("/".join((c["lang"], c["kind"], c["order"])), [0, 0, 0])
+            count[0] += 1; count[1] += right and ended; count[2] += right and (same or ended)
     model.train()
-    return {k: {"holes": n, "exact": round(e / n, 4), "exact_but_for_the_end": round(w / n, 4)} for k, (n, e, w) in counts.items()}
+    return {k: {"holes": n, "exact": round(e / n, 4), "exact_but_for_the_end": round(w / n, 4)} for k, (n, e, w) in sorted(counts.items())}
 
 
 def build(args):
@@ -175,11 +191,14 @@ def build(args):
     torch.backends.cuda.matmul.allow_tf32 = True
     model = Model(Shape(), args.mtp_part, args.hole_weight)
     if args.fp8: import fp8; fp8.replace(model)
-    model = model.to(DEVICE)
-    if args.init:
-        state = weights.read_blocks(args.init)[0] if args.init.endswith(".blocks") else weights.from_gguf(weights.read_gguf(args.init), model.s)
-        model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in state.items()})
-    return model
+    return model.to(DEVICE)
+
+
+def load(model, path):
+    """Weights of an earlier leg or of a model file, waited for: a lent machine can compile while they come."""
+    while not os.path.exists(path): time.sleep(0.2)
+    state = weights.read_blocks(path)[0] if path.endswith(".blocks") else weights.from_gguf(weights.read_gguf(path), model.s)
+    model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in state.items()})
 
 
 def optimisers(model, args):
@@ -197,7 +216,6 @@ def warm_up(model, forward, rounding, batch, weight):
     with rounding: pass
     for e in model.modules():
         if isinstance(e, Experts): e.load.zero_()
-    if WORLD > 1: dist.barrier()
 
 
 def synchronize():
@@ -272,7 +290,10 @@ def main():
     forward = model if args.no_compile else torch.compile(model, dynamic=False)
     rounding = Rounding(model, not args.no_compile)
     rows = Rows(args.data, args.rows, args.seed); log = None
-    start = time.time(); warm_up(model, forward, rounding, rows.next(), args.mtp_weight); synchronize()
+    start = time.time(); warm_up(model, forward, rounding, rows.next(), args.mtp_weight)
+    if args.init: load(model, args.init)
+    if WORLD > 1: dist.barrier()
+    synchronize()
     if RANK == 0:
         log = csv.writer(open(args.out + "/log.csv", "w", buffering=1))
         log.writerow(["step", "seconds", "epoch", "loss", "mtp_loss", "tokens", "tokens_per_second", "rate", "imbalance"])

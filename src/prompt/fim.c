@@ -190,36 +190,67 @@ static void render_suffix_first(Builder *b, const EngineInfo *info, const TextSn
     add_ids(b, prefix, out->n_prefix_tokens);
 }
 
-// The cut is frozen after the indentation of the cursor's line; what is typed since is the
-// beginning of the answer. (Indentation after the middle token reads as a finished hole to these
-// models.)
+// The cursor's line from the cut on, which stays while it is typed: the beginning of the answer.
+typedef struct Line {
+    Str typed;
+    int *ids, n;
+    int room; // for the prefix, in steps, so that typing does not move its window
+} Line;
+
+static Line read_line(const Builder *b, const TextSnap *text, size_t cut, size_t byte_off, int room)
+{
+    Line line = {.typed = str_slice(text_str(text), cut, byte_off)};
+    line.ids = tokenize(b, line.typed, &line.n);
+    if (line.n > room / 2) { // longer than half the prompt: its end counts
+        line.ids += line.n - room / 2;
+        line.n = room / 2;
+    }
+    room -= (line.n + GRID_LINES - 1) / GRID_LINES * GRID_LINES;
+    line.room = room > 0 ? room : 0;
+    return line;
+}
+
+static void add_line(Builder *b, const EngineInfo *info, const Line *line, FimPrompt *out)
+{
+    add_id(b, info->fim_middle);
+    int n = heal(b, line->ids, line->n, line->typed, &out->forced);
+    add_ids(b, line->ids, n);
+    out->n_prefix_tokens += n;
+}
+
+// The model is told where the cursor's line begins: that what is missing begins there.
+static void render_line_last(Builder *b, const EngineInfo *info, const TextSnap *text,
+                             size_t byte_off, int n_suffix, FimPrompt *out)
+{
+    size_t cut = text_line_start(text, text_point(text, byte_off).row);
+    int *suffix = suffix_tokens(b, text, byte_off, n_suffix, &out->suffix, &out->n_suffix_tokens);
+    Line line = read_line(b, text, cut, byte_off, b->cap - b->n - MARKERS - out->n_suffix_tokens);
+    int *prefix = prefix_tokens(b, text, cut, line.room, &out->prefix, &out->n_prefix_tokens);
+    out->prefix = str_slice(text_str(text), cut - out->prefix.len, byte_off);
+    add_id(b, info->fim_suffix);
+    add_ids(b, suffix, out->n_suffix_tokens);
+    add_id(b, info->fim_prefix);
+    add_ids(b, prefix, out->n_prefix_tokens);
+    add_line(b, info, &line, out);
+}
+
+// The cut is after the indentation of the cursor's line. (Indentation after the middle token reads
+// as a finished hole to these models.)
 static void render_prefix_first(Builder *b, const EngineInfo *info, const TextSnap *text,
                                 size_t byte_off, int n_suffix, FimPrompt *out)
 {
     size_t cut = text_line_start(text, text_point(text, byte_off).row);
     while (cut < byte_off && strchr(" \t", text_str(text).ptr[cut]))
         cut++;
-    int n_typed, n_prefix;
-    Str typed = str_slice(text_str(text), cut, byte_off);
-    int *typed_ids = tokenize(b, typed, &n_typed);
     int *suffix = suffix_tokens(b, text, byte_off, n_suffix, &out->suffix, &out->n_suffix_tokens);
-    int room = b->cap - b->n - MARKERS - out->n_suffix_tokens;
-    if (n_typed > room / 2) { // a line longer than half the prompt: its end counts
-        typed_ids += n_typed - room / 2;
-        n_typed = room / 2;
-    }
-    // The room for the prefix is in steps, so that typing does not move its window.
-    room -= (n_typed + GRID_LINES - 1) / GRID_LINES * GRID_LINES;
-    int *prefix = prefix_tokens(b, text, cut, room > 0 ? room : 0, &out->prefix, &n_prefix);
+    Line line = read_line(b, text, cut, byte_off, b->cap - b->n - MARKERS - out->n_suffix_tokens);
+    int *prefix = prefix_tokens(b, text, cut, line.room, &out->prefix, &out->n_prefix_tokens);
     out->prefix = str_slice(text_str(text), cut - out->prefix.len, byte_off);
     add_id(b, info->fim_prefix);
-    add_ids(b, prefix, n_prefix);
+    add_ids(b, prefix, out->n_prefix_tokens);
     add_id(b, info->fim_suffix);
     add_ids(b, suffix, out->n_suffix_tokens);
-    add_id(b, info->fim_middle);
-    n_typed = heal(b, typed_ids, n_typed, typed, &out->forced);
-    add_ids(b, typed_ids, n_typed);
-    out->n_prefix_tokens = n_prefix + n_typed;
+    add_line(b, info, &line, out);
 }
 
 bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str path,
@@ -245,6 +276,8 @@ bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str
     int n_suffix = limits.max_tokens * limits.suffix_share_pct / 100;
     if (info->fim_order == FIM_SUFFIX_FIRST)
         render_suffix_first(&b, info, text, byte_off, n_suffix, out);
+    else if (info->fim_order == FIM_LINE_LAST)
+        render_line_last(&b, info, text, byte_off, n_suffix, out);
     else
         render_prefix_first(&b, info, text, byte_off, n_suffix, out);
     out->ids = b.ids;

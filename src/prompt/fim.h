@@ -5,7 +5,8 @@
 // session holds already (docs/architecture.md, "What a keystroke costs").
 //
 //   suffix first:  SEP path \n PRE SUF suffix MID prefix……typed|
-//   prefix first:  SEP path \n PRE prefix SUF suffix MID typed|      (cut frozen at line start)
+//   line last:     SEP path \n SUF suffix PRE prefix MID typed|      (cut at the line's start)
+//   prefix first:  SEP path \n PRE prefix SUF suffix MID typed|      (cut after the indentation)
 #pragma once
 
 #include "base/arena.h"

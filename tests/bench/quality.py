@@ -155,8 +155,9 @@ class Llama(LlamaServer):
         before = hole.text[max(0, hole.start - BEFORE):hole.start]
         after = hole.document[hole.start:hole.start + AFTER]
         pre, suf, mid = (self.info["fim_" + part] for part in ("prefix", "suffix", "middle"))
-        parts = [pre, suf, after, mid, before] if self.info["fim_order"] == "suffix first" else [
-            pre, before, suf, after, mid]
+        above, line = before[:before.rfind("\n") + 1], before[before.rfind("\n") + 1:]
+        parts = {"suffix first": [pre, suf, after, mid, before], "line last": [suf, after, pre, above, mid, line]}.get(
+            self.info["fim_order"], [pre, before, suf, after, mid])
         return ([self.info["bos"]] if self.info["add_bos"] == "yes" else []) + [p for p in parts if p != ""]
 
     def ask(self, hole):

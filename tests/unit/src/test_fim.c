@@ -8,6 +8,7 @@
 enum { MAX_TOKENS = 1024 };
 
 static const FimOptions limits = {.max_tokens = MAX_TOKENS, .suffix_share_pct = 25};
+static const FimOrder orders[] = {FIM_SUFFIX_FIRST, FIM_LINE_LAST, FIM_PREFIX_FIRST};
 
 static TextSnap *make_text(Str bytes)
 {
@@ -111,13 +112,31 @@ static void prefix_first_cuts_at_the_line_and_appends_what_is_typed(void **state
     free(engine);
 }
 
+static void line_last_tells_where_the_line_begins(void **state)
+{
+    (void)state;
+    Engine *engine = word_engine_new(FIM_LINE_LAST);
+    Arena *arena = arena_new();
+    TextSnap *text = make_text(STR("int a;\n    int bc = de;\nint f;\n"));
+    FimPrompt p = render(engine, text, 17, arena); // after "    int bc"
+    int pre = find_id(&p, WORD_PRE), suf = find_id(&p, WORD_SUF), mid = find_id(&p, WORD_MID);
+    assert_str(text_of(engine, &p, 1, suf, arena), STR("src/a.c\n"));
+    assert_str(text_of(engine, &p, suf + 1, pre, arena), STR(" = de;\nint f;\n"));
+    assert_str(text_of(engine, &p, pre + 1, mid, arena), STR("int a;\n"));
+    assert_str(text_of(engine, &p, mid + 1, p.n_ids, arena), STR("    int "));
+    assert_str(p.forced, STR("bc"));
+    assert_str(p.prefix, STR("int a;\n    int bc"));
+    text_release(text);
+    arena_free(arena);
+    free(engine);
+}
+
 // For any cursor: within the limit, and prefix and suffix are the text around it, token by token as
 // if they were tokenized at once.
 static void prompts_hold_the_text_around_the_cursor(void **state)
 {
     (void)state;
-    static const FimOrder orders[] = {FIM_SUFFIX_FIRST, FIM_PREFIX_FIRST};
-    for (int k = 0; k < 2; k++) {
+    for (size_t k = 0; k < sizeof orders / sizeof *orders; k++) {
         Engine *engine = word_engine_new(orders[k]);
         TextSnap *text = make_program(1500);
         Str all = text_str(text);
@@ -126,6 +145,7 @@ static void prompts_hold_the_text_around_the_cursor(void **state)
             FimPrompt p = render(engine, text, at, arena);
             int suf = find_id(&p, WORD_SUF), mid = find_id(&p, WORD_MID);
             int suf_end = orders[k] == FIM_SUFFIX_FIRST ? mid : suf + 1 + p.n_suffix_tokens;
+            if (orders[k] == FIM_LINE_LAST) assert_int_equal(suf_end, find_id(&p, WORD_PRE));
             Str suffix = text_of(engine, &p, suf + 1, suf_end, arena);
             size_t line_end = text_line_end(text, text_point(text, at).row);
             bool closers = fit_only_closers(str_slice(all, at, line_end));
@@ -169,7 +189,8 @@ static void typing_keeps_the_prompt(FimOrder order)
             TextSnap *typed = text_edit(text, (ByteRange){at, at}, (Str){line + i, 1}, NULL, &err);
             Arena *arena = arena_new();
             FimPrompt now = render(engine, typed, ++at, arena);
-            bool new_line = order == FIM_PREFIX_FIRST && (i <= 4 || line[i] == '\n');
+            bool new_line = (order == FIM_PREFIX_FIRST && i <= 4) ||
+                            (order != FIM_SUFFIX_FIRST && line[i] == '\n');
             n_keys++;
             if (!new_line) n_dear += now.n_ids - shared_ids(&before, &now) > 4;
             arena_free(before_arena);
@@ -178,8 +199,8 @@ static void typing_keeps_the_prompt(FimOrder order)
             before = now;
             before_arena = arena;
         }
-    // The window moves once in 32 lines, by rows and by tokens. (The cut of prefix-first order
-    // moves with each line, and with the indentation that begins it.)
+    // The window moves once in 32 lines, by rows and by tokens. (The cut moves with each line where
+    // the order has one, in prefix-first order with the indentation that begins it too.)
     if (n_dear > 4) fail_msg("%d of %d keys cost more than 4 tokens", n_dear, n_keys);
     arena_free(before_arena);
     text_release(text);
@@ -190,6 +211,12 @@ static void typing_keeps_a_suffix_first_prompt(void **state)
 {
     (void)state;
     typing_keeps_the_prompt(FIM_SUFFIX_FIRST);
+}
+
+static void typing_keeps_a_line_last_prompt(void **state)
+{
+    (void)state;
+    typing_keeps_the_prompt(FIM_LINE_LAST);
 }
 
 static void typing_keeps_a_prefix_first_prompt(void **state)
@@ -220,8 +247,7 @@ static void closers_after_the_cursor_do_not_move_the_suffix(void **state)
 static void nothing_typed_heals_nothing(void **state)
 {
     (void)state;
-    static const FimOrder orders[] = {FIM_SUFFIX_FIRST, FIM_PREFIX_FIRST};
-    for (int k = 0; k < 2; k++) {
+    for (size_t k = 0; k < sizeof orders / sizeof *orders; k++) {
         Engine *engine = word_engine_new(orders[k]);
         Arena *arena = arena_new();
         TextSnap *text = make_text(STR("int a;\nint b;\n"));
@@ -241,13 +267,13 @@ static void nothing_typed_heals_nothing(void **state)
 static void long_lines_and_odd_bytes_stay_within_the_limit(void **state)
 {
     (void)state;
-    static const FimOrder orders[] = {FIM_SUFFIX_FIRST, FIM_PREFIX_FIRST};
     static const char *const pieces[] = {"+", "\n", "\xff", "\r\n", "\tx"};
-    for (size_t k = 0; k < 2 * (sizeof pieces / sizeof *pieces); k++) {
-        Engine *engine = word_engine_new(orders[k % 2]);
+    const size_t n_orders = sizeof orders / sizeof *orders;
+    for (size_t k = 0; k < n_orders * (sizeof pieces / sizeof *pieces); k++) {
+        Engine *engine = word_engine_new(orders[k % n_orders]);
         StrBuf buf = {0};
         for (int i = 0; i < 20000; i++)
-            strbuf_append(&buf, str_from(pieces[k / 2]));
+            strbuf_append(&buf, str_from(pieces[k / n_orders]));
         TextSnap *text = make_text(strbuf_str(&buf));
         for (size_t at = 0; at <= buf.len; at += buf.len / 4) {
             Arena *arena = arena_new();
@@ -289,8 +315,8 @@ static void pieces_of_other_files_come_first(void **state)
     (void)state;
     static const ContextPiece pieces[] = {{STR("far.h"), STR("int far;\n")},
                                           {STR("near.h"), STR("int near;\n")}};
-    for (int order = FIM_PREFIX_FIRST; order <= FIM_SUFFIX_FIRST; order++) {
-        Engine *engine = word_engine_new((FimOrder)order);
+    for (size_t k = 0; k < sizeof orders / sizeof *orders; k++) {
+        Engine *engine = word_engine_new(orders[k]);
         Arena *arena = arena_new();
         TextSnap *text = make_text(STR("int a;\n"));
         FimPrompt p;
@@ -325,9 +351,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(suffix_first_gives_all_of_a_small_file),
+        cmocka_unit_test(line_last_tells_where_the_line_begins),
         cmocka_unit_test(prefix_first_cuts_at_the_line_and_appends_what_is_typed),
         cmocka_unit_test(prompts_hold_the_text_around_the_cursor),
         cmocka_unit_test(typing_keeps_a_suffix_first_prompt),
+        cmocka_unit_test(typing_keeps_a_line_last_prompt),
         cmocka_unit_test(typing_keeps_a_prefix_first_prompt),
         cmocka_unit_test(closers_after_the_cursor_do_not_move_the_suffix),
         cmocka_unit_test(nothing_typed_heals_nothing),

@@ -145,7 +145,7 @@ static bool open_parts(Engine *e, const EngineOptions *o, Error *err)
     if (!kernels)
         return error_set(err, ERROR_INVALID,
                          "isa '%s' is unknown or not in this CPU, wanted "
-                         "ref, avx2, avx512 or amx",
+                         "ref, avx2 or avx512",
                          o->isa);
     if (o->n_threads < 0 || o->n_threads > 1024)
         return error_set(err, ERROR_INVALID, "%d threads, wanted 0 to 1024", o->n_threads);

@@ -2,8 +2,6 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 #include "kernels.h"
@@ -17,17 +15,6 @@ static bool has_f16c(void)
 }
 #endif
 
-#if defined(__x86_64__)
-// Linux keeps the tiles' state for processes that have asked for it, once and for all threads.
-static bool has_amx(void)
-{
-    enum { ARCH_REQUEST_STATE = 0x1023, TILE_DATA = 18, TILES_AND_BYTES = 3 << 24 };
-    unsigned a, b, c, d;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & TILES_AND_BYTES) == TILES_AND_BYTES &&
-           syscall(SYS_arch_prctl, ARCH_REQUEST_STATE, TILE_DATA) == 0;
-}
-#endif
-
 static const Kernels *find_x86(const char *name)
 {
 #if defined(__x86_64__)
@@ -36,7 +23,6 @@ static const Kernels *find_x86(const char *name)
     bool avx512 = avx2 && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vnni");
-    if (avx512 && (!name || strcmp(name, "amx") == 0) && has_amx()) return &kernels_amx;
     if (avx512 && (!name || strcmp(name, "avx512") == 0)) return &kernels_avx512;
     if (avx2 && (!name || strcmp(name, "avx2") == 0)) return &kernels_avx2;
 #else

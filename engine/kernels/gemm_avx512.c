@@ -10,6 +10,18 @@
 // Activation vectors at once: times two tiles, as many integer and as many float accumulators.
 enum { COLUMNS = 6 };
 
+// TILE_ROWS rows of a quantised matrix as products want them:
+//   u:       [n_in/4] registers: lane r = row r, columns 4j..4j+3
+//   scale:   [n_in/16][16] floats, one per 16 columns and row
+//   offset:  the same, only where the format has minima
+typedef struct Tile {
+    uint8_t *u;
+    float *scale, *offset; // [n_groups][2][TILE_ROWS]
+    bool halves;           // scales differ within a group (Q2_K, Q3_K, Q6_K)
+    bool minima;           // offset is not zero times scale
+    int zero;              // else this (unpack.h)
+} Tile;
+
 static const uint8_t *tile_group(const Tile *t, int g)
 {
     return t->u + (size_t)g * 32 * TILE_ROWS;
@@ -332,8 +344,10 @@ static inline __attribute__((always_inline)) void tiles_times_kind(const Tile *t
 #undef KIND
 }
 
-void tiles_times_avx512(Tile *t, int n_groups, const ActRow *acts, int n_acts, float *y,
-                        size_t y_stride, uint32_t rows, char *scratch)
+// y[c * y_stride + r] for the rows of the mask, the first 16 of which are t[0]'s and the others
+// t[1]'s, and n_acts vectors.
+static void all_times(const Tile *t, int n_groups, const ActRow *acts, int n_acts, float *y,
+                      size_t y_stride, uint32_t rows, char *scratch)
 {
     int i = 0;
 #define COLUMNS_AT_ONCE(n)                                                                         \
@@ -447,9 +461,8 @@ static void prefetch_rows(const char *rows, size_t row_bytes, int n_rows)
         _mm_prefetch(rows + at, _MM_HINT_T1);
 }
 
-void gemm_by_tiles(TilesTimes times, TensorType type, const void *w, size_t row_bytes, int n_in,
-                   int n_rows, const ActRow *acts, int n_acts, float *y, size_t y_stride,
-                   void *scratch)
+void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                 const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
 {
     bool floats = type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16;
     uint8_t *aligned = (uint8_t *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
@@ -470,16 +483,9 @@ void gemm_by_tiles(TilesTimes times, TensorType type, const void *w, size_t row_
         unpack_tile(type, rows + TILE_ROWS * row_bytes, row_bytes, n_in, n_second, &tiles[1]);
         prefetch_rows(rows + 2 * TILE_ROWS * row_bytes, row_bytes,
                       next < 2 * TILE_ROWS ? next : 2 * TILE_ROWS);
-        times(tiles, (int)n_groups, acts, n_acts, y + r, y_stride, (uint32_t)((1ull << n) - 1),
-              (char *)(aligned + 2 * tile_bytes));
+        all_times(tiles, (int)n_groups, acts, n_acts, y + r, y_stride, (uint32_t)((1ull << n) - 1),
+                  (char *)(aligned + 2 * tile_bytes));
     }
-}
-
-void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
-                 const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
-{
-    gemm_by_tiles(tiles_times_avx512, type, w, row_bytes, n_in, n_rows, acts, n_acts, y, y_stride,
-                  scratch);
 }
 
 void dequantize_avx512(TensorType type, const void *row, int n, float *out)

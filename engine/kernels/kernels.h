@@ -84,13 +84,13 @@ size_t gemm_tile_bytes(int n_in);
 
 extern const Kernels kernels_ref;
 #if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512, kernels_amx;
+extern const Kernels kernels_avx2, kernels_avx512;
 #endif
 // kernels_ref with weights dequantised and activations left in F32: the oracle for the rounding.
 const Kernels *kernels_exact(void);
 
-// By name ("ref", "exact", "avx2", "avx512", "amx"), or the best for this CPU when name is NULL.
-// NULL if the name is unknown, this CPU lacks it, or the system does not keep its state.
+// By name ("ref", "exact", "avx2", "avx512"), or the best for this CPU when name is NULL.
+// NULL if the name is unknown or this CPU lacks it.
 const Kernels *kernels_find(const char *name);
 
 // Scalar helpers shared by all (exact, round to nearest even).

@@ -561,20 +561,3 @@ const Kernels kernels_avx512 = {
     .dot_rows = dot_rows_avx512,
     .add_rows = add_rows_avx512,
 };
-
-const Kernels kernels_amx = {
-    .name = "amx",
-    .quantize = quantize_avx512,
-    .gemv = gemv_avx512,
-    .gemv_two = gemv_two_avx512,
-    .gemm = gemm_amx,
-    .dequantize = dequantize_avx512,
-    .dot = dot_avx512,
-    .axpy = axpy_avx512,
-    .rms_norm = rms_norm_avx512,
-    .silu_mul = silu_mul_avx512,
-    .softmax = softmax_avx512,
-    .to_f16 = to_f16_avx512,
-    .dot_rows = dot_rows_avx512,
-    .add_rows = add_rows_avx512,
-};

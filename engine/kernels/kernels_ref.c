@@ -236,10 +236,9 @@ size_t gemm_tile_bytes(int n_in)
 
 size_t gemm_scratch_bytes(int n_in)
 {
-    // Beside two tiles, gemm_amx.c copies 16 vectors and what their minima are multiplied with.
+    // Beside two tiles, gemm_avx512.c keeps what makes up for zeros or minima, of up to 8 vectors.
     size_t groups = ((size_t)n_in + 31) / 32;
-    size_t quantised =
-        2 * gemm_tile_bytes(n_in) + groups * 32 * 16 + groups * 2 * 16 * sizeof(float);
+    size_t quantised = 2 * gemm_tile_bytes(n_in) + groups * 2 * 8 * sizeof(float);
     size_t floats = (size_t)2 * TILE_DEPTH * TILE_ROWS * sizeof(float);
     return (quantised > floats ? quantised : floats) + 64;
 }

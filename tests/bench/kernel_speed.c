@@ -1,6 +1,6 @@
 // Multiply-adds a second of every format on one thread: one vector (decode), two with the bits of
 // one (a verified guess), and 64 (prefill).
-// usage: kernel_speed [ref|avx2|avx512|amx]
+// usage: kernel_speed [ref|avx2|avx512]
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -75,7 +75,7 @@ static double compare_passes(Opened *o, json_object *model, int first, int step,
 static void every_architecture_gives_the_reference_logits(void **state)
 {
     (void)state;
-    static const char *const tables[] = {"ref", "exact", "avx2", "avx512", "amx"};
+    static const char *const tables[] = {"ref", "exact", "avx2", "avx512"};
     // Other tables than "exact" round the activations that meet Q8_0.
     static const TensorType types[] = {TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_Q8_0};
     json_object *models = get(golden, "models");

@@ -174,7 +174,7 @@ static void no_type_is_read_past_its_data(void **state)
 static void weights_that_are_no_number_choose_within_range(void **state)
 {
     (void)state;
-    static const char *const tables[] = {"ref", "exact", "avx2", "avx512", "amx"};
+    static const char *const tables[] = {"ref", "exact", "avx2", "avx512"};
     static const TensorType types[] = {TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_Q8_0};
     for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) {
         for (size_t m = 0; kernels_find(tables[k]) && m < N_MODELS; m++) {

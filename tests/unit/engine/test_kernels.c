@@ -205,55 +205,6 @@ static void avx512_products_equal_the_plain_ones(void **state)
     check_all_products("avx512");
 }
 
-static void amx_products_equal_the_plain_ones(void **state)
-{
-    (void)state;
-    check_all_products("amx");
-}
-
-// Vectors in the order given, or backwards with one twice as gathered ones may come.
-static void check_same_bits(const Kernels *a, const Kernels *b, TensorType type, int n_in,
-                            int n_acts)
-{
-    enum { ROWS = 37, MAX_ACTS = 40 };
-    const TensorTypeInfo *info = tensor_type_info(type);
-    size_t row_bytes = (size_t)(n_in / info->block_elements) * (size_t)info->block_bytes;
-    unsigned char *w = malloc(row_bytes * ROWS);
-    Vector vectors[MAX_ACTS];
-    ActRow acts[MAX_ACTS];
-    float *first = calloc(ROWS * MAX_ACTS, sizeof *first);
-    float *second = calloc(ROWS * MAX_ACTS, sizeof *second);
-    void *scratch = aligned_alloc(64, (gemm_scratch_bytes(n_in) + 63) / 64 * 64);
-    for (int r = 0; r < ROWS; r++)
-        fill_row(type, w + (size_t)r * row_bytes, n_in);
-    for (int t = 0; t < n_acts; t++) {
-        vectors[t] = new_vector(&kernels_ref, n_in);
-        acts[n_acts - 1 - t] = vectors[t].row;
-    }
-    if (n_acts > 2) acts[1] = acts[0];
-    a->gemm(type, w, row_bytes, n_in, ROWS, acts, n_acts, first, ROWS, scratch);
-    b->gemm(type, w, row_bytes, n_in, ROWS, acts, n_acts, second, ROWS, scratch);
-    assert_memory_equal(first, second, (size_t)(ROWS * n_acts) * sizeof *first);
-    for (int t = 0; t < n_acts; t++)
-        free_vector(&vectors[t]);
-    free(first);
-    free(second);
-    free(scratch);
-    free(w);
-}
-
-static void amx_gives_the_bits_of_avx512(void **state)
-{
-    (void)state;
-    const Kernels *avx512 = find_or_skip("avx512"), *amx = find_or_skip("amx");
-    if (!avx512 || !amx) skip();
-    for (int t = 0; t < N_TYPES; t++) {
-        if (tensor_type_info(all_types[t])->block_elements == 1) continue;
-        for (int n_acts = 1; n_acts <= 40; n_acts += n_acts < 4 ? 1 : 9)
-            check_same_bits(avx512, amx, all_types[t], 512, n_acts);
-    }
-}
-
 static void rounding_activations_costs_little(void **state)
 {
     (void)state;
@@ -364,8 +315,8 @@ static void avx512_vectors_equal_the_plain_ones(void **state)
 static void extremes_of_exp_stay_finite(void **state)
 {
     (void)state;
-    static const char *const names[] = {"ref", "avx2", "avx512", "amx"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const names[] = {"ref", "avx2", "avx512"};
+    for (int i = 0; i < 3; i++) {
         const Kernels *k = find_or_skip(names[i]);
         if (!k) continue;
         float x[17] = {-1e30f, 1e30f, -200, 200, 0, -0.0f, 88, -88, 1, 2, 3, 4, 5, 6, 7, 8, -1e4f};
@@ -386,8 +337,8 @@ static void extremes_of_exp_stay_finite(void **state)
 static void nan_in_gives_nan_out_and_no_crash(void **state)
 {
     (void)state;
-    static const char *const names[] = {"ref", "avx2", "avx512", "amx"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const names[] = {"ref", "avx2", "avx512"};
+    for (int i = 0; i < 3; i++) {
         const Kernels *k = find_or_skip(names[i]);
         if (!k) continue;
         float x[64] = {0}, scale[2];
@@ -415,8 +366,8 @@ static void nan_scales_stay_in_their_row(void **state)
 {
     (void)state;
     enum { N = 512, ROWS = 3, ACTS = 5 };
-    static const char *const names[] = {"ref", "exact", "avx2", "avx512", "amx"};
-    for (int i = 0; i < 5; i++) {
+    static const char *const names[] = {"ref", "exact", "avx2", "avx512"};
+    for (int i = 0; i < 4; i++) {
         const Kernels *k = find_or_skip(names[i]);
         for (int t = 0; k && t < N_TYPES; t++) {
             TensorType type = all_types[t];
@@ -570,8 +521,6 @@ int main(void)
         cmocka_unit_test(halves_round_to_nearest_even),
         cmocka_unit_test(avx2_products_equal_the_plain_ones),
         cmocka_unit_test(avx512_products_equal_the_plain_ones),
-        cmocka_unit_test(amx_products_equal_the_plain_ones),
-        cmocka_unit_test(amx_gives_the_bits_of_avx512),
         cmocka_unit_test(rounding_activations_costs_little),
         cmocka_unit_test(avx2_vectors_equal_the_plain_ones),
         cmocka_unit_test(avx512_vectors_equal_the_plain_ones),

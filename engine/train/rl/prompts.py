@@ -23,20 +23,21 @@ def question(task):
             "Change only what is wrong; the corrected function must differ from the one above.")
 
 
-def chat(text, opening, system=SYSTEM):
+def chat(text, opening):
     """Qwen2.5's form (ChatML), with the answer's first line given."""
-    return f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n{opening}"
+    return f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n{opening}"
 
 
-# What R1-Zero's template does: it states the form and says nothing of how to think (DeepSeek-R1, table 1).
-ZERO = ("The user asks a question and you answer it. First you think about the question and how to solve it, in words, and then you give the answer. "
+# What R1-Zero's template does: it states the form and says nothing of how to think (DeepSeek-R1, table 1). It stands behind
+# the question: as the system text it was followed by 3 answers of 100, too few to learn from.
+ZERO = ("First you think about the question and how to solve it, in words, and then you give the answer. "
         "The thought stands between <think> and </think>, each mark on a line of its own; the answer is one code block and nothing else:\n"
         "<think>\nthe thought\n</think>\n```LANGUAGE\nthe code\n```")
 
 
 def prompt(task, zero=False):
     """zero: the model has to think first, and neither a thought nor a fence is opened for it."""
-    if zero: return chat(question(task), "", ZERO.replace("LANGUAGE", task["language"]))
+    if zero: return chat(question(task) + "\n\n" + ZERO.replace("LANGUAGE", task["language"]), "")
     return chat(question(task), opening(task))
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows the main job on two small projects; prints what the program says and nothing else of its own
+# Shows the main job on three small projects; prints what the program says and nothing else of its own
 # but the places asked for. usage: demo.sh R1LS
 set -uo pipefail
 r1ls=$(realpath "$1")
@@ -68,6 +68,11 @@ title "The machine and the model"
 title "Diagnostics of a broken file and of the correct ones beside it"
 "$r1ls" check table notes
 [ $? = 1 ] || failed=1
+title "Debug: a test fails; the fix is compiled, tested and run under sanitizers before it is shown"
+make -s -C interval test 2>/dev/null
+rm -f interval/test_interval
+"$r1ls" debug "interval/interval.c:$(at interval/interval.c 'size_t interval_merge(' | cut -d: -f1)" \
+  --root interval --cmd "make -s test" --trust --diff || failed=1
 extra=()
 run_model "the embedded model"
 if [ -f "$models/coder-0.5b.gguf" ]; then

@@ -108,11 +108,10 @@ static const Symbol *find_here(const Question *q, const Target *target)
 {
     Symbol *symbols;
     const Symbol *best = NULL;
-    size_t n = symbols_collect(q->syntax, q->arena, &symbols);
+    size_t n = symbols_named(q->syntax, target->name, q->arena, &symbols);
     for (size_t i = 0; i < n; i++) {
         if (symbols[i].name_range.start == target->range.start) return &symbols[i];
-        bool fits = str_equal(symbols[i].name, target->name) &&
-                    names_is_member_kind(symbols[i].kind) == target->is_member;
+        bool fits = names_is_member_kind(symbols[i].kind) == target->is_member;
         if (fits && is_better(&symbols[i], best)) best = &symbols[i];
     }
     return best;

@@ -223,20 +223,32 @@ static int by_place(const void *a, const void *b)
            (x->name_range.start < y->name_range.start);
 }
 
-static void run_query(Collector *c, const Syntax *syntax, bool with_attributes, Arena *arena)
+static void collector_init(Collector *c, const Syntax *syntax, bool with_attributes, Arena *arena)
 {
     *c = (Collector){.syntax = syntax,
                      .text = text_str(syntax_text(syntax)),
                      .arena = arena,
                      .with_attributes = with_attributes};
-    const TSQuery *query = queries_get(syntax_language(syntax), QUERY_DEFINITIONS);
+}
+
+// What lies in the range at least in part.
+static void add_range(Collector *c, ByteRange range)
+{
+    const TSQuery *query = queries_get(syntax_language(c->syntax), QUERY_DEFINITIONS);
     if (!query) return;
     TSQueryCursor *cursor = ts_query_cursor_new();
-    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
+    ts_query_cursor_set_byte_range(cursor, (uint32_t)range.start, (uint32_t)range.end);
+    ts_query_cursor_exec(cursor, query, syntax_root(c->syntax));
     TSQueryMatch m;
     while (ts_query_cursor_next_match(cursor, &m))
         add_match(c, query, &m);
     ts_query_cursor_delete(cursor);
+}
+
+static void run_query(Collector *c, const Syntax *syntax, bool with_attributes, Arena *arena)
+{
+    collector_init(c, syntax, with_attributes, arena);
+    add_range(c, (ByteRange){0, UINT32_MAX});
 }
 
 static void describe(Collector *c, size_t i, Symbol *symbol)
@@ -277,6 +289,29 @@ size_t symbols_collect_plain(const Syntax *syntax, Arena *arena, Symbol **out, S
     *n_imports = c.imports.n;
     *imports = arena_array(arena, c.imports.n, sizeof **imports);
     if (c.imports.n) memcpy(*imports, c.imports.items, c.imports.n * sizeof **imports);
+    return finish(&c, out);
+}
+
+size_t symbols_named(const Syntax *syntax, Str name, Arena *arena, Symbol **out)
+{
+    enum { MAX_LOOKED_AT = 64 }; // a name that stands at more places is looked for everywhere
+    Collector c;
+    size_t n = 0;
+    collector_init(&c, syntax, false, arena);
+    for (size_t at = 0; (at = str_find_word(c.text, name, at)) < c.text.len; at += name.len) {
+        if (n++ == MAX_LOOKED_AT) {
+            add_range(&c, (ByteRange){at, UINT32_MAX});
+            break;
+        }
+        add_range(&c, (ByteRange){at, at + name.len});
+    }
+    n = 0;
+    for (size_t i = 0; i < c.symbols.n; i++) {
+        if (!str_equal(c.symbols.items[i].name, name)) continue;
+        describe(&c, i, &c.symbols.items[i]);
+        c.symbols.items[n++] = c.symbols.items[i];
+    }
+    c.symbols.n = n;
     return finish(&c, out);
 }
 

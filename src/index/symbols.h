@@ -40,6 +40,8 @@ size_t symbols_collect(const Syntax *syntax, Arena *arena, Symbol **out);
 // imports. Names are borrowed from the text.
 size_t symbols_collect_plain(const Syntax *syntax, Arena *arena, Symbol **out, Str **imports,
                              size_t *n_imports);
+// Those of symbols_collect that have this name, without a walk through the whole file.
+size_t symbols_named(const Syntax *syntax, Str name, Arena *arena, Symbol **out);
 // What symbols_collect would say of the one symbol whose name starts at byte_off. False: none does.
 bool symbols_describe(const Syntax *syntax, size_t byte_off, Arena *arena, Symbol *out);
 

@@ -8,8 +8,10 @@
 #include "base/vec.h"
 #include "workspace/queries.h"
 
+typedef VEC(SyntaxLocal) LocalVec;
+
 typedef struct Locals {
-    VEC(SyntaxLocal) found;
+    LocalVec found;
 } Locals;
 
 struct Syntax {
@@ -122,22 +124,20 @@ TSNode syntax_root(const Syntax *syntax)
     return ts_tree_root_node(syntax->tree);
 }
 
-static Locals *find_locals(const Syntax *syntax)
+static void find_locals(const Syntax *syntax, TSNode node, LocalVec *found)
 {
-    Locals *locals = mem_zero(sizeof *locals);
     const TSQuery *query = queries_get(syntax->lang, QUERY_SCOPES);
-    if (!query) return locals;
+    if (!query) return;
     TSQueryCursor *cursor = ts_query_cursor_new();
     TSQueryMatch match;
     uint32_t which, n;
-    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
+    ts_query_cursor_exec(cursor, query, node);
     while (ts_query_cursor_next_capture(cursor, &match, &which)) {
         TSQueryCapture capture = match.captures[which];
         const char *name = ts_query_capture_name_for_id(query, capture.index, &n);
-        VEC_PUSH(&locals->found, ((SyntaxLocal){capture.node, strcmp(name, "scope") == 0}));
+        VEC_PUSH(found, ((SyntaxLocal){capture.node, strcmp(name, "scope") == 0}));
     }
     ts_query_cursor_delete(cursor);
-    return locals;
 }
 
 size_t syntax_locals(const Syntax *syntax, const SyntaxLocal **out)
@@ -145,7 +145,8 @@ size_t syntax_locals(const Syntax *syntax, const SyntaxLocal **out)
     Syntax *s = (Syntax *)(uintptr_t)syntax;
     Locals *locals = atomic_load(&s->locals), *none = NULL;
     if (!locals) {
-        locals = find_locals(syntax);
+        locals = mem_zero(sizeof *locals);
+        find_locals(syntax, syntax_root(syntax), &locals->found);
         // Another thread may have found the same meanwhile.
         if (!atomic_compare_exchange_strong(&s->locals, &none, locals)) {
             free_locals(locals);
@@ -154,6 +155,18 @@ size_t syntax_locals(const Syntax *syntax, const SyntaxLocal **out)
     }
     *out = locals->found.items;
     return locals->found.n;
+}
+
+size_t syntax_locals_around(const Syntax *syntax, size_t byte_off, SyntaxLocal **out,
+                            ByteRange *top)
+{
+    LocalVec found = {0};
+    TSNode node = ts_node_first_child_for_byte(syntax_root(syntax), (uint32_t)byte_off);
+    bool around = !ts_node_is_null(node) && ts_node_start_byte(node) <= byte_off;
+    *top = around ? syntax_range(node) : (ByteRange){byte_off, byte_off};
+    if (around) find_locals(syntax, node, &found);
+    *out = found.items;
+    return found.n;
 }
 
 // --- functions -----------------------------------------------------------------------------------

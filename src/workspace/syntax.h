@@ -38,6 +38,11 @@ typedef struct SyntaxLocal {
 // Those of the language's scopes query, in document order, a scope before what it holds. They are
 // looked for once and kept with the tree. Any thread.
 size_t syntax_locals(const Syntax *syntax, const SyntaxLocal **out);
+// The same of what stands at the top of the file around byte_off, alone: scopes there do not reach
+// beyond. *top is its range, empty where nothing is. Nothing is kept: a file that somebody types in
+// is not walked through at each key. The caller frees *out.
+size_t syntax_locals_around(const Syntax *syntax, size_t byte_off, SyntaxLocal **out,
+                            ByteRange *top);
 
 // One problem: a missing token or a part that does not fit the grammar.
 typedef struct SyntaxIssue {

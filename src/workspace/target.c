@@ -2,6 +2,7 @@
 // in a large file, and each is then compared with a few ranges only.
 #include "workspace/target.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/vec.h"
@@ -17,16 +18,35 @@ typedef struct Names {
     VEC(TSNode) locals;
 } Names;
 
-static void names_init(Names *names, const Syntax *syntax)
+static void add_locals(Names *names, const SyntaxLocal *locals, size_t n)
 {
-    *names = (Names){.text = text_str(syntax_text(syntax))};
-    const SyntaxLocal *locals;
-    size_t n = syntax_locals(syntax, &locals);
     for (size_t i = 0; i < n; i++) {
         if (locals[i].is_scope)
             VEC_PUSH(&names->scopes, syntax_range(locals[i].node));
         else
             VEC_PUSH(&names->locals, locals[i].node);
+    }
+}
+
+// Only those that may reach byte_off. Returns where what they lie in ends.
+static size_t add_locals_around(Names *names, const Syntax *syntax, size_t byte_off)
+{
+    SyntaxLocal *locals;
+    ByteRange top;
+    size_t n = syntax_locals_around(syntax, byte_off, &locals, &top);
+    add_locals(names, locals, n);
+    free(locals);
+    return top.end;
+}
+
+// Those around each place where the name may stand.
+static void names_init(Names *names, const Syntax *syntax, Str name)
+{
+    *names = (Names){.text = text_str(syntax_text(syntax))};
+    size_t at = 0, done = 0;
+    while ((at = str_find_word(names->text, name, at)) < names->text.len) {
+        if (at >= done) done = add_locals_around(names, syntax, at);
+        at += name.len;
     }
 }
 
@@ -120,7 +140,8 @@ bool target_find(const Syntax *syntax, size_t byte_off, Target *out)
     Names names;
     TSNode node = name_at(syntax, byte_off);
     if (!is_name(node)) return false;
-    names_init(&names, syntax);
+    names = (Names){.text = text_str(syntax_text(syntax))};
+    add_locals_around(&names, syntax, ts_node_start_byte(node));
     *out = (Target){
         .name = node_text(&names, node), .range = syntax_range(node), .is_member = is_member(node)};
     if (!out->is_member) find_declaring(&names, out->name);
@@ -158,43 +179,63 @@ static bool is_local(const Names *names, TSNode node)
     return false;
 }
 
-size_t target_places(const Syntax *syntax, const Target *target, Arena *arena, TargetPlace **out)
+typedef struct PlaceFinder {
+    const Names *names;
+    const Target *target;
+    VEC(TargetPlace) places;
+} PlaceFinder;
+
+static void find_places(PlaceFinder *finder, const Syntax *syntax, ByteRange range)
 {
-    *out = NULL;
-    const TSQuery *query = queries_get(syntax_language(syntax), QUERY_REFERENCES);
-    if (!query) return 0;
-    Names names;
-    names_init(&names, syntax);
-    if (!target->is_member) find_declaring(&names, target->name);
-    VEC(TargetPlace) places = {0};
     TSQueryCursor *cursor = ts_query_cursor_new();
     TSQueryMatch match;
     uint32_t which;
     size_t last = SIZE_MAX; // captures come in order; several patterns give one node
-    if (target->is_local)
-        ts_query_cursor_set_byte_range(cursor, (uint32_t)target->scope.start,
-                                       (uint32_t)target->scope.end);
-    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
+    ts_query_cursor_set_byte_range(cursor, (uint32_t)range.start, (uint32_t)range.end);
+    ts_query_cursor_exec(cursor, queries_get(syntax_language(syntax), QUERY_REFERENCES),
+                         syntax_root(syntax));
     while (ts_query_cursor_next_capture(cursor, &match, &which)) {
         TSNode node = match.captures[which].node;
         size_t start = ts_node_start_byte(node);
-        if (start == last || !is_same(&names, target, node)) continue;
+        if (start < range.start || start == last || !is_same(finder->names, finder->target, node))
+            continue;
         last = start;
-        VEC_PUSH(&places, (TargetPlace){syntax_range(node), is_local(&names, node)});
+        VEC_PUSH(&finder->places,
+                 ((TargetPlace){syntax_range(node), is_local(finder->names, node)}));
     }
     ts_query_cursor_delete(cursor);
+}
+
+size_t target_places(const Syntax *syntax, const Target *target, Arena *arena, TargetPlace **out)
+{
+    enum { MAX_LOOKED_AT = 64 }; // then the rest of the file is walked through at once
+    *out = NULL;
+    if (!queries_get(syntax_language(syntax), QUERY_REFERENCES)) return 0;
+    Names names;
+    names_init(&names, syntax, target->name);
+    if (!target->is_member) find_declaring(&names, target->name);
+    PlaceFinder finder = {.names = &names, .target = target};
+    ByteRange all = {0, names.text.len};
+    if (target->is_local) all = target->scope;
+    size_t n_looked_at = 0, len = target->name.len;
+    for (size_t at = all.start; len && (at = str_find_word(names.text, target->name, at)) < all.end;
+         at += len) {
+        bool rest = n_looked_at++ == MAX_LOOKED_AT;
+        find_places(&finder, syntax, (ByteRange){at, rest ? all.end : at + len});
+        if (rest) break;
+    }
     names_deinit(&names);
-    *out = arena_array(arena, places.n, sizeof **out);
-    if (places.n) memcpy(*out, places.items, places.n * sizeof **out);
-    size_t n = places.n;
-    VEC_FREE(&places);
+    size_t n = finder.places.n;
+    *out = arena_array(arena, n, sizeof **out);
+    if (n) memcpy(*out, finder.places.items, n * sizeof **out);
+    VEC_FREE(&finder.places);
     return n;
 }
 
 bool target_is_shadowed(const Syntax *syntax, Str name)
 {
     Names names;
-    names_init(&names, syntax);
+    names_init(&names, syntax, name);
     find_declaring(&names, name);
     bool shadowed = names.declaring.n > 0;
     names_deinit(&names);

@@ -148,7 +148,24 @@ static void put_failure(const LoopRun *run, StrBuf *out, const Candidate *failur
                   STR_FMT(clip(note, MESSAGE_BYTES)));
 }
 
-Ask ask_make(const LoopRun *run, const Candidate *failure)
+// The answer as far as a comment at the start of the function's body: a model that has learned to
+// think no other way thinks there, and code has to follow. Asked for words in front of the code, a
+// small model stops after them.
+static Str open_argued(const LoopRun *run)
+{
+    const SyntaxFunction *f = &run->task.function;
+    bool docstring = f->comment.end > f->comment.start && f->comment.start >= f->body.start;
+    Str all = text_str(run->request->text);
+    Str head = str_slice(all, f->whole.start, docstring ? f->comment.end : f->body.start);
+    const char *sign = syntax_language(run->request->syntax)->line_comment;
+    bool braces = f->body.start < all.len && all.ptr[f->body.start] == '{';
+    bool fix = run->task.kind == TASK_FIX;
+    return arena_printf(run->arena, "%.*s%.*s\n%s    %s %s:", STR_FMT(fence(run)),
+                        STR_FMT(str_trim_end(head)), braces ? "{\n" : "", sign,
+                        fix ? "Corrected" : "Special cases");
+}
+
+Ask ask_make(const LoopRun *run, const Candidate *failure, bool argued)
 {
     StrBuf user = {0};
     switch (run->task.kind) {
@@ -176,9 +193,11 @@ Ask ask_make(const LoopRun *run, const Candidate *failure)
         put_lines(run, &user);
     }
     if (failure) put_failure(run, &user, failure);
+    Str opening = run->task.kind == TASK_EXPLAIN ? STR("") : fence(run);
+    if (argued) opening = open_argued(run);
     Ask ask = {.system = STR("You are a careful programmer."),
                .user = arena_str(run->arena, strbuf_str(&user)),
-               .opening = run->task.kind == TASK_EXPLAIN ? STR("") : fence(run)};
+               .opening = opening};
     strbuf_deinit(&user);
     if (run->task.kind == TASK_WRITE_TESTS)
         ask.opening = arena_printf(

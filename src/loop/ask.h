@@ -11,4 +11,6 @@ typedef struct Ask {
 } Ask;
 
 // In the run's arena. `failure` (may be NULL) is an earlier attempt, shown with its message.
-Ask ask_make(const LoopRun *run, const Candidate *failure);
+// `argued`: the opening goes on to a comment in the function's body; of a function that stands
+// there with a body, in a language that has comments of a line.
+Ask ask_make(const LoopRun *run, const Candidate *failure, bool argued);

@@ -230,8 +230,22 @@ static void challenge_behaviour(LoopRun *run)
         r->doubt = STR("no second answer was found that passes and does the same");
 }
 
+// An answer that passes as it was written is likelier right than one that was changed until it did.
+static void prefer_written(LoopRun *run)
+{
+    if (!run->candidates.items[run->passed].changes) return;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        if (c->verdict != VERDICT_PASS || c->changes || strcmp(c->proposer, "sample") != 0)
+            continue;
+        run->passed = (int)i;
+        return;
+    }
+}
+
 void challenge_chosen(LoopRun *run)
 {
+    prefer_written(run);
     challenge_behaviour(run);
     if (!loop_is_cancelled(run)) challenge_tests(run);
 }

@@ -49,7 +49,7 @@ static void put_text(LoopRun *run, Doubts *d, Str text)
 
 static bool put_chat(LoopRun *run, Doubts *d, Error *err)
 {
-    Ask ask = ask_make(run, NULL);
+    Ask ask = ask_make(run, NULL, false);
     // R1's makers advise against a system text.
     ChatRequest request = {.system = run->form == CHAT_R1 ? STR("") : ask.system,
                            .turns = &ask.user,
@@ -119,6 +119,7 @@ static double prior_of(const Mutant *m)
                 {"whole", -1},
                 {"element", -1},
                 {"statements swapped", -1},
+                {"guard", -1},
                 {"name", -2}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(m->what, rows[i].what) == 0) return rows[i].nats;

@@ -46,10 +46,11 @@ bool loop_read_proposers(Str words, unsigned *out, Error *err)
         while (i < sizeof rows / sizeof *rows && !str_equal(rows[i].word, word))
             i++;
         if (i == sizeof rows / sizeof *rows)
-            return error_set(err, ERROR_INVALID,
-                             "proposer '%.*s', wanted sample (chat, middle, led), mutant, refill, "
-                             "branch or all",
-                             (int)(word.len < 60 ? word.len : 60), word.ptr);
+            return error_set(
+                err, ERROR_INVALID,
+                "proposer '%.*s', wanted sample (chat, argued, middle, led), mutant, refill, "
+                "branch or all",
+                (int)(word.len < 60 ? word.len : 60), word.ptr);
         *out |= rows[i].bit;
         words = str_slice(words, comma + 1, words.len);
     }
@@ -164,15 +165,32 @@ bool loop_came_further(const Candidate *a, const Candidate *b)
     return a->failed_line > b->failed_line;
 }
 
-const Candidate *loop_best_failure(const LoopRun *run)
+static Candidate *find_best_failure(const LoopRun *run, bool told)
 {
-    const Candidate *best = NULL;
+    Candidate *best = NULL;
     for (size_t i = 0; i < run->candidates.n; i++) {
-        const Candidate *c = &run->candidates.items[i];
+        Candidate *c = &run->candidates.items[i];
         if (strcmp(c->proposer, "sample") != 0 || progress_of(c) < 0) continue;
+        if (c->told != told) continue;
         if (!best || !loop_came_further(best, c)) best = c;
     }
     return best;
+}
+
+const Candidate *loop_best_failure(const LoopRun *run)
+{
+    const Candidate *told = find_best_failure(run, true), *untold = find_best_failure(run, false);
+    if (!told || !untold) return told ? told : untold;
+    return loop_came_further(told, untold) ? told : untold;
+}
+
+// An answer that says nothing new is shown only where there is no other.
+const Candidate *loop_tell_failure(LoopRun *run)
+{
+    Candidate *next = find_best_failure(run, false);
+    if (!next || (next->repeats && run->round > 1)) return loop_best_failure(run);
+    next->told = true;
+    return next;
 }
 
 unsigned loop_allowed(const LoopRun *run, unsigned bits)

@@ -24,18 +24,19 @@
     X(2, PROPOSE_LED, "led")       /* likewise, after the lines of the tests that call it */       \
     X(3, PROPOSE_MUTANT, "mutant") /* small changes of the function; where tests decide */         \
     X(4, PROPOSE_REFILL, "refill") /* the model rewrites one line of the function in the middle */ \
-    X(5, PROPOSE_BRANCH, "branch") /* the model leaves the function where it doubts it most */
+    X(5, PROPOSE_BRANCH, "branch") /* the model leaves the function where it doubts it most */     \
+    X(6, PROPOSE_ARGUED, "argued") /* chat that begins with a comment in the body */
 
 enum {
 #define X(bit, name, word) name = 1 << (bit),
     PROPOSERS(X)
 #undef X
-        PROPOSE_SAMPLE = PROPOSE_CHAT | PROPOSE_MIDDLE | PROPOSE_LED,
-    PROPOSE_ALL = (1 << 6) - 1
+        PROPOSE_SAMPLE = PROPOSE_CHAT | PROPOSE_MIDDLE | PROPOSE_LED | PROPOSE_ARGUED,
+    PROPOSE_ALL = (1 << 7) - 1
 };
 
-// "sample,mutant" to bits; "sample" is chat, middle and led, "" and "all" are all. ERROR_INVALID
-// names the unknown word.
+// "sample,mutant" to bits; "sample" is chat, argued, middle and led, "" and "all" are all.
+// ERROR_INVALID names the unknown word.
 bool loop_read_proposers(Str words, unsigned *out, Error *err);
 
 // What may be spent. Zeros take the defaults that config.h states.
@@ -103,6 +104,7 @@ typedef struct Candidate {
     const LoopSample *sample; // NULL: no model wrote it
     int changes;              // 1 + the candidate of which it is a small change; 0: of none
     bool repaired;            // small changes of it were tried
+    bool told;                // a later question showed it as an attempt that failed
     bool repeats;             // the text as it is or an earlier candidate: not verified again
     Verdict verdict;          // SKIPPED: its verification was not waited for
     Evidence evidence;        // of parser and compiler

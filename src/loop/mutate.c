@@ -473,6 +473,93 @@ static void visit_jump(Walk *walk, TSNode node, const char *type)
         "break");
 }
 
+// --- cases that were forgotten -------------------------------------------------------------------
+
+// The statement before which a condition is to stand.
+typedef struct Guarded {
+    bool braces; // C and its like; else Python
+    Str blanks;
+    size_t at;
+} Guarded;
+
+static void put_guard(Walk *walk, const Guarded *g, Str condition, const char *statement)
+{
+    Str line = g->braces ? arena_printf(walk->arena, "if (%.*s) %s;", STR_FMT(condition), statement)
+                         : arena_printf(walk->arena, "if %.*s:\n%.*s    %s", STR_FMT(condition),
+                                        STR_FMT(g->blanks), statement);
+    put_range(walk, (ByteRange){g->at, g->at},
+              arena_printf(walk->arena, "%.*s\n%.*s", STR_FMT(line), STR_FMT(g->blanks)), "guard");
+}
+
+static TSNode find_type(TSNode node, const char *type, int depth)
+{
+    TSNode found = {0};
+    if (strcmp(ts_node_type(node), type) == 0) return node;
+    for (uint32_t i = 0; depth < 6 && i < ts_node_named_child_count(node); i++) {
+        found = find_type(ts_node_named_child(node, i), type, depth + 1);
+        if (!ts_node_is_null(found)) break;
+    }
+    return found;
+}
+
+// What a function may give for a parameter that holds nothing.
+static void put_guards_of(Walk *walk, const Guarded *g, TSNode parameter, bool is_void)
+{
+    static const char *const python[] = {"return []",   "return \"\"",  "return 0",
+                                         "return None", "return False", "return True",
+                                         "return {}",   "return -1",    NULL};
+    static const char *const c[] = {"return 0", "return 1", "return -1", NULL};
+    static const char *const nothing[] = {"return", NULL};
+    TSNode node = find_type(parameter, "identifier", 0);
+    if (ts_node_is_null(node)) return;
+    Str name = text_of(walk, node), all = text_of(walk, parameter), conditions[2];
+    bool points = str_find(all, STR("*"), 0) < all.len || str_find(all, STR("["), 0) < all.len;
+    bool text = points && str_find(all, STR("char"), 0) < all.len;
+    int n = 0;
+    if (!g->braces) {
+        if (str_equal(name, STR("self"))) return;
+        conditions[n++] = arena_printf(walk->arena, "not %.*s", STR_FMT(name));
+    } else if (points) {
+        conditions[n++] = arena_printf(walk->arena, text ? "!*%.*s" : "!%.*s", STR_FMT(name));
+    } else {
+        conditions[n++] = arena_printf(walk->arena, "%.*s <= 0", STR_FMT(name));
+        conditions[n++] = arena_printf(walk->arena, "%.*s < 2", STR_FMT(name));
+    }
+    for (int i = 0; i < n; i++)
+        for (const char *const *s = !g->braces ? python : is_void ? nothing : c; *s; s++)
+            put_guard(walk, g, conditions[i], *s);
+}
+
+// At the start of a function, and of a loop over elements of which some are nothing.
+static void visit_guard(Walk *walk, TSNode node, const char *type)
+{
+    TSNode owner = ts_node_parent(node);
+    uint32_t first = 0, n = ts_node_named_child_count(node);
+    if (!is_block(type) || ts_node_is_null(owner) || n == 0) return;
+    Guarded g = {.braces = strcmp(type, "compound_statement") == 0};
+    Str text = text_of(walk, ts_node_named_child(node, 0));
+    if (!g.braces && (str_starts(text, STR("\"")) || str_starts(text, STR("'")))) first = 1;
+    if (first == n) return;
+    TSNode statement = ts_node_named_child(node, first);
+    g.blanks = blanks_before(walk, statement);
+    g.at = ts_node_start_byte(statement);
+    if (strcmp(ts_node_type(owner), "for_statement") == 0 && !g.braces) {
+        TSNode element = ts_node_child_by_field_name(owner, "left", 4);
+        if (!ts_node_is_null(element) && strcmp(ts_node_type(element), "identifier") == 0)
+            put_guard(walk, &g,
+                      arena_printf(walk->arena, "not %.*s", STR_FMT(text_of(walk, element))),
+                      "continue");
+    }
+    if (strcmp(ts_node_type(owner), "function_definition") != 0) return;
+    TSNode parameters = find_type(owner, g.braces ? "parameter_list" : "parameters", 0);
+    Str head = str_slice(text_str(walk->text), ts_node_start_byte(owner), ts_node_start_byte(node));
+    bool is_void = str_find(head, STR("void "), 0) < str_find(head, STR("("), 0) &&
+                   str_find(head, STR("*"), 0) > str_find(head, STR("("), 0);
+    for (uint32_t i = 0; !ts_node_is_null(parameters) && i < ts_node_named_child_count(parameters);
+         i++)
+        put_guards_of(walk, &g, ts_node_named_child(parameters, i), is_void);
+}
+
 // --- all -----------------------------------------------------------------------------------------
 
 size_t mutate_list(const Syntax *syntax, ByteRange range, MutateScope scope, size_t max,
@@ -488,7 +575,7 @@ size_t mutate_list(const Syntax *syntax, ByteRange range, MutateScope scope, siz
                   {visit_operands, MUTATE_REPAIRS}, {visit_unary, MUTATE_REPAIRS},
                   {visit_element, MUTATE_REPAIRS},  {visit_declaration, MUTATE_REPAIRS},
                   {visit_block, MUTATE_REPAIRS},    {visit_jump, MUTATE_REPAIRS},
-                  {visit_name, MUTATE_TESTS}};
+                  {visit_guard, MUTATE_REPAIRS},    {visit_name, MUTATE_TESTS}};
     Walk walk = {.text = syntax_text(syntax),
                  .comment = syntax_language(syntax)->line_comment,
                  .range = range,

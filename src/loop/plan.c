@@ -116,7 +116,7 @@ static bool has_more(Plan *plan, MoveKind kind)
         return fix && loop_allowed(run, PROPOSE_REFILL) && plan->n_done[kind] < N_CHANCES - 1 &&
                engine_info(run->engine)->fim_order != FIM_NONE;
     default:
-        return run->has_tests && loop_allowed(run, PROPOSE_MUTANT) && repair_find(run) >= 0;
+        return tests_decide && loop_allowed(run, PROPOSE_MUTANT) && repair_find(run) >= 0;
     }
 }
 

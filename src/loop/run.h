@@ -96,6 +96,9 @@ TextSnap *loop_apply(const LoopRun *run, const Candidate *candidate);
 bool loop_came_further(const Candidate *a, const Candidate *b);
 // The failed candidate that came furthest, the last of equals; NULL if none was verified at all.
 const Candidate *loop_best_failure(const LoopRun *run);
+// Likewise for a question, which had better not show the same attempt each time: of those that were
+// not shown yet, or of all.
+const Candidate *loop_tell_failure(LoopRun *run);
 // What made it fail, in a few lines.
 Str loop_failure_message(const Candidate *candidate);
 

@@ -89,9 +89,9 @@ static bool make_fim(LoopRun *run, Way *way, bool led, Error *err)
     return true;
 }
 
-static bool make_chat(LoopRun *run, Way *way, const Candidate *failure, Error *err)
+static bool make_chat(LoopRun *run, Way *way, const Candidate *failure, bool argued, Error *err)
 {
-    Ask ask = ask_make(run, failure);
+    Ask ask = ask_make(run, failure, argued);
     ChatPrompt prompt;
     const LoopBudget *budget = &run->request->budget;
     // R1's makers advise against a system text.
@@ -466,8 +466,10 @@ static bool write_share(LoopRun *run, const Share *share, Error *err)
     Way way = {0};
     int end = share->first + share->n;
     if (share->n <= 0 || !loop_wants_more(run)) return true;
-    bool ok = share->way == PROPOSE_CHAT ? make_chat(run, &way, share->failure, err)
-                                         : make_fim(run, &way, share->way == PROPOSE_LED, err);
+    bool argued = share->way == PROPOSE_ARGUED;
+    bool ok = argued || share->way == PROPOSE_CHAT
+                  ? make_chat(run, &way, share->failure, argued, err)
+                  : make_fim(run, &way, share->way == PROPOSE_LED, err);
     if (ok) way.prompt = trace_prompt(run, way.ids, way.n_ids);
     for (int i = share->first, k; ok && i < end && loop_wants_more(run); i += k) {
         k = end - i < MAX_BATCH ? end - i : MAX_BATCH;
@@ -486,6 +488,13 @@ static unsigned find_ways(const LoopRun *run)
     bool hole = run->task.kind == TASK_BODY || run->task.kind == TASK_FIX;
     const EngineInfo *info = engine_info(run->engine);
     unsigned ways = run->chat ? PROPOSE_CHAT : 0;
+    // A model that thinks has argued already.
+    ChatThinking thinking = chat_thinking(run->form);
+    bool thinks = thinking == CHAT_ALWAYS_THINKS ||
+                  (thinking == CHAT_MAY_THINK && run->request->budget.thinking_tokens > 0);
+    bool comments = syntax_language(run->request->syntax)->line_comment != NULL;
+    bool argues = comments && hole && run->task.function.body.end > 0;
+    if (run->chat && !thinks && argues) ways |= PROPOSE_ARGUED;
     if (hole && info->fim_order != FIM_NONE) ways |= PROPOSE_MIDDLE;
     if (hole && info->fim_order != FIM_NONE && info->file_sep >= 0 && run->examples.path.len)
         ways |= PROPOSE_LED;
@@ -496,8 +505,8 @@ static unsigned find_ways(const LoopRun *run)
 // after these. A way that was not taken yet begins with its own best guess.
 static bool write_spread(LoopRun *run, unsigned ways, int first, int n, Error *err)
 {
-    static const unsigned order[] = {PROPOSE_LED, PROPOSE_CHAT, PROPOSE_MIDDLE};
-    enum { N_WAYS = 3 };
+    static const unsigned order[] = {PROPOSE_LED, PROPOSE_CHAT, PROPOSE_MIDDLE, PROPOSE_ARGUED};
+    enum { N_WAYS = 4 };
     int n_ways = 0, max_ways = n / MIN_BATCH > 1 ? n / MIN_BATCH : 1;
     for (int i = 0; i < N_WAYS; i++)
         n_ways += (ways & order[i]) != 0;
@@ -534,8 +543,10 @@ bool propose_samples(LoopRun *run, int first, int n, Error *err)
     // free of it, because a small model mostly repeats what it is shown.
     bool tells =
         (ways & PROPOSE_CHAT) && (fix || run->round > 1) && run->request->budget.rounds > 1;
-    const Candidate *failure = tells ? loop_best_failure(run) : NULL;
-    Share told = {PROPOSE_CHAT, first, failure ? (n + 1) / 2 : 0, failure};
+    const Candidate *failure = tells ? loop_tell_failure(run) : NULL;
+    bool argued = (ways & PROPOSE_ARGUED) && run->round % 2 == 0;
+    Share told = {argued ? PROPOSE_ARGUED : PROPOSE_CHAT, first, failure ? (n + 1) / 2 : 0,
+                  failure};
     return write_share(run, &told, err) && write_spread(run, ways, first + told.n, n - told.n, err);
 }
 
@@ -566,7 +577,8 @@ LoopQuestion *loop_question_new(Engine *engine, Session *session, const LoopRequ
     bool fim = engine_info(engine)->fim_order != FIM_NONE;
     if (!fim) q->run.form = chat_form(engine, err);
     if (!fim && q->run.form == CHAT_NONE) return NULL;
-    bool ok = fim ? make_fim(&q->run, &q->way, false, err) : make_chat(&q->run, &q->way, NULL, err);
+    bool ok = fim ? make_fim(&q->run, &q->way, false, err)
+                  : make_chat(&q->run, &q->way, NULL, false, err);
     if (ok) return q;
     loop_question_free(q);
     return NULL;

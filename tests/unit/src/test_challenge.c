@@ -3,6 +3,7 @@
 #include "unit/unit.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "loop/loop.h"
@@ -155,10 +156,24 @@ static void answers_that_pass_are_compared_beyond_the_tests(void **state)
         run_case(&CASES[i], i);
 }
 
+static void proposers_are_read_by_name(void **state)
+{
+    (void)state;
+    unsigned bits;
+    Error err = {0};
+    assert_true(loop_read_proposers(STR(""), &bits, &err));
+    assert_int_equal(bits, PROPOSE_ALL);
+    assert_true(loop_read_proposers(STR("sample, mutant"), &bits, &err));
+    assert_int_equal(bits, PROPOSE_SAMPLE | PROPOSE_MUTANT);
+    assert_false(loop_read_proposers(STR("oracle"), &bits, &err));
+    assert_non_null(strstr(err.text, "'oracle'"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_that_pass_are_compared_beyond_the_tests),
+        cmocka_unit_test(proposers_are_read_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

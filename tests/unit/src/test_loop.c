@@ -449,7 +449,7 @@ static void chat_answers_are_tested_and_failures_come_back(void **state)
     set_up_fix(&s, folder);
     word_engine_chats(s.engine, false);
     s.engine->info.fim_order = FIM_NONE;
-    s.request.proposers = PROPOSE_SAMPLE;
+    s.request.proposers = PROPOSE_CHAT;
     s.request.budget.candidates = 2;
     s.request.budget.rounds = 2;
     assert_ok(run(&s, answers, 3, (EngineCancel){0}), s.err);
@@ -460,6 +460,24 @@ static void chat_answers_are_tested_and_failures_come_back(void **state)
     assert_str(s.result.candidates[1].test_note, "FAILED: larger(3, 4) is not 4");
     assert_int_equal(s.result.candidates[1].tests, VERDICT_FAIL);
     assert_str(applied(&s), "int larger(int a, int b)\n{\n    return a < b ? b : a;\n}\n");
+    remove_project(folder);
+    tear_down(&s);
+}
+
+static void an_argued_answer_continues_its_comment(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        " the larger one is returned.\n    return a < b ? b : a;\n}\n```\nNow it is right."};
+    Setup s;
+    char folder[64];
+    set_up_fix(&s, folder);
+    word_engine_chats(s.engine, false);
+    s.request.proposers = PROPOSE_ARGUED;
+    assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+    Str written = applied(&s);
+    assert_true(str_starts(written, STR("int larger(int a, int b)\n{\n    // Corrected: the ")));
+    assert_true(str_find(written, STR("return a < b ? b : a;\n}\n"), 0) < written.len);
     remove_project(folder);
     tear_down(&s);
 }
@@ -698,6 +716,18 @@ static void repairs_undo_usual_slips(void **state)
         {"python", "def f(a):\n    for x in a:\n        if x:\n            n = x\n    return n\n",
          "def f(a):\n    for x in a:\n        if x:\n            n = x\n            break\n    "
          "return n\n"},
+        {"python", "def f(a):\n    \"\"\"One.\"\"\"\n    n = int(a)\n    return n\n",
+         "def f(a):\n    \"\"\"One.\"\"\"\n    if not a:\n        return []\n    n = int(a)\n    "
+         "return "
+         "n\n"},
+        {"python", "def f(a):\n    for x in a:\n        g(int(x))\n",
+         "def f(a):\n    for x in a:\n        if not x:\n            continue\n        "
+         "g(int(x))\n"},
+        {"c", "int f(const int *a, int n)\n{\n    int x = a[0];\n    return x;\n}\n",
+         "int f(const int *a, int n)\n{\n    if (n <= 0) return 0;\n    int x = a[0];\n    return "
+         "x;\n}\n"},
+        {"c", "void f(char *s)\n{\n    g(s);\n}\n",
+         "void f(char *s)\n{\n    if (!*s) return;\n    g(s);\n}\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Arena *arena = arena_new();
@@ -739,19 +769,6 @@ static void messages_name_what_failed(void **state)
     arena_free(arena);
 }
 
-static void proposers_are_read_by_name(void **state)
-{
-    (void)state;
-    unsigned bits;
-    Error err = {0};
-    assert_true(loop_read_proposers(STR(""), &bits, &err));
-    assert_int_equal(bits, PROPOSE_ALL);
-    assert_true(loop_read_proposers(STR("sample, mutant"), &bits, &err));
-    assert_int_equal(bits, PROPOSE_SAMPLE | PROPOSE_MUTANT);
-    assert_false(loop_read_proposers(STR("oracle"), &bits, &err));
-    assert_non_null(strstr(err.text, "'oracle'"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -768,6 +785,7 @@ int main(void)
         cmocka_unit_test(a_small_change_that_the_tests_accept_is_found),
         cmocka_unit_test(an_answer_that_is_nearly_right_is_repaired),
         cmocka_unit_test(chat_answers_are_tested_and_failures_come_back),
+        cmocka_unit_test(an_argued_answer_continues_its_comment),
         cmocka_unit_test(thoughts_are_no_code_and_end_in_time),
         cmocka_unit_test(an_explanation_changes_nothing),
         cmocka_unit_test(nothing_is_run_in_an_untrusted_folder),
@@ -777,7 +795,6 @@ int main(void)
         cmocka_unit_test(mutants_differ_and_stay_within),
         cmocka_unit_test(repairs_undo_usual_slips),
         cmocka_unit_test(messages_name_what_failed),
-        cmocka_unit_test(proposers_are_read_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

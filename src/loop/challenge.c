@@ -14,7 +14,8 @@ enum {
     N_CHALLENGES = 16,
     MIN_CHALLENGES = 3,
     MIN_REPEATS = 2,
-    MAX_OF_ORIGIN = 2
+    MAX_OF_ORIGIN = 2,
+    MANY_TRIED = 32
 };
 static const double CHALLENGE_MS = 8000, MIN_NOTICED = 0.5;
 
@@ -218,8 +219,10 @@ static void challenge_behaviour(LoopRun *run)
     probe_versions(run, &probe, &n_agreeing, &n, &agreed);
     r->n_inputs = probe.n_inputs;
     r->n_agreeing = n_agreeing;
-    // So does an answer that was changed until the tests passed.
-    bool writes = loop_needs_agreement(run) || run->candidates.items[run->passed].changes;
+    // So does an answer that was changed until the tests passed, and one after many that failed:
+    // a suite of few cases lets the one or other pass by chance.
+    bool writes = loop_needs_agreement(run) || run->candidates.items[run->passed].changes ||
+                  run->passed >= MANY_TRIED;
     agreed = agreed || count_repeats(run) >= MIN_REPEATS;
     if (probe.difference.len && 2 * (n_agreeing + 1) <= n)
         r->doubt = arena_printf(run->arena, "another answer that passes does otherwise: %.*s",

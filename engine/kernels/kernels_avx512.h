@@ -5,6 +5,11 @@
 
 void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                  const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch);
+void gemv_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                 const ActRow *a, float *y);
+void gemv_two_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
+                     const ActRow *acts, float *y, size_t y_stride);
+float dot_avx512(const float *a, const float *b, int n);
 void dequantize_avx512(TensorType type, const void *row, int n, float *out);
 void dot_rows_avx512(const float *x, size_t x_stride, int n_x, const HalfRows *rows, float *out,
                      size_t out_stride);

@@ -20,7 +20,7 @@
 // two cores: small models get long passes. A fixed size keeps results reproducible.
 static int choose_chunk(uint64_t n_active_params)
 {
-    if (n_active_params < 100u * 1000 * 1000) return 128;
+    if (n_active_params < 100u * 1000 * 1000) return 256;
     return n_active_params < 800u * 1000 * 1000 ? 64 : 32;
 }
 

@@ -134,10 +134,12 @@ static bool has_kind(const FormalResult *r, FormalKind kind)
     return false;
 }
 
-// A caller may never pass the values that make a sum overflow; but nothing that is written anew
-// may read what was never set.
-static bool is_always_wrong(FormalKind kind)
+// A caller may never pass the values that make a sum overflow, nor a fix be without that sum; but
+// nothing that is written anew may read what was never set.
+static bool is_refused(const LoopRun *run, FormalKind kind)
 {
+    if (run->task.kind == TASK_CONVERT) return true;
+    if (run->task.kind == TASK_FIX) return kind != FORMAL_OVERFLOW;
     return kind == FORMAL_UNINITIALISED || kind == FORMAL_NO_RETURN;
 }
 
@@ -153,7 +155,7 @@ static const FormalFinding *find_new(LoopRun *run, const FormalResult *new)
     bool known = old && old->answer != FORMAL_UNKNOWN && old->answer != FORMAL_OUTSIDE;
     for (int i = 0; i < new->n_findings; i++) {
         const FormalFinding *f = &new->findings[i];
-        if (changed ? known && !has_kind(old, f->kind) : is_always_wrong(f->kind)) return f;
+        if (is_refused(run, f->kind) && (!changed || (known && !has_kind(old, f->kind)))) return f;
     }
     return NULL;
 }

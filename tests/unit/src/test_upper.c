@@ -215,6 +215,23 @@ static void a_new_violation_fails_and_is_told(void **state)
     tear_down(&p);
 }
 
+static void a_repair_may_need_a_sum_that_can_overflow(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"int sum(int x, int y)\n{\n    return x + y;\n}\n```\n"};
+    Project p;
+    if (lacks_solver()) skip();
+    set_up(&p, TASK_FIX, "int sum(int x, int y)\n{\n    <|>return x & y;\n}\n",
+           "int sum(int, int);\nint main(void)\n{\n    return sum(5, 3) != 8;\n}\n");
+    use_chat(&p);
+    p.request.prove = true;
+    run(&p, answers, 1);
+    assert_true(p.result.found);
+    assert_int_equal(p.result.candidates[0].proof, VERDICT_SKIPPED);
+    assert_has(p.result.candidates[0].proof_note, "signed overflow in line 3");
+    tear_down(&p);
+}
+
 static void a_rewriting_is_compared_with_the_original(void **state)
 {
     (void)state;
@@ -282,6 +299,7 @@ int main(void)
         cmocka_unit_test(what_was_there_before_is_no_fault),
         cmocka_unit_test(a_build_that_ignores_path_is_noticed),
         cmocka_unit_test(a_new_violation_fails_and_is_told),
+        cmocka_unit_test(a_repair_may_need_a_sum_that_can_overflow),
         cmocka_unit_test(a_rewriting_is_compared_with_the_original),
         cmocka_unit_test(a_cancel_in_these_stages_leaves_nothing),
     };

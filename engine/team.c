@@ -1,6 +1,10 @@
-// A step is handed out by one counter of the parts that are left, and its end seen by one of those
-// that are done. Who takes a part reads the step's description after that, and the description
-// stays until the part is counted as done: a helper that comes late finds no part and touches
+// A step's parts are dealt to the threads, and who has done his own takes those of others: a thread
+// that comes late, or not at all, is not waited for. A slot has what one thread was dealt and is
+// otherwise touched by thieves alone, because a cache line that goes from core to core costs as
+// much as a small part.
+//
+// A part is taken by counting a slot's `left` down, and the step's description is read after that.
+// It stays until the part is counted as done: a helper that comes late finds no part and reads
 // nothing, whatever step runs by then.
 #include "team.h"
 
@@ -10,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -23,22 +28,27 @@ typedef struct Helper {
     pthread_t handle;
 } Helper;
 
+// What a thread was dealt of a step: the parts before end_part, of `grain` items each.
+typedef struct Slot {
+    _Alignas(CACHE_LINE) atomic_int left; // parts that nobody has taken
+    int end_part;
+    int n_items, grain;
+    TeamItem *item;
+    void *user;
+    _Alignas(CACHE_LINE) atomic_uint n_done; // parts that this thread did, of all steps
+} Slot;
+
 struct Team {
+    Slot *slots;     // [n_threads]
     Helper *helpers; // [n_threads - 1]
     int n_threads, n_started;
     bool started;
+    unsigned n_dealt; // parts of all steps: what the slots' n_done come to after the last
 
-    // The step.
-    TeamItem *item;
-    void *user;
-    int n_items, grain, n_parts;
-
-    _Alignas(CACHE_LINE) atomic_int n_left; // parts that nobody has taken
-    _Alignas(CACHE_LINE) atomic_int n_done;
     _Alignas(CACHE_LINE) atomic_int n_asleep;
     atomic_bool ends;
     pthread_mutex_t lock;   // of falling asleep and being woken
-    pthread_cond_t changed; // n_left, n_done or ends
+    pthread_cond_t changed; // a slot's left or n_done, or ends
 };
 
 static void relax(void)
@@ -52,17 +62,17 @@ static void relax(void)
 
 // --- sleeping ------------------------------------------------------------------------------------
 
-// Returns once the condition holds. It is looked at after n_asleep has been raised, and wake looks
-// at n_asleep after the condition has been made true: one of the two sees the other.
-static void wait_until(Team *t, bool (*holds)(Team *t))
+// Returns once the condition holds for the thread. It is looked at after n_asleep has been raised,
+// and wake looks at n_asleep after the condition has been made true: one of the two sees the other.
+static void wait_until(Team *t, bool (*holds)(Team *t, int thread), int thread)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (holds(t)) return;
+        if (holds(t, thread)) return;
         relax();
     }
     pthread_mutex_lock(&t->lock);
     atomic_fetch_add(&t->n_asleep, 1);
-    while (!holds(t))
+    while (!holds(t, thread))
         pthread_cond_wait(&t->changed, &t->lock);
     atomic_fetch_sub(&t->n_asleep, 1);
     pthread_mutex_unlock(&t->lock);
@@ -76,14 +86,18 @@ static void wake(Team *t)
     pthread_mutex_unlock(&t->lock);
 }
 
-static bool has_work(Team *t)
+static bool has_work(Team *t, int thread)
 {
-    return atomic_load(&t->n_left) > 0 || atomic_load(&t->ends);
+    return atomic_load(&t->slots[thread].left) > 0 || atomic_load(&t->ends);
 }
 
-static bool is_done(Team *t)
+static bool is_done(Team *t, int thread)
 {
-    return atomic_load(&t->n_done) == t->n_parts;
+    unsigned n_done = 0;
+    (void)thread;
+    for (int i = 0; i < t->n_threads; i++)
+        n_done += atomic_load(&t->slots[i].n_done);
+    return n_done == t->n_dealt;
 }
 
 // --- steps ---------------------------------------------------------------------------------------
@@ -94,25 +108,40 @@ static void run_items(TeamItem *item, void *user, int first, int end, int thread
         item(user, i, thread);
 }
 
-// Parts of the step, until none is left.
-static void take_parts(Team *t, int thread)
+// Parts of a slot, until none is left; returns how many.
+static unsigned take_parts(Slot *s, int thread)
 {
-    int left = atomic_load(&t->n_left);
+    unsigned n_taken = 0;
+    int left = atomic_load_explicit(&s->left, memory_order_relaxed);
     while (left > 0) {
-        if (!atomic_compare_exchange_weak(&t->n_left, &left, left - 1)) continue;
-        int n_parts = t->n_parts, first = (n_parts - left) * t->grain, end = first + t->grain;
-        run_items(t->item, t->user, first, end < t->n_items ? end : t->n_items, thread);
-        if (atomic_fetch_add(&t->n_done, 1) + 1 == n_parts) wake(t);
-        left = atomic_load(&t->n_left);
+        if (!atomic_compare_exchange_weak(&s->left, &left, left - 1)) continue;
+        int first = (s->end_part - left) * s->grain, end = first + s->grain;
+        run_items(s->item, s->user, first, end < s->n_items ? end : s->n_items, thread);
+        n_taken++;
+        left = atomic_load_explicit(&s->left, memory_order_relaxed);
+    }
+    return n_taken;
+}
+
+// The thread's own parts, then those of the others. What was done is told at once after each slot:
+// the caller may wait for nothing else.
+static void take_all(Team *t, int thread)
+{
+    for (int i = 0; i < t->n_threads; i++) {
+        Slot *own = &t->slots[thread];
+        unsigned n_taken = take_parts(&t->slots[(thread + i) % t->n_threads], thread);
+        if (n_taken > 0) atomic_fetch_add(&own->n_done, n_taken);
     }
 }
 
 static void *help(void *helper)
 {
     Team *t = ((Helper *)helper)->team;
+    int thread = ((Helper *)helper)->thread;
     while (!atomic_load(&t->ends)) {
-        take_parts(t, ((Helper *)helper)->thread);
-        wait_until(t, has_work);
+        take_all(t, thread);
+        wake(t);
+        wait_until(t, has_work, thread);
     }
     return NULL;
 }
@@ -140,6 +169,9 @@ Team *team_new(int n_threads)
     if (!t) abort();
     *t = (Team){.n_threads = n_threads};
     t->helpers = mem_zero((size_t)n_threads * sizeof *t->helpers);
+    t->slots = aligned_alloc(CACHE_LINE, (size_t)n_threads * sizeof *t->slots);
+    if (!t->slots) abort();
+    memset(t->slots, 0, (size_t)n_threads * sizeof *t->slots);
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->changed, NULL);
     return t;
@@ -154,6 +186,7 @@ void team_free(Team *team)
         pthread_join(team->helpers[i].handle, NULL);
     pthread_cond_destroy(&team->changed);
     pthread_mutex_destroy(&team->lock);
+    free(team->slots);
     free(team->helpers);
     free(team);
 }
@@ -167,14 +200,18 @@ void team_run(Team *team, int n, int grain, TeamItem *item, void *user)
         return;
     }
     if (!team->started) start_helpers(team);
-    team->item = item;
-    team->user = user;
-    team->n_items = n;
-    team->grain = grain;
-    team->n_parts = n_parts;
-    atomic_store(&team->n_done, 0);
-    atomic_store(&team->n_left, n_parts);
+    for (int i = team->n_threads - 1; i >= 0; i--) { // the caller's, who is there already, last
+        Slot *slot = &team->slots[i];
+        int first = (int)((long)n_parts * (team->n_threads - 1 - i) / team->n_threads);
+        slot->end_part = (int)((long)n_parts * (team->n_threads - i) / team->n_threads);
+        slot->n_items = n;
+        slot->grain = grain;
+        slot->item = item;
+        slot->user = user;
+        atomic_store(&slot->left, slot->end_part - first);
+    }
+    team->n_dealt += (unsigned)n_parts;
     wake(team);
-    take_parts(team, 0);
-    wait_until(team, is_done);
+    take_all(team, 0);
+    wait_until(team, is_done, 0);
 }

@@ -98,7 +98,8 @@ struct Connection {
     Outgoing *outgoing;
     uint64_t last_serial;
     int64_t last_id;
-    int64_t process_id; // 0: none to watch
+    int64_t edits_offered, edits_shown, edits_accepted; // of textDocument/inlineEdit
+    int64_t process_id;                                 // 0: none to watch
     uv_timer_t process_timer, push_timer, compile_timer, surprise_timer;
 };
 

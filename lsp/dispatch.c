@@ -34,6 +34,9 @@ static const Method methods[] = {
     {"textDocument/didSave", sync_did_save, false},
     {"textDocument/didClose", sync_did_close, false},
     {"textDocument/inlineCompletion", inline_completion_request, true},
+    {"textDocument/inlineEdit", inline_edit_request, true},
+    {"textDocument/copilotInlineEdit", inline_edit_request, true}, // what editors know
+    {"textDocument/didShowInlineEdit", inline_edit_shown, false},
     {"textDocument/completion", completion_request, true},
     {"completionItem/resolve", completion_resolve, true},
     {"textDocument/documentSymbol", structure_document_symbol, true},

@@ -76,6 +76,7 @@ static void clear(Document *doc)
     arena_free(doc->compiler_arena);
     arena_free(doc->surprises_arena);
     VEC_FREE(&doc->changes);
+    edits_clear(&doc->edits);
     semantic_result_free(doc->semantic);
     ahead_free(doc->ahead);
     suggestions_free(doc->suggestions);
@@ -138,6 +139,11 @@ static bool replace_all(Document *doc, Str text, Error *err)
     while (same < old.len && same < text.len && old.ptr[same] == text.ptr[same])
         same++;
     doc->changed_at = same;
+    size_t end = 0;
+    while (end < old.len - same && end < text.len - same &&
+           old.ptr[old.len - 1 - end] == text.ptr[text.len - 1 - end])
+        end++;
+    if (doc->keeps_edits) edits_note(&doc->edits, doc->text, same, old.len - end, text.len - end);
     adopt_text(doc, snap);
     forget_syntax(doc);
     return true;
@@ -157,6 +163,8 @@ bool documents_apply(Document *document, Json *change, PositionEncoding encoding
     TextSnap *snap = text_edit(document->text, position_to_range(document->text, range, encoding),
                                text, &edit, err);
     if (!snap) return false;
+    if (document->keeps_edits)
+        edits_note(&document->edits, document->text, edit.start, edit.old_end, edit.new_end);
     adopt_text(document, snap);
     document->changed_at = edit.new_end;
     // A parse that is running will deliver the tree that these changes start from.

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/vec.h"
+#include "nextedit/edits.h"
 #include "position.h"
 #include "prompt/context.h"
 #include "rules/rules.h"
@@ -70,6 +71,8 @@ typedef struct Document {
     struct CompilerIssue *compiler_issues; // of the text of compiled_revision
     size_t n_compiler_issues;
     uint64_t compiled_revision;
+    Edits edits; // the last ones, where keeps_edits
+    bool keeps_edits;
     size_t changed_at;      // where the last change ends in text; SIZE_MAX: nothing has changed
     double surprise_due_ms; // 0: the model is not to be asked
     Arena *surprises_arena; // of surprises; NULL: nothing is known

@@ -49,6 +49,7 @@
     X(gate, NUM, "gate", -1, -1, 1, "show only above this mean probability; -1: the model's own")  \
     X(check_members, BOOL, "checkMembers", 1, 0, 1,                                                \
       "C, Python: no suggestion names a member that its type has not")                             \
+    X(next_edit, BOOL, "nextEdit", 0, 0, 1, "textDocument/inlineEdit: where to change what next")  \
     X(compute_ahead, TEXT, "computeAhead", "auto", 0, 0,                                           \
       "what follows a suggestion, while it is read: auto (not on battery), on, off")               \
     X(budget_ms, NUM, "budgetMs", 2500, 0, 600000, "time limit of one suggestion; 0: none")        \

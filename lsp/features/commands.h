@@ -7,7 +7,8 @@
 #define COMMANDS(X)                                                                                \
     X(COMMAND_RUN_TASK, "r1ls.runTask", commands_run_task)                                         \
     X(COMMAND_DEBUG_TEST, "r1ls.debugTest", debug_test)                                            \
-    X(COMMAND_DEBUG_OUTPUT, "r1ls.debugOutput", debug_output)
+    X(COMMAND_DEBUG_OUTPUT, "r1ls.debugOutput", debug_output)                                      \
+    X(COMMAND_ACCEPT_EDIT, "r1ls.acceptInlineEdit", inline_edit_accepted)
 
 typedef enum Command {
 #define X(symbol, name, handler) symbol,
@@ -32,3 +33,5 @@ bool debug_test(Call *call, Json *argument, Error *err);
 // The output of a compiler, a test runner or a sanitizer as text, or as {output}: finds the first
 // function of the project that it blames, and starts the repair there.
 bool debug_output(Call *call, Json *argument, Error *err);
+// The id of an inline edit that the client has applied.
+bool inline_edit_accepted(Call *call, Json *argument, Error *err);

@@ -29,6 +29,11 @@ bool sync_find_document(Call *call, Document **doc, Error *err);
 
 bool inline_completion_request(Call *call, Error *err);
 
+bool inline_edit_request(Call *call, Error *err);
+bool inline_edit_shown(Call *call, Error *err);
+// Before a change: are edits of the document kept?
+void inline_edit_watch(const Connection *conn, Document *doc);
+
 bool completion_request(Call *call, Error *err);
 bool completion_resolve(Call *call, Error *err);
 

@@ -88,6 +88,10 @@ bool inspect_status(Call *call, Error *err)
     types_put_int(value, "residentBytes", get_resident_bytes());
     types_put_text(value, "positionEncoding", position_encoding_name(call->conn->encoding));
     types_put_bool(value, "trusted", trust_is_given(call->conn));
+    Json *edits = types_put_object(value, "inlineEdits");
+    types_put_int(edits, "offered", call->conn->edits_offered);
+    types_put_int(edits, "shown", call->conn->edits_shown);
+    types_put_int(edits, "accepted", call->conn->edits_accepted);
     types_put_bool(value, "scanning", workspace_is_scanning(call->conn));
     types_put(value, "index", workspace_status(call->conn));
     Json *last = types_put_object(value, "lastSuggestions");

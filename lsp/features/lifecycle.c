@@ -176,6 +176,8 @@ static Json *new_capabilities(const Connection *conn)
                           types_new_str(STR("refactor.rewrite.r1ls")));
     types_put_bool(action, "resolveProvider", conn->caps.code_action_resolve);
     commands_offer(caps);
+    if (conn->config.next_edit)
+        types_put_bool(types_put_object(caps, "experimental"), "inlineEditProvider", true);
     if (conn->config.code_lens) types_put_object(caps, "codeLensProvider");
     if (!conn->caps.pull_diagnostics) return caps;
     Json *diagnostics = types_put_object(caps, "diagnosticProvider");

@@ -63,6 +63,7 @@ bool sync_did_change(Call *call, Error *err)
     if (!doc) return error_set(err, ERROR_INVALID, "a change to a document that is not open");
     if (!json_object_is_type(changes, json_type_array))
         return error_set(err, ERROR_INVALID, "a change without contentChanges");
+    inline_edit_watch(conn, doc);
     bool ok = apply_all(conn, doc, changes, err);
     doc->version = types_int(call->params, "textDocument.version", doc->version + 1);
     request_drop_implicit(conn, doc);

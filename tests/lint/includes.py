@@ -13,10 +13,10 @@ RULES = {
     "engine": (("base/", "engine/", "kernels/"), ("omp.h",)),
     "grammars": (("grammars/",), ("tree_sitter/",)),
     "src/models": (("base/", "engine/"), ("json-c/", "omp.h", "curl/")),
-    "src": (("base/", "engine/engine.h", "engine/chat.h", "engine/think.h", "engine/tune.h", "grammars/languages.h", "workspace/", "index/", "prompt/", "verify/", "sandbox/", "formal/", "loop/",
+    "src": (("base/", "engine/engine.h", "engine/chat.h", "engine/think.h", "engine/tune.h", "grammars/languages.h", "workspace/", "index/", "nextedit/", "prompt/", "verify/", "sandbox/", "formal/", "loop/",
              "rules/", "audit/", "tuning/"),
             ("tree_sitter/",)),
-    "lsp": (("base/", "prompt/context.h", "workspace/", "index/", "loop/", "rules/", "audit/", "verify/", "features/", "grammars/languages.h"),
+    "lsp": (("base/", "nextedit/", "prompt/context.h", "workspace/", "index/", "loop/", "rules/", "audit/", "verify/", "features/", "grammars/languages.h"),
             ("json-c/", "uv.h", "tree_sitter/")),
 }
 # Headers of another folder that are included by name alone.

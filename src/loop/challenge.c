@@ -18,6 +18,8 @@ enum {
     MANY_TRIED = 32
 };
 static const double CHALLENGE_MS = 8000, MIN_NOTICED = 0.5;
+// Of the budget, what goes into an answer that crashes nowhere.
+static const double MEND_SHARE = 0.3;
 
 // --- what the tests notice -----------------------------------------------------------------------
 
@@ -233,22 +235,50 @@ static void challenge_behaviour(LoopRun *run)
         r->doubt = STR("no second answer was found that passes and does the same");
 }
 
-// An answer that passes as it was written is likelier right than one that was changed until it did.
-static void prefer_written(LoopRun *run)
+// An answer that crashes nowhere goes before one that does, and one that passes as it was written
+// before one that was changed until it did.
+static int worth_of(const Candidate *c)
 {
-    if (!run->candidates.items[run->passed].changes) return;
+    bool written = !c->changes && strcmp(c->proposer, "sample") == 0;
+    return 2 * !c->slip.len + written;
+}
+
+static void choose_worthiest(LoopRun *run)
+{
     for (size_t i = 0; i < run->candidates.n; i++) {
         const Candidate *c = &run->candidates.items[i];
-        if (c->verdict != VERDICT_PASS || c->changes || strcmp(c->proposer, "sample") != 0)
-            continue;
-        run->passed = (int)i;
-        return;
+        if (c->verdict == VERDICT_PASS &&
+            worth_of(c) > worth_of(&run->candidates.items[run->passed]))
+            run->passed = (int)i;
     }
+}
+
+void challenge_edges(LoopRun *run)
+{
+    if (run->passed < 0) return;
+    for (size_t i = 0; i < run->candidates.n && !loop_is_out_of_time(run); i++) {
+        Candidate *c = &run->candidates.items[i];
+        if (c->verdict != VERDICT_PASS || c->probed) continue;
+        Probe probe = {0};
+        TextSnap *text = loop_apply(run, c);
+        Str version = text ? text_str(text) : STR("");
+        c->probed = true;
+        if (text) probe_run(run, &version, 1, &probe);
+        c->slip = probe.slip;
+        text_release(text);
+    }
+    choose_worthiest(run);
+    // What a crash tells is worth an answer to it.
+    double budget = run->request->budget.ms, more = clock_ms() + MEND_SHARE * budget;
+    if (!run->candidates.items[run->passed].slip.len || budget <= 0 || run->mends) return;
+    run->mends = true;
+    if (run->hurry_ms < more) run->deadline_ms = run->hurry_ms = more;
 }
 
 void challenge_chosen(LoopRun *run)
 {
-    prefer_written(run);
+    run->deadline_ms = 0; // others are not waited for any more
+    if (loop_needs_agreement(run)) challenge_edges(run);
     challenge_behaviour(run);
     if (!loop_is_cancelled(run)) challenge_tests(run);
 }

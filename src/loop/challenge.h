@@ -10,6 +10,10 @@
 // Takes a few seconds, and no more than the budget leaves. Sets result->doubt to what speaks
 // against it; cut short by a cancel.
 void challenge_chosen(LoopRun *run);
+// Tries inputs at edges (nothing in a list, no length, ...) on each candidate that passes and was
+// not tried yet: a crash is its `slip`, which later questions show. One that has none becomes the
+// run's choice. Blocks for a fraction of a second each.
+void challenge_edges(LoopRun *run);
 // The range in `syntax`, of the text with the candidate, of the function that it has written or
 // changed. False: it is not there.
 bool loop_find_function(const LoopRun *run, const Syntax *syntax, const Candidate *c,

@@ -24,6 +24,8 @@ static const double TEST_LIMIT_MS = 2000, TEST_FACTOR = 4;
 // After the first answer that passes, how long others are waited for that agree.
 enum { MIN_AGREEING = 3 };
 static const double AGREE_SHARE = 0.2, AGREE_MS = 20000;
+// After one that was changed until it passed, how long one is waited for that passes as written.
+static const double REWRITE_SHARE = 0.5;
 // Of the budget, what proposers may take where tests are to be challenged in the rest.
 static const double PROPOSE_SHARE = 0.93;
 
@@ -144,6 +146,7 @@ TextSnap *loop_apply(const LoopRun *run, const Candidate *candidate)
 
 Str loop_failure_message(const Candidate *c)
 {
+    if (c->slip.len) return c->slip;
     if (c->proof == VERDICT_FAIL) return c->proof_note;
     if (c->sanitized == VERDICT_FAIL) return c->sanitizer_note;
     if (c->tests == VERDICT_FAIL) return c->test_note;
@@ -152,6 +155,7 @@ Str loop_failure_message(const Candidate *c)
 
 static int progress_of(const Candidate *c)
 {
+    if (c->slip.len) return 4;
     if (c->verdict != VERDICT_FAIL) return -1;
     if (c->proof == VERDICT_FAIL || c->sanitized == VERDICT_FAIL) return 3;
     return c->tests == VERDICT_FAIL ? 2 : c->evidence.compile == VERDICT_FAIL ? 1 : 0;
@@ -207,13 +211,24 @@ bool loop_is_adapted(const LoopRun *run)
 
 // --- trials --------------------------------------------------------------------------------------
 
-// Enough answers that pass, to be compared.
+// Enough answers that pass, to be compared; changes of one answer are not others.
 static bool has_enough(const LoopRun *run)
 {
     int n = 0;
-    for (size_t i = 0; i < run->candidates.n; i++)
-        n += run->candidates.items[i].verdict == VERDICT_PASS;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        n += c->verdict == VERDICT_PASS && !c->slip.len && !c->changes;
+    }
     return n >= MIN_AGREEING;
+}
+
+// Others are waited for the longer, the less the one that passed is worth.
+static void wait_for_others(LoopRun *run, const Candidate *passed)
+{
+    double budget = run->request->budget.ms, share = passed->changes ? REWRITE_SHARE : AGREE_SHARE;
+    double end = clock_ms() + (budget > 0 ? share * budget : AGREE_MS);
+    if (run->hurry_ms == 0 || end < run->hurry_ms) run->hurry_ms = end;
+    loop_hurry(run, 0);
 }
 
 // Copies what a trial has found so far.
@@ -233,8 +248,7 @@ static void note_trial(LoopRun *run, const Trial *trial, Verdict verdict)
     if (verdict != VERDICT_PASS) return;
     if (run->passed < 0 || trial->candidate < run->passed) run->passed = trial->candidate;
     if (!loop_needs_agreement(run) || run->proposed) return;
-    double budget = run->request->budget.ms;
-    loop_hurry(run, budget > 0 ? AGREE_SHARE * budget : AGREE_MS);
+    wait_for_others(run, c);
     if (has_enough(run)) run->keep_going = false;
 }
 

@@ -105,6 +105,8 @@ typedef struct Candidate {
     int changes;              // 1 + the candidate of which it is a small change; 0: of none
     bool repaired;            // small changes of it were tried
     bool told;                // a later question showed it as an attempt that failed
+    bool probed;              // inputs at edges were tried on it, which passes
+    Str slip;                 // one on which it crashes; empty: none is known
     bool repeats;             // the text as it is or an earlier candidate: not verified again
     Verdict verdict;          // SKIPPED: its verification was not waited for
     Evidence evidence;        // of parser and compiler

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "loop/challenge.h"
 #include "loop/doubt.h"
 #include "loop/repair.h"
 #include "loop/search.h"
@@ -102,7 +103,8 @@ static double find_cost(const Plan *plan, MoveKind kind, const Prices *p)
 static bool has_more(Plan *plan, MoveKind kind)
 {
     LoopRun *run = plan->run;
-    bool tests_decide = run->has_tests && run->passed < 0;
+    bool slips = run->passed >= 0 && run->candidates.items[run->passed].slip.len;
+    bool tests_decide = run->has_tests && (run->passed < 0 || slips);
     bool fix = tests_decide && run->task.kind == TASK_FIX;
     switch (kind) {
     case MOVE_SAMPLES:
@@ -198,11 +200,13 @@ bool plan_run(LoopRun *run, Error *err)
     Plan plan = {.run = run};
     if (!write_first(run, err)) return false;
     if (run->task.kind == TASK_EXPLAIN) return true;
+    if (loop_needs_agreement(run)) challenge_edges(run);
     while (loop_needs_more(run) && !loop_is_out_of_time(run)) {
         MoveKind kind = choose_move(&plan);
         if (kind == N_MOVES) break;
         if (!make_move(&plan, kind, err)) return false;
         plan.n_done[kind]++;
+        if (loop_needs_agreement(run)) challenge_edges(run);
     }
     return true;
 }

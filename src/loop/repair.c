@@ -11,7 +11,8 @@ enum { MAX_LISTED = 400 };
 static bool may_be_repaired(const LoopRun *run, int candidate)
 {
     const Candidate *c = &run->candidates.items[candidate];
-    if (c->verdict != VERDICT_FAIL || c->tests != VERDICT_FAIL || c->repeats) return false;
+    bool fails = c->verdict == VERDICT_FAIL && c->tests == VERDICT_FAIL;
+    if ((!fails && !c->slip.len) || c->repeats) return false;
     if (strcmp(c->proposer, "sample") == 0 || strcmp(c->proposer, "branch") == 0) return true;
     return c->changes && c->n_failures > 0 &&
            loop_came_further(c, &run->candidates.items[c->changes - 1]);

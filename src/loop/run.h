@@ -54,8 +54,9 @@ typedef struct LoopRun {
     bool proposed;       // all candidates are there; the rest of the time is for the chosen
     bool keep_going;     // a pass does not end the round: the best of several is wanted
     double start_ms, deadline_ms; // deadline of the stage; 0: none
-    double hurry_ms;              // when the search of a rival ends; 0: it has none yet
-    Error err;                    // CANCELLED, once the caller said so
+    bool mends;      // what passed crashes on other inputs, and there is time to mend it
+    double hurry_ms; // when the search of a rival ends; 0: it has none yet
+    Error err;       // CANCELLED, once the caller said so
 } LoopRun;
 
 // --- loop.c, for proposers -----------------------------------------------------------------------

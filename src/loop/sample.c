@@ -541,8 +541,9 @@ bool propose_samples(LoopRun *run, int first, int n, Error *err)
     }
     // With one round there is no feedback, not even within it. Later ones leave half of the answers
     // free of it, because a small model mostly repeats what it is shown.
-    bool tells =
-        (ways & PROPOSE_CHAT) && (fix || run->round > 1) && run->request->budget.rounds > 1;
+    bool slips = run->passed >= 0 && run->candidates.items[run->passed].slip.len;
+    bool tells = (ways & PROPOSE_CHAT) && (fix || slips || run->round > 1) &&
+                 run->request->budget.rounds > 1;
     const Candidate *failure = tells ? loop_tell_failure(run) : NULL;
     bool argued = (ways & PROPOSE_ARGUED) && run->round % 2 == 0;
     Share told = {argued ? PROPOSE_ARGUED : PROPOSE_CHAT, first, failure ? (n + 1) / 2 : 0,

@@ -48,7 +48,7 @@ class Form(unittest.TestCase):
     def test_the_template_states_the_form_and_opens_nothing(self):
         text = prompts.prompt(TASK, True)
         self.assertTrue(text.endswith("<|im_start|>assistant\n"))
-        self.assertIn("<think>\nthe thought\n</think>\n```python\n", text)
+        self.assertIn("<think>\n...\n</think>\n```python\n", text)
         self.assertTrue(prompts.prompt(TASK).endswith("<|im_start|>assistant\n```python\n"))
 
 

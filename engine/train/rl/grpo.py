@@ -126,13 +126,16 @@ class Trainer:
                 asked = [(prompt, [a for a, _, _ in answers]) for prompt, answers in chunk]
                 old = torch.cat([o for _, answers in chunk for _, o, _ in answers]).to(device); advantage = torch.cat([torch.full((len(a),), d) for _, answers in chunk for a, _, d in answers]).to(device)
                 away = self.policy.base_log_probs(asked) if self.args.kl else old
-                logp, entropy = self.policy.log_probs(asked); ratio = (logp - old).exp()
+                logp, entropy = self.policy.log_probs(asked); ratio = (logp - old).clamp(-20, 20).exp()
                 clipped = ratio.clamp(1 - self.args.clip_low, 1 + self.args.clip_high)
                 gain = torch.minimum(ratio * advantage, clipped * advantage)
-                away = away - logp; k3 = away.exp() - away - 1
+                away = (away - logp).clamp(-20, 20); k3 = away.exp() - away - 1
                 ((self.args.kl * k3 - gain).sum() / total).backward()
                 with torch.no_grad(): stats["clipped"].append(((ratio - clipped).abs() > 1e-6).float().mean().item()); stats["entropy"].append(entropy.mean().item()); stats["kl"].append(k3.mean().item())
-            stats["grad"].append(torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item())
+            norm = torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item()
+            if not np.isfinite(norm):  # one such update and every later answer is noise
+                print(f"step {self.steps}: the gradient's length is {norm}, no update", flush=True); self.adam.zero_grad(set_to_none=True); continue
+            stats["grad"].append(norm)
             self.updates += 1
             for g in self.adam.param_groups: g["lr"] = self.args.rate * min(1, self.updates / self.args.warm_up)
             self.adam.step(); self.adam.zero_grad(set_to_none=True)

@@ -32,7 +32,7 @@ def chat(text, opening):
 # the question: as the system text it was followed by 3 answers of 100, too few to learn from.
 ZERO = ("First you think about the question and how to solve it, in words, and then you give the answer. "
         "The thought stands between <think> and </think>, each mark on a line of its own; the answer is one code block and nothing else:\n"
-        "<think>\nthe thought\n</think>\n```LANGUAGE\nthe code\n```")
+        "<think>\n...\n</think>\n```LANGUAGE\n...\n```")
 
 
 def prompt(task, zero=False):

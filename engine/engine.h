@@ -35,7 +35,7 @@ typedef struct EngineOptions {
     int n_threads;       // the team; 0: one per core that this process may use
     const char *adapter; // path of a LoRA file; "auto": MODEL.lora.gguf beside MODEL.gguf, if there
                          // is one; NULL or "": none
-    const char *isa;     // "ref", "avx2", "avx512"; NULL: the best this machine has
+    const char *isa;     // "ref", "avx2", "avx512", "neon"; NULL: the best this machine has
 } EngineOptions;
 
 // Facts about the open model, valid until engine_close. Token ids are -1 where absent.

@@ -213,8 +213,8 @@ int cli_engine_chat(int argc, char **argv)
         {"seed", "N", "of the draws (default 0)", CLI_SEED, &flags.seed, NULL, 0, 0},
         {"context", "N", "tokens of the cache; 0: the model's, at most 8192", CLI_CONFIG,
          &flags.config, "context", 0, 0},
-        {"isa", "NAME", "ref, avx2 or avx512; default: the best here", CLI_TEXT, &flags.isa, NULL,
-         0, 0},
+        {"isa", "NAME", "ref, avx2, avx512 or neon; default: the best here", CLI_TEXT, &flags.isa,
+         NULL, 0, 0},
         CLI_OPTION_THREADS(&flags.config),
         CLI_OPTION_JSON(&flags.json)};
     const CliCommand command = {"r1ls engine chat M [options] <text",

@@ -377,7 +377,7 @@ static int run_action(const CliCommand *command, Flags *flags, Action action, in
 #define COMMON_OPTIONS(flags)                                                                      \
     CLI_OPTION_THREADS(&(flags)->config), {"isa",                                                  \
                                            "NAME",                                                 \
-                                           "ref, avx2 or avx512; default: the best here",          \
+                                           "ref, avx2, avx512 or neon; default: the best here",    \
                                            CLI_TEXT,                                               \
                                            &(flags)->isa,                                          \
                                            NULL,                                                   \

@@ -2,6 +2,9 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 #include "kernels.h"
@@ -15,7 +18,7 @@ static bool has_f16c(void)
 }
 #endif
 
-static const Kernels *find_x86(const char *name)
+static const Kernels *find_fast(const char *name)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -25,6 +28,9 @@ static const Kernels *find_x86(const char *name)
                   __builtin_cpu_supports("avx512vnni");
     if (avx512 && (!name || strcmp(name, "avx512") == 0)) return &kernels_avx512;
     if (avx2 && (!name || strcmp(name, "avx2") == 0)) return &kernels_avx2;
+#elif defined(__aarch64__)
+    bool sdot = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+    if (sdot && (!name || strcmp(name, "neon") == 0)) return &kernels_neon;
 #else
     (void)name;
 #endif
@@ -33,7 +39,7 @@ static const Kernels *find_x86(const char *name)
 
 const Kernels *kernels_find(const char *name)
 {
-    const Kernels *found = find_x86(name);
+    const Kernels *found = find_fast(name);
     if (found) return found;
     if (!name || strcmp(name, "ref") == 0) return &kernels_ref;
     return strcmp(name, "exact") == 0 ? kernels_exact() : NULL;

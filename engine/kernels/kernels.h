@@ -85,11 +85,13 @@ size_t gemm_tile_bytes(int n_in);
 extern const Kernels kernels_ref;
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2, kernels_avx512;
+#elif defined(__aarch64__)
+extern const Kernels kernels_neon;
 #endif
 // kernels_ref with weights dequantised and activations left in F32: the oracle for the rounding.
 const Kernels *kernels_exact(void);
 
-// By name ("ref", "exact", "avx2", "avx512"), or the best for this CPU when name is NULL.
+// By name ("ref", "exact", "avx2", "avx512", "neon"), or the best for this CPU when name is NULL.
 // NULL if the name is unknown or this CPU lacks it.
 const Kernels *kernels_find(const char *name);
 

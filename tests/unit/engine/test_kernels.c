@@ -4,7 +4,9 @@
 
 #include <math.h>
 
+#ifndef WITHOUT_JSON // tests/cross/neon.sh
 #include <json-c/json.h>
+#endif
 
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
@@ -205,6 +207,12 @@ static void avx512_products_equal_the_plain_ones(void **state)
     check_all_products("avx512");
 }
 
+static void neon_products_equal_the_plain_ones(void **state)
+{
+    (void)state;
+    check_all_products("neon");
+}
+
 static void rounding_activations_costs_little(void **state)
 {
     (void)state;
@@ -312,11 +320,18 @@ static void avx512_vectors_equal_the_plain_ones(void **state)
     check_rows("avx512");
 }
 
+static void neon_vectors_equal_the_plain_ones(void **state)
+{
+    (void)state;
+    check_vectors("neon");
+    check_rows("neon");
+}
+
 static void extremes_of_exp_stay_finite(void **state)
 {
     (void)state;
-    static const char *const names[] = {"ref", "avx2", "avx512"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"ref", "avx2", "avx512", "neon"};
+    for (int i = 0; i < 4; i++) {
         const Kernels *k = find_or_skip(names[i]);
         if (!k) continue;
         float x[17] = {-1e30f, 1e30f, -200, 200, 0, -0.0f, 88, -88, 1, 2, 3, 4, 5, 6, 7, 8, -1e4f};
@@ -337,8 +352,8 @@ static void extremes_of_exp_stay_finite(void **state)
 static void nan_in_gives_nan_out_and_no_crash(void **state)
 {
     (void)state;
-    static const char *const names[] = {"ref", "avx2", "avx512"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"ref", "avx2", "avx512", "neon"};
+    for (int i = 0; i < 4; i++) {
         const Kernels *k = find_or_skip(names[i]);
         if (!k) continue;
         float x[64] = {0}, scale[2];
@@ -366,8 +381,8 @@ static void nan_scales_stay_in_their_row(void **state)
 {
     (void)state;
     enum { N = 512, ROWS = 3, ACTS = 5 };
-    static const char *const names[] = {"ref", "exact", "avx2", "avx512"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const names[] = {"ref", "exact", "avx2", "avx512", "neon"};
+    for (int i = 0; i < 5; i++) {
         const Kernels *k = find_or_skip(names[i]);
         for (int t = 0; k && t < N_TYPES; t++) {
             TensorType type = all_types[t];
@@ -464,6 +479,7 @@ static void worked_examples_of_every_format(void **state)
                 one_value(TENSOR_Q6_K, &q6k, 64) == 13.5f);
 }
 
+#ifndef WITHOUT_JSON
 // --- against an outside decoder (tests/golden/blocks.json, by make_blocks_golden.py)
 // --------------
 
@@ -512,18 +528,23 @@ static void blocks_decode_bit_for_bit(void **state)
     assert_int_equal(n_formats, 13); // all but F32, F16 and BF16
     json_object_put(golden);
 }
+#endif
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(worked_examples_of_every_format),
+#ifndef WITHOUT_JSON
         cmocka_unit_test(blocks_decode_bit_for_bit),
+#endif
         cmocka_unit_test(halves_round_to_nearest_even),
         cmocka_unit_test(avx2_products_equal_the_plain_ones),
         cmocka_unit_test(avx512_products_equal_the_plain_ones),
+        cmocka_unit_test(neon_products_equal_the_plain_ones),
         cmocka_unit_test(rounding_activations_costs_little),
         cmocka_unit_test(avx2_vectors_equal_the_plain_ones),
         cmocka_unit_test(avx512_vectors_equal_the_plain_ones),
+        cmocka_unit_test(neon_vectors_equal_the_plain_ones),
         cmocka_unit_test(extremes_of_exp_stay_finite),
         cmocka_unit_test(nan_in_gives_nan_out_and_no_crash),
         cmocka_unit_test(nan_scales_stay_in_their_row),

@@ -3,11 +3,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 
-READY_S = 120
+READY_S, TRIES = 120, 3
 
 
 def free_port():
@@ -21,19 +22,23 @@ class LlamaServer:
     the process at once."""
 
     def __init__(self, program, model, n_threads, n_ctx, options=(), started=lambda process: None):
-        port = free_port()
-        self.url = "http://127.0.0.1:%d" % port
-        start = time.monotonic()
-        self.process = subprocess.Popen(
-            [str(program), "-m", str(model), "-t", str(n_threads), "-c", str(n_ctx), "-np", "1", "--no-webui",
-             "--port", str(port), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        started(self.process)
-        while not self.is_ready():
-            if self.process.poll() is not None or time.monotonic() - start > READY_S:
-                self.close()
-                sys.exit("%s with %s is not ready after %.0f s" % (program, model, time.monotonic() - start))
-            time.sleep(0.005)
-        self.ready_ms = 1e3 * (time.monotonic() - start)
+        for tries in range(TRIES):  # another process may have taken the port meanwhile
+            start, port = time.monotonic(), free_port()
+            self.url = "http://127.0.0.1:%d" % port
+            log = tempfile.TemporaryFile()
+            self.process = subprocess.Popen(
+                [str(program), "-m", str(model), "-t", str(n_threads), "-c", str(n_ctx), "-np", "1", "--no-webui",
+                 "--port", str(port), *options], stdout=subprocess.DEVNULL, stderr=log)
+            started(self.process)
+            while not self.is_ready() and self.process.poll() is None and time.monotonic() - start < READY_S:
+                time.sleep(0.005)
+            self.ready_ms = 1e3 * (time.monotonic() - start)
+            if self.process.poll() is None and self.ready_ms < 1e3 * READY_S:
+                return
+            self.close()
+        log.seek(0)
+        sys.exit("%s with %s is not ready after %.0f s: %s" % (
+            program, model, self.ready_ms / 1e3, log.read()[-600:].decode(errors="replace")))
 
     def is_ready(self):
         try:

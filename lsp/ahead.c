@@ -39,6 +39,15 @@ void ahead_free(Ahead *ahead)
     free(ahead);
 }
 
+static void on_ended(Job *job)
+{
+    Ahead *ahead = job->owner;
+    assert(ahead->job == job);
+    if (job->end == JOB_DONE)
+        suggestions_add_ahead(ahead->doc->suggestions, &job->complete, &job->complete_result);
+    forget_job(ahead);
+}
+
 static bool is_wanted(Connection *conn, const TextSnap *after, Str insert)
 {
     const char *setting = conn->config.compute_ahead;
@@ -106,6 +115,7 @@ void ahead_start(Connection *conn, Document *doc, const Suggestion *shown,
                      .base_off = shown->replace.start,
                      .insert = arena_str(job->arena, shown->insert)};
     job->owner = ahead;
+    job->ended = on_ended;
     jobs_submit(server_jobs(conn->server), job);
 }
 
@@ -124,16 +134,6 @@ static bool is_on_the_way(const Ahead *ahead, const TextSnap *text)
 void ahead_edited(Document *doc)
 {
     if (doc->ahead && doc->ahead->job && !is_on_the_way(doc->ahead, doc->text)) cancel(doc->ahead);
-}
-
-void ahead_ended(Job *job)
-{
-    Ahead *ahead = job->owner;
-    if (!ahead) return;
-    assert(ahead->job == job);
-    if (job->end == JOB_DONE)
-        suggestions_add_ahead(ahead->doc->suggestions, &job->complete, &job->complete_result);
-    forget_job(ahead);
 }
 
 Job *ahead_take(Document *doc, const CompleteRequest *request)

@@ -17,8 +17,6 @@ void ahead_start(Connection *conn, Document *doc, const Suggestion *shown,
                  const CompleteRequest *like);
 // The document has another text now.
 void ahead_edited(Document *doc);
-// A job with `ahead` set has ended; it stays the caller's.
-void ahead_ended(Job *job);
 // The running job, if it works out just what the request asks for: the request's owner takes it
 // over. NULL: there is none.
 Job *ahead_take(Document *doc, const CompleteRequest *request);

@@ -174,9 +174,18 @@ void request_cancel(Request *request, const char *why)
     request_fail(request, RPC_CANCELLED, why);
 }
 
+static void on_job_ended(Job *job)
+{
+    Request *request = job->owner;
+    assert(request->job == job);
+    request->job = NULL;
+    request->job_ended(request, job);
+}
+
 void request_start_job(Request *request, Job *job, void (*job_ended)(Request *, Job *))
 {
     assert(!request->job && job->owner == request);
+    job->ended = on_job_ended;
     request->job = job;
     request->job_ended = job_ended;
     jobs_submit(server_jobs(request->conn->server), job);
@@ -186,6 +195,7 @@ void request_adopt_job(Request *request, Job *job, void (*job_ended)(Request *, 
 {
     assert(!request->job && !job->owner);
     job->owner = request;
+    job->ended = on_job_ended;
     request->job = job;
     request->job_ended = job_ended;
     jobs_promote(server_jobs(request->conn->server), job);

@@ -15,7 +15,7 @@
 #include "features/features.h"
 #include "progress.h"
 #include "server_private.h"
-#include "surprises.h"
+#include "suggestions.h"
 
 struct Server {
     const ServerOptions *options;
@@ -38,15 +38,7 @@ struct Server {
 static void on_job_ended(void *user, Job *job)
 {
     Server *server = user;
-    bool of_request = job->kind != JOB_SURPRISE && !job->ahead;
-    Request *request = of_request ? job->owner : NULL;
-    if (job->kind == JOB_SURPRISE) surprises_job_ended(job);
-    if (job->ahead) ahead_ended(job);
-    if (request) {
-        assert(request->job == job);
-        request->job = NULL;
-        request->job_ended(request, job);
-    }
+    if (job->owner) job->ended(job);
     // A job that never ran took no time.
     if (job->kind == JOB_LOOP && job->audit.on && job->loop_result.ms_total > 0)
         audit_job(server, job);
@@ -57,7 +49,8 @@ static void on_job_ended(void *user, Job *job)
 static void on_job_progress(void *user, Job *job, int pct, Str text)
 {
     (void)user;
-    if (job->owner && !job->ahead) progress_report(job->owner, pct, text);
+    // Only the loop reports, and only requests ask for it.
+    if (job->owner) progress_report(job->owner, pct, text);
 }
 
 static void on_engine_state(void *user, EngineState state, const Error *err)
@@ -74,12 +67,6 @@ static void on_engine_state(void *user, EngineState state, const Error *err)
     for (Connection *conn = server->connections; conn; conn = conn->next) {
         if (conn->state == CONNECTION_READY) connection_show(conn, 1, server->engine_err.text);
     }
-}
-
-static bool is_same_engine(const Config *a, const Config *b)
-{
-    return strcmp(a->model, b->model) == 0 && strcmp(a->adapter, b->adapter) == 0 &&
-           a->threads == b->threads && a->context == b->context;
 }
 
 static bool open_engine(Server *server, const Config *config, Error *err)
@@ -100,17 +87,30 @@ static bool open_engine(Server *server, const Config *config, Error *err)
     return server->jobs != NULL;
 }
 
+// What another model has said.
+static void forget_suggestions(Connection *conn)
+{
+    for (Document *doc = conn->documents.first; doc; doc = doc->next) {
+        ahead_free(doc->ahead);
+        suggestions_free(doc->suggestions);
+        doc->ahead = NULL;
+        doc->suggestions = NULL;
+    }
+}
+
 // A client that comes later may want another model: its user has changed the settings since. Then
 // there is one model still, the new one, for the other windows too.
 bool server_start_engine(Server *server, const Config *config, Error *err)
 {
-    bool same = server->jobs && is_same_engine(&server->engine_config, config);
+    bool same = server->jobs && config_is_same_engine(&server->engine_config, config);
     // What failed is tried again: the file may be there now.
     if (same && jobs_engine_state(server->jobs) != ENGINE_FAILED) return true;
     for (Connection *conn = server->connections; server->jobs && !same && conn; conn = conn->next)
         if (conn->state == CONNECTION_READY)
             connection_log(conn, 3, "the model is opened anew: a window has other settings");
     if (server->jobs) jobs_close(server->jobs, NULL, NULL);
+    for (Connection *conn = server->connections; !same && conn; conn = conn->next)
+        forget_suggestions(conn);
     return open_engine(server, config, err);
 }
 

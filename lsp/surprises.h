@@ -10,5 +10,3 @@ void surprises_schedule(Connection *conn, Document *doc);
 void surprises_stop(Connection *conn, Document *doc);
 // The connection is being closed.
 void surprises_close(Connection *conn);
-// A JOB_SURPRISE has ended; the caller frees it.
-void surprises_job_ended(Job *job);

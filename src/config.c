@@ -275,6 +275,12 @@ void config_copy(Config *to, const Config *from)
         store_value(to, &rows[i], load_value(from, &rows[i]));
 }
 
+bool config_is_same_engine(const Config *a, const Config *b)
+{
+    return strcmp(a->model, b->model) == 0 && strcmp(a->adapter, b->adapter) == 0 &&
+           a->threads == b->threads && a->context == b->context;
+}
+
 bool config_row(const Config *config, unsigned i, ConfigRow *out)
 {
     if (i >= N_ROWS) return false;

@@ -97,6 +97,8 @@ void config_init(Config *config);
 void config_deinit(Config *config);
 // A deep copy into an initialised config.
 void config_copy(Config *to, const Config *from);
+// Do both ask for the same model, opened in the same way?
+bool config_is_same_engine(const Config *a, const Config *b);
 
 // Applies a json object (struct json_object * as void *, so that this header needs no json-c).
 // Unknown keys and wrong values: warnings, one line each, through warn; the rest is applied.

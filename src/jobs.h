@@ -45,7 +45,10 @@ typedef struct Job {
     atomic_bool cancelled; // set by job_cancel
     bool ahead;            // a completion that nobody waits for; see jobs_promote
     double queued_ms, wait_ms;
-    void *owner;      // the caller's; untouched
+    // The caller's, untouched. Whoever takes an ended job back tells `ended` of it where there is
+    // an owner still, before the job is freed.
+    void *owner;
+    void (*ended)(struct Job *job);
     struct Job *next; // the queues'
 } Job;
 

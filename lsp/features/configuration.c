@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "compile.h"
 #include "features/features.h"
+#include "server_private.h"
 #include "surprises.h"
 #include "workspace.h"
 
@@ -52,30 +53,30 @@ void project_load(Connection *conn)
 
 static void apply(Connection *conn, Json *settings)
 {
-    bool had_diagnostics = conn->config.diagnostics, had_lens = conn->config.code_lens;
     bool had_trust = trust_is_given(conn);
-    double had_surprise = conn->config.surprise;
-    IndexSettings before = index_settings(&conn->config);
-    StrBuf had_rules_off = {0};
-    strbuf_append(&had_rules_off, str_from(conn->config.rules_off));
+    Config had;
+    config_init(&had);
+    config_copy(&had, &conn->config);
     config_copy(&conn->config, &conn->config_base);
     config_apply_json(&conn->config, settings, warn, conn);
     dotfile_configure(&conn->project, &conn->config);
-    if (had_diagnostics != conn->config.diagnostics || had_surprise < conn->config.surprise ||
-        had_surprise > conn->config.surprise ||
-        !str_equal(strbuf_str(&had_rules_off), str_from(conn->config.rules_off)))
+    if (had.diagnostics != conn->config.diagnostics || had.surprise < conn->config.surprise ||
+        had.surprise > conn->config.surprise ||
+        !str_equal(str_from(had.rules_off), str_from(conn->config.rules_off)))
         diagnostics_setting_changed(conn);
-    strbuf_deinit(&had_rules_off);
     compile_schedule_all(conn);
-    if (had_trust != trust_is_given(conn) || had_lens != conn->config.code_lens)
+    if (had_trust != trust_is_given(conn) || had.code_lens != conn->config.code_lens)
         code_lens_refresh(conn);
     for (Document *doc = conn->documents.first; doc; doc = doc->next)
         surprises_schedule(conn, doc);
-    if (!str_equal(str_from(conn->config.model), str_from(conn->config_base.model)) ||
-        conn->config.threads != conn->config_base.threads)
-        connection_log(conn, 3, "model and threads take effect when the server starts anew");
-    if (conn->roots && !is_same_index(before, index_settings(&conn->config)))
+    // Other windows' wishes count until this one's change.
+    Error err = {0};
+    if (!config_is_same_engine(&had, &conn->config) &&
+        !server_start_engine(conn->server, &conn->config, &err))
+        connection_log(conn, 1, "no engine: %s", err.text);
+    if (conn->roots && !is_same_index(index_settings(&had), index_settings(&conn->config)))
         workspace_restart(conn);
+    config_deinit(&had);
 }
 
 static void on_settings(Connection *conn, uint64_t serial, Json *result, Json *failure)

@@ -26,11 +26,14 @@ static void forget(Document *doc)
     doc->n_surprises = 0;
 }
 
+static void on_ended(Job *job);
+
 static void start(Connection *conn, Document *doc)
 {
     doc->surprise_due_ms = 0;
     if (!doc->syntax) return;
     Job *job = job_new(JOB_SURPRISE, conn);
+    job->ended = on_ended;
     job->surprise =
         (SurpriseRequest){syntax_retain(doc->syntax), doc->changed_at, conn->config.surprise};
     conn->surprising = job;
@@ -83,10 +86,9 @@ static void take(Connection *conn, Document *doc, Job *job)
     diagnostics_found_later(conn, doc, doc->n_surprises);
 }
 
-void surprises_job_ended(Job *job)
+static void on_ended(Job *job)
 {
     Connection *conn = job->owner;
-    if (!conn) return;
     conn->surprising = NULL;
     Document *doc = find_document(conn, job);
     if (doc && job->end == JOB_DONE)

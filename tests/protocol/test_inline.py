@@ -3,7 +3,7 @@
 import random
 import time
 
-from driver import Client, FOLDER, at, run_tests
+from driver import Client, FOLDER, at, run_tests, write_file
 
 URI = "file:///tmp/work/a.c"
 SLOW = "token_ms 5\nanswer total => _number_of_bytes = 0;\nanswer x = => 41 + 1;\n"
@@ -327,6 +327,28 @@ def test_shutdown_answers_what_runs():
     id = client.inline(URI, 0, 9)
     client.close()
     assert client.answers[id]["error"]["code"] == -32800
+
+
+def test_another_model_by_a_setting():
+    """The engine is opened anew, and what the first one said is forgotten; other settings leave it alone."""
+    client = Client("answer x = => first;\n", options={"computeAhead": "off"})
+    other = write_file("other-model", "answer x = => second;\n")
+    client.until(lambda: client.ask("r1ls/status", {})["engine"] == "ready")
+    client.open("file:///m.c", "int x =\n")
+    assert client.items(client.inline("file:///m.c", 0, 7, trigger=1))[0]["insertText"].strip() == "first;"
+    client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"computeAhead": "off", "maxTokens": 20}}})
+    assert client.items(client.inline("file:///m.c", 0, 7, trigger=1))[0]["insertText"].strip() == "first;"
+    client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"computeAhead": "off", "model": other}}})
+    client.until(lambda: client.ask("r1ls/status", {})["engine"] == "ready")
+    assert client.items(client.inline("file:///m.c", 0, 7, trigger=1))[0]["insertText"].strip() == "second;"
+    # While a request waits for the old one.
+    client.change("file:///m.c", 2, {"text": "int x =\nint y;\n"})
+    asked = client.inline("file:///m.c", 0, 7, trigger=1)
+    client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"model": other, "context": 4096}}})
+    client.answer(asked)
+    client.until(lambda: client.ask("r1ls/status", {})["engine"] == "ready")
+    assert client.items(client.inline("file:///m.c", 0, 7, trigger=1))[0]["insertText"].strip() == "second;"
+    client.close()
 
 
 run_tests(globals())

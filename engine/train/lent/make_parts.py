@@ -1,0 +1,90 @@
+"""Packs a leg for a machine that is lent for minutes and takes files of at most 50 MiB a call: part-00, part-01, ... in OUT.
+
+usage: make_parts.py OUT --init MODEL.gguf --data DATA --r1ls BINARY --held-out DIR SHARD.zst...
+
+DATA is prepare.py's folder (tokenizer.json, val_*, held_cases.json), --r1ls a release build, --held-out the sources that
+tests/bench/quality.py keeps in the cache, SHARD the corpus in the order of training. Each part is a .tar.zst of its own, without a
+tar's end mark, so that they can be unpacked one by one or all as one file, where the folder leg/ shall be. part-00 is enough for
+start.sh, which compiles while the others come; part-01 brings the rest of the weights. Needs zstd and strip.
+"""
+import argparse, glob, io, os, pathlib, shutil, subprocess, tarfile, tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+LIMIT, FIRST = 50 << 20, 11_000_000  # bytes of a part at most; of the weights in the first
+LIBRARIES = ("libuv.so.1", "libjson-c.so.5", "libsqlite3.so.0", "libselinux.so.1", "libcap.so.2", "libpcre2-8.so.0", "libgomp.so.1")
+
+
+class Part:
+    def __init__(self):
+        self.bytes = io.BytesIO()
+        self.tar = tarfile.open(fileobj=self.bytes, mode="w", format=tarfile.GNU_FORMAT)
+
+    def put(self, name, data, mode=0o644):
+        info = tarfile.TarInfo("leg/" + name); info.size, info.mode = len(data), mode
+        self.tar.addfile(info, io.BytesIO(data))
+
+    def copy(self, name, path):
+        skip = lambda info: None if "__pycache__" in info.name or "/projects" in info.name else info
+        self.tar.add(path, arcname="leg/" + name, filter=skip)
+
+    def write(self, path, level):
+        data = self.bytes.getvalue()[:self.tar.offset]
+        packed = subprocess.run(["zstd", "-q", f"-{level}", "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
+        if len(packed) > LIMIT: raise SystemExit(f"{path} has {len(packed)} bytes, wanted at most {LIMIT}")
+        with open(path, "wb") as f: f.write(packed)
+        print(path, len(packed))
+
+
+def stripped(binary, model):
+    """The program without debugging information and without the embedded model, which the parts have no room for twice; every run names a model."""
+    with tempfile.NamedTemporaryFile() as f:
+        subprocess.run(["strip", "-o", f.name, binary], check=True)
+        data = bytearray(pathlib.Path(f.name).read_bytes())
+    at = data.find(model)
+    if at >= 0: data[at:at + len(model)] = bytes(len(model))
+    return bytes(data)
+
+
+def libraries(binary):
+    """Those of the program that a machine may lack: (name, path)."""
+    for line in subprocess.run(["ldd", binary], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines():
+        name, _, rest = line.strip().partition(" => ")
+        if name in LIBRARIES: yield name, os.path.realpath(rest.split(" ")[0])
+
+
+def tools(part, args):
+    """What trains, exports and asks for holes."""
+    import gguf
+    for path in sorted(HERE.parent.glob("*.py")) + [HERE.parent / "pack_parts.sh"]: part.copy("train/" + path.name, path)
+    for name in ("start.sh", "work.sh", "holes.sh", "collect.sh"): part.copy(name, HERE / name)
+    part.copy("lib/gguf", os.path.dirname(gguf.__file__))
+    for pattern in ("tokenizer.json", "val_*", "held_cases.json"):
+        for path in sorted(glob.glob(f"{args.data}/{pattern}")): part.copy("data/" + os.path.basename(path), path)
+    part.copy("bin/zstd", os.path.realpath(shutil.which("zstd")))
+    embedded = (ROOT / "engine/models/r1ls-mini.gguf").read_bytes()
+    part.put("holes/r1ls", stripped(args.r1ls, embedded), 0o755)
+    for name, path in libraries(args.r1ls): part.copy("holes/lib/" + name, path)
+    for name in ("bench", "e2e"): part.copy("holes/tests/" + name, ROOT / "tests" / name)
+    for path in sorted(pathlib.Path(args.held_out).iterdir()):
+        if path.is_dir() and path.name != "lists": part.copy("holes/held-out/" + path.name, path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out"); parser.add_argument("shards", nargs="+")
+    for name in ("--init", "--data", "--r1ls", "--held-out"): parser.add_argument(name, required=True)
+    args = parser.parse_args(); os.makedirs(args.out, exist_ok=True)
+    parts, room = [Part(), Part()], 0
+    weights = pathlib.Path(args.init).read_bytes()
+    tools(parts[0], args)
+    parts[0].put("weights/a", weights[:FIRST]); parts[1].put("weights/b", weights[FIRST:]); parts[1].put("weights/ok", b"")
+    for number, shard in enumerate(args.shards):
+        data = pathlib.Path(shard).read_bytes(); part = parts[0] if number == 0 else parts[-1]
+        if number and len(data) > room: part, room = Part(), LIMIT - (1 << 20); parts.append(part)
+        part.put(f"parts/{number}.zst", data); part.put(f"parts/{number}.ok", b""); room -= len(data) if number else 0
+    parts[-1].put("parts/all", b"")
+    for number, part in enumerate(parts): part.write(f"{args.out}/part-{number:02d}", 9 if number == 0 else 1)
+
+
+if __name__ == "__main__": main()

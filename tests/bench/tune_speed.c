@@ -109,6 +109,7 @@ int main(int argc, char **argv)
     Error err = {0};
     EngineOptions options = {.path = argc > 1 ? argv[1] : "", .n_threads = 2};
     FILE *f = fopen(__FILE__, "r");
+    if (!f) error_set(&err, ERROR_NOT_FOUND, "no %s here: run it in the build folder", __FILE__);
     Engine *engine = f ? engine_open(&options, &err) : NULL;
     if (!engine) return fail(&err);
     size_t n_bytes = fread(text, 1, sizeof text, f);

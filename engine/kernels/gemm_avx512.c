@@ -7,8 +7,9 @@
 
 #include "unpack.h"
 
-// Activation vectors at once: times two tiles, as many integer and as many float accumulators.
-enum { COLUMNS = 6 };
+// Activation vectors at once: COLUMNS times two tiles, as many integer and as many float
+// accumulators; FLOAT_COLUMNS where there are only these.
+enum { COLUMNS = 6, FLOAT_COLUMNS = 8 };
 
 // TILE_ROWS rows of a quantised matrix as products want them:
 //   u:       [n_in/4] registers: lane r = row r, columns 4j..4j+3
@@ -395,8 +396,8 @@ static inline __attribute__((always_inline)) void float_tiles_times(const float 
                                                                     size_t y_stride, uint32_t rows)
 {
     const __mmask16 rows0 = (__mmask16)rows, rows1 = (__mmask16)(rows >> 16);
-    __m512 sums[2][COLUMNS];
-    const float *x[COLUMNS];
+    __m512 sums[2][FLOAT_COLUMNS];
+    const float *x[FLOAT_COLUMNS];
 #pragma GCC unroll 8
     for (int c = 0; c < n_cols; c++) {
         float *to = y + (size_t)c * y_stride;
@@ -435,7 +436,8 @@ static void gemm_floats(TensorType type, const char *w, size_t row_bytes, int n_
 #define COLUMNS_AT_ONCE(n_cols)                                                                    \
     for (; i + (n_cols) <= n_acts; i += (n_cols))                                                  \
         float_tiles_times(tiles, at, n, acts + i, n_cols, y + (size_t)i * y_stride, y_stride, rows);
-        COLUMNS_AT_ONCE(COLUMNS)
+        COLUMNS_AT_ONCE(FLOAT_COLUMNS)
+        COLUMNS_AT_ONCE(4)
         COLUMNS_AT_ONCE(2)
         COLUMNS_AT_ONCE(1)
 #undef COLUMNS_AT_ONCE

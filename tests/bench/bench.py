@@ -7,7 +7,7 @@ Contenders and the probe of the limits are interleaved round by round in one run
 machines drifts; medians and ratios count, single figures do not. llama.cpp is Debian's of a later suite, in
 build/bench-tools (get_llama.sh). Prints Markdown; --write puts it and a plot into docs/performance.md. Every figure is
 appended to build/bench.jsonl as soon as it is known. --quick is --rounds 3 --prompt 1024 --minutes 9: a model that has
-used up its share of the minutes gets no further round. --models r1-distill-1.5b,v2-lite are made of random weights.
+used up its share of the minutes, by the root of its size, gets no further round. --models r1-distill-1.5b,v2-lite are made of random weights.
 """
 import argparse
 import json
@@ -223,9 +223,9 @@ def main():
         args.peer = pathlib.Path(done.stdout.strip())
     load, rows, text = [os.getloadavg()[0]], [], ""
     models, start = list(find_models(args.models)), time.monotonic()
-    sizes = [path.stat().st_size for _, path in models]
-    for i, (name, path) in enumerate(models): # a model's share is by its size
-        share = sum(sizes[:i + 1]) / sum(sizes)
+    weights = [math.sqrt(path.stat().st_size) for _, path in models] # small models are measured in more rounds
+    for i, (name, path) in enumerate(models):
+        share = sum(weights[:i + 1]) / sum(weights)
         rows += rows_of(args, name, path, start + 60 * args.minutes * share if args.minutes else math.inf)
         load.append(os.getloadavg()[0])
         text = ("%d threads, medians of at most %d interleaved rounds (the last three rows of a model: one round), load %.0f to "

@@ -5,7 +5,7 @@ usage: bench.py [--quick] [--rounds 3] [--models NAME,...] [--prompt 1900] [--mi
 
 Contenders and the probe of the limits are interleaved round by round in one run, because the speed of shared
 machines drifts; medians and ratios count, single figures do not. llama.cpp is Debian's of a later suite, in
-build/bench-tools (get_llama.sh). Prints Markdown; --write puts it and a plot into docs/performance.md. Every figure is
+build/bench-tools (get_llama.sh); ik_llama.cpp is a wheel from PyPI, built for AVX2, in build/bench-ik. Prints Markdown; --write puts it and a plot into docs/performance.md. Every figure is
 appended to build/bench.jsonl as soon as it is known. --quick is --rounds 3 --prompt 1024 --minutes 9: a model that has
 used up its share of the minutes, by the root of its size, gets no further round. --models r1-distill-1.5b,v2-lite are made of random weights.
 """
@@ -47,6 +47,30 @@ def theirs(args, model):
                      "-fa", 1, "-r", 1, "-o", "json"])
     return {"prefill_tps": next(r["avg_ts"] for r in rows if r["n_prompt"]),
             "decode_tps": next(r["avg_ts"] for r in rows if r["n_gen"])}
+
+
+def find_ik():
+    """The Python that has ik_llama.cpp, or None."""
+    python = ROOT / "build/bench-ik/bin/python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
+    done = subprocess.run([python, "-m", "pip", "install", "--quiet", "ik-llama-cpp-python==0.1.5"], capture_output=True, text=True)
+    if done.returncode:
+        print("skipped: ik_llama.cpp cannot be installed: %s" % done.stderr[-200:], file=sys.stderr)
+        return None
+    return python
+
+
+def iks(args, model):
+    """Figures of ik_llama.cpp; none where it cannot run the model, and then it is not asked again."""
+    if model in args.ik_fails:
+        return {}
+    done = subprocess.run([args.ik, ROOT / "tests/bench/ik_speed.py", model, str(args.prefill), str(args.decode), str(args.threads)],
+                          capture_output=True, text=True)
+    if done.returncode:
+        args.ik_fails.add(model)
+        return {}
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def keep(who, model, figures):
@@ -97,10 +121,10 @@ def measure_key(args, model, mine, other):
 
 
 def measure(args, model, end):
-    """Everything about one model: lists of figures, one a round, of us and of the peer, and of the limits. After `end`
+    """Everything about one model: lists of figures, one a round, of us, of the peers, and of the limits. After `end`
     (of time.monotonic) no further round begins."""
     probe = ROOT / "build/release/tests/roofline"
-    mine, other, limits = [], [], []
+    mine, other, ik, limits = [], [], [], []
     for n in range(args.rounds):
         if n and time.monotonic() > end:
             break
@@ -108,10 +132,12 @@ def measure(args, model, end):
         contenders = [("r1ls", mine, lambda: ours(args, model, args.prefill, args.decode))]
         if args.peer:
             contenders.append(("llama.cpp", other, lambda: theirs(args, model)))
+        if args.ik:
+            contenders.append(("ik_llama.cpp", ik, lambda: iks(args, model)))
         for who, figures, run in contenders if n % 2 == 0 else contenders[::-1]:
             figures.append(keep(who, model, run()))
     measure_key(args, model, mine, other)
-    return mine, other, limits
+    return mine, other, ik, limits
 
 
 def median(figures, key):
@@ -120,9 +146,9 @@ def median(figures, key):
 
 
 def rows_of(args, name, model, end):
-    """(model, work, unit's format, ours, the peer's, the limit) of every measure; the limit is None where there is none."""
+    """(model, figure, work, ours, llama.cpp's, ik_llama.cpp's, the limit) of every measure; None: there is none."""
     info = run_json([args.r1ls, "model", "info", model, "--json"])
-    mine, other, limits = measure(args, model, end)
+    mine, other, ik, limits = measure(args, model, end)
     size, active = info["file_bytes"], info["n_active_params"]
     token_bytes = size * active / info["n_params"] # as if all tensors had the file's mean width
     limit = {"prefill_tps": median(limits, "int8_products") / active, "decode_tps": median(limits, "read_bytes") / token_bytes}
@@ -132,7 +158,8 @@ def rows_of(args, name, model, end):
     works = [("prefill_tps", "prefill %d, tokens/s" % args.prefill), ("decode_tps", "decode %d, tokens/s" % args.decode),
              ("key_ms", "first token, one more after %d, ms" % args.prompt), ("load_ms", "open to ready, ms"),
              ("above_mb", "resident above the file, MB")]
-    return [(name, key, work, median(mine, key), median(other, key), limit.get(key)) for key, work in works]
+    return [(name, key, work, median(mine, key), median(other, key), median(ik, key), limit.get(key))
+            for key, work in works]
 
 
 def show(value):
@@ -142,17 +169,18 @@ def show(value):
 
 
 def table(rows):
-    lines = ["| model | work | r1ls | llama.cpp | ratio | limit | share of it |", "|---|---|---|---|---|---|---|"]
-    for name, _, work, mine, peer, limit in rows:
+    lines = ["| model | work | r1ls | llama.cpp | ratio | ik_llama.cpp | limit | share of it |", "|---|---|---|---|---|---|---|---|"]
+    for name, _, work, mine, peer, ik, limit in rows:
         ratio = "%.2f" % (mine / peer) if peer and peer > 0 and mine > 0 else "-"
         share = "%.0f%%" % (100 * mine / limit) if limit else "-"
-        lines.append("| %s | %s | %s | %s | %s | %s | %s |" % (name, work, show(mine), show(peer), ratio, show(limit), share))
+        lines.append("| %s | %s | %s | %s | %s | %s | %s | %s |"
+                     % (name, work, show(mine), show(peer), ratio, show(ik), show(limit), share))
     return "\n".join(lines)
 
 
 def plot(rows):
     """Bars of tokens/s as shares of the limit, ours over the peer's, for prefill and decode of every model."""
-    bars = [(name + ", " + work.split(",")[0], mine, peer, limit) for name, _, work, mine, peer, limit in rows if limit]
+    bars = [(name + ", " + work.split(",")[0], mine, peer, limit) for name, _, work, mine, peer, _, limit in rows if limit]
     out = ['<svg xmlns="http://www.w3.org/2000/svg" width="720" height="%d" font-family="sans-serif" font-size="12">'
            % (46 * len(bars) + 40), '<rect width="100%" height="100%" fill="white"/>',
            '<text x="8" y="18">Share of the limit of the machine (bar: 100%); tokens/s beside it</text>']
@@ -203,6 +231,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--r1ls", default=str(ROOT / "build/release/r1ls"))
     parser.add_argument("--no-peer", action="store_true", help="without llama.cpp")
+    parser.add_argument("--no-ik", action="store_true", help="without ik_llama.cpp")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--prefill", type=int, default=512)
     parser.add_argument("--decode", type=int, default=64)
@@ -215,7 +244,8 @@ def main():
     args = parser.parse_args()
     if args.quick:
         args.rounds, args.prompt, args.minutes = 3, 1024, args.minutes or 9
-    args.peer = None
+    args.peer, args.ik_fails = None, set()
+    args.ik = None if args.no_ik or args.no_peer else find_ik()
     if not args.no_peer:
         done = subprocess.run([ROOT / "tests/bench/get_llama.sh", ROOT / "build/bench-tools"], stdout=subprocess.PIPE, text=True)
         if done.returncode:

@@ -133,7 +133,8 @@ class Policy(torch.nn.Module):
     def packed(self, groups):
         """One row a question: its prompt once, then each of its answers, which sees the prompt and itself. groups: [(prompt ids,
         [answer ids])]. (ids, positions, who sees whom, row and column of each answer token's predecessor, the tokens)."""
-        lengths = [len(p) + sum(map(len, answers)) for p, answers in groups]; ids = torch.zeros(len(groups), max(lengths), dtype=torch.long)
+        # Whole tiles: with a mask and a length of 64 more than a multiple of 128, cuDNN's backward pass gives NaN (PyTorch 2.11, its issue 196678).
+        longest = max(len(p) + sum(map(len, answers)) for p, answers in groups); ids = torch.zeros(len(groups), -(-longest // 128) * 128, dtype=torch.long)
         positions, part, before, tokens = torch.zeros_like(ids), torch.full_like(ids, -1), [], []
         for row, (prompt, answers) in enumerate(groups):
             at = len(prompt); ids[row, :at] = torch.tensor(prompt); positions[row, :at] = torch.arange(at); part[row, :at] = 0

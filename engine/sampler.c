@@ -17,20 +17,28 @@ void sampler_init(Sampler *sampler, const SamplerOptions *options)
 
 static int find_best(Candidate *candidates, int n)
 {
+    float top = -INFINITY;
     int best = 0;
     for (int i = 0; i < n; i++) {
         if (isnan(candidates[i].logit)) candidates[i].logit = -INFINITY;
-        if (candidates[i].logit > candidates[best].logit) best = i;
+        if (candidates[i].logit <= top) continue;
+        top = candidates[i].logit;
+        best = i;
     }
     return best;
 }
 
+// Four sums, because one that waits for the sum before it takes twice as long over a vocabulary.
 static double sum_weights(const Candidate *candidates, int n, float max)
 {
-    double sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += (double)expf(candidates[i].logit - max);
-    return sum;
+    double sums[4] = {0};
+    int i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int j = 0; j < 4; j++)
+            sums[j] += (double)expf(candidates[i + j].logit - max);
+    for (; i < n; i++)
+        sums[0] += (double)expf(candidates[i].logit - max);
+    return sums[0] + sums[1] + (sums[2] + sums[3]);
 }
 
 static int by_logit(const void *a, const void *b)

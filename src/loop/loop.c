@@ -590,18 +590,24 @@ static LoopLevel find_level(const LoopRun *run, const Candidate *c)
     return compiles ? LEVEL_COMPILED : LEVEL_PARSED;
 }
 
-// What was found beyond that the tests pass.
+// How much the tests notice, which stands behind that they pass.
+static Str describe_noticed(const LoopRun *run)
+{
+    const LoopResult *r = run->result;
+    if (r->doubt.len || r->n_changes == 0) return STR("");
+    return arena_printf(run->arena, " and notice %d of %d small changes of it", r->n_noticed,
+                        r->n_changes);
+}
+
+// What other answers say of the chosen one.
 static Str describe_challenge(const LoopRun *run)
 {
     const LoopResult *r = run->result;
-    Str noticed = STR("");
     if (r->doubt.len) return arena_printf(run->arena, "; but %.*s", STR_FMT(r->doubt));
-    if (r->n_changes)
-        noticed = arena_printf(run->arena, " and notice %d of %d small changes of it", r->n_noticed,
-                               r->n_changes);
-    if (r->n_agreeing == 0) return noticed;
-    return arena_printf(run->arena, "%.*s; %d more that pass do the same on %d inputs",
-                        STR_FMT(noticed), r->n_agreeing, r->n_inputs);
+    if (r->n_agreeing == 0) return STR("");
+    return arena_printf(run->arena, "; %d more that pass%s the same on %d input%s", r->n_agreeing,
+                        r->n_agreeing == 1 ? "es does" : " do", r->n_inputs,
+                        r->n_inputs == 1 ? "" : "s");
 }
 
 static void summarise(LoopRun *run)
@@ -628,11 +634,12 @@ static void summarise(LoopRun *run)
     r->level = find_level(run, c);
     r->verified = r->level >= (run->has_tests ? LEVEL_TESTED : LEVEL_COMPILED) && !r->doubt.len;
     r->summary = arena_printf(
-        run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s%s%.*s%s%.*s%.*s", r->chosen + 1,
+        run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s%.*s%s%.*s%s%.*s%.*s", r->chosen + 1,
         r->n_candidates, c->proposer, STR_FMT(c->evidence.parse_note),
         STR_FMT(c->evidence.compile_note), c->test_note.len ? "; " : "", STR_FMT(c->test_note),
-        c->sanitizer_note.len ? "; " : "", STR_FMT(c->sanitizer_note),
-        c->proof_note.len ? "; " : "", STR_FMT(c->proof_note), STR_FMT(describe_challenge(run)));
+        STR_FMT(describe_noticed(run)), c->sanitizer_note.len ? "; " : "",
+        STR_FMT(c->sanitizer_note), c->proof_note.len ? "; " : "", STR_FMT(c->proof_note),
+        STR_FMT(describe_challenge(run)));
 }
 
 // The user's own command, else the project's.

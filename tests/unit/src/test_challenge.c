@@ -89,7 +89,7 @@ static const Case CASES[] = {
       "        t = 0\n        for x in a:\n            t += x\n        return t\n",
       "        return 5\n"},
      true,
-     "1 more that pass do the same on"},
+     "1 more that passes does the same on"},
 };
 
 static void write_file(const char *folder, const char *name, Str text)

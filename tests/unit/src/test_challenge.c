@@ -92,6 +92,15 @@ static const Case CASES[] = {
      "1 more that passes does the same on"},
 };
 
+// The crash on an empty list is mended by a condition.
+static const Case MENDED = {"python",
+                            LAST_PY,
+                            LAST_PY_TEST,
+                            PY_COMMAND,
+                            {"    return a[-1]\n", "    return a[-1]\n", "    return a[-1]\n"},
+                            false,
+                            "does otherwise: last([])"};
+
 static void write_file(const char *folder, const char *name, Str text)
 {
     char path[200];
@@ -102,7 +111,8 @@ static void write_file(const char *folder, const char *name, Str text)
     fclose(f);
 }
 
-static void run_case(const Case *k, size_t number)
+// `mends`: what small changes of the answer are to bring in; NULL: none are made.
+static void run_case(const Case *k, size_t number, const char *mends)
 {
     char folder[] = "/tmp/r1ls-test-XXXXXX", command[64];
     bool python = strcmp(k->lang, "python") == 0;
@@ -127,7 +137,7 @@ static void run_case(const Case *k, size_t number)
                            .kind = TASK_BODY,
                            .selection = {at, at},
                            .test_command = str_from(k->command),
-                           .proposers = PROPOSE_SAMPLE, // the three answers alone
+                           .proposers = PROPOSE_SAMPLE | (mends ? PROPOSE_MUTANT : 0),
                            .trusted = true,
                            .sandbox = sandbox_is_available(NULL) ? SANDBOX_BWRAP : SANDBOX_RLIMITS,
                            .budget = {.rounds = 1, .candidates = 3, .tokens = 200}};
@@ -139,7 +149,10 @@ static void run_case(const Case *k, size_t number)
     if (!r.found || r.verified != k->verified || str_find(said, str_from(k->says), 0) == said.len)
         fail_msg("case %zu: found %d, verified %d, %d agree on %d, %.*s; %.*s", number, r.found,
                  r.verified, r.n_agreeing, r.n_inputs, STR_FMT(r.summary), STR_FMT(r.doubt));
-    assert_true(r.n_candidates <= 3); // what challenges it is no candidate
+    // What challenges it is no candidate.
+    assert_true(mends || r.n_candidates <= 3);
+    if (mends && str_find(r.insert, str_from(mends), 0) == r.insert.len)
+        fail_msg("case %zu: %.*s", number, STR_FMT(r.insert));
     syntax_release(syntax);
     text_release(text);
     arena_free(arena);
@@ -153,7 +166,13 @@ static void answers_that_pass_are_compared_beyond_the_tests(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
-        run_case(&CASES[i], i);
+        run_case(&CASES[i], i, NULL);
+}
+
+static void a_crash_on_an_edge_is_mended(void **state)
+{
+    (void)state;
+    run_case(&MENDED, 0, "if not a:\n        return");
 }
 
 static void proposers_are_read_by_name(void **state)
@@ -173,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_that_pass_are_compared_beyond_the_tests),
+        cmocka_unit_test(a_crash_on_an_edge_is_mended),
         cmocka_unit_test(proposers_are_read_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,17 @@ static size_t make_changes(LoopRun *run, int candidate, const TextSnap *text, co
     return n_out;
 }
 
+// A crash on an edge is mended by a condition before all else; the order stays otherwise.
+static void put_guards_first(LoopRun *run, Mutant *mutants, size_t n)
+{
+    Mutant *sorted = arena_array(run->arena, n ? n : 1, sizeof *sorted);
+    size_t n_sorted = 0;
+    for (int others = 0; others < 2; others++)
+        for (size_t i = 0; i < n; i++)
+            if ((strcmp(mutants[i].what, "guard") != 0) == others) sorted[n_sorted++] = mutants[i];
+    if (n) memcpy(mutants, sorted, n * sizeof *mutants);
+}
+
 static bool repair(LoopRun *run, int candidate, const Syntax *syntax, Error *err)
 {
     const Candidate base = run->candidates.items[candidate];
@@ -61,6 +72,7 @@ static bool repair(LoopRun *run, int candidate, const Syntax *syntax, Error *err
     if (!loop_find_function(run, syntax, &base, &function)) return true;
     size_t n = mutate_list(syntax, function, MUTATE_REPAIRS, MAX_LISTED, run->arena, &mutants);
     if (!doubts_read(run, syntax, function, mutants, n, &doubts, err)) return false;
+    if (base.slip.len) put_guards_first(run, mutants, n);
     size_t first = run->candidates.n;
     n = make_changes(run, candidate, syntax_text(syntax), mutants, n, changes);
     return !search_offer(run, changes, n) || search_choose(run, first, err);

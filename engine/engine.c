@@ -24,7 +24,7 @@ static int choose_chunk(const Shape *shape, uint64_t n_active_params)
 {
     if (n_active_params < 100u * 1000 * 1000) return 256;
     if (shape->n_experts > 4 * shape->n_experts_used) return 128;
-    return n_active_params < 800u * 1000 * 1000 ? 64 : 32;
+    return n_active_params < 2000u * 1000 * 1000 ? 64 : 32;
 }
 
 static int count_cores(void)

@@ -160,6 +160,11 @@ function M.lens()
   vim.lsp.codelens.run()
 end
 
+function M.next()
+  local client = client_here()
+  if client then require('r1ls.next').go(client) end
+end
+
 -- Finds the place in what a test, a compiler or a sanitizer printed, and starts the repair there.
 function M.output(register)
   local client = client_here()
@@ -216,6 +221,7 @@ M.commands = {
     in_terminal('audit', word, ...)
   end,
   lens = M.lens,
+  next = M.next,
   output = M.output,
   log = function() vim.cmd.edit(vim.lsp.log and vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path()) end,
   -- There is no catalogue: an address, and the checksum that its publisher gives.

@@ -67,6 +67,8 @@ static bool on_token(void *user, const GeneratedToken *token)
     if (run->n_tokens++ == 0) run->first_ms = clock_ms();
     bool chosen = run->n_chosen > 0;
     run->n_chosen -= run->n_chosen < token->bytes.len ? run->n_chosen : token->bytes.len;
+    // What only repeats the typed text says nothing of what follows it.
+    chosen = chosen || run->n_forced >= token->bytes.len;
     if (!chosen && run->n_judged < GATE_TOKENS) {
         run->prob_sum += (double)token->prob;
         run->n_judged++;

@@ -12,6 +12,7 @@
 #include "prompt/fit.h"
 
 enum { GRID_LINES = 32, GRID_BYTES = 1024, MAX_HEADER_TOKENS = 64, MARKERS = 6 };
+enum { MAX_HEALED = 12 };    // tokens of a word
 enum { HEADER_MARKERS = 2 }; // the separator and the line break after a path
 // A token of source code is seldom longer on average; the first guess at a window's size.
 enum { BYTES_PER_TOKEN = 4 };
@@ -164,16 +165,26 @@ static int add_pieces(Builder *b, const EngineInfo *info, const FimOptions *limi
     return b->n - start;
 }
 
-// Takes the last token before the cursor back into forced, unless nothing was typed since a line
-// break: a token may go on over the cursor, but seldom over the start of a line.
+// Takes the word before the cursor back into forced, or the last token where none is, unless
+// nothing was typed since a line break: a word that is cut off is made of tokens that the whole one
+// is not
+// ("str" "in", but "string"), and a model goes on after such with anything.
 static int heal(const Builder *b, const int *ids, int n, Str typed, Str *forced)
 {
+    size_t word = 0, taken = 0;
+    int left = n;
     *forced = (Str){NULL, 0};
     if (n == 0 || typed.len == 0 || typed.ptr[typed.len - 1] == '\n') return n;
-    Str last = engine_token_bytes(b->engine, ids[n - 1]);
-    if (last.len == 0 || last.len > typed.len) return n;
-    *forced = str_slice(typed, typed.len - last.len, typed.len);
-    return n - 1;
+    while (word < typed.len && str_is_word_byte(typed.ptr[typed.len - 1 - word]))
+        word++;
+    do {
+        Str last = engine_token_bytes(b->engine, ids[left - 1]);
+        if (last.len == 0 || taken + last.len > typed.len) break;
+        taken += last.len;
+        left--;
+    } while (taken < word && left > 0 && n - left < MAX_HEALED);
+    if (taken) *forced = str_slice(typed, typed.len - taken, typed.len);
+    return left;
 }
 
 static void render_suffix_first(Builder *b, const EngineInfo *info, const TextSnap *text,

@@ -35,6 +35,6 @@ typedef struct FimOptions {
 
 // Renders the prompt for the cursor at byte_off of text. path is relative to the project, with
 // forward slashes. info tells FIM order and ids. ERROR_UNSUPPORTED if the model has no FIM tokens.
-// Token healing: the last prompt token before the cursor is taken back into `forced`.
+// Token healing: the word before the cursor, or the last token, is taken back into `forced`.
 bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str path,
                 FimOptions limits, Arena *arena, FimPrompt *out, Error *err);

@@ -144,6 +144,43 @@ def print_gate(name, rows):
                                                   100 * good / len(rows)))
 
 
+MEASURES = {"confidence": "mean of the first tokens", "line_prob": "product of the first line",
+            "whole_prob": "product of all"}
+PRECISIONS = (.5, .6, .7, .8)
+
+
+def ranking(rows, key):
+    """How often a right suggestion has more of it than a wrong one (the area under the curve)."""
+    good = [r[key] for r in rows if r["exact"]]
+    bad = [r[key] for r in rows if not r["exact"]]
+    wins = sum((g > b) + .5 * (g == b) for g in good for b in bad)
+    return wins / max(1, len(good) * len(bad))
+
+
+def lowest(rows, key, precision):
+    """(threshold, how many are shown) of the largest share that reaches the precision; None: not even ten do."""
+    ranked = sorted(rows, key=lambda r: -r[key])
+    best, good = None, 0
+    for i, row in enumerate(ranked, 1):
+        good += row["exact"]
+        if good >= precision * i and i >= 10:
+            best = (row[key], i)
+    return best
+
+
+def print_measures(name, rows):
+    """What else might gate: each measure, how well it ranks, and where each precision is reached."""
+    given = [r for r in rows if r["insert"] and r.get("line_prob") is not None]
+    if len(given) < 20:
+        return
+    print("\n| %s: gate by | ranking | %s |" % (name, " | ".join("%.0f%% right: from, shown" % (100 * p) for p in PRECISIONS)))
+    print("|---|---|%s" % ("---|" * len(PRECISIONS)))
+    for key, text in MEASURES.items():
+        cells = [lowest(given, key, p) for p in PRECISIONS]
+        print("| %s | %.3f | %s |" % (text, ranking(given, key), " | ".join(
+            "%.3f, %.0f%%" % (c[0], 100 * c[1] / len(rows)) if c else "-" for c in cells)))
+
+
 def print_ablation(groups):
     """Each context against the first one with the same model; and where it had something to say."""
     models = list(dict.fromkeys(model for who, model, _ in groups if who == "r1ls"))
@@ -184,5 +221,8 @@ def print_all(out, n_show):
     for (who, model, context), some in groups.items():
         if who == "r1ls":
             print_gate("%s, %s" % (os.path.basename(model), context), some)
+            for kind in [None, *sorted({r["kind"] for r in some})]:
+                print_measures("%s, %s" % (os.path.basename(model), kind or "all"),
+                               [r for r in some if kind in (None, r["kind"])])
     for row in [r for r in rows if not r["exact"]][:n_show]:
         print(json.dumps({k: row.get(k) for k in ("who", "hole", "missing", "insert", "why", "confidence")}))

@@ -256,6 +256,11 @@ static void nothing_typed_heals_nothing(void **state)
         assert_int_equal(render(engine, text, 14, arena).forced.len, 0);
         assert_str(render(engine, text, 3, arena).forced, STR("int"));
         text_release(text);
+        // A word of two tokens is taken back whole: as a whole it may be another token.
+        const char *word = "a_word_that_is_longer_than_a_token_of_this_engine";
+        text = make_text(str_from(word));
+        assert_str(render(engine, text, strlen(word), arena).forced, str_from(word));
+        text_release(text);
         text = make_text(STR(""));
         assert_int_equal(render(engine, text, 0, arena).forced.len, 0);
         text_release(text);

@@ -13,7 +13,8 @@ import warnings
 
 import holes
 
-GATE = .7                                   # complete_default_gate
+GATES = {"embedded": .7}                    # complete_default_gate
+LARGE_GATE = .8
 THRESHOLDS = (0, .5, .6, .65, .7, .75, .8, .85, .9)
 STUBS, COMPILE_S = 40, 60
 FLAGS = {"c": ["-x", "c", "-std=gnu11"], "cpp": ["-x", "c++", "-std=gnu++17"]}
@@ -102,7 +103,8 @@ def percentile(values, p):
 
 
 def is_shown(row):
-    return bool(row["insert"]) and row.get("confidence", 1) >= GATE
+    gate = GATES.get(row["model"], LARGE_GATE)
+    return bool(row["insert"]) and row.get("confidence", 1) >= gate
 
 
 def print_row(name, rows):

@@ -12,7 +12,7 @@
 #include "parsing.h"
 #include "server_private.h"
 
-enum { MAX_ASKED = 4, MAX_TOKENS = 24, MAX_BYTES = 1 << 20, MAX_SOURCES = 3 };
+enum { MAX_ASKED = 4, MAX_TOKENS = 24, MAX_BYTES = 1 << 19, MAX_SOURCES = 3 };
 
 // On its way to a worker and back. Owns references.
 typedef struct Search {

@@ -11,7 +11,8 @@ typedef struct Edit {
     double at_ms; // of its last key
 } Edit;
 
-enum { EDITS_MAX = 8 };
+// A rename of many places is as many edits, and the first of them says what it is about.
+enum { EDITS_MAX = 32 };
 
 typedef struct Edits {
     Edit items[EDITS_MAX]; // the newest last

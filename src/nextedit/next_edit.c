@@ -274,6 +274,18 @@ static int by_place(const void *a, const void *b)
     return (x->range.start > y->range.start) - (x->range.start < y->range.start);
 }
 
+// Does an older edit make the same of the same, or is this one nothing?
+static bool is_later_step(const NextEditRequest *request, size_t i)
+{
+    Change c = whole_words(next_edit_change(request->edits, i, request->edited));
+    for (size_t k = 0; k < i && !c.empty; k++) {
+        Change older = whole_words(next_edit_change(request->edits, k, request->edited));
+        if (str_equal(older.old_text, c.old_text) && str_equal(older.new_text, c.new_text))
+            return true;
+    }
+    return c.empty;
+}
+
 size_t next_edit_find(const NextEditRequest *request, Arena *arena, NextEdit **out)
 {
     Finder f = {.request = request, .arena = arena};
@@ -282,7 +294,7 @@ size_t next_edit_find(const NextEditRequest *request, Arena *arena, NextEdit **o
     // What an older edit left to be done is still to be done.
     bool renamed = false;
     for (size_t i = request->edits->n; i-- > 0 && f.found.n == 0;) {
-        if (next_edit_change(request->edits, i, request->edited).empty) continue;
+        if (is_later_step(request, i)) continue;
         if (find_rename(&f, i))
             renamed = true;
         else

@@ -92,8 +92,12 @@ def body_end(code, start, language):
             if len(m[1]) <= indent and not code[start + m.end():].startswith(")"):
                 return start + m.start()
         return len(code)
-    end = code.find("\n}", start)
-    return end if end >= 0 else len(code)
+    depth = 0
+    for i in range(start, len(code)):
+        depth += (code[i] == "{") - (code[i] == "}")
+        if code[i] == "}" and depth <= 0:
+            return i
+    return len(code)
 
 
 class Editor:

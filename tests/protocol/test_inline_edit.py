@@ -103,6 +103,16 @@ def test_a_renamed_local_is_renamed_in_its_scope():
     editor.client.close()
 
 
+def test_a_name_with_many_places():
+    editor = Editor()
+    text = "int f(int cnt)\n{\n" + "    cnt = g(cnt);\n" * 12 + "    return cnt;\n}\n"
+    editor.open("file:///a.c", text)
+    editor.change("file:///a.c", "cnt", "total")
+    assert len(editor.follow("file:///a.c", 40)) == 25
+    assert editor.texts["file:///a.c"] == text.replace("cnt", "total")
+    editor.client.close()
+
+
 def test_the_next_place_follows_the_cursor():
     editor = Editor()
     editor.open("file:///a.c", SUM)

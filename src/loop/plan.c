@@ -16,6 +16,9 @@
 #include "loop/repair.h"
 #include "loop/search.h"
 
+// Small changes are so much cheaper than answers on a slow machine that they would take all the
+// time.
+enum { REPAIRS_A_ROUND = 2 };
 enum { CHUNK = 20, BRANCH_COST_TOKENS = 40, REFILL_COST_TOKENS = 20, FULL_BATCH = 8 };
 static const double DEFAULT_TOKEN_MS = 50, DEFAULT_TRIAL_MS = 200;
 // A token that is read costs a fraction of one that is written, and so does one of a full batch.
@@ -118,6 +121,9 @@ static bool has_more(Plan *plan, MoveKind kind)
         return fix && loop_allowed(run, PROPOSE_REFILL) && plan->n_done[kind] < N_CHANCES - 1 &&
                engine_info(run->engine)->fim_order != FIM_NONE;
     default:
+        if (has_more(plan, MOVE_SAMPLES) &&
+            plan->n_done[kind] >= REPAIRS_A_ROUND * (plan->n_done[MOVE_SAMPLES] + 1))
+            return false;
         return tests_decide && loop_allowed(run, PROPOSE_MUTANT) && repair_find(run) >= 0;
     }
 }

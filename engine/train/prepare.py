@@ -10,7 +10,7 @@ document is a piece of a file under its path's header, most of them with a hole 
 of the size that the server's prompts have; the tokens of the hole's lines and its end carry the bit HOLE. An epoch may be a
 part of the shards, packed when it has arrived.
 """
-import collections, json, multiprocessing, os, random, sys, time
+import collections, json, multiprocessing, os, random, re, sys, time
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -108,13 +108,12 @@ def middle(lines, rows, rng):
     return i, j, len(lines[j].rstrip("\n"))
 
 
-def holed(text, rows, head, room, rng):
-    """The beginning of text with a hole in one of the rows as the server's prompt has it (src/prompt/fim.c): the suffix has a part of
-    the room at most, the prefix what is left, its start giving way. What stands on the cursor's line is tokenized as one with what
-    follows, because the server takes the last token before the cursor back and lets the model choose it anew (token healing).
+def holed(lines, hole, head, room, rng):
+    """A text's beginning with a hole (middle's) as the server's prompt has it (src/prompt/fim.c): the suffix has a part of the room
+    at most, the prefix what is left, its start giving way. What stands on the cursor's line is tokenized as one with what
+    follows, because the server takes the word before the cursor back and lets the model choose it anew (token healing).
     Also the character that it reaches."""
-    lines = text.splitlines(keepends=True)
-    i, j, column = middle(lines, rows, rng)
+    (i, j, column), text = hole, "".join(lines)
     begin = sum(map(len, lines[:i])); end = begin + sum(map(len, lines[i:j])) + max(column, 0)
     after = ("\n" if column < 0 else "") + text[end:end + SUFFIX_CHARACTERS]
     if end + SUFFIX_CHARACTERS < len(text): after = after[:after.rfind("\n") + 1] or after
@@ -142,6 +141,10 @@ def documents(row, peers, rng):
     rows up, and plain ones as long as a row. The hole is where a prompt's prefix is full, but at a file's beginning
     and end anywhere."""
     text, at = row["text"], 0
+    if "hole" in row:  # distill.py's: a teacher wrote these lines
+        lines = text.splitlines(keepends=True); i, j = row["hole"]
+        yield holed(lines, (i, j, len(lines[j].rstrip("\n"))), header(row, peers, rng), PROMPT, rng)[0]
+        return
     while len(text) - at > (0 if at == 0 else 150):
         head, plain = header(row, peers, rng), rng.random() < PLAIN_SHARE
         room = ROW - 10 if plain else rng.choices((PROMPT, ROW - 300, rng.randrange(100, 480)), (5, 1, 5))[0]
@@ -153,7 +156,8 @@ def documents(row, peers, rng):
         piece = text[at:at + 2 * size]; full = int((1 - SUFFIX_SHARE) * size)
         if left <= size: rows = rows_of(piece, 0, left)
         else: rows = rows_of(piece, 0 if at == 0 else full - min(500, full), full)
-        ids, reached = holed(piece, rows, head, room, rng)
+        lines = piece.splitlines(keepends=True)
+        ids, reached = holed(lines, middle(lines, rows, rng), head, room, rng)
         yield ids
         at += max(reached, 1)
 
@@ -232,8 +236,8 @@ def held(path, out):
 
 
 def held_cases(row, rng):
-    """Holes of one line at most, as the server asks for them, in both orders: the token before the cursor is taken back ("forced", -1
-    for none), and the target begins with its bytes."""
+    """Holes of one line at most, as the server asks for them, in both orders: the word before the cursor is taken back ("forced", as
+    byte-level text), and the target begins with it."""
     lines = row["text"].splitlines(keepends=True); text = row["text"]
     if len(lines) < 20 or row["lang"] not in HELD_HOLES: return
     for kind in ("rest", "line") * HELD_HOLES[row["lang"]]:
@@ -243,11 +247,13 @@ def held_cases(row, rng):
         a = begin + indent_of(line) + (0 if kind == "line" else max(1, int(len(body) * rng.uniform(0.2, 0.8))))
         suffix = encode(text[end:end + SUFFIX_CHARACTERS])[:int(SUFFIX_SHARE * PROMPT)]
         before, typed = encode(text[:begin])[-(PROMPT - 64 - len(suffix)):], encode(text[begin:a])
-        last, typed = (typed[-1], typed[:-1]) if typed else (-1, typed)
-        target = encode((tokenizer.decode([last]) if last >= 0 else "") + text[a:end])
+        word = len(re.search(r"\w*$", text[begin:a])[0]); n = min(1, len(typed))
+        while n < len(typed) and len(tokenizer.decode(typed[-n:])) < word: n += 1
+        back, typed = typed[len(typed) - n:], typed[:len(typed) - n]
+        target = encode(tokenizer.decode(back) + text[a:end]); forced = "".join(map(tokenizer.id_to_token, back))
         head = [SEP] + encode(row["path"] + "\n")
         for order, prompt in ("cut", head + [SUF] + suffix + [PRE] + before + [MID] + typed), ("joined", head + [PRE, SUF] + suffix + [MID] + before + typed):
-            yield {"lang": row["lang"], "kind": kind, "order": order, "forced": last, "prompt": prompt, "target": target}
+            yield {"lang": row["lang"], "kind": kind, "order": order, "forced": forced, "prompt": prompt, "target": target}
 
 
 def main():

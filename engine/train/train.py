@@ -161,10 +161,10 @@ def token_pieces(folder):
 @torch.no_grad()
 def exact_holes(model, folder):
     """The share of held-out holes whose line greedy decoding would finish as it was, by language, kind and order. As in the server, the
-    first token must agree with the bytes that were taken back, and the line ends with the hole's end or a line break, which can
+    first tokens must agree with the word that was taken back, and the line ends with the hole's end or a line break, which can
     be part of its last token."""
     model.eval(); counts = {}; pieces = token_pieces(folder)
-    allowed = functools.cache(lambda forced: torch.tensor([p.startswith(pieces[forced]) or pieces[forced].startswith(p) for p in pieces]))
+    refused = functools.cache(lambda forced: torch.tensor([not p.startswith(forced) and not forced.startswith(p) for p in pieces]))
     with open(folder + "/held_cases.json") as f: cases = json.load(f)
     cases.sort(key=lambda c: len(c["prompt"]) + len(c["target"]))
     for i in range(0, len(cases), 32):  # cases of like length together; what follows a case in its row changes nothing before it
@@ -175,7 +175,9 @@ def exact_holes(model, folder):
         for k, (c, tokens) in enumerate(zip(batch, rows)):
             n = len(c["target"])
             with torch.autocast(DEVICE, torch.bfloat16): score = model.head(h[k, len(tokens) - n - 1:len(tokens)]).float().cpu()
-            if c["forced"] >= 0: score[0, ~allowed(c["forced"])] = float("-inf")
+            left = c["forced"]
+            for row, token in zip(score, c["target"]):
+                if left: row[refused(left)] = float("-inf"); left = left[len(pieces[token]):]
             *inner, last, after = score.argmax(-1).tolist(); same = last == c["target"][-1]
             ended = pieces[last].rstrip(LINE_BREAK) == pieces[c["target"][-1]] if not same else after == END or pieces[after].startswith(LINE_BREAK)
             right = inner == c["target"][:-1]; count = counts.setdefault("/".join((c["lang"], c["kind"], c["order"])), [0, 0, 0])

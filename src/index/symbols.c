@@ -298,7 +298,8 @@ size_t symbols_named(const Syntax *syntax, Str name, Arena *arena, Symbol **out)
     Collector c;
     size_t n = 0;
     collector_init(&c, syntax, false, arena);
-    for (size_t at = 0; (at = str_find_word(c.text, name, at)) < c.text.len; at += name.len) {
+    for (size_t at = 0; name.len && (at = str_find_word(c.text, name, at)) < c.text.len;
+         at += name.len) {
         if (n++ == MAX_LOOKED_AT) {
             add_range(&c, (ByteRange){at, UINT32_MAX});
             break;

@@ -44,7 +44,7 @@ static void names_init(Names *names, const Syntax *syntax, Str name)
 {
     *names = (Names){.text = text_str(syntax_text(syntax))};
     size_t at = 0, done = 0;
-    while ((at = str_find_word(names->text, name, at)) < names->text.len) {
+    while (name.len && (at = str_find_word(names->text, name, at)) < names->text.len) {
         if (at >= done) done = add_locals_around(names, syntax, at);
         at += name.len;
     }
@@ -120,9 +120,11 @@ static size_t find_scope(const Names *names, size_t byte_off)
     return best;
 }
 
+// A name that the parser misses has no bytes.
 static bool is_name(TSNode node)
 {
-    return !ts_node_is_null(node) && ts_node_is_named(node) && ts_node_child_count(node) == 0 &&
+    return !ts_node_is_null(node) && ts_node_end_byte(node) > ts_node_start_byte(node) &&
+           ts_node_is_named(node) && ts_node_child_count(node) == 0 &&
            strstr(ts_node_type(node), "identifier") != NULL;
 }
 

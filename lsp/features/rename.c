@@ -23,18 +23,6 @@ typedef struct Renaming {
     size_t n_files, n_places;
 } Renaming;
 
-static bool is_word(Str s)
-{
-    if (s.len == 0 || (s.ptr[0] >= '0' && s.ptr[0] <= '9')) return false;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i];
-        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    c == '_' || (unsigned char)c >= 0x80;
-        if (!fits) return false;
-    }
-    return true;
-}
-
 // --- proof
 
 static bool is_one_symbol(const Question *q, const Target *target, const IndexHit *hits, size_t n,
@@ -180,7 +168,7 @@ static void find_renaming(Question *q)
     size_t n = target.is_local ? 0 : names_find_visible(q, &target, &hits);
     if (!target.is_local && !is_one_symbol(q, &target, hits, n, r)) return;
     if (new_name.len == 0) return; // prepareRename
-    if (!is_word(new_name)) {
+    if (!str_is_name(new_name)) {
         error_set(&r->why_not, ERROR_INVALID, "the new name is '%.60s', wanted one word",
                   new_name.ptr);
         return;

@@ -84,6 +84,24 @@ bool str_is_word_byte(char c)
            (unsigned char)c >= 0x80;
 }
 
+bool str_is_name(Str s)
+{
+    if (s.len == 0 || (s.ptr[0] >= '0' && s.ptr[0] <= '9')) return false;
+    for (size_t i = 0; i < s.len; i++)
+        if (!str_is_word_byte(s.ptr[i])) return false;
+    return true;
+}
+
+bool str_is_upper(Str s)
+{
+    bool upper = false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] >= 'a' && s.ptr[i] <= 'z') return false;
+        upper = upper || (s.ptr[i] >= 'A' && s.ptr[i] <= 'Z');
+    }
+    return upper;
+}
+
 size_t str_find_word(Str s, Str word, size_t from)
 {
     for (size_t at = from; (at = str_find(s, word, at)) < s.len; at++) {

@@ -32,6 +32,10 @@ size_t str_find(Str s, Str needle, size_t from);
 bool str_contains(Str s, const char *needle);
 // A byte of a name: a letter, a digit, '_', or any byte of a character beyond ASCII.
 bool str_is_word_byte(char c);
+// A name as languages have them: bytes of a word, and no digit first.
+bool str_is_name(Str s);
+// FOO, FOO_BAR: letters, and none of them small.
+bool str_is_upper(Str s);
 // Offset of the first `word` at or after from that is no part of a longer name, or s.len.
 size_t str_find_word(Str s, Str word, size_t from);
 bool str_has_word(Str s, Str word);

@@ -56,14 +56,6 @@ static Change whole_words(Change c)
     return c;
 }
 
-static bool is_name(Str s)
-{
-    if (s.len == 0 || (s.ptr[0] >= '0' && s.ptr[0] <= '9')) return false;
-    for (size_t i = 0; i < s.len; i++)
-        if (!str_is_word_byte(s.ptr[i])) return false;
-    return true;
-}
-
 // Where a place of the text before edit number `first` is after all edits.
 static size_t move(const Edits *edits, size_t first, size_t at)
 {
@@ -153,7 +145,7 @@ static bool find_rename(Finder *f, size_t i)
     const NextEditRequest *request = f->request;
     const Edits *edits = request->edits;
     Change c = whole_words(next_edit_change(edits, i, request->edited));
-    if (!is_name(c.old_text) || !is_name(c.new_text)) return false;
+    if (!str_is_name(c.old_text) || !str_is_name(c.new_text)) return false;
     size_t now = move(edits, i + 1, c.start);
     if (request->same && !is_name_node(request->syntax, now, now + c.new_text.len)) return false;
     Syntax *before = syntax_parse(request->lang, edits->items[i].before, NULL);

@@ -99,17 +99,6 @@ static TSNode word_node(const RuleMatch *m, size_t at, Str word)
                                              (uint32_t)(at + word.len));
 }
 
-// FOO, FOO_BAR: what a preprocessor may be behind.
-static bool looks_like_macro(Str name)
-{
-    bool upper = false;
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] >= 'a' && name.ptr[i] <= 'z') return false;
-        upper = upper || (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z');
-    }
-    return upper;
-}
-
 // --- simple tests --------------------------------------------------------------------------------
 
 typedef bool (*Predicate)(const RuleMatch *m, const RuleArgument *a, size_t n);
@@ -153,7 +142,7 @@ static bool is_macro(const RuleMatch *m, const RuleArgument *a, size_t n)
     TSNode node = a[0].node;
     if (node_is(node, "call_expression")) node = ts_node_child_by_field_name(node, "function", 8);
     Str name = text_of(m, node);
-    return looks_like_macro(name) || str_equal(name, STR("_")) ||
+    return str_is_upper(name) || str_equal(name, STR("_")) ||
            str_find(name, STR("gettext"), 0) < name.len || str_equal(name, STR("tr"));
 }
 
@@ -238,7 +227,7 @@ static bool is_argument_of_macro(const RuleMatch *m, TSNode node)
 {
     TSNode call = ts_node_parent(ts_node_parent(node));
     return !ts_node_is_null(call) && node_is(call, "call_expression") &&
-           looks_like_macro(text_of(m, ts_node_child_by_field_name(call, "function", 8)));
+           str_is_upper(text_of(m, ts_node_child_by_field_name(call, "function", 8)));
 }
 
 static bool is_used_after(const RuleMatch *m, const RuleArgument *a, size_t n)
@@ -336,7 +325,7 @@ static bool never_returns(const RuleMatch *m, TSNode statement)
     Str name = text_of(m, call);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (str_find(name, str_from(names[i]), 0) < name.len) return true;
-    return looks_like_macro(name) || str_starts(name, STR("__builtin"));
+    return str_is_upper(name) || str_starts(name, STR("__builtin"));
 }
 
 static bool leaves(const RuleMatch *m, TSNode node)

@@ -37,13 +37,7 @@ static bool is_name(TSNode node)
 
 static bool looks_like_macro(Str name)
 {
-    bool upper = false;
-    if (str_starts(name, STR("__"))) return true;
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] >= 'a' && name.ptr[i] <= 'z') return false;
-        upper = upper || (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z');
-    }
-    return upper;
+    return str_starts(name, STR("__")) || str_is_upper(name);
 }
 
 // An attribute-like word or call that a macro explains: FOO, FOO(x), __attribute__((x)).

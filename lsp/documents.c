@@ -7,6 +7,7 @@
 
 #include "ahead.h"
 #include "features/semantic_tokens.h"
+#include "index/digest.h"
 #include "uri.h"
 
 // Past this a fresh parse is cheaper than replaying the edits.
@@ -77,6 +78,7 @@ static void clear(Document *doc)
     arena_free(doc->surprises_arena);
     VEC_FREE(&doc->changes);
     edits_clear(&doc->edits);
+    digest_release(doc->digest);
     semantic_result_free(doc->semantic);
     ahead_free(doc->ahead);
     suggestions_free(doc->suggestions);

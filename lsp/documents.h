@@ -78,6 +78,7 @@ typedef struct Document {
     Arena *surprises_arena; // of surprises; NULL: nothing is known
     RuleFinding *surprises; // of the current text
     size_t n_surprises;
+    struct Digest *digest;           // workspace.c's: of this text or an earlier one, or NULL
     struct SemanticResult *semantic; // semantic_tokens.c's; NULL: none was asked for
     LastSuggestion last_suggestion;
     struct Suggestions *suggestions; // suggestions.c's; NULL: none was made

@@ -143,11 +143,9 @@ void rpc_message_deinit(RpcMessage *message)
 
 static void encode(StrBuf *out, Json *message)
 {
-    size_t n;
-    const char *text = json_object_to_json_string_length(
-        message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
-    frame_write_header(out, n);
-    strbuf_append(out, (Str){text, n});
+    Str text = types_encode(message);
+    frame_write_header(out, text.len);
+    strbuf_append(out, text);
     json_object_put(message);
 }
 

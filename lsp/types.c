@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/mem.h"
+
 Json *types_get(Json *value, const char *path)
 {
     char key[64];
@@ -71,6 +73,25 @@ Json *types_new_str(Str s)
     }
     Json *value = json_object_new_string_len(clean.ptr, (int)clean.len);
     strbuf_deinit(&clean);
+    return value;
+}
+
+Str types_encode(Json *value)
+{
+    size_t n;
+    const char *text = json_object_to_json_string_length(
+        value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+    return (Str){text, n};
+}
+
+Json *types_new_raw(Str json)
+{
+    Json *value = json_object_new_object();
+    char *text = mem_alloc(json.len + 1);
+    if (json.len) memcpy(text, json.ptr, json.len);
+    text[json.len] = '\0';
+    json_object_set_serializer(value, json_object_userdata_to_json_string, text,
+                               json_object_free_userdata);
     return value;
 }
 

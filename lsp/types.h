@@ -22,6 +22,10 @@ bool types_array_has(Json *value, const char *path, const char *string);
 
 // A string value; bytes that are not UTF-8 become U+FFFD, because JSON text is UTF-8.
 Json *types_new_str(Str s);
+// The value as it stands in messages; borrowed for the life of the value, until it is asked again.
+Str types_encode(Json *value);
+// A value that stands in messages as this text, which must be JSON; it is copied.
+Json *types_new_raw(Str json);
 void types_put(Json *object, const char *key, Json *value);
 void types_put_str(Json *object, const char *key, Str s);
 void types_put_text(Json *object, const char *key, const char *c_str);

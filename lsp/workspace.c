@@ -331,9 +331,17 @@ static void free_asking(Asking *asking)
     for (size_t i = 0; i < q->n_indexes; i++)
         index_release(q->indexes[i]);
     if (q->syntax) syntax_release(q->syntax);
+    digest_release(q->digest);
     text_release(q->text);
     arena_free(q->arena);
     free(asking);
+}
+
+static void keep_digest(Document *doc, const Question *q)
+{
+    if (!doc || !q->digest || q->digest == doc->digest) return;
+    digest_release(doc->digest);
+    doc->digest = digest_retain(q->digest);
 }
 
 static void on_asked(uv_work_t *work, int status)
@@ -348,6 +356,7 @@ static void on_asked(uv_work_t *work, int status)
         *link = asking->next;
         Request *request = request_find(conn, asking->serial);
         asking->question.request = request;
+        if (request) keep_digest(request->doc, &asking->question);
         if (request) asking->done(request, &asking->question);
     }
     free_asking(asking);
@@ -389,6 +398,7 @@ void workspace_ask(Request *request, size_t byte_off, const Str params[QUESTION_
         q->path = arena_str(q->arena, doc_path(doc));
         q->text = text_retain(doc->text);
         q->syntax = doc->syntax ? syntax_retain(doc->syntax) : NULL;
+        q->digest = digest_retain(doc->digest);
         q->lang = doc->lang;
     }
     add_indexes(q, conn);
@@ -401,6 +411,28 @@ void workspace_forget(const Request *request)
 {
     for (Asking *asking = request->conn->askings; asking; asking = asking->next)
         if (asking->serial == request->serial) atomic_store(&asking->question.cancelled, true);
+}
+
+const Digest *question_digest(Question *q, bool with_semantics)
+{
+    if (!q->syntax) return NULL;
+    Digest *digest = digest_new(q->syntax, q->digest, with_semantics);
+    digest_release(q->digest);
+    q->digest = digest;
+    return digest;
+}
+
+void question_set_json(Question *q, Json *json)
+{
+    Str *kept = q->data = arena_alloc(q->arena, sizeof *kept);
+    *kept = arena_str(q->arena, types_encode(json));
+    json_object_put(json);
+}
+
+void question_answer_json(Request *request, Question *q)
+{
+    const Str *json = q->data;
+    request_reply(request, json ? types_new_raw(*json) : NULL);
 }
 
 static int by_score(const void *a, const void *b)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "connection.h"
+#include "index/digest.h"
 #include "index/index.h"
 
 // One folder, or the documents that lie in none (path "").
@@ -38,6 +39,7 @@ typedef struct Question {
     Syntax *syntax;   // may be NULL; then of an older text if the document was not parsed
     TextSnap *text;   // NULL: the question is about no document
     const Language *lang;
+    Digest *digest; // of this syntax or an earlier one, or NULL: question_digest
     size_t byte_off;
     Str path; // of the document, or its URI
     PositionEncoding encoding;
@@ -57,6 +59,15 @@ void workspace_ask(Request *request, size_t byte_off, const Str params[QUESTION_
 
 // The request is answered: what runs for it may stop.
 void workspace_forget(const Request *request);
+
+// The digest of the question's syntax; NULL without one. The document keeps it for later questions.
+// On a worker.
+const Digest *question_digest(Question *question, bool with_semantics);
+// What the worker has found is an answer, as text: writing long ones is not the loop's work.
+// json is taken.
+void question_set_json(Question *question, Json *json);
+// Answers with it, or with null. A `done` of workspace_ask.
+void question_answer_json(Request *request, Question *question);
 
 // All indexes' definitions of a name, the best first. On a worker.
 size_t question_find(const Question *question, Str name, IndexHit **out);

@@ -10,9 +10,12 @@
 #include "jobs.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -23,6 +26,7 @@ enum { MIN_INTERACTIVE_SLOTS = 2, MAX_INTERACTIVE_SLOTS = 8, N_SLOTS = MAX_INTER
 enum { LOOP_SLOT = MAX_INTERACTIVE_SLOTS };
 static const uint64_t SLOT_CACHE_BYTES = (uint64_t)512 << 20; // of all interactive sessions, full
 static const size_t STACK_BYTES = (size_t)8 << 20;
+enum { ENGINE_NICE = 5 };
 
 typedef struct Queue {
     Job *first, *last;
@@ -441,6 +445,9 @@ static void *engine_thread(void *user)
     Jobs *jobs = user;
     Job *job;
     pthread_setname_np(pthread_self(), "r1ls-engine");
+    // Linux gives each thread its own, and the threads of the team inherit it. The engine has all
+    // cores: what answers in a millisecond must not wait until its time slice is over.
+    if (setpriority(PRIO_PROCESS, (id_t)gettid(), ENGINE_NICE) != 0) errno = 0;
     open_model(jobs);
     while ((job = wait_job(jobs)))
         run_job(jobs, job);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/vec.h"
 #include "features/features.h"
 #include "index/semantic.h"
 #include "workspace.h"
@@ -13,10 +13,7 @@
 enum { NUMBERS = 5 }; // of a token: lines and units since the last one, length, type, modifiers
 enum { MAX_TOKENS = 200000 };
 
-typedef struct Numbers {
-    size_t n;
-    uint32_t *items;
-} Numbers;
+typedef VEC(uint32_t) Numbers;
 
 struct SemanticResult {
     uint64_t id;
@@ -26,13 +23,13 @@ struct SemanticResult {
 void semantic_result_free(SemanticResult *result)
 {
     if (!result) return;
-    free(result->numbers.items);
+    VEC_FREE(&result->numbers);
     free(result);
 }
 
 // --- numbers
 
-// A walk along the text: tokens come in order, so that long lines are counted once.
+// A walk along the text: tokens come in order, so that rows and units are counted once.
 typedef struct Walk {
     const TextSnap *text;
     PositionEncoding encoding;
@@ -44,10 +41,11 @@ typedef struct Walk {
 
 static void walk_to(Walk *walk, size_t byte_off)
 {
-    uint32_t row = text_point(walk->text, byte_off).row;
-    if (row != walk->at.line) {
-        walk->at = (LspPosition){row, 0};
-        walk->byte_off = text_line_start(walk->text, row);
+    uint32_t n_rows = text_n_lines(walk->text);
+    while (walk->at.line + 1 < n_rows &&
+           text_line_start(walk->text, walk->at.line + 1) <= byte_off) {
+        walk->at = (LspPosition){walk->at.line + 1, 0};
+        walk->byte_off = text_line_start(walk->text, walk->at.line);
     }
     Str part = str_slice(text_str(walk->text), walk->byte_off, byte_off);
     walk->at.character += position_count_units(part, walk->encoding);
@@ -56,58 +54,71 @@ static void walk_to(Walk *walk, size_t byte_off)
 
 static void put(Walk *walk, ByteRange range, const SemanticToken *token)
 {
-    walk_to(walk, range.start);
     LspPosition start = walk->at;
     walk_to(walk, range.end);
     uint32_t lines = start.line - walk->last.line;
     uint32_t units = lines ? start.character : start.character - walk->last.character;
     uint32_t numbers[NUMBERS] = {lines, units, walk->at.character - start.character,
                                  (uint32_t)token->type, token->modifiers};
+    VEC_RESERVE(walk->out, NUMBERS);
     memcpy(walk->out->items + walk->out->n, numbers, sizeof numbers);
     walk->out->n += NUMBERS;
     walk->last = start;
 }
 
 // Few clients take a token of several lines, so each line of it is one.
-static size_t put_lines(Walk *walk, const SemanticToken *token, bool count_only)
+static void put_lines(Walk *walk, const SemanticToken *token)
 {
-    size_t n = 0;
-    uint32_t last = text_point(walk->text, token->range.end).row;
-    for (uint32_t row = text_point(walk->text, token->range.start).row; row <= last; row++) {
-        ByteRange part = {text_line_start(walk->text, row), text_line_end(walk->text, row)};
-        if (part.start < token->range.start) part.start = token->range.start;
+    for (size_t at = token->range.start; at < token->range.end;) {
+        walk_to(walk, at);
+        ByteRange part = {at, text_line_end(walk->text, walk->at.line)};
         if (part.end > token->range.end) part.end = token->range.end;
-        if (part.start >= part.end) continue;
-        if (!count_only) put(walk, part, token);
-        n++;
+        if (part.start < part.end) put(walk, part, token);
+        at = text_line_start(walk->text, walk->at.line + 1);
     }
-    return n;
 }
 
 // On a worker. byte_off is the range's start and params[0] its end.
 static void find_numbers(Question *q)
 {
     SemanticToken *tokens;
-    size_t end = (size_t)strtoull(q->params[0].ptr, NULL, 10), n_parts = 0;
-    Numbers *numbers = q->data = arena_alloc(q->arena, sizeof *numbers);
-    *numbers = (Numbers){0};
-    if (!q->syntax) return;
-    size_t n = semantic_tokens(q->syntax, (ByteRange){q->byte_off, end}, q->arena, &tokens);
-    Walk walk = {.text = syntax_text(q->syntax), .encoding = q->encoding, .out = numbers};
-    for (size_t i = 0; i < n; i++)
-        n_parts += put_lines(&walk, &tokens[i], true);
-    numbers->items = arena_array(q->arena, (n_parts + 1) * NUMBERS, sizeof *numbers->items);
-    for (size_t i = 0; i < n && numbers->n / NUMBERS < MAX_TOKENS; i++)
-        put_lines(&walk, &tokens[i], false);
+    size_t end = (size_t)strtoull(q->params[0].ptr, NULL, 10);
+    Numbers numbers = {0};
+    const Digest *digest = question_digest(q, true);
+    size_t n = semantic_tokens(digest, (ByteRange){q->byte_off, end}, q->arena, &tokens);
+    const TextSnap *text = q->syntax ? syntax_text(q->syntax) : q->text;
+    Walk walk = {.text = text, .encoding = q->encoding, .out = &numbers};
+    for (size_t i = 0; i < n && numbers.n / NUMBERS < MAX_TOKENS; i++)
+        put_lines(&walk, &tokens[i]);
+    Numbers *kept = q->data = arena_alloc(q->arena, sizeof *kept);
+    *kept = (Numbers){.n = numbers.n, .cap = numbers.n};
+    kept->items = arena_array(q->arena, numbers.n, sizeof *kept->items);
+    if (numbers.n) memcpy(kept->items, numbers.items, numbers.n * sizeof *kept->items);
+    VEC_FREE(&numbers);
 }
 
 // --- answers
 
+// A long file has 100,000 numbers: as values of their own each would cost an allocation.
 static void put_numbers(Json *object, const char *key, Numbers numbers, size_t from, size_t to)
 {
-    Json *list = types_put_array(object, key);
-    for (size_t i = from; i < to; i++)
-        json_object_array_add(list, json_object_new_int64(numbers.items[i]));
+    enum { MAX_DIGITS = 11 }; // and a comma
+    char *text = mem_alloc((to - from) * MAX_DIGITS + 3), *end = text;
+    *end++ = '[';
+    for (size_t i = from; i < to; i++) {
+        char digits[MAX_DIGITS];
+        size_t n = 0;
+        uint32_t number = numbers.items[i];
+        do
+            digits[n++] = (char)('0' + number % 10);
+        while ((number /= 10) > 0);
+        if (i > from) *end++ = ',';
+        while (n > 0)
+            *end++ = digits[--n];
+    }
+    *end++ = ']';
+    types_put(object, key, types_new_raw((Str){text, (size_t)(end - text)}));
+    free(text);
 }
 
 static void put_id(Json *object, uint64_t id)
@@ -149,9 +160,9 @@ static Json *new_answer(const Request *request, Numbers numbers, Str previous_id
     if (!delta) put_numbers(answer, "data", numbers, 0, numbers.n);
     SemanticResult *now = mem_alloc(sizeof *now);
     *now = (SemanticResult){.id = request->serial};
-    now->numbers.n = numbers.n;
-    now->numbers.items = mem_alloc((numbers.n + 1) * sizeof *now->numbers.items);
+    VEC_RESERVE(&now->numbers, numbers.n);
     if (numbers.n) memcpy(now->numbers.items, numbers.items, numbers.n * sizeof *numbers.items);
+    now->numbers.n = numbers.n;
     put_id(answer, now->id);
     semantic_result_free(last);
     doc->semantic = now;

@@ -1,11 +1,13 @@
 // What the shape of the tree alone tells: the outline, folds and growing selections. All three wait
-// for the parse of the current text and need no index.
+// for the parse of the current text and need no index. The first two are found and written on a
+// worker: of a long file they take milliseconds.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/vec.h"
 #include "features/features.h"
 #include "parsing.h"
+#include "workspace.h"
 
 enum { MAX_FOLDS = 5000, MAX_SELECTIONS = 1000, MAX_SELECTION_DEPTH = 100 };
 
@@ -52,42 +54,43 @@ static bool is_within(ByteRange inner, ByteRange outer)
            inner.end - inner.start < outer.end - outer.start;
 }
 
-static Json *new_outline_item(const Request *request, const Symbol *symbol)
+enum { PARAM_URI, PARAM_NESTED };
+
+static Json *new_outline_item(const Question *q, const Symbol *symbol)
 {
-    const TextSnap *text = request->doc->text;
-    PositionEncoding encoding = request->conn->encoding;
+    const TextSnap *text = syntax_text(q->syntax);
     ByteRange whole = symbol->range, name = symbol->name_range;
     if (name.start < whole.start) whole.start = name.start;
     if (name.end > whole.end) whole.end = name.end;
     Json *item = json_object_new_object();
     types_put_str(item, "name", symbol->name);
     types_put_int(item, "kind", structure_symbol_kind(symbol->kind));
-    if (!request->conn->caps.nested_symbols) {
+    Json *range = types_new_range(position_from_range(text, whole, q->encoding));
+    if (q->params[PARAM_NESTED].len == 0) {
         Json *location = types_put_object(item, "location");
-        types_put_text(location, "uri", request->doc->uri);
-        types_put(location, "range", types_new_range(position_from_range(text, whole, encoding)));
+        types_put_str(location, "uri", q->params[PARAM_URI]);
+        types_put(location, "range", range);
         return item;
     }
-    types_put_str(item, "detail", symbol->signature);
-    types_put(item, "range", types_new_range(position_from_range(text, whole, encoding)));
-    types_put(item, "selectionRange", types_new_range(position_from_range(text, name, encoding)));
+    types_put_str(item, "detail", symbols_signature(q->syntax, symbol, q->arena));
+    types_put(item, "range", range);
+    types_put(item, "selectionRange",
+              types_new_range(position_from_range(text, name, q->encoding)));
     return item;
 }
 
-static void answer_outline(Request *request)
+static Json *new_outline(const Question *q, const Symbol *symbols, size_t n)
 {
     enum { MAX_DEPTH = 64 };
-    Symbol *symbols = NULL;
     const Symbol *open[MAX_DEPTH];
     Json *items[MAX_DEPTH], *top = json_object_new_array();
-    size_t n = 0, depth = 0;
-    if (request->doc->syntax) n = symbols_collect(request->doc->syntax, request->arena, &symbols);
-    if (n) qsort(symbols, n, sizeof *symbols, by_extent);
+    bool nested = q->params[PARAM_NESTED].len > 0;
+    size_t depth = 0;
     for (size_t i = 0; i < n; i++) {
-        Json *item = new_outline_item(request, &symbols[i]), *list = top;
+        Json *item = new_outline_item(q, &symbols[i]), *list = top;
         while (depth > 0 && !is_within(symbols[i].range, open[depth - 1]->range))
             depth--;
-        if (depth > 0 && request->conn->caps.nested_symbols) {
+        if (depth > 0 && nested) {
             list = types_get(items[depth - 1], "children");
             if (!list) list = types_put_array(items[depth - 1], "children");
         } else if (depth > 0) {
@@ -98,7 +101,26 @@ static void answer_outline(Request *request)
         open[depth] = &symbols[i];
         items[depth++] = item;
     }
-    request_reply(request, top);
+    return top;
+}
+
+static void find_outline(Question *q)
+{
+    const Digest *digest = question_digest(q, false);
+    size_t n = 0, n_all = digest ? digest->plain.n_symbols : 0;
+    Symbol *symbols = arena_array(q->arena, n_all, sizeof *symbols);
+    for (size_t i = 0; i < n_all; i++)
+        if (!digest->plain.symbols[i].is_attribute) symbols[n++] = digest->plain.symbols[i];
+    if (n) qsort(symbols, n, sizeof *symbols, by_extent);
+    question_set_json(q, new_outline(q, symbols, n));
+}
+
+static void answer_outline(Request *request)
+{
+    Str params[QUESTION_PARAMS] = {
+        [PARAM_URI] = str_from(request->doc->uri),
+        [PARAM_NESTED] = request->conn->caps.nested_symbols ? STR("nested") : STR("")};
+    workspace_ask(request, 0, params, find_outline, question_answer_json);
 }
 
 bool structure_document_symbol(Call *call, Error *err)
@@ -191,15 +213,14 @@ static int by_rows(const void *a, const void *b)
     return (x->last < y->last) - (x->last > y->last);
 }
 
-static void answer_folds(Request *request)
+static void find_folds(Question *q)
 {
     Folds folds = {0};
     Json *list = json_object_new_array();
-    int64_t limit = request->conn->caps.fold_limit;
-    if (limit <= 0 || limit > MAX_FOLDS) limit = MAX_FOLDS;
-    if (request->doc->syntax) collect_folds(syntax_root(request->doc->syntax), &folds);
+    size_t limit = (size_t)strtoull(q->params[0].ptr, NULL, 10);
+    if (q->syntax) collect_folds(syntax_root(q->syntax), &folds);
     if (folds.n) qsort(folds.items, folds.n, sizeof *folds.items, by_rows);
-    for (size_t i = 0; i < folds.n && (int64_t)json_object_array_length(list) < limit; i++) {
+    for (size_t i = 0; i < folds.n && json_object_array_length(list) < limit; i++) {
         const Fold *fold = &folds.items[i];
         if (i > 0 && fold[-1].first == fold->first) continue; // editors take one for a row
         Json *item = json_object_new_object();
@@ -209,7 +230,15 @@ static void answer_folds(Request *request)
         json_object_array_add(list, item);
     }
     VEC_FREE(&folds);
-    request_reply(request, list);
+    question_set_json(q, list);
+}
+
+static void answer_folds(Request *request)
+{
+    int64_t limit = request->conn->caps.fold_limit;
+    if (limit <= 0 || limit > MAX_FOLDS) limit = MAX_FOLDS;
+    Str params[QUESTION_PARAMS] = {arena_printf(request->arena, "%d", (int)limit)};
+    workspace_ask(request, 0, params, find_folds, question_answer_json);
 }
 
 bool structure_folding_range(Call *call, Error *err)

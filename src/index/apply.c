@@ -164,32 +164,40 @@ static void look_at(Index *index, Str path, Arena *arena)
     }
 }
 
-static void drop_overlay(Index *index, const char *path)
+static IndexOverlay **find_overlay(Index *index, const char *path)
 {
     IndexOverlay **link = &index->overlays;
     while (*link && strcmp((*link)->path, path) != 0)
         link = &(*link)->next;
-    IndexOverlay *overlay = *link;
-    if (!overlay) return;
+    return link;
+}
+
+// new (NULL: none) takes the place of the path's overlay.
+static void replace_overlay(Index *index, const char *path, IndexOverlay *new)
+{
+    IndexOverlay **link = find_overlay(index, path), *old = *link;
     pthread_rwlock_wrlock(&index->lock);
-    *link = overlay->next;
+    if (old) *link = old->next;
+    if (new) {
+        new->next = index->overlays;
+        index->overlays = new;
+    }
     pthread_rwlock_unlock(&index->lock);
-    index_free_overlay(overlay);
+    if (old) index_free_overlay(old);
 }
 
 static void put_overlay(Index *index, const IndexChange *change)
 {
+    const IndexOverlay *old = *find_overlay(index, change->path);
     IndexOverlay *overlay = mem_zero(sizeof *overlay);
     overlay->syntax = syntax_retain(change->syntax);
     overlay->arena = arena_new();
     overlay->path = index_copy_text(str_from(change->path));
-    if (tags_wants(syntax_language(change->syntax)))
-        overlay->tags = tags_collect(change->syntax, overlay->arena);
-    drop_overlay(index, change->path);
-    pthread_rwlock_wrlock(&index->lock);
-    overlay->next = index->overlays;
-    index->overlays = overlay;
-    pthread_rwlock_unlock(&index->lock);
+    if (tags_wants(syntax_language(change->syntax))) {
+        overlay->digest = digest_new(change->syntax, old ? old->digest : NULL, false);
+        overlay->tags = tags_collect(overlay->digest, overlay->arena);
+    }
+    replace_overlay(index, change->path, overlay);
 }
 
 void apply_change(Index *index, const IndexChange *change)
@@ -204,7 +212,7 @@ void apply_change(Index *index, const IndexChange *change)
     else if (change->kind == CHANGE_OPEN)
         put_overlay(index, change);
     else
-        drop_overlay(index, change->path);
+        replace_overlay(index, change->path, NULL);
     if (change->kind == CHANGE_OPEN) {
         pthread_mutex_lock(&index->queue_lock);
         index->status.last_change_ms = clock_thread_ms() - start;

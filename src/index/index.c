@@ -58,7 +58,9 @@ static void parse_text(Index *index, IndexResult *result, Str path)
     if (result->skip != TAGS_WANTED || !lang) return;
     Syntax *syntax = syntax_parse(lang, result->text, &index->closing);
     if (!syntax) return;
-    result->tags = tags_collect(syntax, result->arena);
+    Digest *digest = digest_new(syntax, NULL, false);
+    result->tags = tags_collect(digest, result->arena);
+    digest_release(digest);
     syntax_release(syntax);
 }
 
@@ -366,6 +368,7 @@ Index *index_retain(Index *index)
 
 void index_free_overlay(IndexOverlay *overlay)
 {
+    digest_release(overlay->digest);
     syntax_release(overlay->syntax);
     arena_free(overlay->arena);
     free(overlay->path);

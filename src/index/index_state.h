@@ -42,6 +42,7 @@ typedef struct IndexChange {
 typedef struct IndexOverlay {
     struct IndexOverlay *next;
     Syntax *syntax;
+    Digest *digest; // that the tags are of; NULL: none are wanted
     Tags tags;
     Arena *arena;
     char *path;

@@ -3,8 +3,8 @@
 // document. Pure functions for workers.
 #pragma once
 
-#include "base/arena.h"
-#include "workspace/syntax.h"
+#include "index/digest.h"
+#include "workspace/syntax_diff.h"
 
 // X(name, name in the protocol's standard legend)
 #define SEMANTIC_TYPES(X)                                                                          \
@@ -54,6 +54,13 @@ typedef struct SemanticToken {
     unsigned modifiers; // SEMANTIC_DECLARATION, ...
 } SemanticToken;
 
+// For digest.c. What the digest's tokens are made of: captures and names. before: the digest of an
+// earlier version, from which they differ by diff, or NULL. The digest's symbols are there already.
+// NULL for a language without a query.
+Semantics *semantics_new(const Digest *digest, const Digest *before, const SyntaxDiff *diff);
+// NULL is allowed.
+void semantics_free(Semantics *semantics);
+
 // Tokens that begin within range, in order, none over another, in the arena. A token may have
-// several lines. NULL syntax, or a language without a query: none.
-size_t semantic_tokens(const Syntax *syntax, ByteRange range, Arena *arena, SemanticToken **out);
+// several lines. A digest without semantics has none.
+size_t semantic_tokens(const Digest *digest, ByteRange range, Arena *arena, SemanticToken **out);

@@ -64,19 +64,24 @@ static Str fold_blanks(Arena *arena, Str s, size_t max)
     return (Str){out, n};
 }
 
-// Up to the body, or the first line.
-static Str signature_of(Collector *c, TSNode node)
+static ByteRange head_of(const Collector *c, TSNode node)
 {
     TSNode body = ts_node_child_by_field_name(node, "body", 4);
-    size_t start = ts_node_start_byte(node), end = ts_node_end_byte(node);
+    ByteRange head = syntax_range(node);
     if (!ts_node_is_null(body)) {
-        end = ts_node_start_byte(body);
+        head.end = ts_node_start_byte(body);
     } else {
-        uint32_t row = ts_node_start_point(node).row;
-        size_t line_end = text_line_end(syntax_text(c->syntax), row);
-        if (line_end < end && line_end > start) end = line_end;
+        size_t line_end = text_line_end(syntax_text(c->syntax), ts_node_start_point(node).row);
+        if (line_end < head.end && line_end > head.start) head.end = line_end;
     }
-    Str s = fold_blanks(c->arena, str_slice(c->text, start, end), MAX_SIGNATURE);
+    return head;
+}
+
+Str symbols_signature(const Syntax *syntax, const Symbol *symbol, Arena *arena)
+{
+    Str text = text_str(syntax_text(syntax));
+    Str s =
+        fold_blanks(arena, str_slice(text, symbol->head.start, symbol->head.end), MAX_SIGNATURE);
     while (s.len && strchr("{:;= ", s.ptr[s.len - 1]))
         s.len--;
     return s;
@@ -166,7 +171,7 @@ static void find_linkage(const Collector *c, TSNode definition, Symbol *symbol)
 }
 
 static void add_symbol(Collector *c, TSNode definition, TSNode name, SymbolKind kind,
-                       uint16_t pattern)
+                       bool is_attribute, uint16_t pattern)
 {
     ByteRange r = syntax_range(name);
     for (size_t i = c->symbols.n; i > 0; i--) { // matches come nearly in order
@@ -182,8 +187,12 @@ static void add_symbol(Collector *c, TSNode definition, TSNode name, SymbolKind 
     }
     Str text = str_slice(c->text, r.start, r.end);
     if (text.len == 0 || text.len > 256) return;
-    Symbol symbol = {
-        .name = text, .kind = kind, .range = syntax_range(definition), .name_range = r};
+    Symbol symbol = {.name = text,
+                     .kind = kind,
+                     .range = syntax_range(definition),
+                     .name_range = r,
+                     .head = head_of(c, definition),
+                     .is_attribute = is_attribute};
     find_linkage(c, definition, &symbol);
     VEC_PUSH(&c->patterns, pattern);
     VEC_PUSH(&c->nodes, definition);
@@ -194,7 +203,7 @@ static void add_match(Collector *c, const TSQuery *query, const TSQueryMatch *m)
 {
     TSNode definition = {0}, name = {0};
     SymbolKind kind = SYMBOL_VARIABLE;
-    bool wanted = true;
+    bool wanted = true, is_attribute = false;
     for (uint16_t i = 0; i < m->capture_count; i++) {
         uint32_t n;
         const char *capture = ts_query_capture_name_for_id(query, m->captures[i].index, &n);
@@ -202,6 +211,7 @@ static void add_match(Collector *c, const TSQuery *query, const TSQueryMatch *m)
             name = m->captures[i].node;
         } else if (strcmp(capture, "self") == 0) {
             ByteRange r = syntax_range(m->captures[i].node);
+            is_attribute = true;
             wanted =
                 c->with_attributes && str_equal(str_slice(c->text, r.start, r.end), STR("self"));
         } else if (strcmp(capture, "import") == 0) {
@@ -213,7 +223,7 @@ static void add_match(Collector *c, const TSQuery *query, const TSQueryMatch *m)
         }
     }
     if (wanted && !ts_node_is_null(definition) && !ts_node_is_null(name))
-        add_symbol(c, definition, name, kind, m->pattern_index);
+        add_symbol(c, definition, name, kind, is_attribute, m->pattern_index);
 }
 
 static int by_place(const void *a, const void *b)
@@ -254,7 +264,7 @@ static void run_query(Collector *c, const Syntax *syntax, bool with_attributes, 
 static void describe(Collector *c, size_t i, Symbol *symbol)
 {
     symbol->name = arena_str(c->arena, symbol->name);
-    symbol->signature = signature_of(c, c->nodes.items[i]);
+    symbol->signature = symbols_signature(c->syntax, symbol, c->arena);
     symbol->comment = comment_of(c, c->nodes.items[i]);
 }
 
@@ -281,15 +291,17 @@ size_t symbols_collect(const Syntax *syntax, Arena *arena, Symbol **out)
     return finish(&c, out);
 }
 
-size_t symbols_collect_plain(const Syntax *syntax, Arena *arena, Symbol **out, Str **imports,
-                             size_t *n_imports)
+PlainSymbols symbols_collect_plain(const Syntax *syntax, ByteRange range, Arena *arena)
 {
     Collector c;
-    run_query(&c, syntax, true, arena);
-    *n_imports = c.imports.n;
-    *imports = arena_array(arena, c.imports.n, sizeof **imports);
-    if (c.imports.n) memcpy(*imports, c.imports.items, c.imports.n * sizeof **imports);
-    return finish(&c, out);
+    PlainSymbols out;
+    collector_init(&c, syntax, true, arena);
+    if (range.start < range.end) add_range(&c, range);
+    out.n_imports = c.imports.n;
+    out.imports = arena_array(arena, c.imports.n, sizeof *out.imports);
+    if (c.imports.n) memcpy(out.imports, c.imports.items, c.imports.n * sizeof *out.imports);
+    out.n_symbols = finish(&c, &out.symbols);
+    return out;
 }
 
 size_t symbols_named(const Syntax *syntax, Str name, Arena *arena, Symbol **out)
@@ -359,39 +371,61 @@ static bool is_known(const Str *names, size_t n, Str name)
     return false;
 }
 
+typedef struct Reach {
+    VEC(ByteRange) scopes;
+    VEC(TSNode) locals;
+} Reach;
+
+// max_depth: how deep below the node what is looked for may begin.
+static void find_reach(const TSQuery *query, TSNode node, ByteRange range, uint32_t max_depth,
+                       Reach *found)
+{
+    TSQueryMatch m;
+    uint32_t which;
+    TSQueryCursor *cursor = ts_query_cursor_new();
+    ts_query_cursor_set_byte_range(cursor, (uint32_t)range.start, (uint32_t)range.end);
+    ts_query_cursor_set_max_start_depth(cursor, max_depth);
+    ts_query_cursor_exec(cursor, query, node);
+    while (ts_query_cursor_next_capture(cursor, &m, &which)) {
+        TSNode captured = m.captures[which].node;
+        if (!is_scope(query, m.captures[which].index))
+            VEC_PUSH(&found->locals, captured);
+        else
+            VEC_PUSH(&found->scopes, syntax_range(captured));
+    }
+    ts_query_cursor_delete(cursor);
+}
+
 size_t symbols_visible(const Syntax *syntax, size_t byte_off, Arena *arena, Str **out)
 {
-    enum { MAX_NAMES = 500, MAX_BACK = 64 * 1024 }; // a keystroke must not scan a huge file
+    // A keystroke must not scan a huge file, nor the bodies of other functions: of what stands
+    // before the cursor's own part of the file, variables of the file alone reach it, and what an
+    // unfinished function declares.
+    enum { MAX_NAMES = 500, MAX_BACK = 64 * 1024, FILE_DEPTH = 5 };
     *out = arena_array(arena, MAX_NAMES, sizeof **out);
     const TSQuery *query = queries_get(syntax_language(syntax), QUERY_SCOPES);
     if (!query) return 0;
-    VEC(ByteRange) scopes = {0};
-    VEC(TSNode) locals = {0};
+    Reach found = {0};
     Str text = text_str(syntax_text(syntax));
-    TSQueryCursor *cursor = ts_query_cursor_new();
-    size_t from = byte_off > MAX_BACK ? byte_off - MAX_BACK : 0;
-    ts_query_cursor_set_byte_range(cursor, (uint32_t)from, (uint32_t)byte_off + 1);
-    ts_query_cursor_exec(cursor, query, syntax_root(syntax));
-    TSQueryMatch m;
-    uint32_t which;
-    while (ts_query_cursor_next_capture(cursor, &m, &which)) {
-        TSNode node = m.captures[which].node;
-        if (!is_scope(query, m.captures[which].index))
-            VEC_PUSH(&locals, node);
-        else
-            VEC_PUSH(&scopes, syntax_range(node));
-    }
+    TSNode root = syntax_root(syntax);
+    TSNode own = ts_node_first_child_for_byte(root, (uint32_t)byte_off);
+    size_t from = byte_off > MAX_BACK ? byte_off - MAX_BACK : 0, start = byte_off;
+    if (!ts_node_is_null(own) && ts_node_start_byte(own) < start) start = ts_node_start_byte(own);
+    if (start < from) start = from;
+    if (from < start) find_reach(query, root, (ByteRange){from, start}, FILE_DEPTH, &found);
+    if (!ts_node_is_null(own))
+        find_reach(query, own, (ByteRange){start, byte_off + 1}, UINT32_MAX, &found);
     size_t n = 0;
-    for (size_t i = locals.n; i > 0 && n < MAX_NAMES; i--) { // nearest first
-        TSNode local = locals.items[i - 1];
+    for (size_t i = found.locals.n; i > 0 && n < MAX_NAMES; i--) { // nearest first
+        TSNode local = found.locals.items[i - 1];
         ByteRange r = syntax_range(local);
         Str name = str_slice(text, r.start, r.end);
         bool before = r.end < byte_off; // the word at the cursor itself is no suggestion
-        if (before && reaches(local, scopes.items, scopes.n, byte_off) && !is_known(*out, n, name))
+        if (before && reaches(local, found.scopes.items, found.scopes.n, byte_off) &&
+            !is_known(*out, n, name))
             (*out)[n++] = arena_str(arena, name);
     }
-    ts_query_cursor_delete(cursor);
-    VEC_FREE(&scopes);
-    VEC_FREE(&locals);
+    VEC_FREE(&found.scopes);
+    VEC_FREE(&found.locals);
     return n;
 }

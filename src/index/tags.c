@@ -224,17 +224,19 @@ static Str strip_quotes(Str import)
     return import;
 }
 
-Tags tags_collect(const Syntax *syntax, Arena *arena)
+Tags tags_collect(const Digest *digest, Arena *arena)
 {
-    Tags tags = {0};
+    const PlainSymbols *plain = &digest->plain;
+    Tags tags = {.n_symbols = plain->n_symbols, .n_imports = plain->n_imports};
     NameSet set = {0};
-    tags.n_symbols =
-        symbols_collect_plain(syntax, arena, &tags.symbols, &tags.imports, &tags.n_imports);
+    tags.symbols = arena_array(arena, plain->n_symbols, sizeof *tags.symbols);
+    if (tags.n_symbols) memcpy(tags.symbols, plain->symbols, tags.n_symbols * sizeof *tags.symbols);
+    tags.imports = arena_array(arena, plain->n_imports, sizeof *tags.imports);
     for (size_t i = 0; i < tags.n_imports; i++)
-        tags.imports[i] = strip_quotes(tags.imports[i]);
+        tags.imports[i] = strip_quotes(plain->imports[i]);
     tags.containers = arena_array(arena, tags.n_symbols, sizeof *tags.containers);
     find_containers(tags.symbols, tags.n_symbols, tags.containers);
-    find_names(syntax_language(syntax), text_str(syntax_text(syntax)), &set);
+    find_names(syntax_language(digest->syntax), text_str(syntax_text(digest->syntax)), &set);
     tags.n_names = set.n;
     tags.names = arena_array(arena, set.n, sizeof *tags.names);
     if (set.n) memcpy(tags.names, set.names, set.n * sizeof *tags.names);

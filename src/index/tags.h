@@ -3,7 +3,7 @@
 // Pure functions for workers.
 #pragma once
 
-#include "index/symbols.h"
+#include "index/digest.h"
 
 typedef struct Tags {
     Symbol *symbols; // without signatures and comments, in document order
@@ -32,4 +32,4 @@ TagsSkip tags_judge(Str text);
 // A word for people: "binary".
 const char *tags_skip_text(TagsSkip skip);
 // Everything in the arena, but strings are borrowed from the syntax's text.
-Tags tags_collect(const Syntax *syntax, Arena *arena);
+Tags tags_collect(const Digest *digest, Arena *arena);

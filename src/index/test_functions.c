@@ -56,11 +56,9 @@ static bool is_test_name(const Syntax *syntax, Str name)
 static void add_functions(const Syntax *syntax, Arena *arena, TestFunctions *out)
 {
     static const char *const rust[] = {"rust", NULL};
-    Symbol *symbols;
-    Str *imports;
-    size_t n_imports, n = symbols_collect_plain(syntax, arena, &symbols, &imports, &n_imports);
-    for (size_t i = 0; i < n; i++) {
-        const Symbol *s = &symbols[i];
+    PlainSymbols all = symbols_collect_plain(syntax, (ByteRange){0, UINT32_MAX}, arena);
+    for (size_t i = 0; i < all.n_symbols; i++) {
+        const Symbol *s = &all.symbols[i];
         if ((s->kind != SYMBOL_FUNCTION && s->kind != SYMBOL_METHOD) || s->is_declaration) continue;
         TestFunction f = {.name = arena_str(arena, s->name), .name_range = s->name_range};
         f.is_marked = is_language(syntax, rust) && is_marked(syntax, s->name_range);

@@ -10,13 +10,8 @@
 
 typedef VEC(SyntaxLocal) LocalVec;
 
-typedef struct Locals {
-    LocalVec found;
-} Locals;
-
 struct Syntax {
     atomic_uint n_refs;
-    _Atomic(Locals *) locals; // NULL until somebody asks
     const Language *lang;
     TextSnap *text;
     TSTree *tree;
@@ -53,7 +48,6 @@ static Syntax *parse(const Language *lang, const TextSnap *text, const TSTree *o
     if (!tree) return NULL;
     Syntax *syntax = mem_zero(sizeof *syntax);
     atomic_init(&syntax->n_refs, 1);
-    atomic_init(&syntax->locals, NULL);
     syntax->lang = lang;
     syntax->text = text_retain(text);
     syntax->tree = tree;
@@ -93,17 +87,10 @@ Syntax *syntax_retain(const Syntax *syntax)
     return s;
 }
 
-static void free_locals(Locals *locals)
-{
-    if (locals) VEC_FREE(&locals->found);
-    free(locals);
-}
-
 void syntax_release(const Syntax *syntax)
 {
     Syntax *s = (Syntax *)(uintptr_t)syntax;
     if (!s || atomic_fetch_sub_explicit(&s->n_refs, 1, memory_order_acq_rel) != 1) return;
-    free_locals(atomic_load(&s->locals));
     ts_tree_delete(s->tree);
     text_release(s->text);
     free(s);
@@ -124,49 +111,40 @@ TSNode syntax_root(const Syntax *syntax)
     return ts_tree_root_node(syntax->tree);
 }
 
-static void find_locals(const Syntax *syntax, TSNode node, LocalVec *found)
+static size_t find_locals(const Language *lang, TSNode node, ByteRange range, SyntaxLocal **out)
 {
-    const TSQuery *query = queries_get(syntax->lang, QUERY_SCOPES);
-    if (!query) return;
+    LocalVec found = {0};
+    const TSQuery *query = queries_get(lang, QUERY_SCOPES);
     TSQueryCursor *cursor = ts_query_cursor_new();
     TSQueryMatch match;
     uint32_t which, n;
-    ts_query_cursor_exec(cursor, query, node);
-    while (ts_query_cursor_next_capture(cursor, &match, &which)) {
+    ts_query_cursor_set_byte_range(cursor, (uint32_t)range.start, (uint32_t)range.end);
+    if (query) ts_query_cursor_exec(cursor, query, node);
+    while (query && ts_query_cursor_next_capture(cursor, &match, &which)) {
         TSQueryCapture capture = match.captures[which];
         const char *name = ts_query_capture_name_for_id(query, capture.index, &n);
-        VEC_PUSH(found, ((SyntaxLocal){capture.node, strcmp(name, "scope") == 0}));
+        VEC_PUSH(&found, ((SyntaxLocal){capture.node, strcmp(name, "scope") == 0}));
     }
     ts_query_cursor_delete(cursor);
+    *out = found.items;
+    return found.n;
 }
 
-size_t syntax_locals(const Syntax *syntax, const SyntaxLocal **out)
+size_t syntax_locals(const Syntax *syntax, ByteRange range, SyntaxLocal **out)
 {
-    Syntax *s = (Syntax *)(uintptr_t)syntax;
-    Locals *locals = atomic_load(&s->locals), *none = NULL;
-    if (!locals) {
-        locals = mem_zero(sizeof *locals);
-        find_locals(syntax, syntax_root(syntax), &locals->found);
-        // Another thread may have found the same meanwhile.
-        if (!atomic_compare_exchange_strong(&s->locals, &none, locals)) {
-            free_locals(locals);
-            locals = none;
-        }
-    }
-    *out = locals->found.items;
-    return locals->found.n;
+    *out = NULL;
+    if (range.start >= range.end) return 0;
+    return find_locals(syntax->lang, syntax_root(syntax), range, out);
 }
 
 size_t syntax_locals_around(const Syntax *syntax, size_t byte_off, SyntaxLocal **out,
                             ByteRange *top)
 {
-    LocalVec found = {0};
     TSNode node = ts_node_first_child_for_byte(syntax_root(syntax), (uint32_t)byte_off);
     bool around = !ts_node_is_null(node) && ts_node_start_byte(node) <= byte_off;
     *top = around ? syntax_range(node) : (ByteRange){byte_off, byte_off};
-    if (around) find_locals(syntax, node, &found);
-    *out = found.items;
-    return found.n;
+    *out = NULL;
+    return around ? find_locals(syntax->lang, node, (ByteRange){0, UINT32_MAX}, out) : 0;
 }
 
 // --- functions -----------------------------------------------------------------------------------

@@ -35,12 +35,11 @@ typedef struct SyntaxLocal {
     TSNode node;
     bool is_scope;
 } SyntaxLocal;
-// Those of the language's scopes query, in document order, a scope before what it holds. They are
-// looked for once and kept with the tree. Any thread.
-size_t syntax_locals(const Syntax *syntax, const SyntaxLocal **out);
-// The same of what stands at the top of the file around byte_off, alone: scopes there do not reach
-// beyond. *top is its range, empty where nothing is. Nothing is kept: a file that somebody types in
-// is not walked through at each key. The caller frees *out.
+// Those of the language's scopes query that lie in the range at least in part, in document order, a
+// scope before what it holds. The caller frees *out.
+size_t syntax_locals(const Syntax *syntax, ByteRange range, SyntaxLocal **out);
+// Those of what stands at the top of the file around byte_off, alone: scopes there do not reach
+// beyond. *top is its range, empty where nothing is. The caller frees *out.
 size_t syntax_locals_around(const Syntax *syntax, size_t byte_off, SyntaxLocal **out,
                             ByteRange *top);
 

@@ -150,6 +150,12 @@ def test_deltas_lead_to_the_new_data():
         end = {"line": 10 ** 6, "character": 0}
         whole = client.ask("textDocument/semanticTokens/range", dict(DOC, range={"start": {"line": 0, "character": 0}, "end": end}))
         assert data == whole["data"], (step, text)
+        if step % 3 == 0:  # a document that was never edited says the same
+            other = "file:///tmp/work/fresh%d.c" % step
+            client.open(other, text)
+            fresh = client.ask("textDocument/semanticTokens/full", {"textDocument": {"uri": other}})
+            assert data == fresh["data"], (step, text)
+            client.notify("textDocument/didClose", {"textDocument": {"uri": other}})
         decode(data, legend_of(client), text, "utf-16")
     assert shorter > 75, "deltas are no shorter than the whole"
     same = client.ask("textDocument/semanticTokens/full/delta", dict(DOC, previousResultId=id))

@@ -258,7 +258,7 @@ void connection_release(Connection *conn)
     for (size_t i = 0; i < conn->folders.n; i++)
         free(conn->folders.items[i]);
     VEC_FREE(&conn->folders);
-    arena_free(conn->project_arena);
+    projects_end(conn);
     free(conn->root);
     server_connection_closed(conn->server, conn);
 }

@@ -6,7 +6,6 @@
 
 #include "config.h"
 #include "documents.h"
-#include "dotfile.h"
 #include "frame.h"
 #include "jobs.h"
 #include "rpc.h"
@@ -81,20 +80,19 @@ struct Connection {
 
     ClientCaps caps;
     PositionEncoding encoding;
-    Config config_base, config; // flags and initializationOptions; and the client's settings
+    Config config_base, config; // flags and initializationOptions; and the client's settings.
+                                // What holds for a document: projects.h
     char *root;                 // absolute path, "" if there is none
-    bool root_trusted;          // by the user's list of folders; settings count beside it
     Documents documents;
     VEC(char *) folders;    // absolute, from `initialize`; roots are made of them
     struct Root *roots;     // workspace.c's
     struct Asking *askings; // workspace.c's: questions on their way
     bool watchers_registered;
-    struct TestResult *test_results; // of the last run of the tests; features/test_results.c's
-    Dotfile project;                 // what the root's .r1ls.json says; in project_arena
-    Arena *project_arena;
-    struct CompileWork *compiling; // running, or NULL
-    Job *surprising;               // waiting or running, or NULL; its owner is the connection
-    Request *requests;             // newest first
+    struct TestResult *test_results;  // of the last run of the tests; features/test_results.c's
+    struct ProjectSettings *projects; // projects.c's; the first is of root
+    struct CompileWork *compiling;    // running, or NULL
+    Job *surprising;                  // waiting or running, or NULL; its owner is the connection
+    Request *requests;                // newest first
     Outgoing *outgoing;
     uint64_t last_serial;
     int64_t last_id;

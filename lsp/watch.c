@@ -33,8 +33,7 @@ struct Watch {
     VEC(char *) fresh;     // watched now, and to be looked at once more
     VEC(char *) pending;   // changed paths
     bool overflow, is_limited, was_filled;
-    void (*limited)(void *user);
-    void *user;
+    WatchEvents events;
     int n_open; // handles
     void (*closed)(void *user);
 };
@@ -60,7 +59,7 @@ static void release_handle(Watch *watch)
 {
     if (--watch->n_open > 0) return;
     void (*closed)(void *) = watch->closed;
-    void *user = watch->user;
+    void *user = watch->events.user;
     free_watch(watch);
     closed(user);
 }
@@ -112,6 +111,7 @@ static void on_flush(uv_timer_t *timer)
         Str path = str_from(watch->pending.items[i]);
         if (names_find(&watch->names, path) != NAMES_NONE) forget_below(watch, path);
         if (!watch->overflow) index_changed(watch->index, path);
+        watch->events.changed(watch->events.user, path);
         free(watch->pending.items[i]);
     }
     watch->pending.n = 0;
@@ -156,7 +156,7 @@ static void reach_limit(Watch *watch, const char *path, int rc)
     watch->is_limited = true;
     log_info("no more watches at %s: %s", path, uv_strerror(rc));
     uv_timer_start(&watch->rescan_timer, on_rescan, RESCAN_MS, RESCAN_MS);
-    watch->limited(watch->user);
+    watch->events.limited(watch->events.user);
 }
 
 static void add_now(Watch *watch, Str path)
@@ -222,11 +222,10 @@ void watch_add(Watch *watch, Str folder)
 
 // --- life
 
-Watch *watch_new(uv_loop_t *loop, Index *index, void (*limited)(void *user), void *user)
+Watch *watch_new(uv_loop_t *loop, Index *index, WatchEvents events)
 {
     Watch *watch = mem_zero(sizeof *watch);
-    *watch = (Watch){
-        .loop = loop, .index = index_retain(index), .limited = limited, .user = user, .n_open = 3};
+    *watch = (Watch){.loop = loop, .index = index_retain(index), .events = events, .n_open = 3};
     uv_timer_t *timers[] = {&watch->flush_timer, &watch->add_timer, &watch->rescan_timer};
     for (size_t i = 0; i < 3; i++) {
         uv_timer_init(loop, timers[i]);

@@ -10,8 +10,14 @@
 
 typedef struct Watch Watch;
 
-// limited is called once if the system's limit is reached. The index is retained.
-Watch *watch_new(uv_loop_t *loop, Index *index, void (*limited)(void *user), void *user);
+typedef struct WatchEvents {
+    void (*limited)(void *user);           // once, if the system's limit is reached
+    void (*changed)(void *user, Str path); // absolute; the index is told as well
+    void *user;
+} WatchEvents;
+
+// The index is retained.
+Watch *watch_new(uv_loop_t *loop, Index *index, WatchEvents events);
 // A folder, absolute. Known ones are left alone.
 void watch_add(Watch *watch, Str folder);
 // closed is called when all handles are; the watch is freed then.

@@ -86,6 +86,12 @@ static void on_watch_limited(void *user)
     register_watchers(root->conn);
 }
 
+static void on_file_changed(void *user, Str path)
+{
+    Root *root = user;
+    if (!root->closing) projects_file_changed(root->conn, path);
+}
+
 static void take_news(Root *root)
 {
     Arena *arena = arena_new();
@@ -148,9 +154,11 @@ static void open_root(Connection *conn, Str path)
     uv_async_init(loop_of(conn), &root->async, on_news);
     root->async.data = root;
     conn->n_open++;
-    IndexOptions options = make_options(&conn->config, root->path);
+    IndexOptions options = make_options(&projects_around(conn, path)->config, root->path);
     root->index = index_open(&options, (IndexEvents){wake_loop, root});
-    if (path.len) root->watch = watch_new(loop_of(conn), root->index, on_watch_limited, root);
+    if (path.len)
+        root->watch = watch_new(loop_of(conn), root->index,
+                                (WatchEvents){on_watch_limited, on_file_changed, root});
     root->next = conn->roots;
     conn->roots = root;
 }
@@ -233,11 +241,11 @@ void workspace_close(Connection *conn)
     conn->askings = NULL;
 }
 
-void workspace_restart(Connection *conn)
+void workspace_restart(Connection *conn, const char *path)
 {
     VEC(char *) paths = {0};
     for (Root *root = conn->roots; root; root = root->next) {
-        if (root->closing) continue;
+        if (root->closing || (path && strcmp(root->path, path) != 0)) continue;
         VEC_PUSH(&paths, (char *)memcpy(mem_alloc(strlen(root->path) + 1), root->path,
                                         strlen(root->path) + 1));
         close_root(root);
@@ -269,6 +277,7 @@ void workspace_file_changed(Connection *conn, Str path)
 {
     Root *root = root_of(conn, path);
     if (root) index_changed(root->index, path);
+    projects_file_changed(conn, path);
 }
 
 bool workspace_is_scanning(const Connection *conn)

@@ -16,8 +16,8 @@ void workspace_add_folder(Connection *conn, Str path);
 void workspace_remove_folder(Connection *conn, Str path);
 // Ends everything; each root gives up its part of conn->n_open when it has ended.
 void workspace_close(Connection *conn);
-// The settings of the index changed: the folders are indexed anew.
-void workspace_restart(Connection *conn);
+// The settings of the index changed: the folder (NULL: every one) is indexed anew.
+void workspace_restart(Connection *conn, const char *path);
 
 void workspace_document_parsed(Connection *conn, const Document *doc);
 void workspace_document_closed(Connection *conn, const Document *doc);

@@ -48,23 +48,17 @@ static bool read_ignore(Reading *r, struct json_object *list)
     return true;
 }
 
-static bool is_rule(Reading *r, Str id)
+static bool is_rule(Str id)
 {
-    RuleInfo *list;
-    size_t n = rules_list(r->arena, &list);
-    if (str_equal(id, STR(RULE_SYNTAX)) || str_equal(id, STR(RULE_COMPILER)) ||
-        str_equal(id, STR(RULE_SURPRISE)))
-        return true;
-    for (size_t i = 0; i < n; i++)
-        if (str_equal(list[i].id, id)) return true;
-    return false;
+    return str_equal(id, STR(RULE_SYNTAX)) || str_equal(id, STR(RULE_COMPILER)) ||
+           str_equal(id, STR(RULE_SURPRISE)) || rules_is_known(id);
 }
 
 static bool read_rule(Reading *r, const char *id, struct json_object *value)
 {
     char key[60];
     snprintf(key, sizeof key, "rules.%.40s", id);
-    if (!is_rule(r, str_from(id))) return fail(r, key, value, "a rule, see docs/rules.md");
+    if (!is_rule(str_from(id))) return fail(r, key, value, "a rule, see docs/rules.md");
     const char *word = json_object_get_string(value);
     for (int k = 0; json_object_is_type(value, json_type_string) && k < N_LEVELS; k++) {
         if (strcmp(word, level_words[k]) != 0) continue;
@@ -197,7 +191,7 @@ bool dotfile_judge(const Dotfile *project, RuleFinding *finding)
 bool dotfile_read(Str root, const char *file, bool trusted, Arena *arena, Dotfile *out, Error *err)
 {
     *out = (Dotfile){0};
-    const char *path = file ? file : arena_printf(arena, "%.*s/.r1ls.json", STR_FMT(root)).ptr;
+    const char *path = file ? file : arena_printf(arena, "%.*s/" DOTFILE_NAME, STR_FMT(root)).ptr;
     if (!file && access(path, F_OK) != 0) return true;
     Reading reading = {path, trusted, arena, out, err};
     out->path = arena_str(arena, str_from(path));

@@ -12,6 +12,8 @@
 #include "config.h"
 #include "rules/rules.h"
 
+#define DOTFILE_NAME ".r1ls.json"
+
 typedef struct Dotfile {
     Str path; // of the file; empty: there is none
     Str *ignore;

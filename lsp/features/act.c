@@ -17,12 +17,18 @@ typedef struct Acting {
     void *data;
 } Acting;
 
+static Str test_path(const Request *request, const LoopResult *result)
+{
+    return arena_printf(request->arena, "%s/%.*s", projects_of(request->conn, request->doc)->root,
+                        STR_FMT(result->test_file));
+}
+
 // A test file that is open has to be the one that was read from the disk.
 static bool is_current(const Request *request, const LoopResult *result)
 {
     const Connection *conn = request->conn;
     if (result->test_file.len == 0) return true;
-    Str path = arena_printf(request->arena, "%s/%.*s", conn->root, STR_FMT(result->test_file));
+    Str path = test_path(request, result);
     Document *doc = documents_find_path(&conn->documents, path);
     return !doc || str_equal(text_str(doc->text), result->test_file_text);
 }
@@ -62,6 +68,7 @@ static Job *new_job(Request *request, Error *err)
     const Acting *acting = request->data;
     const Connection *conn = request->conn;
     const Document *doc = request->doc;
+    const ProjectSettings *project = projects_of(conn, doc);
     Job *job = job_new(JOB_LOOP, request);
     LspRange range = acting->act.range;
     job->loop = (LoopRequest){
@@ -69,19 +76,19 @@ static Job *new_job(Request *request, Error *err)
         .syntax = syntax_retain(doc->syntax),
         .path = arena_str(job->arena, str_from(doc->name)),
         .file_path = arena_str(job->arena, str_from(doc->path)),
-        .root = arena_str(job->arena, str_from(conn->root)),
+        .root = arena_str(job->arena, str_from(project->root)),
         .kind = acting->act.kind,
         .selection = {position_to_offset(doc->text, range.start, conn->encoding),
                       position_to_offset(doc->text, range.end, conn->encoding)},
         .message = arena_str(job->arena, acting->act.message),
         .instruction = arena_str(job->arena, acting->act.instruction),
     };
-    if (!loop_configure(&conn->config, job->arena, &job->loop, err)) {
+    if (!loop_configure(&project->config, job->arena, &job->loop, err)) {
         job_free(job);
         return NULL;
     }
-    job->loop.trusted = trust_is_given(conn);
-    audit_configure(&conn->config, &job->audit);
+    job->loop.trusted = project->trusted;
+    audit_configure(&project->config, &job->audit);
     return job;
 }
 
@@ -116,11 +123,13 @@ void act_start(Request *request, Json *params, const Act *act, OnLoop on_loop)
     parsing_wait(request, submit);
 }
 
-bool act_may_test(const Connection *conn)
+bool act_may_test(const Connection *conn, const Document *doc)
 {
-    if (!trust_is_given(conn)) return false;
-    return conn->config.test_command[0] || (conn->config.find_tests && conn->root[0] &&
-                                            project_may_have_tests(str_from(conn->root)));
+    const ProjectSettings *project = projects_of(conn, doc);
+    const Config *config = &project->config;
+    if (!project->trusted) return false;
+    return config->test_command[0] || (config->find_tests && project->root[0] &&
+                                       project_may_have_tests(str_from(project->root)));
 }
 
 // --- targets
@@ -221,8 +230,7 @@ static Json *new_other_edit(const Request *request, const LoopResult *result)
 static Json *new_test_edit(const Request *request, const LoopResult *result)
 {
     const Connection *conn = request->conn;
-    Str path = arena_printf(request->arena, "%s/%.*s", conn->root, STR_FMT(result->test_file));
-    Str uri = uri_from_path(path, request->arena);
+    Str uri = uri_from_path(test_path(request, result), request->arena);
     Document *doc = documents_find(&conn->documents, uri);
     Json *edit = json_object_new_object(), *text_edit = new_other_edit(request, result);
     if (!conn->caps.document_changes) {

@@ -18,9 +18,9 @@ typedef struct Act {
 Json *act_new_target(const Request *request, TaskKind kind, ByteRange range);
 // Starts the work on the target that came back; a document that has changed is told at once.
 bool act_on_target(Call *call, Json *target, OnLoop on_loop, Error *err);
-// May there be tests that can be run: is the folder trusted, and does it look like having some?
-// A look at names only; whether they are found is left to the run.
-bool act_may_test(const Connection *conn);
+// May there be tests that can be run: is the document's folder trusted, and does it look like
+// having some? A look at names only; whether they are found is left to the run.
+bool act_may_test(const Connection *conn, const Document *doc);
 
 // request->doc is set. params may be NULL. Waits for the parse, submits the job, reports progress.
 void act_start(Request *request, Json *params, const Act *act, OnLoop on_loop);

@@ -84,7 +84,7 @@ static void put_fixes(List *list, const RuleFinding *findings, size_t n)
         const RuleFinding *found = &findings[i];
         bool here =
             found->range.start <= list->selection.end && found->range.end >= list->selection.start;
-        if (!here || !found->has_fix || !diagnostics_is_on(request->conn, found)) continue;
+        if (!here || !found->has_fix || !diagnostics_is_on(request->conn, doc, found)) continue;
         Json *action = json_object_new_object();
         types_put_str(action, "title", found->fix_title);
         types_put_text(action, "kind", QUICK_FIX);
@@ -167,7 +167,7 @@ static void put_tasks(List *list)
         put_action(list, TASK_FIX, STR("Fix this function so that the tests pass"), none, NULL);
     if (list->tests && is_found(list, TASK_TESTS, &task))
         put_action(list, TASK_TESTS, str_from(task_title(TASK_TESTS)), none, NULL);
-    bool trusted = list->chat && trust_is_given(list->request->conn);
+    bool trusted = list->chat && projects_of(list->request->conn, list->request->doc)->trusted;
     if (trusted && !project_is_test_file(str_from(list->request->doc->name)) &&
         is_found(list, TASK_WRITE_TESTS, &task))
         put_action(list, TASK_WRITE_TESTS, str_from(task_title(TASK_WRITE_TESTS)), none, NULL);
@@ -197,7 +197,7 @@ static void answer_list(Request *request)
                                position_to_offset(doc->text, listing->range.end, conn->encoding)},
                  .chat = info && info->chat,
                  .defined = listing->defined,
-                 .tests = act_may_test(conn)};
+                 .tests = act_may_test(conn, doc)};
     if (doc->syntax && list.selection.start <= list.selection.end) {
         put_known_fixes(&list);
         put_diagnostics(&list, types_get(context, "diagnostics"));
@@ -248,7 +248,7 @@ bool code_action_list(Call *call, Error *err)
     if (!sync_find_document(call, &doc, err)) return false;
     if (!types_read_range(types_get(call->params, "range"), &range))
         return error_set(err, ERROR_INVALID, "params without a range");
-    if (!doc || !call->conn->config.code_actions) {
+    if (!doc || !sync_config(call)->code_actions) {
         call->result = json_object_new_array();
         return true;
     }

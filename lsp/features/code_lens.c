@@ -46,7 +46,7 @@ static void answer(Request *request)
     TestFunction *found = NULL;
     size_t n = 0;
     bool in_tests = project_is_test_file(str_from(doc->name));
-    if (doc->syntax && act_may_test(request->conn))
+    if (doc->syntax && act_may_test(request->conn, doc))
         n = test_functions_collect(doc->syntax, request->arena, &found);
     for (size_t i = 0; i < n && json_object_array_length(lenses) < MAX_LENSES; i++) {
         if (found[i].is_test && (in_tests || found[i].is_marked))
@@ -59,11 +59,11 @@ static void answer(Request *request)
 
 bool code_lens_request(Call *call, Error *err)
 {
-    return structure_start(call, call->conn->config.code_lens, answer, err);
+    return structure_start(call, sync_config(call)->code_lens, answer, err);
 }
 
 void code_lens_refresh(Connection *conn)
 {
-    if (conn->caps.code_lens_refresh && conn->config.code_lens)
+    if (conn->caps.code_lens_refresh && projects_of(conn, NULL)->config.code_lens)
         connection_call(conn, "workspace/codeLens/refresh", NULL, NULL, 0);
 }

@@ -46,7 +46,7 @@ static void on_applied(Connection *conn, uint64_t serial, Json *result, Json *fa
 void commands_answer(Request *request, const LoopResult *result)
 {
     Connection *conn = request->conn;
-    if (result->tests_ran) test_results_take(conn, result);
+    if (result->tests_ran) test_results_take(conn, projects_of(conn, request->doc)->root, result);
     if (result->explanation.len) {
         connection_show(conn, 3, arena_str(request->arena, result->explanation).ptr);
         request_reply(request, NULL);

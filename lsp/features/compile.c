@@ -42,8 +42,9 @@ static void compile(uv_work_t *request)
 
 static bool is_wanted(const Connection *conn, const Document *doc)
 {
-    return conn->config.diagnostics && conn->config.compiler_diagnostics &&
-           dotfile_asks(&conn->project, STR(RULE_COMPILER)) && trust_is_given(conn) && doc->lang &&
+    const ProjectSettings *project = projects_of(conn, doc);
+    return project->config.diagnostics && project->config.compiler_diagnostics &&
+           dotfile_asks(&project->file, STR(RULE_COMPILER)) && project->trusted && doc->lang &&
            doc->path[0];
 }
 
@@ -89,7 +90,7 @@ static void start(Connection *conn, Document *doc)
     work->arena = arena_new();
     work->input =
         (CompilerInput){work->text, doc->lang, arena_str(work->arena, str_from(doc->path)),
-                        arena_str(work->arena, str_from(conn->root))};
+                        arena_str(work->arena, str_from(projects_of(conn, doc)->root))};
     conn->compiling = work;
     doc->compile_due_ms = 0;
     uv_queue_work(conn->push_timer.loop, &work->work, compile, on_compiled);

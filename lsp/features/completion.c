@@ -234,7 +234,7 @@ bool completion_request(Call *call, Error *err)
     if (!sync_find_document(call, &doc, err)) return false;
     if (!types_read_position(types_get(call->params, "position"), &position))
         return error_set(err, ERROR_INVALID, "params without a position");
-    if (!doc || !conn->config.completion) return true;
+    if (!doc || !sync_config(call)->completion) return true;
     Request *request = call->request;
     request->version = doc->version;
     request->doc = doc;

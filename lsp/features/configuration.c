@@ -37,35 +37,20 @@ static bool is_same_index(IndexSettings a, IndexSettings b)
            a.threads == b.threads && a.store == b.store && a.ignore == b.ignore;
 }
 
-void project_load(Connection *conn)
-{
-    Error err = {0};
-    arena_free(conn->project_arena);
-    conn->project_arena = arena_new();
-    Str root = str_from(conn->root);
-    // What cannot be read says nothing, and the user is told.
-    if (root.len &&
-        !dotfile_read(root, NULL, trust_is_given(conn), conn->project_arena, &conn->project, &err))
-        connection_log(conn, 1, "%s", err.text);
-    if (root.len == 0 || err.code) conn->project = (Dotfile){0};
-    dotfile_configure(&conn->project, &conn->config);
-}
-
 static void apply(Connection *conn, Json *settings)
 {
-    bool had_trust = trust_is_given(conn);
     Config had;
     config_init(&had);
     config_copy(&had, &conn->config);
     config_copy(&conn->config, &conn->config_base);
     config_apply_json(&conn->config, settings, warn, conn);
-    dotfile_configure(&conn->project, &conn->config);
+    projects_configure(conn);
     if (had.diagnostics != conn->config.diagnostics || had.surprise < conn->config.surprise ||
         had.surprise > conn->config.surprise ||
         !str_equal(str_from(had.rules_off), str_from(conn->config.rules_off)))
-        diagnostics_setting_changed(conn);
+        diagnostics_setting_changed(conn, NULL);
     compile_schedule_all(conn);
-    if (had_trust != trust_is_given(conn) || had.code_lens != conn->config.code_lens)
+    if (had.trusted != conn->config.trusted || had.code_lens != conn->config.code_lens)
         code_lens_refresh(conn);
     for (Document *doc = conn->documents.first; doc; doc = doc->next)
         surprises_schedule(conn, doc);
@@ -75,7 +60,7 @@ static void apply(Connection *conn, Json *settings)
         !server_start_engine(conn->server, &conn->config, &err))
         connection_log(conn, 1, "no engine: %s", err.text);
     if (conn->roots && !is_same_index(index_settings(&had), index_settings(&conn->config)))
-        workspace_restart(conn);
+        workspace_restart(conn, NULL);
     config_deinit(&had);
 }
 

@@ -48,11 +48,11 @@ static void on_shown(Connection *conn, uint64_t serial, Json *result, Json *fail
     if (request) repair(request);
 }
 
-static void show_and_repair(Request *request, Str file, int line, Str message)
+static void show_and_repair(Request *request, const char *root, Str file, int line, Str message)
 {
     Connection *conn = request->conn;
     Place *place = arena_alloc(request->arena, sizeof *place);
-    Str path = arena_printf(request->arena, "%s/%.*s", conn->root, STR_FMT(file));
+    Str path = arena_printf(request->arena, "%s/%.*s", root, STR_FMT(file));
     *place = (Place){.uri = uri_from_path(path, request->arena),
                      .file = arena_str(request->arena, file),
                      .line = line > 0 ? (uint32_t)line - 1 : 0,
@@ -101,7 +101,8 @@ static const TestFailure *choose_failure(const LoopResult *result, Str name)
 static void on_tested(Request *request, const LoopResult *result)
 {
     const Str *name = request->data;
-    test_results_take(request->conn, result);
+    const char *root = projects_of(request->conn, request->doc)->root;
+    test_results_take(request->conn, root, result);
     const TestFailure *failure = choose_failure(result, *name);
     if (result->tests_pass)
         tell(request, 3,
@@ -113,9 +114,8 @@ static void on_tested(Request *request, const LoopResult *result)
                           "%.*s. The output names no function of the project to start at.",
                           STR_FMT(result->summary)));
     else
-        show_and_repair(
-            request, failure->place.file, failure->place.line,
-            loop_report_message(&failure->report, str_from(request->conn->root), request->arena));
+        show_and_repair(request, root, failure->place.file, failure->place.line,
+                        loop_report_message(&failure->report, str_from(root), request->arena));
 }
 
 bool debug_test(Call *call, Json *argument, Error *err)
@@ -161,7 +161,7 @@ static void on_read(uv_work_t *work, int status)
     if (request && status != 0)
         request_fail(request, RPC_REQUEST_FAILED, "the output was not read");
     else if (request && r->found)
-        show_and_repair(request, r->place.file, r->place.line, r->message);
+        show_and_repair(request, r->root.ptr, r->place.file, r->place.line, r->message);
     else if (request)
         tell(request, 2,
              arena_printf(request->arena,

@@ -28,22 +28,24 @@ Json *diagnostics_new_item(const Connection *conn, const Document *doc, const Ru
     return item;
 }
 
-bool diagnostics_is_on(const Connection *conn, const RuleFinding *found)
+bool diagnostics_is_on(const Connection *conn, const Document *doc, const RuleFinding *found)
 {
-    return conn->config.diagnostics &&
-           !rules_is_listed(str_from(conn->config.rules_off), found->rule);
+    const Config *config = &projects_of(conn, doc)->config;
+    return config->diagnostics && !rules_is_listed(str_from(config->rules_off), found->rule);
 }
 
 static bool is_ignored(const Connection *conn, const Document *doc)
 {
-    size_t n = strlen(conn->root);
-    bool inside = n && strncmp(doc->path, conn->root, n) == 0 && doc->path[n] == '/';
-    return inside && dotfile_ignores(&conn->project, str_from(doc->path + n + 1));
+    const ProjectSettings *project = projects_of(conn, doc);
+    size_t n = strlen(project->root);
+    bool inside = n && strncmp(doc->path, project->root, n) == 0 && doc->path[n] == '/';
+    return inside && dotfile_ignores(&project->file, str_from(doc->path + n + 1));
 }
 
 static void put_item(const Connection *conn, const Document *doc, RuleFinding found, Json *items)
 {
-    if (diagnostics_is_on(conn, &found) && dotfile_judge(&conn->project, &found))
+    const Dotfile *file = &projects_of(conn, doc)->file;
+    if (diagnostics_is_on(conn, doc, &found) && dotfile_judge(file, &found))
         json_object_array_add(items, diagnostics_new_item(conn, doc, &found));
 }
 
@@ -131,7 +133,7 @@ static void on_push_timer(uv_timer_t *timer)
 
 void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms)
 {
-    if (conn->caps.pull_diagnostics || !conn->config.diagnostics) return;
+    if (conn->caps.pull_diagnostics || !projects_of(conn, doc)->config.diagnostics) return;
     doc->push_due_ms = clock_ms() + delay_ms;
     arm_timer(conn);
 }
@@ -155,18 +157,19 @@ void diagnostics_found_later(Connection *conn, Document *doc, size_t n)
             connection_call(conn, "workspace/diagnostic/refresh", NULL, NULL, 0);
         return;
     }
-    if (!conn->config.diagnostics) return;
+    if (!projects_of(conn, doc)->config.diagnostics) return;
     doc->push_due_ms = clock_ms();
     publish_if_due(conn, doc);
 }
 
 void diagnostics_clear(Connection *conn, const Document *doc)
 {
-    if (conn->caps.pull_diagnostics || !doc->lang || !conn->config.diagnostics) return;
+    bool on = projects_of(conn, doc)->config.diagnostics;
+    if (conn->caps.pull_diagnostics || !doc->lang || !on) return;
     publish(conn, doc->uri, NULL, json_object_new_array());
 }
 
-void diagnostics_setting_changed(Connection *conn)
+void diagnostics_setting_changed(Connection *conn, const ProjectSettings *project)
 {
     if (conn->caps.pull_diagnostics) {
         if (conn->caps.diagnostic_refresh)
@@ -174,7 +177,9 @@ void diagnostics_setting_changed(Connection *conn)
         return;
     }
     for (Document *doc = conn->documents.first; doc; doc = doc->next) {
-        if (conn->config.diagnostics)
+        const ProjectSettings *own = projects_of(conn, doc);
+        if (project && own != project) continue;
+        if (own->config.diagnostics)
             diagnostics_schedule(conn, doc, 1);
         else if (doc->lang)
             publish(conn, doc->uri, NULL, json_object_new_array());

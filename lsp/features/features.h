@@ -3,6 +3,7 @@
 
 #include "dispatch.h"
 #include "index/symbols.h"
+#include "projects.h"
 
 bool lifecycle_initialize(Call *call, Error *err);
 bool lifecycle_initialized(Call *call, Error *err);
@@ -15,8 +16,6 @@ bool lifecycle_ignore(Call *call, Error *err);
 bool configuration_changed(Call *call, Error *err);
 // Lays initializationOptions over the flags; warnings are kept back until the client may be told.
 void configuration_init(Connection *conn, Json *options);
-// Reads the root's .r1ls.json; the settings that it may make are laid over the user's.
-void project_load(Connection *conn);
 // Asks the client for its settings, where it answers such questions.
 void configuration_pull(Connection *conn);
 
@@ -26,6 +25,8 @@ bool sync_did_save(Call *call, Error *err);
 bool sync_did_close(Call *call, Error *err);
 // The open document of params.textDocument.uri, or NULL. ERROR_INVALID if params names none.
 bool sync_find_document(Call *call, Document **doc, Error *err);
+// The settings that hold for that document; without one, those of the connection's root.
+const Config *sync_config(const Call *call);
 
 bool inline_completion_request(Call *call, Error *err);
 
@@ -70,8 +71,8 @@ bool folders_files_moved(Call *call, Error *err);
 
 // A Diagnostic; the document's text must be the parsed one.
 Json *diagnostics_new_item(const Connection *conn, const Document *doc, const RuleFinding *found);
-// Do the settings want this finding to be shown?
-bool diagnostics_is_on(const Connection *conn, const RuleFinding *found);
+// Do the document's settings want this finding to be shown?
+bool diagnostics_is_on(const Connection *conn, const Document *doc, const RuleFinding *found);
 bool diagnostics_workspace(Call *call, Error *err);
 // Tells the requests that are held open about a document that has been checked.
 void diagnostics_tell_held(Connection *conn, const Document *doc);
@@ -88,8 +89,9 @@ bool diagnostics_are_held(const Connection *conn);
 void diagnostics_found_later(Connection *conn, Document *doc, size_t n);
 // Nothing is known of the document any more: what was published is taken back.
 void diagnostics_clear(Connection *conn, const Document *doc);
-// The setting changed: publish, take back or ask the client to ask again.
-void diagnostics_setting_changed(Connection *conn);
+// What settings say of the project's documents (NULL: of all) changed: publish, take back or ask
+// the client to ask again.
+void diagnostics_setting_changed(Connection *conn, const ProjectSettings *project);
 
 bool code_action_list(Call *call, Error *err);
 bool code_action_resolve(Call *call, Error *err);
@@ -99,11 +101,6 @@ bool code_lens_request(Call *call, Error *err);
 // What the lenses depend on has changed: the client is asked to ask again.
 void code_lens_refresh(Connection *conn);
 
-// May code of the root be compiled and executed: by the settings, or by what the user has said of
-// the folder once?
-bool trust_is_given(const Connection *conn);
-// Looks the root up among the trusted folders.
-void trust_read(Connection *conn);
 bool trust_request(Call *call, Error *err);
 
 // Records what an ended job of the loop did, in the background; frees it.

@@ -21,9 +21,11 @@ bool folders_changed(Call *call, Error *err)
     for (size_t i = 0; i < json_object_array_length(removed); i++) {
         Str path = path_of(json_object_array_get_idx(removed, i), "uri", call->arena);
         workspace_remove_folder(call->conn, path);
+        projects_remove(call->conn, path);
     }
     for (size_t i = 0; i < json_object_array_length(added); i++) {
         Str path = path_of(json_object_array_get_idx(added, i), "uri", call->arena);
+        projects_add(call->conn, path);
         workspace_add_folder(call->conn, path);
     }
     return true;

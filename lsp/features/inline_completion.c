@@ -182,8 +182,9 @@ static bool start_check(Request *request, const TextSnap *text, const CompleteRe
     Wanted *wanted = request->data;
     const CompleteRequest *asked = &wanted->request;
     const Document *doc = request->doc;
-    if (!request->conn->config.check_members || doc->text != text || asked->selected.len ||
-        result->replace.start != asked->byte_off || result->insert.len == 0 ||
+    if (!projects_of(request->conn, request->doc)->config.check_members || doc->text != text ||
+        asked->selected.len || result->replace.start != asked->byte_off ||
+        result->insert.len == 0 ||
         !member_check_is_wanted(doc->lang, text, asked->byte_off, result->insert))
         return false;
     wanted->found = *result;
@@ -233,7 +234,7 @@ static void read_selected(Call *call, const Document *doc, CompleteRequest *out)
 // What is asked for, in the request's arena: text and syntax are the document's, borrowed.
 static Wanted *read_request(Call *call, const Document *doc, LspPosition position)
 {
-    const Config *config = &call->conn->config;
+    const Config *config = &projects_of(call->conn, doc)->config;
     Wanted *wanted = arena_alloc(call->request->arena, sizeof *wanted);
     *wanted = (Wanted){0};
     wanted->request = (CompleteRequest){
@@ -289,7 +290,7 @@ bool inline_completion_request(Call *call, Error *err)
     if (!sync_find_document(call, &doc, err)) return false;
     if (!types_read_position(types_get(call->params, "position"), &position))
         return error_set(err, ERROR_INVALID, "params without a position");
-    if (!doc || !conn->config.inline_completion || !server_jobs(conn->server)) return true;
+    if (!doc || !sync_config(call)->inline_completion || !server_jobs(conn->server)) return true;
     Request *request = call->request;
     request->doc = doc;
     request->version = doc->version;

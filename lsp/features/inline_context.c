@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "features/features.h"
 #include "prompt/context.h"
 
 // What a worker found for a question about the context.
@@ -85,7 +86,8 @@ void inline_context_ask(Request *request, size_t byte_off,
                         void (*done)(Request *request, Question *question))
 {
     const Connection *conn = request->conn;
-    Str params[QUESTION_PARAMS] = {context_settings(conn, request->arena), str_from(conn->root),
+    Str params[QUESTION_PARAMS] = {context_settings(conn, request->arena),
+                                   str_from(projects_of(conn, request->doc)->root),
                                    arena_printf(request->arena, "%d", conn->config.context_bytes)};
     workspace_ask(request, byte_off, params, choose_context, done);
 }

@@ -43,7 +43,8 @@ typedef struct Places {
 
 void inline_edit_watch(const Connection *conn, Document *doc)
 {
-    doc->keeps_edits = conn->config.next_edit && doc->lang && text_n_bytes(doc->text) < MAX_BYTES;
+    doc->keeps_edits = projects_of(conn, doc)->config.next_edit && doc->lang &&
+                       text_n_bytes(doc->text) < MAX_BYTES;
     if (!doc->keeps_edits) edits_clear(&doc->edits);
 }
 
@@ -99,7 +100,7 @@ static bool ask_model(Request *request, const NextEdit *edit)
     if (!next_edit_ask(doc->syntax, edit, request->arena, &wanted, &err)) return false;
     wanted.path = str_from(doc->name);
     wanted.max_tokens = MAX_TOKENS;
-    wanted.max_prompt_tokens = request->conn->config.prompt_tokens;
+    wanted.max_prompt_tokens = projects_of(request->conn, doc)->config.prompt_tokens;
     Job *job = job_new_complete(&wanted, request);
     text_release(wanted.text);
     request_start_job(request, job, on_judged);
@@ -236,7 +237,7 @@ bool inline_edit_request(Call *call, Error *err)
     *places = (Places){.position = position};
     call->request->data = places;
     call->request->implicit = true; // an edit makes it pointless
-    if (!structure_start(call, call->conn->config.next_edit, start, err)) return false;
+    if (!structure_start(call, sync_config(call)->next_edit, start, err)) return false;
     if (call->later) request_supersede(call->request);
     return true;
 }

@@ -87,7 +87,7 @@ bool inspect_status(Call *call, Error *err)
     types_put_int(value, "clients", server_n_clients(server));
     types_put_int(value, "residentBytes", get_resident_bytes());
     types_put_text(value, "positionEncoding", position_encoding_name(call->conn->encoding));
-    types_put_bool(value, "trusted", trust_is_given(call->conn));
+    types_put_bool(value, "trusted", projects_of(call->conn, NULL)->trusted);
     Json *edits = types_put_object(value, "inlineEdits");
     types_put_int(edits, "offered", call->conn->edits_offered);
     types_put_int(edits, "shown", call->conn->edits_shown);

@@ -122,7 +122,7 @@ static void put_strings(Json *object, const char *key, const char *const *words)
 static void offer_navigation(const Connection *conn, Json *caps)
 {
     static const char *const triggers[] = {"(", ",", NULL};
-    const Config *config = &conn->config;
+    const Config *config = &projects_of(conn, NULL)->config;
     if (config->definition) types_put_bool(caps, "definitionProvider", true);
     if (config->definition) types_put_bool(caps, "declarationProvider", true);
     if (config->references) types_put_bool(caps, "referencesProvider", true);
@@ -157,6 +157,7 @@ static void offer_workspace(Json *caps)
 
 static Json *new_capabilities(const Connection *conn)
 {
+    const Config *config = &projects_of(conn, NULL)->config;
     Json *caps = json_object_new_object();
     types_put_text(caps, "positionEncoding", position_encoding_name(conn->encoding));
     Json *sync = types_put_object(caps, "textDocumentSync");
@@ -168,7 +169,7 @@ static Json *new_capabilities(const Connection *conn)
     Json *completion = types_put_object(caps, "completionProvider");
     types_put_bool(completion, "resolveProvider", true);
     put_strings(completion, "triggerCharacters", completion_triggers);
-    offer_structure(&conn->config, caps);
+    offer_structure(config, caps);
     offer_navigation(conn, caps);
     offer_workspace(caps);
     Json *action = types_put_object(caps, "codeActionProvider");
@@ -176,9 +177,9 @@ static Json *new_capabilities(const Connection *conn)
                           types_new_str(STR("refactor.rewrite.r1ls")));
     types_put_bool(action, "resolveProvider", conn->caps.code_action_resolve);
     commands_offer(caps);
-    if (conn->config.next_edit)
+    if (config->next_edit)
         types_put_bool(types_put_object(caps, "experimental"), "inlineEditProvider", true);
-    if (conn->config.code_lens) types_put_object(caps, "codeLensProvider");
+    if (config->code_lens) types_put_object(caps, "codeLensProvider");
     if (!conn->caps.pull_diagnostics) return caps;
     Json *diagnostics = types_put_object(caps, "diagnosticProvider");
     types_put_text(diagnostics, "identifier", "r1ls");
@@ -212,8 +213,7 @@ bool lifecycle_initialize(Call *call, Error *err)
     conn->encoding = choose_encoding(conn, call->params);
     keep_folders(conn, call->params, call->arena);
     set_root(conn, call->params, call->arena);
-    trust_read(conn);
-    project_load(conn);
+    projects_start(conn);
     watch_process(conn, types_int(call->params, "processId", 0));
     Error engine_err = {0};
     if (!server_start_engine(conn->server, &conn->config, &engine_err))

@@ -82,7 +82,7 @@ static void answer_highlights(Request *request, Question *q)
 
 bool names_document_highlight(Call *call, Error *err)
 {
-    return names_ask(call, call->conn->config.document_highlight, NULL, find_highlights,
+    return names_ask(call, sync_config(call)->document_highlight, NULL, find_highlights,
                      answer_highlights, err);
 }
 
@@ -192,5 +192,5 @@ static void answer_hover(Request *request, Question *q)
 
 bool names_hover(Call *call, Error *err)
 {
-    return names_ask(call, call->conn->config.hover, NULL, find_hover, answer_hover, err);
+    return names_ask(call, sync_config(call)->hover, NULL, find_hover, answer_hover, err);
 }

@@ -129,13 +129,13 @@ static void find_declaration(Question *q)
 
 bool navigate_definition(Call *call, Error *err)
 {
-    return names_ask(call, call->conn->config.definition, NULL, find_definition, answer_places,
+    return names_ask(call, sync_config(call)->definition, NULL, find_definition, answer_places,
                      err);
 }
 
 bool navigate_declaration(Call *call, Error *err)
 {
-    return names_ask(call, call->conn->config.definition, NULL, find_declaration, answer_places,
+    return names_ask(call, sync_config(call)->definition, NULL, find_declaration, answer_places,
                      err);
 }
 
@@ -197,7 +197,7 @@ bool navigate_references(Call *call, Error *err)
 {
     bool declaration = types_bool(call->params, "context.includeDeclaration");
     const Str params[QUESTION_PARAMS] = {declaration ? STR("with declaration") : STR("")};
-    return names_ask(call, call->conn->config.references, params, find_references, answer_places,
+    return names_ask(call, sync_config(call)->references, params, find_references, answer_places,
                      err);
 }
 
@@ -265,7 +265,7 @@ bool navigate_workspace_symbol(Call *call, Error *err)
 {
     (void)err;
     const Connection *conn = call->conn;
-    if (!conn->config.workspace_symbol) return true;
+    if (!projects_of(conn, NULL)->config.workspace_symbol) return true;
     const Str params[QUESTION_PARAMS] = {types_str(call->params, "query"),
                                          conn->caps.symbol_resolve ? STR("lazy") : STR("")};
     call->later = true;

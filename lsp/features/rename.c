@@ -261,12 +261,12 @@ static void answer_rename(Request *request, Question *q)
 
 bool rename_prepare(Call *call, Error *err)
 {
-    return names_ask(call, call->conn->config.rename, NULL, find_renaming, answer_prepare, err);
+    return names_ask(call, sync_config(call)->rename, NULL, find_renaming, answer_prepare, err);
 }
 
 bool rename_request(Call *call, Error *err)
 {
     const Str params[QUESTION_PARAMS] = {types_str(call->params, "newName")};
     if (params[0].len == 0) return error_set(err, ERROR_INVALID, "params without a newName");
-    return names_ask(call, call->conn->config.rename, params, find_renaming, answer_rename, err);
+    return names_ask(call, sync_config(call)->rename, params, find_renaming, answer_rename, err);
 }

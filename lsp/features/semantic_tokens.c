@@ -206,7 +206,7 @@ static bool start(Call *call, Wanted wanted, Error *err)
     Wanted *kept = arena_alloc(call->request->arena, sizeof *kept);
     *kept = wanted;
     call->request->data = kept;
-    return structure_start(call, call->conn->config.semantic_tokens, ask, err);
+    return structure_start(call, sync_config(call)->semantic_tokens, ask, err);
 }
 
 bool semantic_tokens_full(Call *call, Error *err)

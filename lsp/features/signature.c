@@ -120,6 +120,6 @@ static void answer_signatures(Request *request, Question *q)
 
 bool signature_help(Call *call, Error *err)
 {
-    return names_ask(call, call->conn->config.signature_help, NULL, find_signatures,
+    return names_ask(call, sync_config(call)->signature_help, NULL, find_signatures,
                      answer_signatures, err);
 }

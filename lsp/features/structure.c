@@ -125,7 +125,7 @@ static void answer_outline(Request *request)
 
 bool structure_document_symbol(Call *call, Error *err)
 {
-    return structure_start(call, call->conn->config.document_symbol, answer_outline, err);
+    return structure_start(call, sync_config(call)->document_symbol, answer_outline, err);
 }
 
 // --- folds
@@ -243,7 +243,7 @@ static void answer_folds(Request *request)
 
 bool structure_folding_range(Call *call, Error *err)
 {
-    return structure_start(call, call->conn->config.folding_range, answer_folds, err);
+    return structure_start(call, sync_config(call)->folding_range, answer_folds, err);
 }
 
 // --- growing selections
@@ -314,5 +314,5 @@ bool structure_selection_range(Call *call, Error *err)
         places->offsets[i] = position_to_offset(doc->text, position, call->conn->encoding);
     }
     call->request->data = places;
-    return structure_start(call, call->conn->config.selection_range, answer_selections, err);
+    return structure_start(call, sync_config(call)->selection_range, answer_selections, err);
 }

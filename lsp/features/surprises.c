@@ -12,10 +12,12 @@ static const double REST_MS = 700;
 
 static bool is_wanted(const Connection *conn, const Document *doc)
 {
-    return conn->config.surprise > 0 && conn->config.diagnostics && doc->lang &&
+    const ProjectSettings *project = projects_of(conn, doc);
+    const Config *config = &project->config;
+    return config->surprise > 0 && config->diagnostics && doc->lang &&
            doc->changed_at != SIZE_MAX && server_jobs(conn->server) &&
-           !rules_is_listed(str_from(conn->config.rules_off), STR(RULE_SURPRISE)) &&
-           dotfile_asks(&conn->project, STR(RULE_SURPRISE));
+           !rules_is_listed(str_from(config->rules_off), STR(RULE_SURPRISE)) &&
+           dotfile_asks(&project->file, STR(RULE_SURPRISE));
 }
 
 static void forget(Document *doc)

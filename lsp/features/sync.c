@@ -5,6 +5,7 @@
 #include "features/features.h"
 #include "parsing.h"
 #include "surprises.h"
+#include "uri.h"
 #include "workspace.h"
 
 static const double PUSH_DELAY_MS = 150;
@@ -15,6 +16,12 @@ bool sync_find_document(Call *call, Document **doc, Error *err)
     if (uri.len == 0) return error_set(err, ERROR_INVALID, "params without textDocument.uri");
     *doc = documents_find(&call->conn->documents, uri);
     return true;
+}
+
+const Config *sync_config(const Call *call)
+{
+    Str uri = types_str(call->params, "textDocument.uri");
+    return &projects_of(call->conn, documents_find(&call->conn->documents, uri))->config;
 }
 
 static void leave_document(Connection *conn, Document *doc)
@@ -35,9 +42,11 @@ bool sync_did_open(Call *call, Error *err)
     if (!json_object_is_type(types_get(item, "text"), json_type_string))
         return error_set(err, ERROR_INVALID, "a document without text");
     if (old) leave_document(conn, old);
-    Document *doc = documents_open(&conn->documents, types_str(item, "uri"),
-                                   types_str(item, "languageId"), types_int(item, "version", 0),
-                                   types_str(item, "text"), conn->root, &replaced, err);
+    Str path = uri_to_path(types_str(item, "uri"), call->arena);
+    Document *doc =
+        documents_open(&conn->documents, types_str(item, "uri"), types_str(item, "languageId"),
+                       types_int(item, "version", 0), types_str(item, "text"),
+                       projects_around(conn, path)->root, &replaced, err);
     if (!doc) return false;
     diagnostics_schedule(conn, doc, 0);
     parsing_start(conn, doc);

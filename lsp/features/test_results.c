@@ -20,9 +20,9 @@ static char *copy(Str s)
     return text;
 }
 
-static char *new_uri(const Connection *conn, Str file, Arena *arena)
+static char *new_uri(const char *root, Str file, Arena *arena)
 {
-    return copy(uri_from_path(arena_printf(arena, "%s/%.*s", conn->root, STR_FMT(file)), arena));
+    return copy(uri_from_path(arena_printf(arena, "%s/%.*s", root, STR_FMT(file)), arena));
 }
 
 static void free_results(TestResult *list)
@@ -44,15 +44,15 @@ void test_results_free(Connection *conn)
     conn->test_results = NULL;
 }
 
-static TestResult *new_result(const Connection *conn, const TestFailure *f, Arena *arena)
+static TestResult *new_result(const char *root, const TestFailure *f, Arena *arena)
 {
     TestResult *t = mem_zero(sizeof *t);
     const ReportFailure *r = &f->report;
-    t->uri = new_uri(conn, f->place.file, arena);
+    t->uri = new_uri(root, f->place.file, arena);
     t->line = f->place.line > 0 ? (uint32_t)f->place.line - 1 : 0;
     t->message = copy(arena_printf(arena, "a test fails: %.*s",
                                    STR_FMT(r->message.len ? r->message : str_from(r->tool))));
-    t->test_uri = r->test.file.len ? new_uri(conn, r->test.file, arena) : copy(STR(""));
+    t->test_uri = r->test.file.len ? new_uri(root, r->test.file, arena) : copy(STR(""));
     t->test_line = r->test.line > 0 ? (uint32_t)r->test.line - 1 : 0;
     t->excerpt = copy(loop_message(r->excerpt, STR(""), arena));
     return t;
@@ -105,13 +105,13 @@ static void show(Connection *conn, const char *uri)
     connection_notify(conn, "textDocument/publishDiagnostics", params);
 }
 
-void test_results_take(Connection *conn, const LoopResult *result)
+void test_results_take(Connection *conn, const char *root, const LoopResult *result)
 {
     TestResult *old = conn->test_results, **end = &conn->test_results;
     Arena *arena = arena_new();
     *end = NULL;
-    for (size_t i = 0; conn->root[0] && i < result->n_failures; i++) {
-        *end = new_result(conn, &result->failures[i], arena);
+    for (size_t i = 0; root[0] && i < result->n_failures; i++) {
+        *end = new_result(root, &result->failures[i], arena);
         end = &(*end)->next;
     }
     for (const TestResult *t = old; t; t = t->next)

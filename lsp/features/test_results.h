@@ -13,7 +13,7 @@ typedef struct TestResult {
 } TestResult;
 
 // Takes the failures of a run in place of the earlier ones, and has the client show them.
-void test_results_take(Connection *conn, const LoopResult *result);
+void test_results_take(Connection *conn, const char *root, const LoopResult *result);
 // Adds those of doc to a list of diagnostics that is to be published; where the client pulls, they
 // are published by themselves.
 void test_results_add(const Connection *conn, const Document *doc, Json *items);

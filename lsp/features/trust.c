@@ -5,16 +5,6 @@
 #include "compile.h"
 #include "features/features.h"
 
-bool trust_is_given(const Connection *conn)
-{
-    return conn->config.trusted || conn->root_trusted;
-}
-
-void trust_read(Connection *conn)
-{
-    conn->root_trusted = trust_has(conn->root);
-}
-
 bool trust_request(Call *call, Error *err)
 {
     Connection *conn = call->conn;
@@ -25,14 +15,13 @@ bool trust_request(Call *call, Error *err)
         return error_set(err, ERROR_INVALID, "trusted is %.60s, wanted true or false",
                          json_object_to_json_string(trusted));
     if (trusted && !trust_set(conn->root, json_object_get_boolean(trusted), err)) return false;
-    trust_read(conn);
     if (trusted) {
-        project_load(conn);
+        projects_read_trust(conn);
         compile_schedule_all(conn);
         code_lens_refresh(conn);
     }
     call->result = json_object_new_object();
     types_put_text(call->result, "folder", conn->root);
-    types_put_bool(call->result, "trusted", trust_is_given(conn));
+    types_put_bool(call->result, "trusted", projects_of(conn, NULL)->trusted);
     return true;
 }

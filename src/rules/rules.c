@@ -2,6 +2,7 @@
 #include "rules/rules.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -285,6 +286,20 @@ static void add_once(RuleInfoVec *list, const Directives *d)
     for (size_t i = 0; i < list->n; i++)
         if (str_equal(list->items[i].id, d->rule)) return;
     VEC_PUSH(list, (RuleInfo){d->rule, d->message, severity_of(d->severity)});
+}
+
+bool rules_is_known(Str id)
+{
+    char directive[80];
+    size_t n;
+    const Language *all = languages(&n);
+    if (snprintf(directive, sizeof directive, "(#set! rule \"%.*s\")", STR_FMT(id)) >=
+        (int)sizeof directive)
+        return false;
+    for (size_t l = 0; l < n; l++)
+        for (const char *const *source = all[l].queries.rules; source && *source; source++)
+            if (strstr(*source, directive)) return true;
+    return false;
 }
 
 size_t rules_list(Arena *arena, RuleInfo **out)

@@ -192,8 +192,15 @@ static void examine_tools(Doctor *d)
     add_text(section, "sandbox",
              works ? STR("bubblewrap works: tests run without network, home or a writable project")
                    : arena_printf(d->arena, "none (%s): tests run only with sandbox=rlimits", why));
-    formal_is_available(&why);
+    const FormalProver z3 = {FORMAL_Z3, NULL};
+    formal_is_available(&z3, &why);
     add_text(section, "solver", str_from(why));
+    FormalProver prover;
+    Error err = {0};
+    bool known = formal_read_prover(str_from(d->config.prover), &prover, &err);
+    const FormalProver cbmc = {FORMAL_CBMC, prover.cbmc};
+    formal_is_available(&cbmc, &why);
+    add_text(section, "model_checker", known ? str_from(why) : str_from(err.text));
 }
 
 static void examine_grammars(Doctor *d)

@@ -8,13 +8,14 @@
 #include "cli.h"
 #include "formal/formal.h"
 #include "prompt/indent.h"
+#include "trust.h"
 
 enum { POLL_US = 1000, DEFAULT_SECONDS = FORMAL_MAX_MS / 1000 };
 
 typedef struct Flags {
-    const char *against;
+    const char *against, *prover, *root;
     int unwind, seconds;
-    bool json;
+    bool json, trust;
 } Flags;
 
 // A function in a file.
@@ -52,6 +53,7 @@ static void print_json(const Subject *subject, const FormalResult *r)
     json_object_object_add(o, "file", cli_json_str(subject->file.relative));
     json_object_object_add(o, "function", cli_json_str(r->name));
     json_object_object_add(o, "answer", json_object_new_string(formal_answer_word(r->answer)));
+    json_object_object_add(o, "tool", cli_json_str(r->tool));
     json_object_object_add(o, "summary", cli_json_str(r->summary));
     json_object_object_add(o, "findings", findings);
     json_object_object_add(o, "assumptions", assumptions);
@@ -84,6 +86,7 @@ static void on_signal(int number)
 static int prove(const Flags *flags, const Subject *new, const Subject *old, Arena *arena)
 {
     struct sigaction action = {.sa_handler = on_signal};
+    Error err = {0};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
@@ -91,8 +94,13 @@ static int prove(const Flags *flags, const Subject *new, const Subject *old, Are
                              .byte_off = new->byte_off,
                              .against = old ? old->syntax : NULL,
                              .against_off = old ? old->byte_off : 0,
+                             .file_path = new->file.path,
+                             .root = new->file.root,
+                             .trusted = flags->trust || trust_has(new->file.root.ptr),
                              .unwind = flags->unwind,
                              .max_ms = flags->seconds * 1000.0};
+    if (!formal_read_prover(str_from(flags->prover), &request.prover, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
     Formal *formal = formal_start(&request, arena);
     bool done = false;
     while (!interrupted && !(done = formal_poll(formal)))
@@ -102,8 +110,8 @@ static int prove(const Flags *flags, const Subject *new, const Subject *old, Are
     int code = r->answer == FORMAL_PROVED ? CLI_DONE : CLI_FINDINGS;
     if (!done)
         code = cli_fail(CLI_FAILED, "interrupted");
-    else if (r->answer == FORMAL_UNKNOWN && !formal_is_available(&version))
-        code = cli_fail(CLI_FAILED, "%s, wanted z3 in PATH", version);
+    else if (r->answer == FORMAL_UNKNOWN && !formal_is_available(&request.prover, &version))
+        code = cli_fail(CLI_FAILED, "%s; wanted z3 or cbmc in PATH", version);
     else if (flags->json)
         print_json(new, r);
     else
@@ -112,11 +120,11 @@ static int prove(const Flags *flags, const Subject *new, const Subject *old, Are
     return code;
 }
 
-static int open_subject(Str path, int line, Str name, Arena *arena, Subject *out)
+static int open_subject(const char *root, Str path, int line, Str name, Arena *arena, Subject *out)
 {
     Error err = {0};
     *out = (Subject){0};
-    if (!cli_read_file(path, NULL, arena, &out->file, &err))
+    if (!cli_read_file(path, root, arena, &out->file, &err))
         return cli_fail(CLI_FAILED, "%s", err.text);
     const Language *lang = language_by_path(out->file.path.ptr);
     uint32_t n_lines = text_n_lines(out->file.text), row = (uint32_t)line - 1;
@@ -149,7 +157,7 @@ static int open_other(const Flags *flags, Str name, Arena *arena, Subject *out)
         !cli_split_place(flags->against, 1, arena, &path, numbers, &err))
         return cli_fail(CLI_USAGE, "--against '%.120s' is no file and no FILE:LINE",
                         flags->against);
-    return open_subject(path, numbers[0], name, arena, out);
+    return open_subject(flags->root, path, numbers[0], name, arena, out);
 }
 
 static int run(const Flags *flags, const char *place, Arena *arena)
@@ -160,7 +168,7 @@ static int run(const Flags *flags, const char *place, Arena *arena)
     Subject new = {0}, old = {0};
     if (!cli_split_place(place, 1, arena, &path, numbers, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
-    int code = open_subject(path, numbers[0], (Str){0}, arena, &new);
+    int code = open_subject(flags->root, path, numbers[0], (Str){0}, arena, &new);
     if (code == CLI_DONE && flags->against) code = open_other(flags, new.name, arena, &old);
     if (code == CLI_DONE) code = prove(flags, &new, flags->against ? &old : NULL, arena);
     close_subject(&new);
@@ -170,10 +178,16 @@ static int run(const Flags *flags, const char *place, Arena *arena)
 
 int cli_prove(int argc, char **argv)
 {
-    Flags flags = {.unwind = FORMAL_UNWIND_DEFAULT, .seconds = DEFAULT_SECONDS};
+    Flags flags = {.prover = "", .unwind = FORMAL_UNWIND_DEFAULT, .seconds = DEFAULT_SECONDS};
     const CliOption options[] = {
         {"against", "FILE[:LINE]", "the function as it was: are both equal on all inputs?",
          CLI_TEXT, &flags.against, NULL, 0, 0},
+        {"prover", "WHO", "auto (cbmc where it is installed, z3), z3, cbmc, or the path of a cbmc",
+         CLI_TEXT, &flags.prover, NULL, 0, 0},
+        {"root", "DIR", "the project (default: the nearest folder above with .git)", CLI_TEXT,
+         &flags.root, NULL, 0, 0},
+        {"trust", NULL, "compile_commands.json may be read for cbmc", CLI_FLAG, &flags.trust, NULL,
+         0, 0},
         {"unwind", "N", "iterations of loops without a constant bound (default 8)", CLI_INT,
          &flags.unwind, NULL, 1, FORMAL_UNWIND_MAX},
         {"seconds", "N", "time limit of the solver (default 20)", CLI_INT, &flags.seconds, NULL, 1,
@@ -186,8 +200,9 @@ int cli_prove(int argc, char **argv)
         "not:\n"
         "signed overflow, division by zero, a shift or an access out of range, a failing assert, "
         "the\n"
-        "use of an uninitialised variable. docs/formal.md states the subset of C. Nothing but the\n"
-        "solver z3 is executed. Exit codes: 0 proved for all inputs, 1 a counterexample, or not\n"
+        "use of an uninitialised variable. docs/formal.md states what is read. Nothing but the\n"
+        "tools cc -E, cbmc and z3 is executed. Exit codes: 0 proved for all inputs, 1 a "
+        "counterexample, or not\n"
         "decided, 2 usage, 3 failure.\n",
         options,
         sizeof options / sizeof *options,

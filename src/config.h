@@ -64,7 +64,9 @@
       "without testCommand: the tests or the build that a trusted root has of its own")            \
     X(sanitizers, BOOL, "sanitizers", 1, 0, 1,                                                     \
       "of C, C++: what passes is tested with ASan, UBSan")                                         \
-    X(prove, BOOL, "prove", 1, 0, 1, "of C: what passes is given to the solver z3")                \
+    X(prove, BOOL, "prove", 1, 0, 1, "of C: what passes is given to CBMC or Z3")                   \
+    X(prover, TEXT, "prover", "auto", 0, 0,                                                        \
+      "auto (cbmc where it is installed, z3), z3, cbmc, or the absolute path of a cbmc")           \
     X(sandbox, TEXT, "sandbox", "bwrap", 0, 0, "of the tests: bwrap, or rlimits (no isolation)")   \
     X(generate_budget_ms, NUM, "generateBudgetMs", 120000, 0, 3600000, "time limit of an action")  \
     X(audit, BOOL, "audit", 1, 0, 1, "every action leaves a record in the user's state folder")    \

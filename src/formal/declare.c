@@ -306,7 +306,7 @@ bool read_parameter(Translator *t, TSNode node, Str *name, CType *type, TSNode *
     return !t->stopped;
 }
 
-static bool is_length_name(Str name)
+bool is_length_name(Str name)
 {
     static const Str words[] = {STR("n"),     STR("len"),   STR("length"), STR("count"),
                                 STR("size"),  STR("nelem"), STR("num"),    STR("cnt"),

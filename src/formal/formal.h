@@ -1,12 +1,14 @@
-// Proof or counterexample for a C function: its syntax tree is translated to bit-vectors, and the
-// solver Z3 looks for inputs with which something happens that must not, or with which two
-// functions differ. docs/formal.md states the subset of C and what the answers mean.
+// Proof or counterexample for a C function: a tool looks for inputs with which something happens
+// that must not, or with which two functions differ. The tool is CBMC where the user has it; else
+// the function's syntax tree is translated to bit-vectors for the solver Z3. docs/formal.md states
+// what each of them can read and what the answers mean.
 //
-// The solver runs as a child with limits, in an own scratch folder; nothing of a project is
-// executed. Any thread, one at a time.
+// Tools run as children with limits, in an own scratch folder; nothing of a project is executed.
+// Any thread, one at a time.
 #pragma once
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "workspace/syntax.h"
 
 // What must not happen. X(name, word, text)
@@ -17,6 +19,8 @@
     X(FORMAL_BOUNDS, "bounds", "access out of bounds")                                             \
     X(FORMAL_ASSERT, "assertion", "assertion fails")                                               \
     X(FORMAL_UNINITIALISED, "uninitialised", "use of an uninitialised value")                      \
+    X(FORMAL_POINTER, "pointer", "invalid pointer")                                                \
+    X(FORMAL_LIBRARY, "library", "wrong use of a library function")                                \
     X(FORMAL_NO_RETURN, "no_return", "end of the function without a return value")                 \
     X(FORMAL_UNWIND, "unwind", "more iterations than were unrolled")
 
@@ -46,6 +50,27 @@ const char *formal_answer_word(FormalAnswer answer);
 const char *formal_kind_word(FormalKind kind);
 const char *formal_kind_text(FormalKind kind);
 
+// X(name, word)
+#define FORMAL_TOOLS(X)                                                                            \
+    X(FORMAL_AUTO, "auto") /* CBMC where it is there, and Z3 for what it does not say */           \
+    X(FORMAL_Z3, "z3")                                                                             \
+    X(FORMAL_CBMC, "cbmc")
+
+typedef enum FormalTool {
+#define X(name, word) name,
+    FORMAL_TOOLS(X)
+#undef X
+} FormalTool;
+
+// Who is asked.
+typedef struct FormalProver {
+    FormalTool tool;
+    const char *cbmc; // its program; NULL: cbmc of PATH
+} FormalProver;
+
+// "auto", "z3", "cbmc", or the absolute path of a cbmc (borrowed); "" is auto. ERROR_INVALID.
+bool formal_read_prover(Str word, FormalProver *out, Error *err);
+
 typedef struct FormalFinding {
     FormalKind kind;
     uint32_t line; // from 1
@@ -56,6 +81,7 @@ typedef struct FormalFinding {
 typedef struct FormalResult {
     FormalAnswer answer;
     Str name;    // of the function
+    Str tool;    // who answered: "cbmc", "z3", "cbmc and z3"
     Str summary; // one line, for people
     FormalFinding *findings;
     int n_findings;
@@ -72,17 +98,22 @@ typedef struct FormalRequest {
     // The function as it was, for "equal on all inputs"; NULL: look for violations.
     const Syntax *against;
     size_t against_off;
+    FormalProver prover;
+    // For CBMC, whose preprocessor reads headers: the absolute path of the file (empty: none), its
+    // project's root, and whether compile_commands.json may be read.
+    Str file_path, root;
+    bool trusted;
     int unwind;    // iterations of a loop whose number is not constant; 0: FORMAL_UNWIND_DEFAULT
-    double max_ms; // of the solver, in all; 0: FORMAL_MAX_MS
+    double max_ms; // of all tools together; 0: FORMAL_MAX_MS
 } FormalRequest;
 
 enum { FORMAL_UNWIND_DEFAULT = 8, FORMAL_UNWIND_MAX = 256, FORMAL_MAX_MS = 20000 };
 
 typedef struct Formal Formal;
 
-// Translates (milliseconds) and starts the solver. Never NULL; what is wrong is an answer. Where
-// the solver finds none in half of its time, half of the iterations are tried in the rest. Results
-// live in the arena.
+// Translates (milliseconds) and starts the tool. Never NULL; what is wrong is an answer. Where it
+// finds none in half of its time, half of the iterations are tried in the rest. Results live in the
+// arena.
 Formal *formal_start(const FormalRequest *request, Arena *arena);
 // True once the result is final. Never blocks.
 bool formal_poll(Formal *formal);
@@ -91,6 +122,6 @@ const FormalResult *formal_result(const Formal *formal);
 void formal_free(Formal *formal);
 // A byte within the function of that name; false: none, or more than one.
 bool formal_find(const Syntax *syntax, Str name, size_t *byte_off);
-// Can the solver be started? *version (static): what it says of itself, or why not. Tried once in a
-// process, blocks for moments.
-bool formal_is_available(const char **version);
+// Can one of the prover's tools be started? *version (static): what it says of itself, or why not.
+// Each is tried once in a process; blocks for moments.
+bool formal_is_available(const FormalProver *prover, const char **version);

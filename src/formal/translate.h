@@ -180,6 +180,8 @@ void declare_inputs(Translator *t, TSNode function, const Translator *like);
 // A parameter's name and type; arrays are pointers. NULL node name for "void".
 bool read_parameter(Translator *t, TSNode node, Str *name, CType *type, TSNode *array_size);
 TSNode find_parameters(TSNode function);
+// "n", "buf_len", "item_count": a parameter or field of that name says how long something is.
+bool is_length_name(Str name);
 
 // --- expression.c, place.c -----------------------------------------------------------------------
 

@@ -67,6 +67,9 @@ bool loop_configure(const Config *config, Arena *arena, LoopRequest *out, Error 
     out->trusted = config->trusted;
     out->sanitizers = config->sanitizers;
     out->prove = config->prove;
+    // The program's path lives as long as the request.
+    Str prover = arena_str(arena, str_from(config->prover));
+    if (!formal_read_prover(prover, &out->prover, err)) return false;
     if (!sandbox_read_mode(str_from(config->sandbox), &out->sandbox, err)) return false;
     out->budget = (LoopBudget){.rounds = config->rounds,
                                .candidates = config->candidates,

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "config.h"
 #include "engine/engine.h"
+#include "formal/formal.h"
 #include "loop/task.h"
 #include "sandbox/sandbox.h"
 #include "verify/report.h"
@@ -64,6 +65,7 @@ typedef struct LoopRequest {
     unsigned proposers;   // bits; 0: all
     bool sanitizers;      // what was chosen of C or C++ is tested under sanitizers too
     bool prove;           // what was chosen of C is given to the formal check
+    FormalProver prover;  // of that check
     double test_limit_ms; // of loop_judge: one run of the tests; 0: the sandbox's own limit
     LoopBudget budget;
     uint64_t seed;

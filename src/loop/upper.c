@@ -109,6 +109,18 @@ static void sanitize_candidate(LoopRun *run, Candidate *c, const TextSnap *text)
 
 // --- proof ---------------------------------------------------------------------------------------
 
+static FormalRequest proof_request(const LoopRun *run, const Syntax *syntax, size_t byte_off)
+{
+    const LoopRequest *r = run->request;
+    return (FormalRequest){.syntax = syntax,
+                           .byte_off = byte_off,
+                           .prover = r->prover,
+                           .file_path = r->file_path,
+                           .root = r->root,
+                           .trusted = r->trusted,
+                           .max_ms = PROOF_MS};
+}
+
 // NULL: cancelled, or no time is left.
 static const FormalResult *run_formal(LoopRun *run, const FormalRequest *request)
 {
@@ -148,9 +160,8 @@ static const FormalFinding *find_new(LoopRun *run, const FormalResult *new)
 {
     const FormalResult *old = NULL;
     bool changed = run->task.kind == TASK_FIX || run->task.kind == TASK_CONVERT;
-    FormalRequest request = {.syntax = run->request->syntax,
-                             .byte_off = run->task.function.whole.start,
-                             .max_ms = PROOF_MS};
+    FormalRequest request =
+        proof_request(run, run->request->syntax, run->task.function.whole.start);
     if (changed) old = run_formal(run, &request);
     bool known = old && old->answer != FORMAL_UNKNOWN && old->answer != FORMAL_OUTSIDE;
     for (int i = 0; i < new->n_findings; i++) {
@@ -184,7 +195,7 @@ static bool compare(LoopRun *run, Candidate *c, FormalRequest request)
 
 static void prove_text(LoopRun *run, Candidate *c, const Syntax *syntax)
 {
-    FormalRequest request = {.syntax = syntax, .byte_off = c->replace.start, .max_ms = PROOF_MS};
+    FormalRequest request = proof_request(run, syntax, c->replace.start);
     if (run->task.name.len) formal_find(syntax, run->task.name, &request.byte_off);
     bool convert = run->task.kind == TASK_CONVERT;
     if (convert && compare(run, c, request)) return;
@@ -208,7 +219,7 @@ static void prove_candidate(LoopRun *run, Candidate *c, const TextSnap *text)
     c->proof = VERDICT_SKIPPED;
     bool is_c = strcmp(syntax_language(r->syntax)->id, "c") == 0;
     if (!is_c || !r->prove || !r->trusted || c->sanitized == VERDICT_FAIL) return;
-    if (run->task.kind == TASK_COMMENT || !formal_is_available(&why)) return;
+    if (run->task.kind == TASK_COMMENT || !formal_is_available(&r->prover, &why)) return;
     Syntax *syntax = syntax_parse(syntax_language(r->syntax), text, NULL);
     if (!syntax) return;
     loop_tell(run, "proving");

@@ -260,7 +260,7 @@ char **command_find(const VerifyRequest *request, const char *scratch_path, Aren
     bool c = strcmp(id, "c") == 0, cpp = strcmp(id, "cpp") == 0;
     *folder = "/";
     if (c || cpp) {
-        char **argv = from_database(request, scratch_path, arena, folder);
+        char **argv = request->trusted ? from_database(request, scratch_path, arena, folder) : NULL;
         return argv ? argv : default_compiler(request, scratch_path, cpp, arena);
     }
     if (strcmp(id, "python") == 0) return python_compiler(scratch_path, arena);

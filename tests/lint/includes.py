@@ -28,6 +28,7 @@ MORE_LIBRARIES = {
     "src/jobs.c": ("uv.h",),
     "src/index/store.c": ("sqlite3.h",),
     "src/verify/command.c": ("json-c/",),  # compile_commands.json
+    "src/formal/cbmc_report.c": ("json-c/",),  # CBMC's report
     "src/audit/record_json.h": ("json-c/",),
     "src/dotfile.c": ("json-c/",),  # .r1ls.json
 }

@@ -505,7 +505,11 @@ static const FormalResult *solve(const char *source, const char *other, int unwi
     TextSnap *text, *other_text = NULL;
     Syntax *syntax = parse(source, &text), *old = other ? parse(other, &other_text) : NULL;
     // Minutes, for machines that are busy.
-    FormalRequest request = {.syntax = syntax, .against = old, .unwind = unwind, .max_ms = 200000};
+    FormalRequest request = {.syntax = syntax,
+                             .against = old,
+                             .prover = {FORMAL_Z3, NULL},
+                             .unwind = unwind,
+                             .max_ms = 200000};
     // The last function is the one that is examined.
     TSNode root = syntax_root(syntax);
     uint32_t n = ts_node_named_child_count(root);
@@ -523,7 +527,8 @@ static const FormalResult *solve(const char *source, const char *other, int unwi
 static bool lacks_solver(void)
 {
     const char *why;
-    if (formal_is_available(&why)) return false;
+    const FormalProver prover = {FORMAL_Z3, NULL};
+    if (formal_is_available(&prover, &why)) return false;
     print_message("skipped: %s\n", why);
     return true;
 }
@@ -723,7 +728,7 @@ static void counterexamples_are_real(void **state)
     for (int k = 0; k < n; k++) {
         Arena *arena = arena_new();
         Str name = arena_printf(arena, "f%d", k);
-        FormalRequest request = {.syntax = syntax, .max_ms = 20000};
+        FormalRequest request = {.syntax = syntax, .prover = {FORMAL_Z3, NULL}, .max_ms = 20000};
         assert_true(formal_find(syntax, name, &request.byte_off));
         Formal *formal = formal_start(&request, arena);
         while (!formal_poll(formal))

@@ -183,7 +183,7 @@ static void a_build_that_ignores_path_is_noticed(void **state)
 static bool lacks_solver(void)
 {
     const char *why;
-    if (formal_is_available(&why)) return false;
+    if (formal_is_available(&(FormalProver){FORMAL_Z3, NULL}, &why)) return false;
     print_message("skipped: %s\n", why);
     return true;
 }
@@ -204,6 +204,7 @@ static void a_new_violation_fails_and_is_told(void **state)
            clamp_test);
     use_chat(&p);
     p.request.prove = true;
+    p.request.prover.tool = FORMAL_Z3;
     run(&p, answers, 2);
     const Candidate *first = &p.result.candidates[0];
     assert_int_equal(first->tests, VERDICT_PASS);
@@ -225,6 +226,7 @@ static void a_repair_may_need_a_sum_that_can_overflow(void **state)
            "int sum(int, int);\nint main(void)\n{\n    return sum(5, 3) != 8;\n}\n");
     use_chat(&p);
     p.request.prove = true;
+    p.request.prover.tool = FORMAL_Z3;
     run(&p, answers, 1);
     assert_true(p.result.found);
     assert_int_equal(p.result.candidates[0].proof, VERDICT_SKIPPED);
@@ -247,6 +249,7 @@ static void a_rewriting_is_compared_with_the_original(void **state)
         p.request.selection.end = str_find(text_str(p.text), STR("}"), 0);
         p.request.instruction = STR("use a conditional");
         p.request.prove = true;
+        p.request.prover.tool = FORMAL_Z3;
         run(&p, k ? other : same, 1);
         if (!p.result.found) fail_msg("%.*s", STR_FMT(p.result.summary));
         const Candidate *c = &p.result.candidates[p.result.chosen];
@@ -282,6 +285,8 @@ static void a_cancel_in_these_stages_leaves_nothing(void **state)
         int left = polls;
         set_up(&p, TASK_BODY, last_document, last_test);
         p.request.sanitizers = p.request.prove = true;
+        p.request.prover.tool = FORMAL_Z3;
+        p.request.prover.tool = FORMAL_Z3;
         word_engine_script(p.engine, answers, 1);
         bool ok = loop_run(p.engine, p.session, &p.request, (EngineCancel){counts_down, &left},
                            NULL, NULL, p.arena, &p.result, &p.err);

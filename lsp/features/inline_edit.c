@@ -230,16 +230,18 @@ static void start(Request *request)
 
 bool inline_edit_request(Call *call, Error *err)
 {
+    Document *doc;
     LspPosition position;
+    if (!sync_find_document(call, &doc, err)) return false;
     if (!types_read_position(types_get(call->params, "position"), &position))
         return error_set(err, ERROR_INVALID, "params without a position");
     Places *places = arena_alloc(call->request->arena, sizeof *places);
     *places = (Places){.position = position};
     call->request->data = places;
     call->request->implicit = true; // an edit makes it pointless
-    if (!structure_start(call, sync_config(call)->next_edit, start, err)) return false;
-    if (call->later) request_supersede(call->request);
-    return true;
+    call->request->doc = doc;
+    if (doc) request_supersede(call->request);
+    return structure_start(call, sync_config(call)->next_edit, start, err); // may answer at once
 }
 
 // --- what became of it

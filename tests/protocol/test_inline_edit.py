@@ -91,6 +91,17 @@ class Editor:
         return rows
 
 
+def test_an_answer_at_once_leaves_nothing_behind():
+    editor = Editor(nextEdit=False)
+    editor.open("file:///tmp/work/n.c", SUM)
+    client, params = editor.client, {"textDocument": {"uri": "file:///tmp/work/n.c", "version": 1}, "position": {"line": 0, "character": 0}}
+    assert client.ask(METHOD, params) is None
+    client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"nextEdit": True}}})
+    for _ in range(20):  # nothing was edited: there is no need to look
+        assert client.ask(METHOD, params) == {"edits": []}
+    client.close()
+
+
 def test_a_renamed_local_is_renamed_in_its_scope():
     editor = Editor()
     editor.open("file:///a.c", SUM)

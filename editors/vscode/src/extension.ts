@@ -13,12 +13,13 @@ import { type LanguageClient, State } from 'vscode-languageclient/node'
 import { showAudit } from './audit'
 import { newClient } from './client'
 import { chooseModel, pullModel } from './models'
+import { NextEdit } from './nextEdit'
 import { PAGE_SCHEME, Pages } from './pages'
 import { type Abilities, askAbilities, findProgram } from './program'
 import { Status } from './status'
 
 // What the tests reach; nothing else uses it.
-export type Api = { client(): LanguageClient | undefined; status: Status }
+export type Api = { client(): LanguageClient | undefined; status: Status; nextEdit: NextEdit }
 
 let client: LanguageClient | undefined
 let abilities: Abilities = { modelPull: false, audit: false }
@@ -87,6 +88,7 @@ export async function activate(context: ExtensionContext): Promise<Api> {
   const log = window.createOutputChannel('r1ls', { log: true })
   const status = new Status(() => client)
   const pages = new Pages()
+  const nextEdit = new NextEdit(() => client)
   const program = () => findProgram(context)
 
   const start = async () => {
@@ -133,6 +135,7 @@ export async function activate(context: ExtensionContext): Promise<Api> {
   context.subscriptions.push(
     log,
     status,
+    nextEdit,
     workspace.registerTextDocumentContentProvider(PAGE_SCHEME, pages),
     window.onDidChangeActiveTextEditor(() => status.refresh()),
     // Trust reaches the server as a change of its settings: it asks for them and gets the new answer.
@@ -152,7 +155,7 @@ export async function activate(context: ExtensionContext): Promise<Api> {
   })
   turn = start()
   await turn
-  return { client: () => client, status }
+  return { client: () => client, status, nextEdit }
 }
 
 export async function deactivate(): Promise<void> {

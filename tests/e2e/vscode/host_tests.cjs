@@ -95,6 +95,38 @@ async function runAll() {
     await sameText()
     return action.title
   })
+  await step('the next edit is shown, gone to and made', async () => {
+    const editor = await open('src/table.c')
+    const settings = vscode.workspace.getConfiguration('r1ls')
+    await settings.update('nextEdit', true, vscode.ConfigurationTarget.Global)
+    const textDocument = { uri: document.uri.toString(), version: document.version }
+    await until('the setting on the server', () =>
+      api.client().sendRequest('textDocument/inlineEdit', { textDocument, position: { line: 0, character: 0 } }))
+    const name = placeAfter(document, 'static size_t hash_key')
+    await editor.edit((edit) => edit.replace(new vscode.Range(name.translate(0, -'key'.length), name), 'name'))
+    editor.selection = new vscode.Selection(name.translate(0, 1), name.translate(0, 1))
+    const places = []
+    for (const line of ['    struct entry *e = t->buckets[hash_name(key) % t->n_buckets];', '    size_t bucket = hash_name(key) % t->n_buckets;']) {
+      const { range, text } = await until('the next edit', () => api.nextEdit.offered())
+      assert.match(text, /name/)
+      const asked = document.getText()
+      await vscode.commands.executeCommand('r1ls.nextEdit')
+      assert(editor.selection.active.isEqual(range.start), 'the cursor is not at the place')
+      assert.strictEqual(document.getText(), asked, 'it was changed before it was seen')
+      await vscode.commands.executeCommand('r1ls.nextEdit')
+      assert.strictEqual(document.lineAt(range.start.line).text, line)
+      assert.strictEqual(api.nextEdit.offered(), undefined)
+      places.push(range.start.line + 1)
+    }
+    await sameText()
+    const status = await api.client().sendRequest('r1ls/status', {})
+    assert(status.inlineEdits.shown >= 2 && status.inlineEdits.accepted === 2, JSON.stringify(status.inlineEdits))
+    for (let i = 0; i < 3; i++) await vscode.commands.executeCommand('undo')
+    assert.strictEqual(document.getText(), before)
+    await vscode.commands.executeCommand('r1ls.dismissNextEdit')
+    await settings.update('nextEdit', undefined, vscode.ConfigurationTarget.Global)
+    return `lines ${places.join(', ')}`
+  })
   const testFile = await writeFailingTest()
   const lensOf = async (title) => {
     const found = await until(`the lens '${title}'`, async () => {

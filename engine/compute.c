@@ -7,7 +7,7 @@
 
 #include "lora.h"
 
-enum { CHUNK_ROWS = 64, MIN_GEMM_ACTS = 4, MIN_SHARED_ROWS = 4 };
+enum { CHUNK_ROWS = 64, MAX_CHUNK_ROWS = 256, MIN_GEMM_ACTS = 4, MIN_SHARED_ROWS = 4 };
 
 void compute_for(Compute *c, int n, TeamItem *item, void *user)
 {
@@ -111,21 +111,35 @@ static int find_task(const Compute *c, int i)
 static void run_chunk(void *user, int i, int thread)
 {
     const Compute *c = user;
-    int t = find_task(c, i), row = (i - c->task_starts[t]) * CHUNK_ROWS;
+    int t = find_task(c, i), n = c->chunk_rows, row = (i - c->task_starts[t]) * n;
     int left = c->tasks[t].w->n_out - row;
-    run_rows(c, &c->tasks[t], row, left < CHUNK_ROWS ? left : CHUNK_ROWS, c->gemm_scratch[thread]);
+    run_rows(c, &c->tasks[t], row, left < n ? left : n, c->gemm_scratch[thread]);
+}
+
+// Eight chunks a thread balance well enough. In longer ones weights of a vector's product stream
+// better, since what precedes the first row costs no bandwidth but time.
+static int choose_chunk_rows(const Compute *c, int n_tasks)
+{
+    int n_rows = 0;
+    for (int i = 0; i < n_tasks; i++) {
+        if (takes_group_kernel(c, c->tasks[i].n_acts)) return CHUNK_ROWS;
+        n_rows += c->tasks[i].w->n_out;
+    }
+    int n = n_rows / (8 * c->n_threads) / CHUNK_ROWS * CHUNK_ROWS;
+    return n < CHUNK_ROWS ? CHUNK_ROWS : n < MAX_CHUNK_ROWS ? n : MAX_CHUNK_ROWS;
 }
 
 void matmul_run(Compute *c, int n_tasks)
 {
     assert(n_tasks <= c->max_tasks);
-    int n_chunks = 0;
+    int n_chunks = 0, chunk_rows = choose_chunk_rows(c, n_tasks);
     for (int i = 0; i < n_tasks; i++) {
         if (c->observer) c->observer->see(c->observer->user, &c->tasks[i]);
         c->task_starts[i] = n_chunks;
-        n_chunks += (c->tasks[i].w->n_out + CHUNK_ROWS - 1) / CHUNK_ROWS;
+        n_chunks += (c->tasks[i].w->n_out - 1) / chunk_rows + 1;
     }
     c->n_tasks = n_tasks;
+    c->chunk_rows = chunk_rows;
     compute_for(c, n_chunks, run_chunk, c);
     if (c->lora_set) lora_apply(c, n_tasks);
 }

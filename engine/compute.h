@@ -62,6 +62,7 @@ typedef struct Compute {
     Team *team;                     // NULL while measuring
     int n_threads;
     int max_tasks, n_tasks; // n_tasks: of the product that runs
+    int chunk_rows;         // likewise: rows of a part
     MatmulTask *tasks;      // [max_tasks], for callers to fill
     int *task_starts;       // [max_tasks], first row chunk of each task
     char **gemm_scratch;    // [n_threads], private to a thread

@@ -10,8 +10,8 @@
 #include "unpack.h"
 
 // Every product of a row takes n vectors at once, 1 or 2: the row is unpacked once, and each vector
-// adds in the order in which it would alone. MAX_BLOCKS: see Factors.
-enum { MAX_TOGETHER = 2, MAX_BLOCKS = 128 };
+// adds in the order in which it would alone. MAX_BLOCKS and OVERRUN: see AllFactors.
+enum { MAX_TOGETHER = 2, MAX_BLOCKS = 128, OVERRUN = 8 };
 
 // --- floats --------------------------------------------------------------------------------------
 
@@ -220,52 +220,99 @@ static inline __attribute__((always_inline)) void dot_row_32(TensorType type, si
 
 // --- super-blocks --------------------------------------------------------------------------------
 
-// What the scales of a super-block are multiplied with, of every vector: made once for all rows.
-// Q4_K, Q5_K: eight activation scales, then these times the sums of their 32 elements. Others: each
-// activation scale twice, then the sums of 16 elements.
+// What a super-block meets of a vector: made once for all rows.
 typedef struct Factors {
-    bool made; // or the row is too wide, and they are made for each row
-    float of[MAX_TOGETHER][MAX_BLOCKS][32];
+    // Q4_K, Q5_K: eight activation scales, then these times the sums of their 32 elements. Others:
+    // each activation scale twice, then of 16 elements the sum (Q2_K), or the integer that takes
+    // `zero` off (unpack.h), in the order of the products.
+    float scales[32];
+    int8_t q[SUPER_BLOCK]; // in the order of k_block_bytes, or of transpose_4
 } Factors;
+
+typedef struct AllFactors {
+    bool made; // or the row is too wide, and they are made for each row
+    // Each row reads them from the beginning, and the prefetcher runs on at its end: into blocks
+    // that are at hand, because fetching what was never written there cost a quarter of the speed
+    // of narrow rows.
+    _Alignas(64) Factors of[MAX_TOGETHER][MAX_BLOCKS + OVERRUN];
+} AllFactors;
 
 static inline __attribute__((always_inline)) bool is_k_block(TensorType type)
 {
     return type == TENSOR_Q4_K || type == TENSOR_Q5_K;
 }
 
+// Of four lanes of bits in each of the four quarters of a super-block: lane k of out j has the
+// bytes 4 j .. 4 j + 3 of the quarters' lanes k, one after the other. So each lane of 32 bits
+// belongs to 16 elements, and the products of all four j are added up before they are scaled.
+static inline __attribute__((always_inline)) void transpose_4(__m512i *u)
+{
+    __m512i low01 = _mm512_unpacklo_epi32(u[0], u[1]), high01 = _mm512_unpackhi_epi32(u[0], u[1]);
+    __m512i low23 = _mm512_unpacklo_epi32(u[2], u[3]), high23 = _mm512_unpackhi_epi32(u[2], u[3]);
+    u[0] = _mm512_unpacklo_epi64(low01, low23);
+    u[1] = _mm512_unpackhi_epi64(low01, low23);
+    u[2] = _mm512_unpacklo_epi64(high01, high23);
+    u[3] = _mm512_unpackhi_epi64(high01, high23);
+}
+
+// The 16 elements that each lane of transposed products belongs to.
+static inline __m512i product_order(void)
+{
+    return _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+}
+
 static inline __attribute__((always_inline)) void fill_factors(TensorType type, const ActRow *a,
-                                                               int block, float *out)
+                                                               int block, Factors *out)
 {
     const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
     __m256 act = _mm256_loadu_ps(a->scale + 8 * block);
     __m256i sums = _mm256_loadu_si256((const __m256i *)(a->sums + 16 * block));
+    const int8_t *q = a->q + SUPER_BLOCK * block;
     if (!is_k_block(type)) {
-        _mm512_storeu_ps(out, _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(act)));
-        _mm512_storeu_ps(out + 16, _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(sums)));
+        _mm512_storeu_ps(out->scales, _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(act)));
+        __m512i wide = _mm512_cvtepi16_epi32(sums);
+        if (type == TENSOR_Q2_K)
+            _mm512_storeu_ps(out->scales + 16, _mm512_cvtepi32_ps(wide));
+        else
+            _mm512_storeu_si512(out->scales + 16,
+                                _mm512_mullo_epi32(_mm512_permutexvar_epi32(product_order(), wide),
+                                                   _mm512_set1_epi32(-group_zero(type))));
+        __m512i quarters[4];
+        for (int i = 0; i < 4; i++)
+            quarters[i] = _mm512_loadu_si512(q + 64 * i);
+        transpose_4(quarters);
+        for (int i = 0; i < 4; i++)
+            _mm512_storeu_si512(out->q + 64 * i, quarters[i]);
         return;
     }
     __m256 totals = _mm256_cvtepi32_ps(_mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
-    _mm256_storeu_ps(out + 8, _mm256_mul_ps(act, totals));
+    _mm256_storeu_ps(out->scales + 8, _mm256_mul_ps(act, totals));
     if (type == TENSOR_Q4_K) // whose odd groups stay in the high nibbles
         act = _mm256_mul_ps(act, _mm256_setr_ps(1, 0x1p-4f, 1, 0x1p-4f, 1, 0x1p-4f, 1, 0x1p-4f));
-    _mm256_storeu_ps(out, act);
+    _mm256_storeu_ps(out->scales, act);
+    for (int i = 0; i < 32; i++) // eight bytes of group i % 8
+        memcpy(out->q + 8 * i, q + i % 8 * 32 + i / 8 * 8, 8);
 }
 
 static inline __attribute__((always_inline)) void make_factors(TensorType type, const ActRow *acts,
-                                                               int n, int n_in, Factors *out)
+                                                               int n, int n_in, AllFactors *out)
 {
     int n_blocks = n_in / SUPER_BLOCK;
     out->made = n_blocks <= MAX_BLOCKS;
-    for (int t = 0; out->made && t < n; t++)
+    for (int t = 0; out->made && t < n; t++) {
         for (int i = 0; i < n_blocks; i++)
-            fill_factors(type, &acts[t], i, out->of[t][i]);
+            fill_factors(type, &acts[t], i, &out->of[t][i]);
+        for (int i = 0; i < OVERRUN; i++)
+            out->of[t][n_blocks + i] = out->of[t][i % n_blocks];
+    }
+    __asm__("" : "+m"(*out)); // nobody reads the copies, and they have to be written
 }
 
 // Those of block i and vector t; room: for what has to be made now.
-static inline __attribute__((always_inline)) const float *
-find_factors(TensorType type, const Factors *f, const ActRow *a, int t, int i, float *room)
+static inline __attribute__((always_inline)) const Factors *
+find_factors(TensorType type, const AllFactors *all, const ActRow *a, int t, int i, Factors *room)
 {
-    if (f->made) return f->of[t][i];
+    if (all->made) return &all->of[t][i];
     fill_factors(type, &a[t], i, room);
     return room;
 }
@@ -301,53 +348,66 @@ static inline __m512i two_constants(int low, int high)
     return _mm512_inserti64x4(_mm512_set1_epi32(low), _mm256_set1_epi32(high), 1);
 }
 
+// One constant for the even eights of bytes, one for the odd ones.
+static inline __m512i by_turns(int64_t even, int64_t odd)
+{
+    return _mm512_set_epi64(odd, even, odd, even, odd, even, odd, even);
+}
+
 // Where the mask has bits those of a, elsewhere b's.
 static inline __m512i choose(__m512i mask, __m512i a, __m512i b)
 {
     return _mm512_ternarylogic_epi32(mask, a, b, 0xCA);
 }
 
-// Elements 64 p .. 64 p + 63: of Q4_K the upper half 16 times too large. What a shift brings over
-// from a neighbouring byte is masked out.
+// Bytes 8 j .. 8 j + 7 of each of the eight groups, so that two lanes belong to a group and the
+// products of all four j are added up before they are scaled. Of Q4_K the odd groups are 16 times
+// too large. What a shift brings over from a neighbouring byte is masked out.
 static inline __attribute__((always_inline)) __m512i k_block_bytes(TensorType type,
-                                                                   const void *block, int p)
+                                                                   const void *block, int j)
 {
-    if (type == TENSOR_Q4_K)
-        return _mm512_and_si512(both_halves(((const BlockQ4K *)block)->qs + 32 * p),
-                                two_constants(0x0F0F0F0F, (int)0xF0F0F0F0));
-    const BlockQ5K *b = block;
-    __m512i low = _mm512_srlv_epi32(both_halves(b->qs + 32 * p), two_constants(0, 4));
-    __m512i fifth = // bits 2 p and 2 p + 1 become bit 4
-        _mm512_rolv_epi32(both_halves(b->qh), two_constants((4 - 2 * p) & 31, (3 - 2 * p) & 31));
-    return _mm512_and_si512(choose(_mm512_set1_epi8(15), low, fifth), _mm512_set1_epi8(31));
+    const __m512i index = _mm512_set_epi64(12 + j, 12 + j, 8 + j, 8 + j, 4 + j, 4 + j, j, j);
+    const bool is_4 = type == TENSOR_Q4_K;
+    const BlockQ5K *b5 = block;
+    const uint8_t *qs = is_4 ? ((const BlockQ4K *)block)->qs : b5->qs;
+    __m512i u =
+        _mm512_permutex2var_epi64(_mm512_loadu_si512(qs), index, _mm512_loadu_si512(qs + 64));
+    if (is_4) return _mm512_and_si512(u, by_turns(0x0F0F0F0F0F0F0F0F, (int64_t)0xF0F0F0F0F0F0F0F0));
+    int64_t bits;
+    memcpy(&bits, b5->qh + 8 * j, sizeof bits);
+    __m512i fifth = // bit k of group k becomes bit 4
+        _mm512_rolv_epi64(_mm512_set1_epi64(bits), _mm512_set_epi64(61, 62, 63, 0, 1, 2, 3, 4));
+    u = choose(_mm512_set1_epi8(15), _mm512_srlv_epi64(u, by_turns(0, 4)), fifth);
+    return _mm512_and_si512(u, _mm512_set1_epi8(31));
 }
 
 static inline __attribute__((always_inline)) void dot_row_k(TensorType type, size_t block_bytes,
                                                             const void *row, int n_in,
                                                             const ActRow *a, int n,
-                                                            const Factors *factors, __m512 *out)
+                                                            const AllFactors *factors, __m512 *out)
 {
-    __m512 sum[MAX_TOGETHER], minima[MAX_TOGETHER], scale[MAX_TOGETHER];
-    float room[32];
+    const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+    __m512 sum[MAX_TOGETHER], minima[MAX_TOGETHER];
+    _Alignas(64) Factors room;
     for (int t = 0; t < n; t++)
         sum[t] = minima[t] = _mm512_setzero_ps();
     const char *b = row;
     for (int i = 0; i < n_in / SUPER_BLOCK; i++, b += block_bytes) {
         __m512 own = k_block_scales((const BlockQ4K *)(const void *)b);
-        for (int t = 0; t < n; t++) {
-            scale[t] =
-                _mm512_mul_ps(own, _mm512_loadu_ps(find_factors(type, factors, a, t, i, room)));
-            minima[t] = _mm512_add_ps(minima[t], scale[t]); // the lower half is dropped
-        }
+        __m512i u[4];
 #pragma GCC unroll 4
-        for (int p = 0; p < 4; p++) {
-            __m512i u = k_block_bytes(type, b, p), lanes = two_constants(2 * p, 2 * p + 1);
-            for (int t = 0; t < n; t++) {
-                __m512i q = _mm512_loadu_si512(a[t].q + 256 * i + 64 * p);
-                __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, q);
-                sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products),
-                                         _mm512_permutexvar_ps(lanes, scale[t]), sum[t]);
-            }
+        for (int j = 0; j < 4; j++)
+            u[j] = k_block_bytes(type, b, j);
+        for (int t = 0; t < n; t++) {
+            const Factors *f = find_factors(type, factors, a, t, i, &room);
+            __m512 scale = _mm512_mul_ps(own, _mm512_loadu_ps(f->scales));
+            __m512i products = _mm512_setzero_si512();
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++)
+                products = _mm512_dpbusd_epi32(products, u[j], _mm512_loadu_si512(f->q + 64 * j));
+            minima[t] = _mm512_add_ps(minima[t], scale); // the lower half is dropped
+            sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products),
+                                     _mm512_permutexvar_ps(twice, scale), sum[t]);
         }
     }
     for (int t = 0; t < n; t++)
@@ -382,39 +442,38 @@ static inline __attribute__((always_inline)) __m512i super_bytes(TensorType type
 static inline __attribute__((always_inline)) void dot_row_16(TensorType type, size_t block_bytes,
                                                              const void *row, int n_in,
                                                              const ActRow *a, int n,
-                                                             const Factors *factors, __m512 *out)
+                                                             const AllFactors *factors, __m512 *out)
 {
-    const __m512i four = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
-    __m512 sum[MAX_TOGETHER], offsets[MAX_TOGETHER], scale[MAX_TOGETHER];
-    __m512 min = _mm512_setzero_ps();
-    float room[32];
+    __m512 sum[MAX_TOGETHER], minima[MAX_TOGETHER], min = _mm512_setzero_ps();
+    _Alignas(64) Factors room;
     for (int t = 0; t < n; t++)
-        sum[t] = offsets[t] = _mm512_setzero_ps();
+        sum[t] = minima[t] = _mm512_setzero_ps();
     const char *b = row;
     for (int i = 0; i < n_in / SUPER_BLOCK; i++, b += block_bytes) {
         __m512 own = sixteen_scales(type, b, &min);
-        for (int t = 0; t < n; t++) {
-            const float *f = find_factors(type, factors, a, t, i, room);
-            __m512 act = _mm512_loadu_ps(f);
-            scale[t] = _mm512_mul_ps(own, act);
-            __m512 factor = type == TENSOR_Q2_K ? _mm512_mul_ps(min, act) : scale[t];
-            offsets[t] = _mm512_fmadd_ps(factor, _mm512_loadu_ps(f + 16), offsets[t]);
-        }
+        __m512i u[4];
 #pragma GCC unroll 4
-        for (int p = 0; p < 4; p++) {
-            __m512i u = super_bytes(type, b, p);
-            __m512i lanes = _mm512_add_epi32(four, _mm512_set1_epi32(4 * p));
-            for (int t = 0; t < n; t++) {
-                __m512i q = _mm512_loadu_si512(a[t].q + 256 * i + 64 * p);
-                __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, q);
-                sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products),
-                                         _mm512_permutexvar_ps(lanes, scale[t]), sum[t]);
-            }
+        for (int p = 0; p < 4; p++)
+            u[p] = super_bytes(type, b, p);
+        transpose_4(u);
+        for (int t = 0; t < n; t++) {
+            const Factors *f = find_factors(type, factors, a, t, i, &room);
+            __m512 act = _mm512_loadu_ps(f->scales);
+            __m512i products = _mm512_setzero_si512();
+            if (type == TENSOR_Q2_K)
+                minima[t] = _mm512_fmadd_ps(_mm512_mul_ps(min, act),
+                                            _mm512_loadu_ps(f->scales + 16), minima[t]);
+            else
+                products = _mm512_loadu_si512(f->scales + 16);
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++)
+                products = _mm512_dpbusd_epi32(products, u[j], _mm512_loadu_si512(f->q + 64 * j));
+            __m512 scale = _mm512_permutexvar_ps(product_order(), _mm512_mul_ps(own, act));
+            sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scale, sum[t]);
         }
     }
-    __m512 zero = _mm512_set1_ps(type == TENSOR_Q2_K ? 1 : (float)group_zero(type));
     for (int t = 0; t < n; t++)
-        out[t] = _mm512_fnmadd_ps(zero, offsets[t], sum[t]);
+        out[t] = _mm512_sub_ps(sum[t], minima[t]);
 }
 
 // --- rows ----------------------------------------------------------------------------------------
@@ -426,7 +485,7 @@ static inline __attribute__((always_inline)) void
 quantised_times(TensorType type, size_t block_bytes, Kind kind, const char *w, size_t row_bytes,
                 int n_in, int n_rows, const ActRow *acts, int n, float *y, size_t y_stride)
 {
-    Factors factors;
+    AllFactors factors;
     if (kind != GROUPS_OF_32) make_factors(type, acts, n, n_in, &factors);
     for (int first = 0; first < n_rows; first += 16) {
         __m512 sums[MAX_TOGETHER][16], one[MAX_TOGETHER];

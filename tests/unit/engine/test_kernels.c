@@ -190,6 +190,7 @@ static void check_all_products(const char *name)
         for (size_t i = 0; !super && i < sizeof narrow / sizeof *narrow; i++)
             check_products(k, all_types[t], narrow[i], 16, 5);
         check_products(k, all_types[t], 256, 1, 1);
+        if (super) check_products(k, all_types[t], 129 * 256, 3, 2); // more than is made in advance
     }
     check_products(k, TENSOR_F32, 1337, 19, 9); // attention's widths are anything
     check_products(k, TENSOR_F32, 7, 3, 33);

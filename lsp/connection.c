@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dispatch.h"
+#include "features/features.h"
 #include "features/test_results.h"
 #include "parsing.h"
 #include "progress.h"
@@ -293,9 +294,9 @@ void connection_close(Connection *conn)
         free(call);
     }
     uv_close((uv_handle_t *)&conn->process_timer, on_timer_closed);
-    uv_close((uv_handle_t *)&conn->push_timer, on_timer_closed);
-    uv_close((uv_handle_t *)&conn->compile_timer, on_timer_closed);
-    uv_close((uv_handle_t *)&conn->surprise_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&conn->pushing.timer, on_timer_closed);
+    uv_close((uv_handle_t *)&conn->compiles.timer, on_timer_closed);
+    uv_close((uv_handle_t *)&conn->surprises.timer, on_timer_closed);
     transport_close(conn->transport);
 }
 
@@ -339,13 +340,10 @@ static void init(Connection *conn, struct Server *server, uv_loop_t *loop, const
     config_copy(&conn->config_base, config);
     conn->root = copy_text(root ? root : "");
     uv_timer_init(loop, &conn->process_timer);
-    uv_timer_init(loop, &conn->push_timer);
-    uv_timer_init(loop, &conn->compile_timer);
-    uv_timer_init(loop, &conn->surprise_timer);
     conn->process_timer.data = conn;
-    conn->push_timer.data = conn;
-    conn->compile_timer.data = conn;
-    conn->surprise_timer.data = conn;
+    due_init(&conn->pushing, loop, conn, offsetof(Document, push_due_ms), diagnostics_push);
+    due_init(&conn->compiles, loop, conn, offsetof(Document, compile_due_ms), compile_begin);
+    due_init(&conn->surprises, loop, conn, offsetof(Document, surprise_due_ms), surprises_begin);
     conn->n_open = 5;
 }
 

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "documents.h"
+#include "due.h"
 #include "frame.h"
 #include "jobs.h"
 #include "rpc.h"
@@ -98,7 +99,8 @@ struct Connection {
     int64_t last_id;
     int64_t edits_offered, edits_shown, edits_accepted; // of textDocument/inlineEdit
     int64_t process_id;                                 // 0: none to watch
-    uv_timer_t process_timer, push_timer, compile_timer, surprise_timer;
+    uv_timer_t process_timer;
+    Due pushing, compiles, surprises; // what is due of documents
 };
 
 // --- connections

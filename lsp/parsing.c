@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "features/features.h"
+#include "server_private.h"
 #include "workspace.h"
 
 enum { MAX_ISSUES = 200, MAX_FINDINGS = 500 };
@@ -123,7 +124,7 @@ void parsing_check(Connection *conn, Document *doc)
     work->arena = arena_new();
     work->name = arena_str(work->arena, str_from(doc->name));
     doc->checking = work;
-    uv_queue_work(conn->push_timer.loop, &work->work, check, on_checked);
+    uv_queue_work(server_loop(conn->server), &work->work, check, on_checked);
 }
 
 // --- parsing
@@ -161,6 +162,8 @@ static void finish_parse(Connection *conn, Document *doc)
 {
     tell_waiting(conn, doc);
     if (is_wanted(conn, doc)) parsing_check(conn, doc);
+    due_look(&conn->compiles);
+    due_look(&conn->surprises);
 }
 
 static void on_parsed(uv_work_t *request, int status)
@@ -196,7 +199,7 @@ static void start_work(Connection *conn, Document *doc)
     work->changes = doc->changes;
     doc->changes = (TextChanges){0};
     doc->parsing = work;
-    uv_queue_work(conn->push_timer.loop, &work->work, parse, on_parsed);
+    uv_queue_work(server_loop(conn->server), &work->work, parse, on_parsed);
 }
 
 void parsing_start(Connection *conn, Document *doc)

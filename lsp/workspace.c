@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/vec.h"
 #include "features/features.h"
+#include "server_private.h"
 #include "uri.h"
 #include "watch.h"
 
@@ -38,7 +39,7 @@ typedef struct Asking {
 
 static uv_loop_t *loop_of(const Connection *conn)
 {
-    return conn->push_timer.loop;
+    return server_loop(conn->server);
 }
 
 static void on_root_closed(uv_handle_t *handle)

@@ -4,8 +4,8 @@
 // so that workers stay free to parse.
 #include "compile.h"
 
-#include "base/clock.h"
 #include "features/features.h"
+#include "server_private.h"
 #include "verify/compiler.h"
 
 enum { MAX_ISSUES = 200 };
@@ -55,8 +55,6 @@ static void forget(Document *doc)
     doc->n_compiler_issues = 0;
 }
 
-static void start_due(Connection *conn);
-
 static void on_compiled(uv_work_t *request, int status)
 {
     CompileWork *work = request->data;
@@ -76,7 +74,7 @@ static void on_compiled(uv_work_t *request, int status)
     text_release(work->text);
     arena_free(work->arena);
     free(work);
-    if (conn) start_due(conn);
+    if (conn) due_look(&conn->compiles);
 }
 
 static void start(Connection *conn, Document *doc)
@@ -92,29 +90,14 @@ static void start(Connection *conn, Document *doc)
         (CompilerInput){work->text, doc->lang, arena_str(work->arena, str_from(doc->path)),
                         arena_str(work->arena, str_from(projects_of(conn, doc)->root))};
     conn->compiling = work;
-    doc->compile_due_ms = 0;
-    uv_queue_work(conn->push_timer.loop, &work->work, compile, on_compiled);
+    uv_queue_work(server_loop(conn->server), &work->work, compile, on_compiled);
 }
 
-static void on_timer(uv_timer_t *timer)
+bool compile_begin(Connection *conn, Document *doc)
 {
-    start_due(timer->data);
-}
-
-// Starts the one that is due, or waits for the nearest.
-static void start_due(Connection *conn)
-{
-    double now = clock_ms(), nearest = 0;
-    for (Document *doc = conn->documents.first; doc && !conn->compiling; doc = doc->next) {
-        if (doc->compile_due_ms <= 0) continue;
-        if (doc->compile_due_ms <= now && documents_is_parsed(doc))
-            start(conn, doc);
-        else if (nearest <= 0 || doc->compile_due_ms < nearest)
-            nearest = doc->compile_due_ms;
-    }
-    if (conn->compiling || nearest <= 0) return;
-    uint64_t wait = nearest > now ? (uint64_t)(nearest - now) + 1 : 50; // its parse is under way
-    uv_timer_start(&conn->compile_timer, on_timer, wait, 0);
+    if (conn->compiling || !documents_is_parsed(doc)) return false;
+    start(conn, doc);
+    return true;
 }
 
 void compile_stop(Connection *conn, Document *doc)
@@ -130,8 +113,7 @@ void compile_schedule(Connection *conn, Document *doc)
     compile_stop(conn, doc);
     forget(doc);
     if (!is_wanted(conn, doc)) return;
-    doc->compile_due_ms = clock_ms() + REST_MS;
-    start_due(conn);
+    due_set(&conn->compiles, doc, REST_MS);
 }
 
 void compile_schedule_all(Connection *conn)

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "features/features.h"
 #include "features/test_results.h"
 #include "parsing.h"
@@ -92,61 +91,31 @@ static void publish(Connection *conn, const char *uri, const int64_t *version, J
     connection_notify(conn, "textDocument/publishDiagnostics", params);
 }
 
-static bool is_due(const Document *doc)
+bool diagnostics_push(Connection *conn, Document *doc)
 {
-    return doc->push_due_ms > 0 && doc->push_due_ms <= clock_ms();
-}
-
-static void publish_if_due(Connection *conn, Document *doc)
-{
-    if (!is_due(doc)) return;
     if (!documents_is_checked(doc)) {
         parsing_check(conn, doc);
-        return;
+        return false;
     }
-    doc->push_due_ms = 0;
     if (doc->lang) publish(conn, doc->uri, &doc->version, new_items(conn, doc));
-}
-
-static void on_push_timer(uv_timer_t *timer);
-
-// One timer for the nearest due document.
-static void arm_timer(Connection *conn)
-{
-    double now = clock_ms(), nearest = 0;
-    for (Document *doc = conn->documents.first; doc; doc = doc->next) {
-        // A document that is due already waits for its parse, not for the timer.
-        if (doc->push_due_ms > now && (nearest <= 0 || doc->push_due_ms < nearest))
-            nearest = doc->push_due_ms;
-    }
-    if (nearest > 0)
-        uv_timer_start(&conn->push_timer, on_push_timer, (uint64_t)(nearest - now) + 1, 0);
-}
-
-static void on_push_timer(uv_timer_t *timer)
-{
-    Connection *conn = timer->data;
-    for (Document *doc = conn->documents.first; doc; doc = doc->next)
-        publish_if_due(conn, doc);
-    arm_timer(conn);
+    return true;
 }
 
 void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms)
 {
     if (conn->caps.pull_diagnostics || !projects_of(conn, doc)->config.diagnostics) return;
-    doc->push_due_ms = clock_ms() + delay_ms;
-    arm_timer(conn);
+    due_set(&conn->pushing, doc, delay_ms);
 }
 
 void diagnostics_document_checked(Connection *conn, Document *doc)
 {
-    publish_if_due(conn, doc);
+    due_try(&conn->pushing, doc);
     diagnostics_tell_held(conn, doc);
 }
 
 bool diagnostics_are_awaited(const Connection *conn, const Document *doc)
 {
-    return is_due(doc) || diagnostics_are_held(conn);
+    return due_is_over(&conn->pushing, doc) || diagnostics_are_held(conn);
 }
 
 void diagnostics_found_later(Connection *conn, Document *doc, size_t n)
@@ -158,8 +127,7 @@ void diagnostics_found_later(Connection *conn, Document *doc, size_t n)
         return;
     }
     if (!projects_of(conn, doc)->config.diagnostics) return;
-    doc->push_due_ms = clock_ms();
-    publish_if_due(conn, doc);
+    due_set(&conn->pushing, doc, 0);
 }
 
 void diagnostics_clear(Connection *conn, const Document *doc)

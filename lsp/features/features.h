@@ -81,6 +81,8 @@ Json *diagnostics_new_report(const Connection *conn, const Document *doc, Str pr
 bool diagnostics_pull(Call *call, Error *err);
 // A new text of doc: to be published when it has rested (delay_ms).
 void diagnostics_schedule(Connection *conn, Document *doc, double delay_ms);
+// Of a document that is due: false until it is checked.
+bool diagnostics_push(Connection *conn, Document *doc);
 void diagnostics_document_checked(Connection *conn, Document *doc);
 // Is a report of the document due, or would somebody who holds a request open be told?
 bool diagnostics_are_awaited(const Connection *conn, const Document *doc);

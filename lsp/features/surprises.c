@@ -3,7 +3,6 @@
 // connection; it belongs to the document whose syntax it reads.
 #include "surprises.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "features/features.h"
 #include "server_private.h"
@@ -32,7 +31,6 @@ static void on_ended(Job *job);
 
 static void start(Connection *conn, Document *doc)
 {
-    doc->surprise_due_ms = 0;
     if (!doc->syntax) return;
     Job *job = job_new(JOB_SURPRISE, conn);
     job->ended = on_ended;
@@ -42,27 +40,11 @@ static void start(Connection *conn, Document *doc)
     jobs_submit(server_jobs(conn->server), job);
 }
 
-static void on_timer(uv_timer_t *timer);
-
-// Starts the one that is due, or waits for the nearest.
-static void start_due(Connection *conn)
+bool surprises_begin(Connection *conn, Document *doc)
 {
-    double now = clock_ms(), nearest = 0;
-    for (Document *doc = conn->documents.first; doc && !conn->surprising; doc = doc->next) {
-        if (doc->surprise_due_ms <= 0) continue;
-        if (doc->surprise_due_ms <= now && documents_is_parsed(doc))
-            start(conn, doc);
-        else if (nearest <= 0 || doc->surprise_due_ms < nearest)
-            nearest = doc->surprise_due_ms;
-    }
-    if (conn->surprising || nearest <= 0) return;
-    uint64_t wait = nearest > now ? (uint64_t)(nearest - now) + 1 : 50; // its parse is under way
-    uv_timer_start(&conn->surprise_timer, on_timer, wait, 0);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    start_due(timer->data);
+    if (conn->surprising || !documents_is_parsed(doc)) return false;
+    start(conn, doc);
+    return true;
 }
 
 // NULL: the text has moved on, or the document is closed.
@@ -96,10 +78,10 @@ static void on_ended(Job *job)
     if (doc && job->end == JOB_DONE)
         take(conn, doc, job);
     else if (doc && job->end == JOB_CANCELLED && is_wanted(conn, doc)) // it gave way
-        doc->surprise_due_ms = clock_ms() + REST_MS;
+        due_set(&conn->surprises, doc, REST_MS);
     else if (job->end == JOB_FAILED)
         log_info("surprise: %s", job->err.text);
-    start_due(conn);
+    due_look(&conn->surprises);
 }
 
 void surprises_stop(Connection *conn, Document *doc)
@@ -117,8 +99,7 @@ void surprises_schedule(Connection *conn, Document *doc)
 {
     surprises_stop(conn, doc);
     if (!is_wanted(conn, doc)) return;
-    doc->surprise_due_ms = clock_ms() + REST_MS;
-    start_due(conn);
+    due_set(&conn->surprises, doc, REST_MS);
 }
 
 void surprises_close(Connection *conn)

@@ -9,10 +9,10 @@
 
 #define BITS(type) (int)(sizeof(type) * CHAR_BIT)
 
-const CType ctype_int = {C_INT, C_VOID, BITS(int), true, false};
-const CType ctype_bool = {C_BOOL, C_VOID, 8, false, false};
-const CType ctype_void = {C_VOID, C_VOID, 0, false, false};
-const CType ctype_size = {C_INT, C_VOID, BITS(size_t), false, false};
+const CType ctype_int = {C_INT, C_VOID, BITS(int), true, false, 0};
+const CType ctype_bool = {C_BOOL, C_VOID, 8, false, false, 0};
+const CType ctype_void = {C_VOID, C_VOID, 0, false, false, 0};
+const CType ctype_size = {C_INT, C_VOID, BITS(size_t), false, false, 0};
 
 static bool read_named(Str word, CType *out)
 {
@@ -37,7 +37,7 @@ static bool read_named(Str word, CType *out)
                 {STR("uintmax_t"), BITS(uintmax_t), false}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!str_equal(rows[i].name, word)) continue;
-        *out = (CType){C_INT, C_VOID, rows[i].bits, rows[i].is_signed, false};
+        *out = (CType){C_INT, C_VOID, rows[i].bits, rows[i].is_signed, false, 0};
         return true;
     }
     if (str_equal(word, STR("bool")) || str_equal(word, STR("_Bool")))
@@ -74,24 +74,24 @@ bool ctype_read(Str words, CType *out)
                : n[LONG]      ? BITS(long long)
                               : BITS(int);
     bool is_signed = n[CHAR] ? n[UNSIGNED] == 0 && (CHAR_MIN < 0 || n[SIGNED]) : n[UNSIGNED] == 0;
-    *out = (CType){C_INT, C_VOID, bits, is_signed, false};
+    *out = (CType){C_INT, C_VOID, bits, is_signed, false, 0};
     return true;
 }
 
 CType ctype_pointee(CType pointer)
 {
-    return (CType){pointer.elem, C_VOID, pointer.bits, pointer.is_signed, false};
+    return (CType){pointer.elem, C_VOID, pointer.bits, pointer.is_signed, false, pointer.layout};
 }
 
 CType ctype_pointer_to(CType elem)
 {
-    return (CType){C_POINTER, elem.kind, elem.bits, elem.is_signed, false};
+    return (CType){C_POINTER, elem.kind, elem.bits, elem.is_signed, false, elem.layout};
 }
 
 CType ctype_promote(CType type)
 {
     return type.bits < ctype_int.bits ? ctype_int
-                                      : (CType){C_INT, C_VOID, type.bits, type.is_signed, false};
+                                      : (CType){C_INT, C_VOID, type.bits, type.is_signed, false, 0};
 }
 
 CType ctype_common(CType a, CType b)
@@ -131,7 +131,7 @@ bool ctype_read_number(Str text, CType *type, uint64_t *value)
         if (!is_unsigned) bits = 64;
     }
     if (bits == 64 && !is_unsigned && *value > INT64_MAX) is_unsigned = true;
-    *type = (CType){C_INT, C_VOID, bits, !is_unsigned, false};
+    *type = (CType){C_INT, C_VOID, bits, !is_unsigned, false, 0};
     return n_u <= 1 && n_l <= 2;
 }
 
@@ -187,7 +187,7 @@ bool ctype_read_limit(Str name, CType *type, uint64_t *value)
 #undef ROW
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!str_equal(rows[i].name, name)) continue;
-        *type = (CType){C_INT, C_VOID, rows[i].bits, rows[i].is_signed, false};
+        *type = (CType){C_INT, C_VOID, rows[i].bits, rows[i].is_signed, false, 0};
         *value = rows[i].value;
         return true;
     }

@@ -6,16 +6,17 @@
 
 #include "base/str.h"
 
-typedef enum CKind { C_VOID, C_INT, C_BOOL, C_POINTER } CKind;
+typedef enum CKind { C_VOID, C_INT, C_BOOL, C_POINTER, C_STRUCT } CKind;
 
 // A type's values; which of two types of equal width it is (long, long long) makes no difference.
 // Of a pointer, bits and is_signed describe what it points to, and `elem` says whether that is
-// C_INT or C_BOOL.
+// C_INT, C_BOOL or C_STRUCT.
 typedef struct CType {
     CKind kind, elem;
     int bits; // 8 to 64, a bool's 8 included
     bool is_signed;
     bool is_const; // what a pointer points to may not be written
+    int layout;    // of a structure, or of what a pointer points to: which one of the translator's
 } CType;
 
 extern const CType ctype_int, ctype_bool, ctype_void, ctype_size;

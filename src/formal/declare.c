@@ -20,6 +20,7 @@ static bool read_alias(Translator *t, Str name, CType *out)
         if (!node_is(alias, "type_identifier") ||
             !str_equal(str_slice(source, a.start, a.end), name))
             continue;
+        if (node_is(type, "struct_specifier")) return read_structure(t, type, out);
         return ctype_read(str_slice(source, b.start, b.end), out);
     }
     return false;
@@ -47,6 +48,8 @@ bool read_type(Translator *t, TSNode holder, CType *out)
     *out = ctype_int;
     if (has_word(t, holder, "volatile") || has_word(t, holder, "_Atomic"))
         stop_at(t, holder, "a volatile or atomic variable");
+    else if (node_is(type, "struct_specifier"))
+        read_structure(t, type, out);
     else if (!read_type_name(t, text, out))
         stop_at(t, holder, "the type %.*s", STR_FMT(str_slice(text, 0, 40)));
     return !t->stopped;
@@ -104,7 +107,7 @@ static bool is_addressed_here(Translator *t, TSNode node, Str name)
 
 // --- variables -----------------------------------------------------------------------------------
 
-static void initialise_elements(Translator *t, TSNode list, int slot, uint64_t n)
+void initialise_elements(Translator *t, TSNode list, int slot, uint64_t n)
 {
     const Slot s = t->slots.items[slot];
     Term zero = term_const(t->terms, s.type.bits, 0), array = term_array_const(t->terms, zero);
@@ -133,6 +136,7 @@ static void declare_array(Translator *t, TSNode node, Declarator d, CType type, 
             n++;
     }
     if (!ts_node_is_null(value) && !list) stop_at(t, node, "this initialiser of an array");
+    if (type.kind == C_STRUCT) stop_at(t, node, "an array of structures");
     if (type.kind == C_VOID || n == 0 || n > MAX_ELEMENTS)
         stop_at(t, node, "an array of this length, wanted 1 to %d", MAX_ELEMENTS);
     if (t->stopped) return;
@@ -141,6 +145,23 @@ static void declare_array(Translator *t, TSNode node, Declarator d, CType type, 
     int at = slot_push(t, slot);
     if (list) initialise_elements(t, value, at, n);
     t->slots.items[at].is_const = is_const;
+}
+
+static void declare_structure(Translator *t, TSNode node, Str name, CType type, TSNode value,
+                              bool is_const)
+{
+    bool given = !ts_node_is_null(value);
+    Value v = {0};
+    if (given && !node_is(value, "initializer_list"))
+        v = convert(t, node, translate_full(t, value), type);
+    if (t->stopped) return;
+    int at = structure_push(t, name, type, false);
+    if (given && node_is(value, "initializer_list"))
+        initialise_structure(t, value, at, type);
+    else if (given)
+        structure_copy(t, node, at, v.base, type);
+    for (int i = at; i < (int)t->slots.n; i++)
+        t->slots.items[i].is_const = is_const;
 }
 
 static void declare_scalar(Translator *t, TSNode node, Declarator d, CType type, TSNode value,
@@ -184,6 +205,8 @@ void translate_declaration(Translator *t, TSNode node)
         if (!read_declarator(t, c, &d)) return;
         if (d.is_array)
             declare_array(t, c, d, type, value, is_const);
+        else if (type.kind == C_STRUCT && !d.is_pointer)
+            declare_structure(t, c, d.name, type, value, is_const);
         else
             declare_scalar(t, c, d, type, value, is_const);
     }
@@ -240,6 +263,8 @@ void declare_globals(Translator *t)
                     stop_at(t, c, "a pointer outside of functions");
                 else if (d.is_array)
                     declare_array(t, c, d, type, value, true);
+                else if (type.kind == C_STRUCT)
+                    declare_structure(t, c, d.name, type, value, true);
                 else
                     declare_scalar(t, c, d, type, value, true);
             }
@@ -301,6 +326,7 @@ bool read_parameter(Translator *t, TSNode node, Str *name, CType *type, TSNode *
     if (pointer && type->kind == C_VOID) stop_at(t, node, "a pointer to void");
     if (!pointer && type->kind == C_VOID) return !t->stopped && d.name.len == 0;
     if (d.name.len == 0) stop_at(t, node, "a parameter without a name");
+    if (d.is_array && type->kind == C_STRUCT) stop_at(t, node, "an array of structures");
     if (pointer) *type = ctype_pointer_to(*type);
     type->is_const = pointer && has_word(t, node, "const");
     return !t->stopped;
@@ -324,8 +350,8 @@ bool is_length_name(Str name)
 
 static bool is_length(const Input *input)
 {
-    return !input->is_array && input->type.kind == C_INT && input->type.bits >= 16 &&
-           is_length_name(input->name);
+    return !input->is_array && !input->field.len && input->type.kind == C_INT &&
+           input->type.bits >= 16 && is_length_name(input->name);
 }
 
 // The parameter that says how long array `i` is: the next length after it, else the nearest before.
@@ -341,7 +367,8 @@ static const Input *find_length(const Translator *t, size_t i)
 static const Input *find_input(const Translator *t, Str name)
 {
     for (size_t i = 0; i < t->inputs.n; i++)
-        if (!t->inputs.items[i].is_array && str_equal(t->inputs.items[i].name, name))
+        if (!t->inputs.items[i].is_array && !t->inputs.items[i].field.len &&
+            str_equal(t->inputs.items[i].name, name))
             return &t->inputs.items[i];
     return NULL;
 }
@@ -387,95 +414,174 @@ static void bound(Translator *t, size_t i, TSNode size)
     slot->length = input->length;
 }
 
-static void add_input(Translator *t, Str name, CType type, const Input *like)
+// The unknown, or an earlier translation's.
+static void make_unknown(Translator *t, Input *input, const Input *like)
+{
+    if (like)
+        input->var = like->var;
+    else if (input->is_array)
+        input->var = term_array_var(t->terms, input->type.bits);
+    else
+        input->var = term_var(t->terms, input->type.bits);
+    if (input->type.kind != C_BOOL || input->is_array) return;
+    // A bool is 0 or 1, whatever its 8 bits could hold.
+    Term two = term_const(t->terms, input->type.bits, 2);
+    t->assumed = term_and(t->terms, t->assumed, term_binary(t->terms, TERM_ULT, input->var, two));
+}
+
+static void set_unknown(Translator *t, const Input *input)
+{
+    Term all = term_bool(t->terms, true);
+    if (input->is_array) all = term_array_const(t->terms, term_const(t->terms, 1, 1));
+    t->state.cells[input->slot] = (Cell){input->var, all, BASE_NONE};
+}
+
+static void add_input(Translator *t, TSNode node, Str name, CType type, const Input *like)
 {
     CType elem = type.kind == C_POINTER ? ctype_pointee(type) : type;
     Input input = {.name = name, .type = elem, .is_array = type.kind == C_POINTER, .slot = -1};
-    // A bool is 0 or 1, whatever its 8 bits could hold.
-    if (like)
-        input.var = like->var;
-    else if (input.is_array)
-        input.var = term_array_var(t->terms, elem.bits);
-    else
-        input.var = term_var(t->terms, elem.bits);
-    if (elem.kind == C_BOOL && input.is_array) {
-        t->stopped = true;
-        t->why = STR("an array of bool as a parameter");
-    } else if (elem.kind == C_BOOL) {
-        Term two = term_const(t->terms, elem.bits, 2);
-        t->assumed =
-            term_and(t->terms, t->assumed, term_binary(t->terms, TERM_ULT, input.var, two));
-    }
+    input.is_shared = input.is_array;
+    if (elem.kind == C_BOOL && input.is_array) stop_at(t, node, "an array of bool as a parameter");
+    if (t->stopped) return;
+    make_unknown(t, &input, like);
     if (input.is_array) {
         Slot object = {.name = name, .type = elem, .is_array = true, .is_const = type.is_const};
         object.length = term_const(t->terms, 64, 1);
         input.slot = slot_push(t, object);
         t->names.items[t->names.n - 1].name = STR(""); // reached through the parameter only
-        t->state.cells[input.slot] =
-            (Cell){input.var, term_array_const(t->terms, term_const(t->terms, 1, 1)), BASE_NONE};
+        set_unknown(t, &input);
+        t->n_objects++;
     }
     VEC_PUSH(&t->inputs, input);
 }
 
-static void declare_parameter(Translator *t, TSNode node, const Input *input, CType type)
+// --- structures as inputs ------------------------------------------------------------------------
+
+static const Input *next_like(const Translator *t, const Translator *like)
 {
-    Slot slot = {.name = input->name, .type = type, .knows_length = true};
-    slot.is_cell = slot.is_array = is_addressed_here(t, node, input->name);
-    slot.length = term_const(t->terms, 64, 1);
-    if (slot.is_cell && input->is_array) stop_at(t, node, "the address of a pointer");
-    Value v = {type, input->var, BASE_NONE};
-    if (input->is_array) {
-        v.term = term_const(t->terms, 64, 0);
-        v.base = input->slot;
+    return like && t->inputs.n < like->inputs.n ? &like->inputs.items[t->inputs.n] : NULL;
+}
+
+static bool is_same_field(const Input *a, const Input *b)
+{
+    return str_equal(a->field, b->field) && a->is_array == b->is_array &&
+           a->is_shared == b->is_shared && a->type.kind == b->type.kind &&
+           a->type.bits == b->type.bits && a->type.is_signed == b->type.is_signed &&
+           (!a->is_array || a->length == b->length);
+}
+
+// An unknown for each field of the structure at `slot`.
+static void add_fields(Translator *t, TSNode node, Str name, Str path, int slot, bool shared,
+                       const Translator *like)
+{
+    CType type = t->slots.items[slot].type;
+    const Layout *layout = &t->layouts.items[type.layout];
+    for (size_t i = 0; i < layout->fields.n && !t->stopped; i++) {
+        const Field *f = &layout->fields.items[i];
+        if (f->why.len) continue;
+        Input input = {.type = f->type,
+                       .is_array = f->is_array,
+                       .is_shared = shared,
+                       .slot = slot + f->slot,
+                       .length = term_const(t->terms, 64, f->n)};
+        input.field = arena_printf(t->arena, "%.*s%s%.*s", STR_FMT(path), path.len ? "." : "",
+                                   STR_FMT(f->name));
+        input.name = arena_printf(t->arena, "%.*s%s%.*s", STR_FMT(name), shared ? "->" : ".",
+                                  STR_FMT(input.field));
+        if (f->type.kind == C_STRUCT) {
+            add_fields(t, node, name, input.field, input.slot, shared, like);
+            continue;
+        }
+        const Input *other = next_like(t, like);
+        if (like && (!other || !is_same_field(&input, other)))
+            stop_at(t, node,
+                    "other structures than those of the function that it is compared "
+                    "with");
+        if (t->stopped) return;
+        make_unknown(t, &input, other);
+        set_unknown(t, &input);
+        VEC_PUSH(&t->inputs, input);
     }
+}
+
+typedef struct Parameter {
+    TSNode node, size;
+    Str name;
+    CType type;
+    int input, slot; // of its first input; of its structure, -1: none
+} Parameter;
+
+static void add_structure(Translator *t, Parameter *p, const Translator *like)
+{
+    bool pointer = p->type.kind == C_POINTER;
+    CType type = pointer ? ctype_pointee(p->type) : p->type;
+    p->slot = structure_push(t, p->name, type, p->type.is_const);
+    for (size_t i = 0; i < t->names.n; i++) // reached through the parameter only
+        if (pointer && t->names.items[i].slot == p->slot) t->names.items[i].name = STR("");
+    add_fields(t, p->node, p->name, STR(""), p->slot, pointer, like);
+    if (!pointer) return;
+    t->n_objects++;
+    assume(t, arena_printf(t->arena, "%.*s points to 1 %.*s", STR_FMT(p->name),
+                           STR_FMT(t->layouts.items[type.layout].name)));
+}
+
+static void declare_parameter(Translator *t, const Parameter *p)
+{
+    const Input *input = p->slot < 0 ? &t->inputs.items[p->input] : NULL;
+    Slot slot = {.name = p->name, .type = p->type, .knows_length = true};
+    bool pointer = p->type.kind == C_POINTER;
+    if (p->type.kind == C_STRUCT) return; // it has its slots
+    slot.is_cell = slot.is_array = is_addressed_here(t, p->node, p->name);
+    slot.length = term_const(t->terms, 64, 1);
+    if (slot.is_cell && pointer) stop_at(t, p->node, "the address of a pointer");
+    Value v = {p->type, term_const(t->terms, 64, 0), input ? input->slot : p->slot};
+    if (!pointer) v = (Value){p->type, input->var, BASE_NONE};
     if (t->stopped) return;
-    Place place = {type, slot_push(t, slot), slot.is_cell, term_const(t->terms, 64, 0)};
-    store(t, node, place, v);
+    Place place = {p->type, slot_push(t, slot), slot.is_cell, term_const(t->terms, 64, 0)};
+    store(t, p->node, place, v);
 }
 
 static bool fits(const Input *a, CType type)
 {
     CType elem = type.kind == C_POINTER ? ctype_pointee(type) : type;
     return a->is_array == (type.kind == C_POINTER) && a->type.kind == elem.kind &&
-           a->type.bits == elem.bits && a->type.is_signed == elem.is_signed;
+           a->type.bits == elem.bits && a->type.is_signed == elem.is_signed && !a->field.len;
+}
+
+static void bound_input(Translator *t, const Parameter *p, const Translator *like)
+{
+    Input *input = &t->inputs.items[p->input];
+    if (input->is_array) bound(t, (size_t)p->input, p->size);
+    if (!like || t->stopped) return;
+    input->length = like->inputs.items[p->input].length;
+    if (!input->is_array) return;
+    Slot *slot = &t->slots.items[input->slot];
+    slot->length = input->length;
+    slot->knows_length = like->slots.items[like->inputs.items[p->input].slot].knows_length;
 }
 
 void declare_inputs(Translator *t, TSNode function, const Translator *like)
 {
     TSNode list = find_parameters(function);
-    VEC(CType) types = {0};
-    VEC(TSNode) nodes = {0};
-    VEC(TSNode) sizes = {0};
+    VEC(Parameter) all = {0};
     for (TSNode c = node_first(list); !ts_node_is_null(c) && !t->stopped; c = node_next(c)) {
-        Str name;
-        CType type;
-        TSNode size = {{0}, NULL, NULL};
-        if (!read_parameter(t, c, &name, &type, &size)) break;
-        if (type.kind == C_VOID) break; // f(void)
-        const Input *other =
-            like && t->inputs.n < like->inputs.n ? &like->inputs.items[t->inputs.n] : NULL;
-        if (like && (!other || !fits(other, type)))
+        Parameter p = {.node = c, .input = (int)t->inputs.n, .slot = -1};
+        if (!read_parameter(t, c, &p.name, &p.type, &p.size)) break;
+        if (p.type.kind == C_VOID) break; // f(void)
+        const Input *other = next_like(t, like);
+        if (p.type.kind == C_STRUCT || (p.type.kind == C_POINTER && p.type.elem == C_STRUCT))
+            add_structure(t, &p, like);
+        else if (like && (!other || !fits(other, p.type)))
             stop_at(t, c, "other parameters than those of the function that it is compared with");
-        if (t->stopped) break;
-        add_input(t, name, type, other);
-        VEC_PUSH(&types, type);
-        VEC_PUSH(&nodes, c);
-        VEC_PUSH(&sizes, size);
+        else
+            add_input(t, c, p.name, p.type, other);
+        VEC_PUSH(&all, p);
     }
     if (like && !t->stopped && like->inputs.n != t->inputs.n)
         stop_at(t, function, "fewer parameters than the function that it is compared with");
-    for (size_t i = 0; i < t->inputs.n && !t->stopped; i++) {
-        if (t->inputs.items[i].is_array) bound(t, i, sizes.items[i]);
-        if (like) t->inputs.items[i].length = like->inputs.items[i].length;
-        if (like && t->inputs.items[i].is_array) {
-            Slot *slot = &t->slots.items[t->inputs.items[i].slot];
-            slot->length = t->inputs.items[i].length;
-            slot->knows_length = like->slots.items[like->inputs.items[i].slot].knows_length;
-        }
-    }
-    for (size_t i = 0; i < t->inputs.n && !t->stopped; i++)
-        declare_parameter(t, nodes.items[i], &t->inputs.items[i], types.items[i]);
-    VEC_FREE(&types);
-    VEC_FREE(&nodes);
-    VEC_FREE(&sizes);
+    for (size_t i = 0; i < all.n && !t->stopped; i++)
+        if (all.items[i].slot < 0) bound_input(t, &all.items[i], like);
+    for (size_t i = 0; i < all.n && !t->stopped; i++)
+        declare_parameter(t, &all.items[i]);
+    VEC_FREE(&all);
 }

@@ -22,7 +22,7 @@ Value int_value(Translator *t, Term truth)
 Term value_truth(Translator *t, Value v)
 {
     if (v.type.kind == C_POINTER) return term_bool(t->terms, true); // no pointer is null
-    if (v.type.kind == C_VOID) return term_bool(t->terms, false);
+    if (v.type.kind == C_VOID || v.type.kind == C_STRUCT) return term_bool(t->terms, false);
     return term_not(t->terms,
                     term_binary(t->terms, TERM_EQ, v.term, term_const(t->terms, v.type.bits, 0)));
 }
@@ -37,11 +37,17 @@ Value convert(Translator *t, TSNode node, Value v, CType type)
     if (type.kind == C_VOID) return scalar(ctype_void, term_bool(t->terms, false));
     if (type.kind == C_POINTER || v.type.kind == C_POINTER) {
         bool same = type.kind == v.type.kind && type.elem == v.type.elem &&
-                    type.bits == v.type.bits && type.is_signed == v.type.is_signed;
+                    type.bits == v.type.bits && type.is_signed == v.type.is_signed &&
+                    type.layout == v.type.layout;
         if (type.kind == C_BOOL && v.type.kind == C_POINTER)
             return scalar(ctype_bool, term_const(t->terms, ctype_bool.bits, 1));
         if (!same) stop_at(t, node, "a pointer that is converted to another type");
         v.type.is_const = type.is_const;
+        return v;
+    }
+    if (type.kind == C_STRUCT || v.type.kind == C_STRUCT) {
+        if (type.kind != v.type.kind || type.layout != v.type.layout)
+            stop_at(t, node, "a structure that is converted to another type");
         return v;
     }
     if (v.type.kind == C_VOID) {
@@ -122,7 +128,7 @@ static Value compare_pointers(Translator *t, TSNode node, Str op, Value a, Value
         stop_at(t, node, "pointers to different arrays, compared or subtracted");
         return nothing(t);
     }
-    const CType offset = {C_INT, C_VOID, 64, true, false};
+    const CType offset = {C_INT, C_VOID, 64, true, false, 0};
     return translate_operator(t, node, op, scalar(offset, a.term), scalar(offset, b.term));
 }
 
@@ -145,6 +151,8 @@ Value translate_operator(Translator *t, TSNode node, Str op, Value a, Value b)
 {
     if (t->stopped) return nothing(t);
     if (a.type.kind == C_VOID || b.type.kind == C_VOID) stop_at(t, node, "a void operand");
+    if (a.type.kind == C_STRUCT || b.type.kind == C_STRUCT)
+        stop_at(t, node, "a structure as an operand");
     if (a.type.kind == C_POINTER || b.type.kind == C_POINTER)
         return translate_pointers(t, node, op, a, b);
     if (t->stopped) return nothing(t);
@@ -251,8 +259,8 @@ static Value translate_choice(Translator *t, TSNode node)
         CType type = ctype_common(a.type, b.type);
         a = convert(t, node, a, type);
         b = convert(t, node, b, type);
-    } else if (a.type.kind != b.type.kind) {
-        stop_at(t, node, "a conditional of different types");
+    } else if (a.type.kind != b.type.kind || a.type.kind == C_STRUCT) {
+        stop_at(t, node, "a conditional of different types, or of structures");
         return nothing(t);
     }
     return value_merge(t, node, condition, a, b);
@@ -277,13 +285,17 @@ static Value translate_assignment(Translator *t, TSNode node)
     Place place = find_place(t, left);
     if (t->stopped) return nothing(t);
     Value v = translate_expression(t, node_field(node, "right"));
-    if (op.len > 1) {
+    if (op.len > 1 && place.type.kind == C_STRUCT) stop_at(t, node, "a structure as an operand");
+    if (op.len > 1 && !t->stopped) {
         Value old = load(t, left, place);
         v = translate_operator(t, node, str_slice(op, 0, op.len - 1), old, v);
     }
     if (t->stopped) return nothing(t);
     v = convert(t, node, v, place.type);
-    store(t, node, place, v);
+    if (place.type.kind == C_STRUCT && !t->stopped)
+        structure_copy(t, node, place.slot, v.base, place.type);
+    else
+        store(t, node, place, v);
     return v;
 }
 
@@ -293,6 +305,7 @@ static Value translate_update(Translator *t, TSNode node)
     Str op = str_slice(node_text(t, node_field(node, "operator")), 0, 1);
     bool is_prefix = ts_node_start_byte(target) > ts_node_start_byte(node);
     Place place = find_place(t, target);
+    if (place.type.kind == C_STRUCT) stop_at(t, node, "a structure as an operand");
     if (t->stopped) return nothing(t);
     Value old = load(t, target, place);
     Value one = scalar(ctype_int, term_const(t->terms, ctype_int.bits, 1));
@@ -322,7 +335,7 @@ static Value translate_known_call(Translator *t, TSNode node, Str name, TSNode a
         t->state.path = term_bool(t->terms, false);
         t->n_ends++;
     } else if ((str_equal(name, STR("abs")) || long_abs) && !ts_node_is_null(argument)) {
-        CType type = {C_INT, C_VOID, long_abs ? 64 : 32, true, false};
+        CType type = {C_INT, C_VOID, long_abs ? 64 : 32, true, false, 0};
         Value v = convert(t, node, translate_expression(t, argument), type);
         Term zero = term_const(t->terms, type.bits, 0), path = t->state.path;
         Term minus = term_binary(t->terms, TERM_SLT, v.term, zero);
@@ -390,7 +403,7 @@ static Value translate_sizeof(Translator *t, TSNode node)
         if (s && s->is_array && !term_is_const(t->terms, s->length, &n)) s = NULL;
         if (s) type = s->type;
     }
-    if (type.kind == C_VOID) stop_at(t, node, "this sizeof");
+    if (type.kind == C_VOID || type.kind == C_STRUCT) stop_at(t, node, "this sizeof");
     uint64_t bytes = type.kind == C_POINTER ? sizeof(void *) : (uint64_t)type.bits / 8;
     return scalar(ctype_size, term_const(t->terms, ctype_size.bits, n * bytes));
 }
@@ -436,9 +449,9 @@ static Value translate_kind(Translator *t, TSNode node)
     if (node_is(node, "subscript_expression") ||
         (node_is(node, "pointer_expression") && ts_node_child_count(node) &&
          node_is(ts_node_child(node, 0), "*"))) {
-        Place place = find_place(t, node);
-        return t->stopped ? nothing(t) : load(t, node, place);
+        return place_value(t, node, find_place(t, node));
     }
+    if (node_is(node, "field_expression")) return place_value(t, node, find_member(t, node));
     if (node_is(node, "pointer_expression")) return address_of(t, node);
     if (node_is(node, "comma_expression")) {
         translate_expression(t, node_field(node, "left"));

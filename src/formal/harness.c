@@ -215,13 +215,13 @@ static bool fill_pointer(Writer *w, Str pointer, UnitType type, Count count, Str
 
 // --- fields --------------------------------------------------------------------------------------
 
-typedef struct Field {
+typedef struct Member {
     Str name;
     UnitType type;
-} Field;
-typedef VEC(Field) Fields;
+} Member;
+typedef VEC(Member) Members;
 
-static void list_fields(const Writer *w, TSNode body, Fields *out)
+static void list_fields(const Writer *w, TSNode body, Members *out)
 {
     for (TSNode f = node_first(body); !ts_node_is_null(f); f = node_next(f)) {
         if (!node_is(f, "field_declaration")) continue;
@@ -230,12 +230,12 @@ static void list_fields(const Writer *w, TSNode body, Fields *out)
             const char *role = ts_node_field_name_for_child(f, i);
             if (!role || strcmp(role, "declarator") != 0) continue;
             TSNode d = ts_node_child(f, i);
-            Field field = {unit_text(w->unit, unit_declared(d)), unit_type(w->unit, f, d)};
+            Member field = {unit_text(w->unit, unit_declared(d)), unit_type(w->unit, f, d)};
             any = true;
             VEC_PUSH(out, field);
         }
         TSNode none = {{0}, NULL, NULL};
-        Field unnamed = {STR(""), unit_type(w->unit, f, none)};
+        Member unnamed = {STR(""), unit_type(w->unit, f, none)};
         if (!any) VEC_PUSH(out, unnamed);
     }
 }
@@ -247,12 +247,12 @@ static bool is_capacity(Str name)
 
 // The field that says how long what field `k` points to is: one that has its name, else a
 // capacity, else a length.
-static const Field *find_length(const Writer *w, const Fields *fields, size_t k)
+static const Member *find_length(const Writer *w, const Members *fields, size_t k)
 {
-    const Field *best = NULL;
+    const Member *best = NULL;
     int best_rank = 0;
     for (size_t i = 0; i < fields->n; i++) {
-        const Field *f = &fields->items[i];
+        const Member *f = &fields->items[i];
         if (i == k || !is_integer(w, f->type)) continue;
         bool length = is_length_name(f->name), capacity = is_capacity(f->name);
         const char *own = arena_str(w->arena, fields->items[k].name).ptr;
@@ -264,11 +264,11 @@ static const Field *find_length(const Writer *w, const Fields *fields, size_t k)
 }
 
 // The number of elements is no more than there is room for.
-static void bound_lengths(Writer *w, Str prefix, const Fields *fields, const Field *capacity)
+static void bound_lengths(Writer *w, Str prefix, const Members *fields, const Member *capacity)
 {
     if (!is_capacity(capacity->name)) return;
     for (size_t i = 0; i < fields->n; i++) {
-        const Field *f = &fields->items[i];
+        const Member *f = &fields->items[i];
         if (f == capacity || !is_integer(w, f->type) || !is_length_name(f->name)) continue;
         Str a = arena_printf(w->arena, "%.*s%.*s", STR_FMT(prefix), STR_FMT(f->name));
         Str b = arena_printf(w->arena, "%.*s%.*s", STR_FMT(prefix), STR_FMT(capacity->name));
@@ -278,9 +278,9 @@ static void bound_lengths(Writer *w, Str prefix, const Fields *fields, const Fie
     }
 }
 
-static bool fill_field(Writer *w, Str prefix, const Fields *fields, size_t k)
+static bool fill_field(Writer *w, Str prefix, const Members *fields, size_t k)
 {
-    const Field *f = &fields->items[k];
+    const Member *f = &fields->items[k];
     Str place = arena_printf(w->arena, "%.*s%.*s", STR_FMT(prefix), STR_FMT(f->name));
     if (f->name.len == 0) // an unnamed member's fields are the structure's own
         return !unit_is_structure(f->type) || unit_is_union(f->type) || fill(w, prefix, f->type);
@@ -290,7 +290,7 @@ static bool fill_field(Writer *w, Str prefix, const Fields *fields, size_t k)
             f->type);
     Count count = {0};
     UnitType pointee = unit_pointee(f->type);
-    const Field *length = find_length(w, fields, k);
+    const Member *length = find_length(w, fields, k);
     bool single = unit_is_structure(pointee) && !str_ends(f->name, STR("s"));
     if (length && !single) {
         count.n = arena_printf(w->arena, "%.*s%.*s", STR_FMT(prefix), STR_FMT(length->name));
@@ -303,7 +303,7 @@ static bool fill_field(Writer *w, Str prefix, const Fields *fields, size_t k)
 // `expression` ends with -> or . where the type is a structure.
 static bool fill_structure(Writer *w, Str expression, UnitType type)
 {
-    Fields fields = {0};
+    Members fields = {0};
     TSNode body = unit_fields(w->unit, type);
     if (ts_node_is_null(body)) return refuse(w, "%.*s an incomplete type", STR_FMT(expression));
     if (unit_is_union(type)) {
@@ -477,7 +477,7 @@ static bool compare(Writer *w, Str what, Str a, Str b, UnitType type)
     }
     if (unit_is_structure(type)) {
         if (unit_is_union(type)) return refuse(w, "equality of unions");
-        Fields fields = {0};
+        Members fields = {0};
         bool ok = true;
         list_fields(w, unit_fields(w->unit, type), &fields);
         for (size_t i = 0; i < fields.n && ok; i++) {

@@ -38,7 +38,8 @@ Value pointer_add(Translator *t, TSNode node, Value pointer, Value count, bool m
     bool huge;
     Term by = read_count(t, node, count, &huge), zero = offset_const(t, 0);
     int slot = follow(t, node, pointer);
-    if (slot < 0) return pointer;
+    if (pointer.type.elem == C_STRUCT) stop_at(t, node, "steps of a pointer to a structure");
+    if (slot < 0 || t->stopped) return pointer;
     // One past the end is still a pointer (C11 6.5.6); an unsigned difference is compared, so that
     // what is below the start is too large.
     Term out = term_binary(t->terms, minus ? TERM_BVSUB : TERM_BVADD, pointer.term, by);
@@ -60,6 +61,12 @@ static Place element(Translator *t, TSNode node, Value pointer, Value index)
     int slot = follow(t, node, pointer);
     if (slot < 0) return (Place){.type = ctype_int};
     const Slot *s = &t->slots.items[slot];
+    if (pointer.type.elem == C_STRUCT) {
+        uint64_t first = 1;
+        if (!term_is_const(t->terms, by, &first) || first != 0)
+            stop_at(t, node, "elements of %.*s, a pointer to a structure", STR_FMT(s->name));
+        return (Place){.type = s->type, .slot = slot};
+    }
     Term at = term_binary(t->terms, TERM_BVADD, pointer.term, by);
     Term inside = term_binary(t->terms, TERM_ULT, at, s->length);
     if (huge)
@@ -86,10 +93,20 @@ static Place name_place(Translator *t, TSNode node)
     return (Place){.type = s->type, .slot = slot};
 }
 
+// A member that is no array: an array as a whole is no place.
+static Place find_array_free(Translator *t, TSNode node)
+{
+    Place place = find_member(t, node);
+    if (!t->stopped && t->slots.items[place.slot].is_array)
+        stop_at(t, node, "the array %.*s as a whole", STR_FMT(t->slots.items[place.slot].name));
+    return place;
+}
+
 Place find_place(Translator *t, TSNode node)
 {
     const Value none = {ctype_int, offset_const(t, 0), BASE_NONE};
     if (t->stopped) return (Place){.type = ctype_int};
+    if (node_is(node, "field_expression")) return find_array_free(t, node);
     if (node_is(node, "parenthesized_expression")) return find_place(t, node_first(node));
     if (node_is(node, "identifier")) return name_place(t, node);
     if (node_is(node, "subscript_expression")) {
@@ -132,7 +149,8 @@ void store(Translator *t, TSNode node, Place place, Value v)
                 STR_FMT(t->slots.items[place.slot].name));
     if (place.is_element) {
         cell->value = term_store(t->terms, cell->value, place.index, v.term);
-        if (t->terms && !term_is_true(t->terms, cell->init))
+        // Where all have values, one more has none to add.
+        if (cell->init != term_array_const(t->terms, term_const(t->terms, 1, 1)))
             cell->init = term_store(t->terms, cell->init, place.index, term_const(t->terms, 1, 1));
     } else {
         *cell = (Cell){v.term, term_bool(t->terms, true), v.base};
@@ -149,9 +167,10 @@ Value address_of(Translator *t, TSNode node)
     }
     Place place = find_place(t, argument);
     Value v = {ctype_pointer_to(place.type), offset_const(t, 0), place.slot};
-    if (!t->stopped && !place.is_element) stop_at(t, node, "the address of this");
+    bool structure = place.type.kind == C_STRUCT;
+    if (!t->stopped && !place.is_element && !structure) stop_at(t, node, "the address of this");
     if (t->stopped) return v;
-    v.term = place.index;
+    if (!structure) v.term = place.index;
     v.type.is_const = t->slots.items[place.slot].is_const;
     return v;
 }
@@ -210,7 +229,7 @@ Value name_value(Translator *t, TSNode node)
     int slot = name_find(t, name);
     if (slot >= 0) {
         const Slot *s = &t->slots.items[slot];
-        if (!s->is_array || s->is_cell) return load(t, node, name_place(t, node));
+        if (!s->is_array || s->is_cell) return place_value(t, node, name_place(t, node));
         Value v = {ctype_pointer_to(s->type), offset_const(t, 0), slot};
         v.type.is_const = s->is_const;
         return v;

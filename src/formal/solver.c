@@ -92,7 +92,12 @@ static Term build_difference(Solver *f)
         differ = term_not(s, term_binary(s, TERM_EQ, f->new.result, f->old.result));
     for (size_t i = 0; i < f->new.inputs.n; i++) {
         const Input *a = &f->new.inputs.items[i], *b = &f->old.inputs.items[i];
-        if (!a->is_array) continue;
+        if (!a->is_shared) continue;
+        if (!a->is_array) { // a structure's field
+            Term x = f->new.state.cells[a->slot].value, y = f->old.state.cells[b->slot].value;
+            differ = term_or(s, differ, term_not(s, term_binary(s, TERM_EQ, x, y)));
+            continue;
+        }
         Term index = term_var(s, 64);
         VEC_PUSH(&f->wanted, index);
         Term x = term_binary(s, TERM_SELECT, f->new.state.cells[a->slot].value, index);
@@ -219,7 +224,15 @@ static Str print_difference(Solver *f)
                             ctype_print(new->result_type, y, b));
     for (size_t i = 0; i < new->inputs.n; i++) {
         const Input *p = &new->inputs.items[i], *q = &old->inputs.items[i];
-        uint64_t n = p->is_array ? term_value(f->model, p->length) : 0;
+        uint64_t n = p->is_array && p->is_shared ? term_value(f->model, p->length) : 0;
+        if (p->is_shared && !p->is_array) {
+            x = term_value(f->model, new->state.cells[p->slot].value);
+            y = term_value(f->model, old->state.cells[q->slot].value);
+            if (x != y)
+                return arena_printf(f->arena, "it leaves %s in %.*s, the other %s",
+                                    ctype_print(p->type, x, a), STR_FMT(p->name),
+                                    ctype_print(p->type, y, b));
+        }
         for (uint64_t k = 0; k < n && k < 65536; k++) {
             x = term_element(f->model, f->terms, new->state.cells[p->slot].value, k);
             y = term_element(f->model, f->terms, old->state.cells[q->slot].value, k);
@@ -307,7 +320,8 @@ static Term prefer_short(Solver *f)
     Term small = f->goal;
     for (size_t i = 0; i < f->new.inputs.n; i++) {
         const Input *input = &f->new.inputs.items[i];
-        if (input->is_array)
+        uint64_t fixed;
+        if (input->is_array && !term_is_const(f->terms, input->length, &fixed))
             small = term_and(f->terms, small,
                              term_binary(f->terms, TERM_ULT, input->length,
                                          term_const(f->terms, 64, SMALL_LENGTH + 1)));
@@ -450,13 +464,11 @@ static void list_assumptions(Solver *f)
 {
     const Translator *t = f->compares ? &f->old : &f->new;
     FormalResult *r = &f->result;
-    int n_arrays = 0;
     r->assumptions = arena_array(f->arena, t->assumptions.n + 1, sizeof *r->assumptions);
     for (size_t i = 0; i < t->assumptions.n; i++)
         r->assumptions[r->n_assumptions++] = arena_str(f->arena, t->assumptions.items[i]);
-    for (size_t i = 0; i < t->inputs.n; i++)
-        n_arrays += t->inputs.items[i].is_array;
-    if (n_arrays > 1) r->assumptions[r->n_assumptions++] = STR("no two of the arrays overlap");
+    if (t->n_objects > 1)
+        r->assumptions[r->n_assumptions++] = STR("no two of what pointers lead to overlap");
 }
 
 static void prepare(Solver *f, const FormalRequest *request)

@@ -218,7 +218,7 @@ static void translate_switch(Translator *t, TSNode node)
 {
     TSNode body = node_field(node, "body");
     Switch s = {.value = translate_full(t, node_field(node, "condition"))};
-    if (s.value.type.kind == C_POINTER || s.value.type.kind == C_VOID)
+    if (s.value.type.kind != C_INT && s.value.type.kind != C_BOOL)
         stop_at(t, node, "a switch that is not over an integer");
     if (!node_is(body, "compound_statement")) stop_at(t, node, "a switch without braces");
     if (has_jump_into(body)) stop_at(t, node, "a label within a statement of a switch");

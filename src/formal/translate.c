@@ -116,6 +116,7 @@ static bool read_result(Translator *t, TSNode function, CType *out)
         *out = ctype_pointer_to(*out);
         if (out->elem == C_VOID) stop_at(t, d, "a pointer to void");
     }
+    if (out->kind == C_STRUCT) stop_at(t, d, "a structure as the result");
     return !t->stopped;
 }
 
@@ -183,6 +184,10 @@ static void bind(Translator *t, TSNode node, TSNode function, const Arguments *a
                      0) < node_text(t, node_field(up, "body")).len)
             stop_at(t, c, "the address of a parameter of a function that is called");
         if (t->stopped) return;
+        if (type.kind == C_STRUCT) {
+            structure_copy(t, c, structure_push(t, name, type, false), v.base, type);
+            continue;
+        }
         Place place = {.type = type, .slot = slot_push(t, slot)};
         store(t, c, place, v);
     }
@@ -275,4 +280,7 @@ void translate_deinit(Translator *t)
     VEC_FREE(&t->inputs);
     VEC_FREE(&t->assumptions);
     VEC_FREE(&t->macros);
+    for (size_t i = 0; i < t->layouts.n; i++)
+        VEC_FREE(&t->layouts.items[i].fields);
+    VEC_FREE(&t->layouts);
 }

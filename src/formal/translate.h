@@ -39,15 +39,32 @@ typedef struct Slot {
     Term length;  // of an array, 64 bits
 } Slot;
 
+typedef struct Field {
+    Str name;
+    CType type; // of an array: that of its elements
+    bool is_array;
+    uint64_t n; // elements
+    int slot;   // behind the structure's own
+    Str why;    // it is outside the subset; it has no slot then
+} Field;
+
+// A structure's fields. Its slots are its own and those of its fields.
+typedef struct Layout {
+    Str name;    // "struct table"
+    uint32_t at; // of its body, in bytes
+    VEC(Field) fields;
+    int n_slots;
+} Layout;
+
 typedef struct Value {
     CType type;
     Term term;
-    int base; // of a pointer
+    int base; // of a pointer; of a structure, its slot
 } Value;
 
 typedef struct Place {
     CType type;
-    int slot;
+    int slot; // of a structure: its own
     bool is_element;
     Term index; // of an element
 } Place;
@@ -61,11 +78,12 @@ typedef struct Property {
 
 // One unknown of the caller's: a parameter, or what a parameter points to.
 typedef struct Input {
-    Str name;
-    CType type; // of an array: that of its elements
+    Str name, field; // "p->x", and of a structure's field "x", else empty
+    CType type;      // of an array: that of its elements
     bool is_array;
+    bool is_shared;   // the caller sees what becomes of it
     Term var, length; // length: of an array
-    int slot;         // of an array
+    int slot;         // of an array, or of a field
 } Input;
 
 typedef VEC(State) StateVec;
@@ -113,7 +131,9 @@ typedef struct Translator {
     VEC(Input) inputs;
     VEC(Str) assumptions;
     VEC(Macro) macros;
-    Term assumed; // about inputs
+    VEC(Layout) layouts;
+    int n_objects; // that parameters point to
+    Term assumed;  // about inputs
     size_t first_name, n_globals;
     Flow *flow;
     Call *call;
@@ -172,6 +192,8 @@ void state_cut(Translator *t, State *state, int n_slots);
 bool read_type_name(Translator *t, Str name, CType *out);
 bool read_type(Translator *t, TSNode holder, CType *out);
 void translate_declaration(Translator *t, TSNode node);
+// Values of an array's first elements, zero for the rest.
+void initialise_elements(Translator *t, TSNode list, int slot, uint64_t n);
 // Constants that stand outside functions.
 void declare_globals(Translator *t);
 void read_macros(Translator *t);
@@ -202,6 +224,21 @@ Value pointer_add(Translator *t, TSNode node, Value pointer, Value count, bool m
 Value name_value(Translator *t, TSNode node);
 // Of &variable and &array[index].
 Value address_of(Translator *t, TSNode node);
+
+// --- structure.c ---------------------------------------------------------------------------------
+
+// The type of a struct_specifier.
+bool read_structure(Translator *t, TSNode spec, CType *out);
+// Slots of a variable of that type, without values; the structure's own.
+int structure_push(Translator *t, Str name, CType type, bool is_const);
+void structure_copy(Translator *t, TSNode node, int to, int from, CType type);
+void initialise_structure(Translator *t, TSNode list, int slot, CType type);
+// What a pointer to a structure leads to.
+Place structure_pointee(Translator *t, TSNode node, Value pointer);
+// Of a.b and a->b.
+Place find_member(Translator *t, TSNode node);
+// What stands at a place: a value, an array as a pointer, a structure as its slot.
+Value place_value(Translator *t, TSNode node, Place place);
 
 // --- order.c -------------------------------------------------------------------------------------
 

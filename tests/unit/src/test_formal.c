@@ -1,4 +1,5 @@
-// The formal check: random programs of its subset against the compiler, and cases by hand.
+// The formal check: random programs of its subset against the compiler (test_prove.c: cases by
+// hand).
 //
 // The differential test writes functions, compiles them with traps for undefined behaviour, and
 // compares: where the model sees a violation the program traps, elsewhere both return the same.
@@ -16,6 +17,9 @@
 // --- random programs -----------------------------------------------------------------------------
 
 enum { N_PARAMS = 3, N_LOCALS = 3, N_ELEMENTS = 4, N_INPUTS = 24, MAX_DEPTH = 3 };
+// What a function gets: parameters, an array, and a structure of a number, an array and a nested
+// structure of two numbers.
+enum { N_FIELDS = N_ELEMENTS + 3, N_NUMBERS = N_PARAMS + N_ELEMENTS + N_FIELDS };
 
 typedef struct Writer {
     StrBuf out;
@@ -46,7 +50,10 @@ static void write_leaf(Writer *w)
     static const char *const constants[] = {"0",  "1",    "2u",  "-1",        "7",          "255",
                                             "3L", "0x7f", "'a'", "31",        "2147483647", "10UL",
                                             "32", "true", "128", "0x80000000"};
-    unsigned kind = w->only_variables ? 1 + draw(w, 4) : draw(w, 5);
+    static const char *const members[] = {"s->x",    "l.x",    "o->a",        "o->b",
+                                          "s->in.a", "l.in.b", "(*s).x",      "z.b",
+                                          "s->t[1]", "l.t[2]", "s->t[p0 & 3]"};
+    unsigned kind = w->only_variables ? 1 + draw(w, 5) : draw(w, 6);
     w->wrote_constant = kind == 0;
     switch (kind) {
     case 0:
@@ -59,6 +66,9 @@ static void write_leaf(Writer *w)
         strbuf_printf(&w->out, "v%u", draw(w, N_LOCALS));
         break;
     case 3:
+        strbuf_printf(&w->out, "%s", members[draw(w, 11)]);
+        break;
+    case 4:
         strbuf_printf(&w->out, "q[(unsigned)v%u & 3]", draw(w, N_LOCALS));
         break;
     default:
@@ -116,12 +126,47 @@ static void write_expression(Writer *w, int depth)
 
 static void write_block(Writer *w, int depth);
 
+// Structures as wholes, by pointers to a part, and an index that changes with its use.
+static void write_whole(Writer *w)
+{
+    switch (draw(w, 7)) {
+    case 0:
+        strbuf_append(&w->out, STR("l = *s;\n"));
+        break;
+    case 1:
+        strbuf_append(&w->out, STR("*s = l;\n"));
+        break;
+    case 2:
+        strbuf_append(&w->out, STR("s->in = z;\n"));
+        break;
+    case 3:
+        strbuf_append(&w->out, STR("z = *o;\n"));
+        break;
+    case 4:
+        strbuf_printf(&w->out, "b%d(%s, v%u, z);\n", w->function, draw(w, 2) ? "&s->in" : "o",
+                      draw(w, N_LOCALS));
+        break;
+    case 5:
+        strbuf_printf(&w->out, "s->t[s->x++ & 3] = v%u;\n", draw(w, N_LOCALS));
+        break;
+    default:
+        strbuf_printf(&w->out, "v%u = g%d(s->t, p%u & 3);\n", draw(w, N_LOCALS), w->function,
+                      draw(w, 2));
+    }
+}
+
 static void write_assignment(Writer *w)
 {
     static const char *const operators[] = {"", "", "", "+", "-", "*", "^", "|", ">>"};
     const char *op = operators[draw(w, 9)];
+    static const char *const members[] = {"s->x",    "l.x",         "o->a",          "o->b",
+                                          "s->in.b", "l.t[p1 & 3]", "s->t[p%u & 3]", "z.a"};
     char target[40];
-    unsigned kind = draw(w, 5), number = draw(w, N_LOCALS);
+    unsigned kind = draw(w, 7), number = draw(w, N_LOCALS);
+    if (draw(w, 8) == 0) {
+        write_whole(w);
+        return;
+    }
     if (draw(w, 6) == 0) {
         strbuf_printf(&w->out, "v%u%s;\n", draw(w, 2), draw(w, 2) ? "++" : "--");
         return;
@@ -129,7 +174,8 @@ static void write_assignment(Writer *w)
     snprintf(target, sizeof target,
              kind < 3    ? "v%u"
              : kind == 3 ? "a[p%u & 3]"
-                         : "q[(unsigned)p%u %% 4]",
+             : kind == 4 ? "q[(unsigned)p%u %% 4]"
+                         : members[draw(w, 8)],
              number);
     strbuf_printf(&w->out, "%s ", target);
     if (op[0])
@@ -205,10 +251,32 @@ static void write_block(Writer *w, int depth)
         write_statement(w, depth);
 }
 
+// The structures of function k, and functions that get parts of them. Returns what the driver
+// needs: the types of x and t, a and b.
+static void write_structures(Writer *w, int k, const char *types[4])
+{
+    for (int i = 0; i < 4; i++)
+        do
+            types[i] = draw_type(w);
+        while (i == 1 && strcmp(types[i], "_Bool") == 0);
+    strbuf_printf(&w->out,
+                  "struct in%d { %s a; %s b; };\n"
+                  "typedef struct s%d { %s x, t[%d]; struct in%d in; } S%d;\n",
+                  k, types[2], types[3], k, types[1], N_ELEMENTS, k, k);
+    types[0] = types[1];
+    strbuf_printf(&w->out,
+                  "static void b%d(struct in%d *p, int v, struct in%d y)\n"
+                  "{\np->a = v;\ny.a ^= 1;\nif (v > 3) p->b = y.a;\n}\n"
+                  "static int g%d(const %s *p, int i)\n{\nreturn p[i];\n}\n",
+                  k, k, k, k, types[1]);
+}
+
 static void write_function(Writer *w, int k)
 {
+    const char *fields[4];
     const char *types[N_PARAMS], *element = draw(w, 2) ? "int" : "uint8_t";
     w->function = k;
+    write_structures(w, k, fields);
     strbuf_printf(&w->out, "static %s h%d(%s x, %s y)\n{\nif (x > y) return x;\nreturn y ^ 1;\n}\n",
                   draw_type(w), k, draw_type(w), draw_type(w));
     strbuf_printf(&w->out, "%s f%d(", draw_type(w), k);
@@ -216,7 +284,10 @@ static void write_function(Writer *w, int k)
         types[i] = i < 2 && draw(w, 2) ? "int" : draw_type(w);
         strbuf_printf(&w->out, "%s p%d, ", types[i], i);
     }
-    strbuf_printf(&w->out, "%s q[%d])\n{\n", element, N_ELEMENTS);
+    strbuf_printf(&w->out, "%s q[%d], %s%d *s)\n{\n", element, N_ELEMENTS,
+                  draw(w, 2) ? "struct s" : "S", k);
+    strbuf_printf(&w->out, "S%d l = *s;\nstruct in%d z = {%s}, *o = &%s;\n", k, k,
+                  draw(w, 2) ? ".b = 3" : "1", draw(w, 2) ? "s->in" : "l.in");
     for (int i = 0; i < N_LOCALS; i++)
         strbuf_printf(&w->out, "%s v%d = p%d;\n", i == 2 ? "int" : draw_type(w), i, i);
     if (draw(w, 3) == 0)
@@ -227,11 +298,14 @@ static void write_function(Writer *w, int k)
     strbuf_append(&w->out, STR("return \1KEEP\2\3(v0 + a[1]);\n}\n"));
     // The driver's way in, arrays and results as 64-bit numbers.
     strbuf_printf(&w->out,
-                  "static long long call%d(long long *in)\n{\n%s q[4];\n"
-                  "for (int i = 0; i < 4; i++) q[i] = (%s)in[3 + i];\n"
-                  "long long r = (long long)f%d((%s)in[0], (%s)in[1], (%s)in[2], q);\n"
-                  "for (int i = 0; i < 4; i++) in[3 + i] = q[i];\nreturn r;\n}\n",
-                  k, element, element, k, types[0], types[1], types[2]);
+                  "static long long call%d(long long *in)\n{\n%s q[4];\nS%d s;\n"
+                  "for (int i = 0; i < 4; i++) q[i] = (%s)in[3 + i], s.t[i] = (%s)in[8 + i];\n"
+                  "s.x = (%s)in[7]; s.in.a = (%s)in[12]; s.in.b = (%s)in[13];\n"
+                  "long long r = (long long)f%d((%s)in[0], (%s)in[1], (%s)in[2], q, &s);\n"
+                  "for (int i = 0; i < 4; i++) in[3 + i] = q[i], in[8 + i] = s.t[i];\n"
+                  "in[7] = s.x; in[12] = s.in.a; in[13] = s.in.b;\nreturn r;\n}\n",
+                  k, element, k, element, fields[1], fields[0], fields[2], fields[3], k, types[0],
+                  types[1], types[2]);
 }
 
 static void write_main(Writer *w, int n)
@@ -242,13 +316,14 @@ static void write_main(Writer *w, int n)
     strbuf_append(
         &w->out,
         STR("};\nstatic sigjmp_buf back;\nstatic void trap(int s) { siglongjmp(back, s); }\n"
-            "int main(void)\n{\nint k;\nlong long in[7];\n"
+            "int main(void)\n{\nint k;\nlong long in[14];\n"
             "signal(SIGILL, trap);\nsignal(SIGFPE, trap);\nsignal(SIGTRAP, trap);\n"
             "while (scanf(\"%d\", &k) == 1) {\n"
-            "for (int i = 0; i < 7; i++) if (scanf(\"%lld\", &in[i]) != 1) return 2;\n"
-            "if (sigsetjmp(back, 1)) { puts(\"1 0 0 0 0 0\"); continue; }\n"
+            "for (int i = 0; i < 14; i++) if (scanf(\"%lld\", &in[i]) != 1) return 2;\n"
+            "if (sigsetjmp(back, 1)) { puts(\"1 0 0 0 0 0 0 0 0 0 0 0 0\"); continue; }\n"
             "long long r = calls[k](in);\n"
-            "printf(\"0 %lld %lld %lld %lld %lld\\n\", r, in[3], in[4], in[5], in[6]);\n}\n"
+            "printf(\"0 %lld\", r);\n"
+            "for (int i = 3; i < 14; i++) printf(\" %lld\", in[i]);\nputs(\"\");\n}\n"
             "return 0;\n}\n"));
 }
 
@@ -297,19 +372,20 @@ static int64_t draw_number(Writer *w)
 
 typedef struct Outcome {
     bool trapped;
-    int64_t result, elements[N_ELEMENTS];
+    int64_t result, elements[N_ELEMENTS + N_FIELDS]; // of the array and the structure
 } Outcome;
 
 static bool read_outcome(FILE *f, Outcome *out)
 {
     int trapped;
-    long long n[1 + N_ELEMENTS];
-    if (fscanf(f, "%d %lld %lld %lld %lld %lld", &trapped, &n[0], &n[1], &n[2], &n[3], &n[4]) != 6)
-        return false;
+    long long n;
+    if (fscanf(f, "%d %lld", &trapped, &n) != 2) return false;
     out->trapped = trapped != 0;
-    out->result = n[0];
-    for (int i = 0; i < N_ELEMENTS; i++)
-        out->elements[i] = n[1 + i];
+    out->result = n;
+    for (int i = 0; i < N_ELEMENTS + N_FIELDS; i++) {
+        if (fscanf(f, "%lld", &n) != 1) return false;
+        out->elements[i] = n;
+    }
     return true;
 }
 
@@ -324,13 +400,30 @@ static void set_inputs(const Translated *x, const int64_t *in, TermModel *model)
     const Translator *t = &x->t;
     for (size_t i = 0; i < t->inputs.n; i++) {
         const Input *input = &t->inputs.items[i];
-        uint64_t value = (uint64_t)in[i];
+        uint64_t value = (uint64_t)*in;
         if (input->type.kind == C_BOOL) value = value != 0;
         for (int k = 0; input->is_array && k < N_ELEMENTS; k++)
-            term_model_put(model, input->var, (uint64_t)k, (uint64_t)in[N_PARAMS + k]);
+            term_model_put(model, input->var, (uint64_t)k, (uint64_t)in[k]);
         if (!input->is_array) term_model_set(model, input->var, value);
+        in += input->is_array ? N_ELEMENTS : 1;
     }
     term_model_evaluate(model, x->terms);
+}
+
+// Is what the pointers lead to the same afterwards?
+static bool same_objects(const Translated *x, const TermModel *model, const Outcome *program)
+{
+    const int64_t *wanted = program->elements;
+    for (size_t i = N_PARAMS; i < x->t.inputs.n; i++) {
+        const Input *input = &x->t.inputs.items[i];
+        Term value = x->t.state.cells[input->slot].value;
+        for (uint64_t k = 0; input->is_array && k < N_ELEMENTS; k++)
+            if (!same_bits(term_element(model, x->terms, value, k), *wanted++, input->type))
+                return false;
+        if (!input->is_array && !same_bits(term_value(model, value), *wanted++, input->type))
+            return false;
+    }
+    return true;
 }
 
 // The line of a violation that the model sees, 0: none; -1: it was not unrolled far enough.
@@ -351,12 +444,8 @@ static void compare(const Translated *x, const int64_t *in, const Outcome *progr
     TermModel *model = term_model_new();
     set_inputs(x, in, model);
     int seen = see_violation(x, model);
-    const Input *q = &x->t.inputs.items[N_PARAMS];
     bool same = (seen != 0) == program->trapped && seen >= 0;
-    for (int i = 0; same && !seen && i < N_ELEMENTS; i++)
-        same =
-            same_bits(term_element(model, x->terms, x->t.state.cells[q->slot].value, (uint64_t)i),
-                      program->elements[i], q->type);
+    if (same && !seen) same = same_objects(x, model, program);
     if (same && !seen)
         same = same_bits(term_value(model, x->t.result), program->result, x->t.result_type);
     if (!same)
@@ -455,7 +544,7 @@ static void programs_do_what_their_model_says(void **state)
     Writer w = {.state = from_environment("R1LS_FORMAL_SEED", 1) * 977u + 5, .n_statements = 4};
     TextSnap *text;
     StrBuf lines = {0};
-    int64_t *in = calloc((size_t)n * N_INPUTS * 7, sizeof *in);
+    int64_t *in = calloc((size_t)n * N_INPUTS * N_NUMBERS, sizeof *in);
     assert_non_null(mkdtemp(folder));
     strbuf_append(&w.out, str_from(preamble));
     for (int k = 0; k < n; k++)
@@ -464,8 +553,8 @@ static void programs_do_what_their_model_says(void **state)
     compile_programs(folder, &w);
     for (int i = 0; i < n * N_INPUTS; i++) {
         strbuf_printf(&lines, "%d", i / N_INPUTS);
-        for (int j = 0; j < 7; j++)
-            strbuf_printf(&lines, " %lld", (long long)(in[i * 7 + j] = draw_number(&w)));
+        for (int j = 0; j < N_NUMBERS; j++)
+            strbuf_printf(&lines, " %lld", (long long)(in[i * N_NUMBERS + j] = draw_number(&w)));
         strbuf_append_char(&lines, '\n');
     }
     FILE *out = run_programs(folder, strbuf_str(&lines));
@@ -481,7 +570,7 @@ static void programs_do_what_their_model_says(void **state)
             Outcome outcome;
             assert_true(read_outcome(out, &outcome));
             n_traps += outcome.trapped;
-            if (inside) compare(&x, &in[i * 7], &outcome, k);
+            if (inside) compare(&x, &in[i * N_NUMBERS], &outcome, k);
         }
         drop(&x);
     }
@@ -499,31 +588,6 @@ static void programs_do_what_their_model_says(void **state)
 
 // --- with the solver -----------------------------------------------------------------------------
 
-static const FormalResult *solve(const char *source, const char *other, int unwind, Arena *arena,
-                                 Formal **formal)
-{
-    TextSnap *text, *other_text = NULL;
-    Syntax *syntax = parse(source, &text), *old = other ? parse(other, &other_text) : NULL;
-    // Minutes, for machines that are busy.
-    FormalRequest request = {.syntax = syntax,
-                             .against = old,
-                             .prover = {FORMAL_Z3, NULL},
-                             .unwind = unwind,
-                             .max_ms = 200000};
-    // The last function is the one that is examined.
-    TSNode root = syntax_root(syntax);
-    uint32_t n = ts_node_named_child_count(root);
-    request.byte_off = syntax_range(ts_node_named_child(root, n - 1)).start;
-    *formal = formal_start(&request, arena);
-    while (!formal_poll(*formal))
-        usleep(500);
-    syntax_release(syntax);
-    syntax_release(old);
-    text_release(text);
-    text_release(other_text);
-    return formal_result(*formal);
-}
-
 static bool lacks_solver(void)
 {
     const char *why;
@@ -531,180 +595,6 @@ static bool lacks_solver(void)
     if (formal_is_available(&prover, &why)) return false;
     print_message("skipped: %s\n", why);
     return true;
-}
-
-typedef struct Case {
-    const char *source, *other;
-    FormalAnswer answer;
-    FormalKind kind; // of the first finding
-    uint32_t line;
-    const char *says; // part of the first finding's inputs or of the summary; NULL: anything
-} Case;
-
-static void check_case(const Case *c, size_t number)
-{
-    Arena *arena = arena_new();
-    Formal *formal;
-    const FormalResult *r = solve(c->source, c->other, 4, arena, &formal);
-    bool good = r->answer == c->answer;
-    if (good && c->answer == FORMAL_VIOLATED)
-        good =
-            r->n_findings > 0 && r->findings[0].kind == c->kind && r->findings[0].line == c->line;
-    if (good && c->line && c->answer != FORMAL_VIOLATED) good = r->line == c->line;
-    if (good && c->says) good = str_find(r->summary, str_from(c->says), 0) < r->summary.len;
-    if (!good)
-        fail_msg("case %zu: %s\nfound %s: %.*s (line %u)", number, c->source,
-                 formal_answer_word(r->answer), STR_FMT(r->summary), r->line);
-    formal_free(formal);
-    arena_free(arena);
-}
-
-static void check_cases(const Case *cases, size_t n)
-{
-    if (lacks_solver()) skip();
-    for (size_t i = 0; i < n; i++)
-        check_case(&cases[i], i);
-}
-
-static void each_property_is_found_and_proved(void **state)
-{
-    (void)state;
-    static const Case cases[] = {
-        {"int f(int a, int b)\n{\n    return a + b;\n}\n", NULL, FORMAL_VIOLATED, FORMAL_OVERFLOW,
-         3, 0},
-        {"int f(short a, short b)\n{\n    return a + b;\n}\n", NULL, FORMAL_PROVED, 0, 0, 0},
-        {"int f(int a)\n{\n    return -a;\n}\n", NULL, FORMAL_VIOLATED, FORMAL_OVERFLOW, 3,
-         "a = -2147483648"},
-        {"unsigned f(unsigned a)\n{\n    return -a * 7u;\n}\n", NULL, FORMAL_PROVED, 0, 0, 0},
-        {"int f(int a, int b)\n{\n    return a / b;\n}\n", NULL, FORMAL_VIOLATED, FORMAL_DIVISION,
-         3, "b = 0"},
-        {"int f(int a, int b)\n{\n    return b > 0 ? a % b : 0;\n}\n", NULL, FORMAL_PROVED, 0, 0,
-         0},
-        {"int f(int a, int b)\n{\n    if (b == 0) return 0;\n    return a / b;\n}\n", NULL,
-         FORMAL_VIOLATED, FORMAL_OVERFLOW, 4, "b = -1"},
-        {"unsigned f(unsigned a, int n)\n{\n    return a << n;\n}\n", NULL, FORMAL_VIOLATED,
-         FORMAL_SHIFT, 3, 0},
-        {"unsigned f(unsigned a, int n)\n{\n    return a << (n & 31);\n}\n", NULL, FORMAL_PROVED, 0,
-         0, 0},
-        {"int f(unsigned i)\n{\n    int a[4] = {1, 2};\n    return a[i];\n}\n", NULL,
-         FORMAL_VIOLATED, FORMAL_BOUNDS, 4, 0},
-        {"int f(unsigned i)\n{\n    int a[4] = {1, 2};\n    return a[i % 4];\n}\n", NULL,
-         FORMAL_PROVED, 0, 0, 0},
-        {"int f(const int *a, int n)\n{\n    return a[0];\n}\n", NULL, FORMAL_VIOLATED,
-         FORMAL_BOUNDS, 3, 0},
-        {"int f(const int *a, int n)\n{\n    return n > 0 ? a[n - 1] : 0;\n}\n", NULL,
-         FORMAL_PROVED, 0, 0, 0},
-        {"#include <assert.h>\nint f(int a)\n{\n    assert(a != 41);\n    return 0;\n}\n", NULL,
-         FORMAL_VIOLATED, FORMAL_ASSERT, 4, "a = 41"},
-        {"#include <assert.h>\nint f(int a)\n{\n    if (a == 41) a = 0;\n    assert(a != 41);\n    "
-         "return 0;\n}\n",
-         NULL, FORMAL_PROVED, 0, 0, 0},
-        {"int f(int a)\n{\n    int x;\n    if (a > 0) x = 1;\n    return x;\n}\n", NULL,
-         FORMAL_VIOLATED, FORMAL_UNINITIALISED, 5, 0},
-        {"int f(int a)\n{\n    int x;\n    if (a > 0) x = 1; else x = 2;\n    return x;\n}\n", NULL,
-         FORMAL_PROVED, 0, 0, 0},
-        {"int f(unsigned i)\n{\n    int a[3];\n    a[0] = 1;\n    a[1] = 1;\n    return a[i % "
-         "3];\n}\n",
-         NULL, FORMAL_VIOLATED, FORMAL_UNINITIALISED, 6, 0},
-        {"int f(int a)\n{\n    if (a) return 1;\n}\n", NULL, FORMAL_VIOLATED, FORMAL_NO_RETURN, 1,
-         "a = 0"},
-        {"long f(int a)\n{\n    long x = a;\n    return x * 3;\n}\n", NULL, FORMAL_PROVED, 0, 0, 0},
-    };
-    check_cases(cases, sizeof cases / sizeof *cases);
-}
-
-static void a_bound_that_is_too_small_says_so(void **state)
-{
-    (void)state;
-    static const Case cases[] = {
-        {"int f(unsigned n)\n{\n    int c = 0;\n    while (n) {\n        n >>= 1;\n        c++;\n  "
-         "  }\n    return c;\n}\n",
-         NULL, FORMAL_BOUNDED, 0, 4, "within 4 iterations"},
-        {"int f(unsigned n)\n{\n    int c = 0;\n    for (n &= 7; n; n >>= 1)\n        c++;\n    "
-         "return c;\n}\n",
-         NULL, FORMAL_PROVED, 0, 0, 0},
-        {"int f(void)\n{\n    int s = 0;\n    for (int i = 0; i < 100; i++) s += i;\n    return "
-         "s;\n}\n",
-         NULL, FORMAL_PROVED, 0, 0, 0},
-        // The overflow is behind the bound: no "proved".
-        {"int f(int n)\n{\n    int s = 0;\n    for (int i = 0; i < n; i++) s += 1 << 28;\n    "
-         "return s;\n}\n",
-         NULL, FORMAL_BOUNDED, 0, 4, 0},
-        {"int g(int n)\n{\n    return n <= 0 ? 0 : 1 + g(n - 1);\n}\nint f(int n)\n{\n    return "
-         "g(n);\n}\n",
-         NULL, FORMAL_BOUNDED, 0, 3, 0},
-    };
-    check_cases(cases, sizeof cases / sizeof *cases);
-}
-
-static void equal_functions_are_told_from_others(void **state)
-{
-    (void)state;
-    static const char abs_old[] = "int f(int x)\n{\n    if (x < 0) return -x;\n    return x;\n}\n";
-    static const char sum_old[] = "unsigned f(const unsigned *a, int n)\n{\n    unsigned s = 0;\n  "
-                                  "  for (int i = 0; i < n; i++) s += a[i];\n    return s;\n}\n";
-    static const char swap_old[] =
-        "void f(int *a, int *b)\n{\n    int t = *a;\n    *a = *b;\n    *b = t;\n}\n";
-    static const Case cases[] = {
-        {"int f(int y)\n{\n    return y > 0 ? y : -y;\n}\n", abs_old, FORMAL_PROVED, 0, 0,
-         "equal on all inputs"},
-        {"int f(int y)\n{\n    return y > 1 ? y : -y;\n}\n", abs_old, FORMAL_DIFFERENT, 0, 0,
-         "y = 1"},
-        {"int f(int y)\n{\n    int m = y >> 31;\n    return (y ^ m) - m;\n}\n", abs_old,
-         FORMAL_PROVED, 0, 0, 0},
-        {"unsigned f(const unsigned *p, int n)\n{\n    unsigned s = 0;\n    while (n > 0) s += "
-         "p[--n];\n    return s;\n}\n",
-         sum_old, FORMAL_BOUNDED, 0, 0, "equal on all inputs within 4"},
-        {"unsigned f(const unsigned *p, int n)\n{\n    unsigned s = 0;\n    while (n > 1) s += "
-         "p[--n];\n    return s;\n}\n",
-         sum_old, FORMAL_DIFFERENT, 0, 0, NULL},
-        {"void f(int *x, int *y)\n{\n    *x ^= *y;\n    *y ^= *x;\n    *x ^= *y;\n}\n", swap_old,
-         FORMAL_PROVED, 0, 0, 0},
-        {"void f(int *x, int *y)\n{\n    *x = *y;\n    *y = *x;\n}\n", swap_old, FORMAL_DIFFERENT,
-         0, 0, "it leaves"},
-        // A violation that the old one does not have is a difference; one that it has is not.
-        {"int f(int x, int y)\n{\n    return x / y;\n}\n",
-         "int f(int x, int y)\n{\n    return y ? x / y : 0;\n}\n", FORMAL_DIFFERENT, 0, 0,
-         "division by zero"},
-        {"int f(int x, int y)\n{\n    return y ? x / y : 0;\n}\n",
-         "int f(int x, int y)\n{\n    return x / y;\n}\n", FORMAL_PROVED, 0, 0, 0},
-        {"int f(int x)\n{\n    return x;\n}\n", "int f(unsigned x)\n{\n    return x;\n}\n",
-         FORMAL_OUTSIDE, 0, 1, "other parameters"},
-    };
-    check_cases(cases, sizeof cases / sizeof *cases);
-}
-
-static void what_is_outside_the_subset_says_so(void **state)
-{
-    (void)state;
-    static const Case cases[] = {
-        {"int f(double x)\n{\n    return 0;\n}\n", NULL, FORMAL_OUTSIDE, 0, 1, "double"},
-        {"int f(int x)\n{\n    goto out;\nout:\n    return x;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3,
-         "goto"},
-        {"int f(int x)\n{\n    x++;\n    return g(x);\n}\n", NULL, FORMAL_OUTSIDE, 0, 4, "g"},
-        {"int counter;\nint f(int x)\n{\n    return x + counter;\n}\n", NULL, FORMAL_OUTSIDE, 0, 4,
-         "counter"},
-        {"struct s { int x; };\nint f(struct s *p)\n{\n    return p->x;\n}\n", NULL, FORMAL_OUTSIDE,
-         0, 2, "struct s"},
-        {"int f(int *p)\n{\n    return p[3];\n}\n", NULL, FORMAL_OUTSIDE, 0, 3, "length"},
-        {"int f(int i)\n{\n    return i++ + i;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3, "order"},
-        {"int f(int x)\n{\n    static int n;\n    return n += x;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3,
-         "static"},
-        {"int f(int x)\n{\n    volatile int n = x;\n    return n;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3,
-         "volatile"},
-        {"int *g(int x)\n{\n    int a[2] = {x};\n    return a;\n}\nint f(int x)\n{\n    return "
-         "*g(x);\n}\n",
-         NULL, FORMAL_OUTSIDE, 0, 8, "gone"},
-        {"int f(int x)\n{\n    asm(\"nop\");\n    return x;\n}\n", NULL, FORMAL_OUTSIDE, 0, 3,
-         NULL},
-        {"#define N 4\nenum { SIX = 6 };\nstatic const int t[N] = {1, 2, 3, SIX};\nint f(unsigned "
-         "i)\n{\n    return t[i % N] / (SIX - 5);\n}\n",
-         NULL, FORMAL_PROVED, 0, 0, NULL},
-        {"#ifdef A\n#define N 4\n#else\n#define N 5\n#endif\nint f(unsigned i)\n{\n    return "
-         "N;\n}\n",
-         NULL, FORMAL_OUTSIDE, 0, 8, "macro N"},
-    };
-    check_cases(cases, sizeof cases / sizeof *cases);
 }
 
 // The inputs of a finding make the compiled program trap.
@@ -739,7 +629,8 @@ static void counterexamples_are_real(void **state)
             strbuf_printf(&lines, "%d ", k);
             Str s = r->findings[i].inputs;
             for (size_t j = 0; j < s.len; j++) {
-                bool digit = (s.ptr[j] >= '0' && s.ptr[j] <= '9') || s.ptr[j] == '-';
+                bool arrow = str_starts(str_slice(s, j, s.len), STR("->"));
+                bool digit = (s.ptr[j] >= '0' && s.ptr[j] <= '9') || (s.ptr[j] == '-' && !arrow);
                 bool of_name = j > 0 && s.ptr[j - 1] == 'p';
                 if (s.ptr[j] == '=' && str_starts(str_slice(s, j + 2, s.len), STR("true")))
                     strbuf_append_char(&lines, '1');
@@ -772,10 +663,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(programs_do_what_their_model_says),
-        cmocka_unit_test(each_property_is_found_and_proved),
-        cmocka_unit_test(a_bound_that_is_too_small_says_so),
-        cmocka_unit_test(equal_functions_are_told_from_others),
-        cmocka_unit_test(what_is_outside_the_subset_says_so),
         cmocka_unit_test(counterexamples_are_real),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,15 +104,20 @@ static bool is_better(const Symbol *symbol, const Symbol *best)
     return !best || (best->comment.len == 0 && symbol->comment.len);
 }
 
-static const Symbol *find_here(const Question *q, const Target *target)
+static const Symbol *find_here(Question *q, const Target *target)
 {
-    Symbol *symbols;
+    const PlainSymbols *plain = &question_digest(q, false)->plain;
     const Symbol *best = NULL;
-    size_t n = symbols_named(q->syntax, target->name, q->arena, &symbols);
-    for (size_t i = 0; i < n; i++) {
-        if (symbols[i].name_range.start == target->range.start) return &symbols[i];
-        bool fits = names_is_member_kind(symbols[i].kind) == target->is_member;
-        if (fits && is_better(&symbols[i], best)) best = &symbols[i];
+    for (size_t i = 0; i < plain->n_symbols; i++) {
+        const Symbol *symbol = &plain->symbols[i];
+        if (symbol->is_attribute || !str_equal(symbol->name, target->name)) continue;
+        bool itself = symbol->name_range.start == target->range.start;
+        bool fits = names_is_member_kind(symbol->kind) == target->is_member;
+        Symbol *found = arena_alloc(q->arena, sizeof *found);
+        if (!itself && !fits) continue;
+        if (!symbols_describe(q->syntax, symbol->name_range.start, q->arena, found)) continue;
+        if (itself) return found;
+        if (is_better(found, best)) best = found;
     }
     return best;
 }

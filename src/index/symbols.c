@@ -333,7 +333,8 @@ bool symbols_describe(const Syntax *syntax, size_t byte_off, Arena *arena, Symbo
     Collector c;
     Symbol *all;
     bool found = false;
-    run_query(&c, syntax, true, arena);
+    collector_init(&c, syntax, true, arena);
+    add_range(&c, (ByteRange){byte_off, byte_off + 1});
     for (size_t i = 0; i < c.symbols.n && !found; i++) {
         if (c.symbols.items[i].name_range.start != byte_off) continue;
         found = true;

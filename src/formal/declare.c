@@ -8,22 +8,48 @@ enum { MAX_ELEMENTS = 4096, MAX_GLOBALS = 64, MAX_MACROS = 400 };
 
 // --- types ---------------------------------------------------------------------------------------
 
-// A name that this file defines by typedef.
+// What one file's typedef of that name says. How many there are of it is added to *n.
+static void find_alias(const Syntax *syntax, Str name, int *n, TSNode *out)
+{
+    Str source = text_str(syntax_text(syntax));
+    TSNode root = syntax_root(syntax);
+    // The first child of an include guard is its name.
+    for (TSNode c = node_first(root); !ts_node_is_null(c); c = node_next(c)) {
+        if (node_is(c, "preproc_ifdef") && ts_node_is_null(node_next(c)) &&
+            node_is(root, "translation_unit")) {
+            root = c;
+            c = node_first(root);
+        }
+        TSNode alias = node_field(c, "declarator");
+        if (!node_is(c, "type_definition") || !node_is(alias, "type_identifier")) continue;
+        ByteRange a = syntax_range(alias);
+        if (!str_equal(str_slice(source, a.start, a.end), name)) continue;
+        *out = node_field(c, "type");
+        ++*n;
+    }
+}
+
+// A name that this file, or a header of the project, defines once by typedef.
 static bool read_alias(Translator *t, Str name, CType *out)
 {
-    TSNode root = syntax_root(t->syntax);
-    Str source = text_str(syntax_text(t->syntax));
-    for (TSNode c = node_first(root); !ts_node_is_null(c); c = node_next(c)) {
-        if (!node_is(c, "type_definition")) continue;
-        TSNode alias = node_field(c, "declarator"), type = node_field(c, "type");
-        ByteRange a = syntax_range(alias), b = syntax_range(type);
-        if (!node_is(alias, "type_identifier") ||
-            !str_equal(str_slice(source, a.start, a.end), name))
-            continue;
-        if (node_is(type, "struct_specifier")) return read_structure(t, type, out);
-        return ctype_read(str_slice(source, b.start, b.end), out);
+    int n = 0;
+    TSNode type = {{0}, NULL, NULL};
+    Str source = t->source;
+    const Syntax *syntax;
+    find_alias(t->syntax, name, &n, &type);
+    t->source = text_str(syntax_text(t->syntax));
+    if (n == 0) headers_load(t);
+    for (size_t i = 1; n == 0 && (syntax = headers_source(t, i)); i++) {
+        find_alias(syntax, name, &n, &type);
+        t->source = text_str(syntax_text(syntax));
     }
-    return false;
+    bool ok = false;
+    if (n == 1 && node_is(type, "struct_specifier"))
+        ok = read_structure(t, type, out);
+    else if (n == 1)
+        ok = ctype_read(node_text(t, type), out);
+    t->source = source;
+    return ok;
 }
 
 static bool has_word(Translator *t, TSNode holder, const char *word)

@@ -437,6 +437,8 @@ static bool translate(Solver *f, Translator *t, const Syntax *syntax, size_t byt
     t->arena = f->work;
     t->syntax = syntax;
     t->unwind = f->result.unwind;
+    t->file_path = f->request.file_path;
+    t->root = f->request.root;
     SyntaxFunction place;
     if (syntax_function_at(syntax, byte_off, &place)) byte_off = place.whole.start;
     TSNode function = translate_find_at(syntax, byte_off);

@@ -68,13 +68,13 @@ static void add_field(Translator *t, Layout *layout, Field f)
 }
 
 // A layout is known once it is complete, so that none can hold itself.
-static bool read_layout(Translator *t, TSNode spec, TSNode body, int *out)
+static bool read_layout(Translator *t, const Syntax *syntax, TSNode spec, TSNode body, int *out)
 {
-    Str tag = node_text(t, node_field(spec, "name"));
-    Layout layout = {.at = ts_node_start_byte(body), .n_slots = 1};
+    Str tag = node_text(t, node_field(ts_node_parent(body), "name"));
+    Layout layout = {.id = body.id, .n_slots = 1};
     layout.name = tag.len ? arena_printf(t->arena, "struct %.*s", STR_FMT(tag))
                           : STR("structure without a name");
-    if (t->depth > 40 || syntax_error_count(t->syntax, syntax_range(body)))
+    if (t->depth > 40 || syntax_error_count(syntax, syntax_range(body)))
         stop_at(t, spec, "the type %.*s", STR_FMT(layout.name));
     t->depth += 10;
     for (TSNode c = node_first(body); !ts_node_is_null(c) && !t->stopped; c = node_next(c)) {
@@ -102,23 +102,71 @@ static bool read_layout(Translator *t, TSNode spec, TSNode body, int *out)
     return true;
 }
 
+// The only body of that tag in the file, else in the headers of the project; NULL: none, or
+// several.
+static const Syntax *find_definition(Translator *t, Str tag, TSNode *body)
+{
+    const Syntax *syntax, *found = NULL;
+    int n = 0;
+    for (size_t i = 0; (syntax = headers_source(t, i)); i++) {
+        t->source = text_str(syntax_text(syntax));
+        int here = find_bodies(t, syntax_root(syntax), tag, 0, body);
+        if (here) found = syntax;
+        n += here;
+        if (i == 0 && n == 0) headers_load(t);
+        if (i == 0 && n) break;
+    }
+    return n == 1 ? found : NULL;
+}
+
+static bool is_of_tree(const Syntax *syntax, TSNode node)
+{
+    return node.tree == syntax_root(syntax).tree;
+}
+
+// The tree that the node is of; NULL: a macro's.
+static const Syntax *find_tree(const Translator *t, TSNode node)
+{
+    const Syntax *syntax;
+    for (size_t i = 0; (syntax = headers_source(t, i)); i++)
+        if (is_of_tree(syntax, node)) return syntax;
+    return NULL;
+}
+
+static bool is_in_function(TSNode node)
+{
+    while (!ts_node_is_null(node) && !node_is(node, "function_definition"))
+        node = ts_node_parent(node);
+    return !ts_node_is_null(node);
+}
+
 bool read_structure(Translator *t, TSNode spec, CType *out)
 {
     TSNode body = node_field(spec, "body");
-    Str tag = node_text(t, node_field(spec, "name"));
+    Str tag = node_text(t, node_field(spec, "name")), source = t->source;
+    uint32_t line = t->fixed_line;
+    const Syntax *syntax = find_tree(t, spec);
     *out = (CType){.kind = C_STRUCT};
-    if (t->source.ptr != text_str(syntax_text(t->syntax)).ptr)
-        stop_at(t, spec, "a structure's name in a macro");
-    if (t->stopped) return false;
-    if (ts_node_is_null(body) && find_bodies(t, syntax_root(t->syntax), tag, 0, &body) != 1)
-        stop_at(t, spec, "the type struct %.*s, which this file does not define once",
+    if (!ts_node_is_null(body) && is_in_function(spec))
+        stop_at(t, spec, "a structure that a function defines");
+    if (ts_node_is_null(body)) syntax = find_definition(t, tag, &body);
+    t->source = source;
+    if (!syntax)
+        stop_at(t, spec, "the type struct %.*s, which is not defined once here or in a header",
                 STR_FMT(tag));
     for (size_t i = 0; i < t->layouts.n && !t->stopped; i++)
-        if (t->layouts.items[i].at == ts_node_start_byte(body)) {
+        if (t->layouts.items[i].id == body.id) {
             out->layout = (int)i;
             return true;
         }
-    return !t->stopped && read_layout(t, spec, body, &out->layout);
+    if (t->stopped) return false;
+    // What a header has is told with the line of its use.
+    if (syntax != t->syntax && !line) t->fixed_line = ts_node_start_point(spec).row + 1;
+    t->source = text_str(syntax_text(syntax));
+    bool ok = read_layout(t, syntax, spec, body, &out->layout);
+    t->source = source;
+    t->fixed_line = line;
+    return ok;
 }
 
 // --- variables -----------------------------------------------------------------------------------

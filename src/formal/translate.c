@@ -283,4 +283,5 @@ void translate_deinit(Translator *t)
     for (size_t i = 0; i < t->layouts.n; i++)
         VEC_FREE(&t->layouts.items[i].fields);
     VEC_FREE(&t->layouts);
+    headers_free(t);
 }

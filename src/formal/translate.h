@@ -50,8 +50,8 @@ typedef struct Field {
 
 // A structure's fields. Its slots are its own and those of its fields.
 typedef struct Layout {
-    Str name;    // "struct table"
-    uint32_t at; // of its body, in bytes
+    Str name;       // "struct table"
+    const void *id; // of its body: the tree's node
     VEC(Field) fields;
     int n_slots;
 } Layout;
@@ -118,11 +118,19 @@ typedef struct Macro {
     bool is_function;
 } Macro;
 
+typedef struct Header {
+    Str path;
+    Syntax *syntax;
+} Header;
+
 typedef struct Translator {
     Terms *terms;
     Arena *arena; // lives as long as the translation
     const Syntax *syntax;
-    Str source; // that nodes' ranges are of
+    Str file_path, root; // where headers are looked for; empty: nowhere
+    VEC(Header) headers;
+    bool has_headers; // they were read
+    Str source;       // that nodes' ranges are of
     int unwind;
     State state;
     VEC(Slot) slots;
@@ -224,6 +232,14 @@ Value pointer_add(Translator *t, TSNode node, Value pointer, Value count, bool m
 Value name_value(Translator *t, TSNode node);
 // Of &variable and &array[index].
 Value address_of(Translator *t, TSNode node);
+
+// --- headers.c -----------------------------------------------------------------------------------
+
+// Reads the project's headers that the file includes, once.
+void headers_load(Translator *t);
+// The file's tree (0), then those of the headers; NULL after the last.
+const Syntax *headers_source(const Translator *t, size_t i);
+void headers_free(Translator *t);
 
 // --- structure.c ---------------------------------------------------------------------------------
 

@@ -294,6 +294,70 @@ static void structures_are_read(void **state)
     check_cases(cases, sizeof cases / sizeof *cases);
 }
 
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static FormalAnswer prove_in(const char *folder, const char *source)
+{
+    TextSnap *text;
+    Syntax *syntax = parse(source, &text);
+    Arena *arena = arena_new();
+    FormalRequest request = {.syntax = syntax,
+                             .byte_off = last_function(syntax),
+                             .prover = {FORMAL_Z3, NULL},
+                             .file_path = arena_printf(arena, "%s/src/x.c", folder),
+                             .root = str_from(folder)};
+    Formal *formal = formal_start(&request, arena);
+    while (!formal_poll(formal))
+        usleep(500);
+    FormalAnswer answer = formal_result(formal)->answer;
+    formal_free(formal);
+    arena_free(arena);
+    syntax_release(syntax);
+    text_release(text);
+    return answer;
+}
+
+// Headers that include each other, a definition that two of them have, a name in two folders.
+static void structures_of_headers_are_read(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/r1ls-prove-XXXXXX", command[128];
+    if (lacks_solver()) skip();
+    assert_non_null(mkdtemp(folder));
+    snprintf(command, sizeof command, "mkdir %s/src %s/include", folder, folder);
+    assert_int_equal(system(command), 0);
+    write_file(folder, "src/a.h",
+               "#ifndef A_H\n#define A_H\n#include \"b.h\"\n"
+               "typedef struct { struct b b; int n; } A;\nstruct twice { int n; };\n#endif\n");
+    write_file(folder, "include/b.h",
+               "#include \"a.h\"\nstruct b { short x[3]; };\nstruct twice { char n; };\n");
+    write_file(folder, "include/c.h", "struct c { int n; };\n");
+    write_file(folder, "c.h", "struct c { char n; };\n");
+    assert_int_equal(prove_in(folder, "#include \"a.h\"\nint f(A *a)\n{\n    return a->b.x[1] + "
+                                      "a->b.x[2];\n}\n"),
+                     FORMAL_PROVED);
+    assert_int_equal(
+        prove_in(folder, "#include \"a.h\"\nint f(A *a)\n{\n    return a->b.x[a->n];\n}\n"),
+        FORMAL_VIOLATED);
+    assert_int_equal(
+        prove_in(folder, "#include \"a.h\"\nint f(struct twice *a)\n{\n    return a->n;\n}\n"),
+        FORMAL_OUTSIDE);
+    assert_int_equal(
+        prove_in(folder, "#include \"c.h\"\nint f(struct c *a)\n{\n    return a->n;\n}\n"),
+        FORMAL_OUTSIDE);
+    assert_int_equal(prove_in(folder, "int f(A *a)\n{\n    return a->n;\n}\n"), FORMAL_OUTSIDE);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +366,7 @@ int main(void)
         cmocka_unit_test(equal_functions_are_told_from_others),
         cmocka_unit_test(what_is_outside_the_subset_says_so),
         cmocka_unit_test(structures_are_read),
+        cmocka_unit_test(structures_of_headers_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ static void limit(int what, rlim_t value)
 static _Noreturn void run_child(const Child *child, char *const *argv, char *const *envp,
                                 const char *folder, int out)
 {
-    setpgid(0, 0);
+    setsid();
     pids_group_join(&child->group);
     int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);
@@ -83,11 +83,16 @@ bool child_start(Child *child, char *const *argv, char *const *envp, const char 
         pids_group_free(&child->group);
         return false;
     }
-    setpgid(pid, pid); // whoever of the two comes first
     fcntl(fds[0], F_SETFL, O_NONBLOCK);
     child->pid = pid;
     child->out = fds[0];
     return true;
+}
+
+// The session is one process group. Before the child has made it there is only the child.
+static void kill_all(const Child *child)
+{
+    if (kill(-child->pid, SIGKILL) != 0) kill(child->pid, SIGKILL);
 }
 
 static void read_output(Child *child)
@@ -152,7 +157,7 @@ bool child_poll(Child *child)
     if (child->pid == 0) return true;
     read_output(child);
     if (!child->overran) child->overran = find_overrun(child);
-    if (child->overran) kill(-child->pid, SIGKILL);
+    if (child->overran) kill_all(child);
     pid_t done = waitpid(child->pid, &child->status, WNOHANG);
     if (done == 0 || (done < 0 && errno == EINTR)) return false;
     if (done < 0) child->status = -1;
@@ -162,8 +167,8 @@ bool child_poll(Child *child)
     return true;
 }
 
-// A sandbox's processes are not in the group; they die with its first process, which takes the
-// kernel a moment. Their end closes the pipe.
+// A sandbox's processes die with its first process, which takes the kernel a moment. Their end
+// closes the pipe.
 static void wait_for_the_last(const Child *child)
 {
     char chunk[4096];
@@ -177,7 +182,7 @@ static void wait_for_the_last(const Child *child)
 void child_free(Child *child)
 {
     if (child->pid > 0) {
-        kill(-child->pid, SIGKILL);
+        kill_all(child);
         waitpid(child->pid, &child->status, 0);
         if (child->out >= 0) wait_for_the_last(child);
     }

@@ -46,10 +46,12 @@ bool sandbox_read_mode(Str word, SandboxMode *out, Error *err)
 
 // --- bubblewrap ----------------------------------------------------------------------------------
 
+// No --new-session: what has a session of its own is out of reach between its setsid and its asking
+// to die with its parent, and a kill at that moment left the whole sandbox behind. The child has a
+// session without a terminal already (child.c).
 static const char *const isolation[] = {"bwrap",
                                         "--unshare-all",
                                         "--die-with-parent",
-                                        "--new-session",
                                         "--ro-bind",
                                         "/",
                                         "/",

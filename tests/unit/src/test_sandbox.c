@@ -172,6 +172,28 @@ static void daemons_die(void **state)
     remove_folder();
 }
 
+// The sandbox is made in steps, and at each of them a kill must leave nothing.
+static void a_kill_at_any_moment_leaves_nothing(void **state)
+{
+    enum { N_KILLS = 80, STEP_US = 331, MAX_US = 40000 };
+    (void)state;
+    if (!has_bwrap()) skip();
+    setup_folder();
+    char *argv[] = {"sleep", "86399.7", NULL};
+    SandboxCommand command = {.argv = argv, .folder = scratch.path, .is_private = true};
+    for (int i = 0; i < N_KILLS; i++) {
+        Child child;
+        Error err = {0};
+        assert_ok(sandbox_start(&child, SANDBOX_BWRAP, &command, arena, &err), err);
+        usleep((useconds_t)(i * STEP_US % MAX_US));
+        child_free(&child);
+    }
+    for (int i = 0; i < 200 && process_is_alive("sleep 86399.7"); i++)
+        usleep(10000);
+    assert_false(process_is_alive("sleep 86399.7"));
+    remove_folder();
+}
+
 static void limits_hold(SandboxMode mode)
 {
     setup_folder();
@@ -277,6 +299,7 @@ int main(void)
         cmocka_unit_test(nothing_outside_is_written),
         cmocka_unit_test(keys_and_tokens_are_not_there),
         cmocka_unit_test(daemons_die),
+        cmocka_unit_test(a_kill_at_any_moment_leaves_nothing),
         cmocka_unit_test(limits_hold_in_the_sandbox),
         cmocka_unit_test(limits_hold_alone),
         cmocka_unit_test(fork_bombs_end),

@@ -257,12 +257,85 @@ bool unit_has_pointer(const Unit *unit, UnitType type, int depth)
     return false;
 }
 
+// --- expressions ---------------------------------------------------------------------------------
+
+typedef struct Lookup {
+    const Unit *unit;
+    Str name;
+    const char *kind; // of the declared name's node
+    int depth;        // elements of elements
+    int answer;       // -2: nothing was found yet
+} Lookup;
+
+static void note_type(Lookup *l, UnitType type)
+{
+    int is_array = -1;
+    if (type.is_known && l->depth < type.n) {
+        for (int i = 0; i < l->depth; i++)
+            type = unit_pointee(type);
+        is_array = unit_is_array(type) ? 1 : unit_is_pointer(type) ? 0 : -1;
+    }
+    l->answer = l->answer == -2 || l->answer == is_array ? is_array : -1;
+}
+
+static void look_up_one(Lookup *l, TSNode node)
+{
+    if (ts_node_is_null(node_field(node, "type"))) return;
+    for (uint32_t i = 0; i < ts_node_child_count(node); i++) {
+        TSNode d = ts_node_child(node, i);
+        const char *role = ts_node_field_name_for_child(node, i);
+        if (!role || strcmp(role, "declarator") != 0) continue;
+        if (node_is(d, "init_declarator")) d = node_field(d, "declarator");
+        TSNode name = unit_declared(d);
+        if (!node_is(name, l->kind) || !str_equal(unit_text(l->unit, name), l->name)) continue;
+        // An array parameter is a pointer.
+        bool pointer = node_is(node, "parameter_declaration") && l->depth == 0;
+        if (pointer)
+            l->answer = l->answer == -2 || l->answer == 0 ? 0 : -1;
+        else
+            note_type(l, unit_type(l->unit, node, d));
+    }
+}
+
+static void look_up(Lookup *l, TSNode node)
+{
+    look_up_one(l, node);
+    for (uint32_t i = 0; i < ts_node_child_count(node); i++)
+        look_up(l, ts_node_child(node, i));
+}
+
+int unit_is_array_expression(const Unit *unit, TSNode node)
+{
+    Lookup l = {.unit = unit, .answer = -2};
+    for (;; l.depth++) {
+        while (node_is(node, "parenthesized_expression"))
+            node = node_first(node);
+        bool deref = node_is(node, "pointer_expression") && node_is(ts_node_child(node, 0), "*");
+        if (!node_is(node, "subscript_expression") && !deref) break;
+        node = node_field(node, "argument");
+    }
+    bool member = node_is(node, "field_expression");
+    if (node_is(node, "call_expression") && l.depth == 0) return 0;
+    if (!member && !node_is(node, "identifier")) return -1;
+    l.name = unit_text(unit, member ? node_field(node, "field") : node);
+    l.kind = member ? "field_identifier" : "identifier";
+    // A variable is looked for in its function, then outside of all.
+    TSNode scope = node, root = syntax_root(unit->syntax);
+    while (!member && !ts_node_is_null(scope) && !node_is(scope, "function_definition"))
+        scope = ts_node_parent(scope);
+    look_up(&l, member || ts_node_is_null(scope) ? root : scope);
+    for (TSNode c = node_first(root); l.answer == -2 && !ts_node_is_null(c); c = node_next(c))
+        if (node_is(c, "declaration")) look_up_one(&l, c);
+    return l.answer == -2 ? -1 : l.answer;
+}
+
 // --- what a function reaches ---------------------------------------------------------------------
 
 typedef struct Reach {
     const Unit *unit;
     UnitVariables variables, *out; // of the file; of them, what is used
     UnitNames functions;           // that were read or wait for it
+    TSNode parameters; // of the function that is read: they cover variables of their names
     Str static_local;
 } Reach;
 
@@ -286,6 +359,8 @@ static void note_name(Reach *r, Str name)
 {
     for (size_t i = 0; i < r->out->n; i++)
         if (str_equal(r->out->items[i].name, name)) return;
+    for (TSNode c = node_first(r->parameters); !ts_node_is_null(c); c = node_next(c))
+        if (str_equal(unit_text(r->unit, unit_declared(node_field(c, "declarator"))), name)) return;
     for (size_t i = 0; i < r->variables.n; i++) {
         if (!str_equal(r->variables.items[i].name, name)) continue;
         VEC_PUSH(r->out, r->variables.items[i]);
@@ -308,18 +383,24 @@ static void read_names(Reach *r, TSNode node)
         read_names(r, c);
 }
 
-void unit_reach(const Unit *unit, Str function, UnitVariables *out, Str *static_local)
+void unit_reach(const Unit *unit, Str function, UnitVariables *out, Str *static_local,
+                UnitNames *functions)
 {
     Reach r = {.unit = unit, .out = out};
     list_variables(unit, &r.variables);
     VEC_PUSH(&r.functions, function);
     for (size_t i = 0; i < r.functions.n; i++) {
         TSNode node = translate_find(unit->syntax, r.functions.items[i]);
-        if (!ts_node_is_null(node)) read_names(&r, node_field(node, "body"));
+        if (ts_node_is_null(node)) continue;
+        r.parameters = find_parameters(node);
+        read_names(&r, node_field(node, "body"));
     }
     *static_local = r.static_local;
     VEC_FREE(&r.variables);
-    VEC_FREE(&r.functions);
+    if (functions)
+        *functions = r.functions;
+    else
+        VEC_FREE(&r.functions);
 }
 
 void unit_definitions(const Unit *unit, UnitNames *out)

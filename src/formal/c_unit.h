@@ -47,6 +47,10 @@ bool unit_has_pointer(const Unit *unit, UnitType type, int depth);
 // The identifier that a declarator declares; null: none.
 TSNode unit_declared(TSNode declarator);
 
+// Is the expression an array (1), a pointer (0), or not known (-1)? By the declarations of its name
+// in the unit, of which all must agree.
+int unit_is_array_expression(const Unit *unit, TSNode expression);
+
 // A variable that stands outside of functions.
 typedef struct UnitVariable {
     Str name;
@@ -55,8 +59,10 @@ typedef struct UnitVariable {
 
 // What a function and all that it calls in this unit use: variables that are not const, in `out`.
 // *static_local: one of them has a static variable of its own that is not const; empty: none.
+// `functions` (may be NULL): the names of these functions.
 typedef VEC(UnitVariable) UnitVariables;
-void unit_reach(const Unit *unit, Str function, UnitVariables *out, Str *static_local);
-// Names of the functions and variables that the unit defines or declares with a body or a value.
 typedef VEC(Str) UnitNames;
+void unit_reach(const Unit *unit, Str function, UnitVariables *out, Str *static_local,
+                UnitNames *functions);
+// Names of the functions and variables that the unit defines or declares with a body or a value.
 void unit_definitions(const Unit *unit, UnitNames *out);

@@ -201,7 +201,7 @@ static void judge_comparison(Cbmc *c, const CbmcReport *report)
             finish_with(c, FORMAL_DIFFERENT);
             return;
         }
-        if (!p->is_known) {
+        if (!p->is_known || p->kind != FORMAL_UNWIND) {
             finish_unknown(c, STR("it cannot say of every property whether it holds"));
             return;
         }
@@ -416,10 +416,13 @@ static void list_assumptions(Cbmc *c)
 {
     FormalResult *r = &c->result;
     const Harness *h = &c->harness;
-    r->assumptions = arena_array(c->arena, (size_t)h->n_assumptions + 2, sizeof *r->assumptions);
+    r->assumptions = arena_array(c->arena, (size_t)h->n_assumptions + 3, sizeof *r->assumptions);
     r->n_assumptions = 0;
     for (int i = 0; i < h->n_assumptions; i++)
         r->assumptions[r->n_assumptions++] = h->assumptions[i];
+    r->assumptions[r->n_assumptions++] =
+        STR("a pointer into an array of a structure stays in that array: CBMC sees whole objects");
+    // The last one: formal.c takes it away where Z3 has looked.
     r->assumptions[r->n_assumptions++] =
         STR("what was never set has any value, and so has a missing result: CBMC tells neither");
 }

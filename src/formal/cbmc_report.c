@@ -9,6 +9,7 @@
 
 #include "base/vec.h"
 #include "formal/harness.h"
+#include "formal/rewrite.h"
 
 typedef struct Reader {
     Arena *arena;
@@ -120,6 +121,7 @@ static void read_property(Reader *r, struct json_object *o)
     }
     Str class = class_of(&p);
     p.kind = kind_of(class);
+    if (str_contains(p.description, REWRITE_NEGATIVE)) p.kind = FORMAL_BOUNDS;
     if (str_equal(class, STR("no-body"))) {
         size_t at = str_find(p.name, STR("no-body."), 0);
         p.missing = str_slice(p.name, at + sizeof "no-body." - 1, p.name.len);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "formal/c_unit.h"
+#include "formal/rewrite.h"
 #include "formal/translate.h"
 
 enum { MAX_INPUTS = 40, MAX_OBJECTS = 40, MAX_DEPTH = 2, MAX_POINTERS = 2, MAX_SHOWN = 4 };
@@ -78,6 +79,12 @@ static bool is_integer(const Writer *w, UnitType type)
            !node_is(type.spec, "enum_specifier") && !str_contains(words, "float") &&
            !str_contains(words, "double") && !str_contains(words, "char") &&
            !unit_is_void(w->unit, type);
+}
+
+// "items", not "s".
+static bool is_plural(Str name)
+{
+    return name.len > 1 && str_ends(name, STR("s"));
 }
 
 // --- objects -------------------------------------------------------------------------------------
@@ -291,7 +298,7 @@ static bool fill_field(Writer *w, Str prefix, const Members *fields, size_t k)
     Count count = {0};
     UnitType pointee = unit_pointee(f->type);
     const Member *length = find_length(w, fields, k);
-    bool single = unit_is_structure(pointee) && !str_ends(f->name, STR("s"));
+    bool single = unit_is_structure(pointee) && !is_plural(f->name);
     if (length && !single) {
         count.n = arena_printf(w->arena, "%.*s%.*s", STR_FMT(prefix), STR_FMT(length->name));
         bound_lengths(w, prefix, fields, length);
@@ -389,8 +396,7 @@ static Count count_of(const Writer *w, size_t k)
         count.n = unit_text(w->unit, size);
         return count;
     }
-    bool single =
-        unit_is_structure(pointee) && !unit_is_array(p->type) && !str_ends(p->name, STR("s"));
+    bool single = unit_is_structure(pointee) && !unit_is_array(p->type) && !is_plural(p->name);
     for (size_t i = k + 1; i < w->parameters.n && !count.n.len && !single; i++)
         if (is_length(w, &all[i])) count.n = all[i].name;
     for (size_t i = k; i > 0 && !count.n.len && !single; i--)
@@ -444,7 +450,7 @@ static bool declare_variables(Writer *w, bool compares)
     UnitVariables used = {0};
     Str local;
     bool ok = true;
-    unit_reach(w->unit, w->request->name, &used, &local);
+    unit_reach(w->unit, w->request->name, &used, &local, NULL);
     if (compares && (used.n || local.len))
         ok = refuse(w, "equality of functions that use the variable %.*s",
                     STR_FMT(used.n ? used.items[0].name : local));
@@ -603,37 +609,25 @@ static Str header_text(const Unit *unit, TSNode function, Str name, Arena *arena
     return header;
 }
 
-static bool is_in(const UnitNames *names, Str name)
+static Str rewrite(Writer *w, const Unit *unit, Str original, const UnitNames *names)
 {
-    for (size_t i = 0; i < names->n; i++)
-        if (str_equal(names->items[i], name)) return true;
-    return false;
+    Rewrite r = {.unit = unit, .original = original, .function = w->request->name, .names = names};
+    r.assumes = w->request->aim == HARNESS_COMPARE;
+    Str text = rewrite_unit(&r);
+    for (size_t i = 0; i < r.unknown.n; i++)
+        assume(w, true,
+               arena_printf(w->arena, "an index of %.*s is not negative",
+                            STR_FMT(str_slice(r.unknown.items[i], 0, 40))));
+    VEC_FREE(&r.unknown);
+    return text;
 }
 
 // The unit's own definitions get other names, so that both units can be linked.
-static void rename_node(const Unit *unit, Str original, TSNode node, const UnitNames *names,
-                        size_t *at, StrBuf *out)
-{
-    if (node_is(node, "identifier") && is_in(names, unit_text(unit, node))) {
-        ByteRange r = syntax_range(node);
-        strbuf_append(out, str_slice(original, *at, r.start));
-        strbuf_append(out, STR("r1ls_old_"));
-        *at = r.start;
-    }
-    for (uint32_t i = 0; i < ts_node_child_count(node); i++)
-        rename_node(unit, original, ts_node_child(node, i), names, at, out);
-}
-
-static Str renamed(const Unit *unit, Str original, Arena *arena)
+static Str renamed(Writer *w, const Unit *unit, Str original)
 {
     UnitNames names = {0};
-    StrBuf out = {0};
-    size_t at = 0;
     unit_definitions(unit, &names);
-    rename_node(unit, original, syntax_root(unit->syntax), &names, &at, &out);
-    strbuf_append(&out, str_slice(original, at, original.len));
-    Str text = arena_str(arena, strbuf_str(&out));
-    strbuf_deinit(&out);
+    Str text = rewrite(w, unit, original, &names);
     VEC_FREE(&names);
     return text;
 }
@@ -655,7 +649,7 @@ static bool write_old(Writer *w, Unit *old, TSNode function, Str *header)
     w->code = (StrBuf){0};
     bool is_void = unit_is_void(w->unit, result_type(w, function));
     strbuf_printf(&w->code, "%.*s\n# 1 \"r1ls\"\n%.*s\n{\n%s",
-                  STR_FMT(renamed(old, w->request->old, w->arena)), STR_FMT(*header),
+                  STR_FMT(renamed(w, old, w->request->old)), STR_FMT(*header),
                   is_void ? "" : "return ");
     write_call(w, arena_printf(w->arena, "r1ls_old_%.*s", STR_FMT(w->request->name)), false);
     strbuf_append(&w->code, STR("}\n"));
@@ -695,6 +689,8 @@ static bool write_units(Writer *w, Unit *old)
     if (!read_parameters(w, function)) return false;
     if (r->old.len && !write_old(w, old, function, &header)) return false;
     if (!write_body(w, function, r->old.len > 0)) return false;
+    const UnitNames none = {0};
+    Str own = rewrite(w, w->unit, r->unit, &none);
     // Declarations of the library are the compiler's own on every 64-bit system.
     Str unit = arena_printf(w->arena,
                             "%.*s\n# 1 \"r1ls\"\nextern void *malloc(unsigned long);\n"
@@ -702,7 +698,7 @@ static bool write_units(Writer *w, Unit *old)
                             "static void " HARNESS_DIFFER
                             "(void)\n{\nfor (unsigned long i = 0; i < 1000000; i++)\n;\n}\n"
                             "void " HARNESS_ENTRY "(void)\n{\n%.*s}\n",
-                            STR_FMT(r->unit), STR_FMT(header), header.len ? ";" : "",
+                            STR_FMT(own), STR_FMT(header), header.len ? ";" : "",
                             STR_FMT(strbuf_str(&w->code)));
     w->out->unit = unit;
     return true;

@@ -76,6 +76,19 @@ static void each_property_is_found_and_proved(void **state)
         {"#include <string.h>\nint f(int n) { char b[4];\n if (n < 0) return 0;\n memset(b, 0, "
          "(unsigned)n & 7); return b[0]; }",
          NULL, FORMAL_VIOLATED, FORMAL_LIBRARY, NULL},
+        // Within the object, but not within the array.
+        {"struct s { int pad[4], t[4]; };\nint f(struct s *s, int i) { return i < 4 ? s->t[i] : 0; "
+         "}",
+         NULL, FORMAL_VIOLATED, FORMAL_BOUNDS, "i = -"},
+        {"struct s { int pad[4], t[4]; };\n"
+         "int f(struct s *s, int i) { return i < 4 && i >= 0 ? s->t[i] : 0; }",
+         NULL, FORMAL_PROVED, 0, NULL},
+        {"struct s { int pad[4], t[4]; };\nint f(struct s *s) { return s->t[-1]; }", NULL,
+         FORMAL_VIOLATED, FORMAL_BOUNDS, NULL},
+        {"int f(int *a, int n) { return n > 0 ? a[-1] : 0; }", NULL, FORMAL_VIOLATED, FORMAL_BOUNDS,
+         NULL},
+        {"int f(int a[2][3], int i) { return i < 3 ? a[1][i] : 0; }", NULL, FORMAL_VIOLATED,
+         FORMAL_BOUNDS, "i = -"},
         // Outside of our own subset: a structure with pointers, a variable of the file, a text.
         {"struct l { int key; struct l *next; };\n"
          "int f(struct l *l) { return l->next->key; }",
@@ -131,6 +144,12 @@ static void equal_functions_are_told_from_others(void **state)
          FORMAL_DIFFERENT, 0, "which the other does not have"},
         {"int f(int a) { return a + 1; }", "int f(int a) { return 1 + a; }", FORMAL_UNKNOWN, 0,
          "equal where neither has a violation"},
+        {"#include <assert.h>\nint f(int a) { assert(a != 3); return a == 3 ? 0 : a; }",
+         "#include <assert.h>\nint f(int a) { assert(a != 3); return a; }", FORMAL_UNKNOWN, 0,
+         "equal where neither has a violation"},
+        {"struct s { int pad, t[4]; };\nint f(struct s *s, int i) { return s->t[i]; }",
+         "struct s { int pad, t[4]; };\nint f(struct s *s, int i) { return i < 0 ? 0 : s->t[i]; }",
+         FORMAL_UNKNOWN, 0, "equal where neither has a violation"},
         {"static unsigned n;\nint f(int a) { return n ? a : 0; }",
          "static unsigned n;\nint f(int a) { return a; "
          "}",

@@ -348,7 +348,10 @@ static bool translate_named(Translated *out, const Syntax *syntax, Str name)
     *out = (Translated){.terms = terms_new(), .arena = arena_new()};
     out->t = (Translator){.terms = out->terms, .arena = out->arena, .syntax = syntax, .unwind = 8};
     if (translate_function(&out->t, translate_find(syntax, name), NULL)) return true;
-    if (!str_equal(out->t.why, STR("a cast to a pointer")))
+    bool ambiguous = str_equal(out->t.why, STR("a cast to a pointer")) ||
+                     str_equal(out->t.why, STR("pointer expression that is assigned to")) ||
+                     str_starts(out->t.why, STR("an element of something"));
+    if (!ambiguous)
         fail_msg("%.*s: %.*s in line %u", STR_FMT(name), STR_FMT(out->t.why), out->t.line);
     return false;
 }

@@ -186,6 +186,32 @@ static void other_reports_are_no_proof(void **state)
     arena_free(arena);
 }
 
+// Of a member that is an array; not of a pointer, nor where nothing is evaluated or called.
+static void indices_get_assertions(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    Harness h;
+    const char *unit = "struct s { int t[4]; int *p; };\n"
+                       "static int other(struct s *s, int i) { return s->t[i * 7]; }\n"
+                       "int f(struct s *s, int n) { return s->t[s->t[n + 1]] + s->p[n + 2] + "
+                       "(int)sizeof s->t[n + 3] + s->t[0]; }\n";
+    assert_true(write(unit, NULL, "f", HARNESS_CHECK, arena, &h));
+    assert_has(h.unit, "(long)(n + 1); __CPROVER_assert(r1ls_i >= 0");
+    assert_has(h.unit, "s->t[({ long r1ls_i = (long)(s->t[({");
+    assert_has(h.unit, "s->p[n + 2]");
+    assert_has(h.unit, "sizeof s->t[n + 3]");
+    assert_has(h.unit, "s->t[i * 7]");
+    assert_has(h.unit, "s->t[0]");
+    assert_false(h.is_bounded);
+    // The name is a member of two kinds: not known.
+    unit = "struct s { int t[4]; }; struct r { int *t; };\n"
+           "int f(struct s *s, int n) { return s->t[n]; }\n";
+    assert_true(write(unit, NULL, "f", HARNESS_CHECK, arena, &h));
+    assert_true(assumes(&h, "an index of s->t is not negative") && h.is_bounded);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +219,7 @@ int main(void)
         cmocka_unit_test(variables_of_the_file_are_inputs),
         cmocka_unit_test(what_cannot_be_made_is_told),
         cmocka_unit_test(both_functions_get_the_same),
+        cmocka_unit_test(indices_get_assertions),
         cmocka_unit_test(a_report_is_read),
         cmocka_unit_test(other_reports_are_no_proof),
     };

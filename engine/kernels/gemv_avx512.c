@@ -10,8 +10,8 @@
 #include "unpack.h"
 
 // Every product of a row takes n vectors at once, 1 or 2: the row is unpacked once, and each vector
-// adds in the order in which it would alone. MAX_BLOCKS and OVERRUN: see AllFactors.
-enum { MAX_TOGETHER = 2, MAX_BLOCKS = 128, OVERRUN = 8 };
+// adds in the order in which it would alone. MAX_BLOCKS: see AllFactors.
+enum { MAX_TOGETHER = 2, MAX_BLOCKS = 128 };
 
 // --- floats --------------------------------------------------------------------------------------
 
@@ -229,12 +229,13 @@ typedef struct Factors {
     int8_t q[SUPER_BLOCK]; // in the order of k_block_bytes, or of transpose_4
 } Factors;
 
+// Every row reads them from the beginning, and the prefetcher runs on at its end. So they end where
+// `sums` begins, which is at hand: fetching stack that nobody had touched cost a quarter of the
+// speed of narrow rows.
 typedef struct AllFactors {
-    bool made; // or the row is too wide, and they are made for each row
-    // Each row reads them from the beginning, and the prefetcher runs on at its end: into blocks
-    // that are at hand, because fetching what was never written there cost a quarter of the speed
-    // of narrow rows.
-    _Alignas(64) Factors of[MAX_TOGETHER][MAX_BLOCKS + OVERRUN];
+    const Factors *of[MAX_TOGETHER]; // NULL: the row is too wide, and they are made for each row
+    _Alignas(64) Factors room[MAX_TOGETHER * MAX_BLOCKS];
+    __m512 sums[MAX_TOGETHER][16];
 } AllFactors;
 
 static inline __attribute__((always_inline)) bool is_k_block(TensorType type)
@@ -290,29 +291,37 @@ static inline __attribute__((always_inline)) void fill_factors(TensorType type, 
     if (type == TENSOR_Q4_K) // whose odd groups stay in the high nibbles
         act = _mm256_mul_ps(act, _mm256_setr_ps(1, 0x1p-4f, 1, 0x1p-4f, 1, 0x1p-4f, 1, 0x1p-4f));
     _mm256_storeu_ps(out->scales, act);
-    for (int i = 0; i < 32; i++) // eight bytes of group i % 8
-        memcpy(out->q + 8 * i, q + i % 8 * 32 + i / 8 * 8, 8);
+    __m512i pairs[4]; // of groups
+    for (int i = 0; i < 4; i++)
+        pairs[i] = _mm512_loadu_si512(q + 64 * i);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        const __m512i index = _mm512_set_epi64(0, 0, 0, 0, 12 + j, 8 + j, 4 + j, j);
+        __m512i low = _mm512_permutex2var_epi64(pairs[0], index, pairs[1]);
+        __m512i high = _mm512_permutex2var_epi64(pairs[2], index, pairs[3]);
+        low = _mm512_inserti64x4(low, _mm512_castsi512_si256(high), 1);
+        _mm512_storeu_si512(out->q + 64 * j, low);
+    }
 }
 
 static inline __attribute__((always_inline)) void make_factors(TensorType type, const ActRow *acts,
                                                                int n, int n_in, AllFactors *out)
 {
     int n_blocks = n_in / SUPER_BLOCK;
-    out->made = n_blocks <= MAX_BLOCKS;
-    for (int t = 0; out->made && t < n; t++) {
-        for (int i = 0; i < n_blocks; i++)
-            fill_factors(type, &acts[t], i, &out->of[t][i]);
-        for (int i = 0; i < OVERRUN; i++)
-            out->of[t][n_blocks + i] = out->of[t][i % n_blocks];
+    bool fits = n_blocks <= MAX_BLOCKS;
+    Factors *next = &out->room[fits ? MAX_TOGETHER * MAX_BLOCKS - n * n_blocks : 0];
+    for (int t = 0; t < n; t++) {
+        out->of[t] = fits ? next : NULL;
+        for (int i = 0; fits && i < n_blocks; i++)
+            fill_factors(type, &acts[t], i, next++);
     }
-    __asm__("" : "+m"(*out)); // nobody reads the copies, and they have to be written
 }
 
 // Those of block i and vector t; room: for what has to be made now.
 static inline __attribute__((always_inline)) const Factors *
 find_factors(TensorType type, const AllFactors *all, const ActRow *a, int t, int i, Factors *room)
 {
-    if (all->made) return &all->of[t][i];
+    if (all->of[t]) return all->of[t] + i;
     fill_factors(type, &a[t], i, room);
     return room;
 }
@@ -488,7 +497,7 @@ quantised_times(TensorType type, size_t block_bytes, Kind kind, const char *w, s
     AllFactors factors;
     if (kind != GROUPS_OF_32) make_factors(type, acts, n, n_in, &factors);
     for (int first = 0; first < n_rows; first += 16) {
-        __m512 sums[MAX_TOGETHER][16], one[MAX_TOGETHER];
+        __m512 one[MAX_TOGETHER];
         int left = n_rows - first < 16 ? n_rows - first : 16;
         for (int r = 0; r < left; r++, w += row_bytes) {
             if (kind == GROUPS_OF_32)
@@ -498,13 +507,13 @@ quantised_times(TensorType type, size_t block_bytes, Kind kind, const char *w, s
             else
                 dot_row_16(type, block_bytes, w, n_in, acts, n, &factors, one);
             for (int t = 0; t < n; t++)
-                sums[t][r] = one[t];
+                factors.sums[t][r] = one[t];
         }
         __mmask16 rows = left < 16 ? tail_mask(left) : 0xFFFF;
         for (int t = 0; t < n; t++) {
             for (int r = left; r < 16; r++)
-                sums[t][r] = _mm512_setzero_ps();
-            _mm512_mask_storeu_ps(y + (size_t)t * y_stride + first, rows, sum_16(sums[t]));
+                factors.sums[t][r] = _mm512_setzero_ps();
+            _mm512_mask_storeu_ps(y + (size_t)t * y_stride + first, rows, sum_16(factors.sums[t]));
         }
     }
 }

@@ -112,7 +112,7 @@ static int *suffix_tokens(const Builder *b, const TextSnap *text, size_t byte_of
 static void add_path(Builder *b, const EngineInfo *info, Str path)
 {
     if (info->file_sep < 0) return;
-    // Models that were trained with a path degenerate without one.
+    // The embedded model was trained with a path and degenerates without one.
     if (path.len == 0) path = STR("untitled");
     int n;
     Str line = arena_printf(b->arena, "%.*s\n", STR_FMT(path));
@@ -245,14 +245,15 @@ static void render_line_last(Builder *b, const EngineInfo *info, const TextSnap 
     add_line(b, info, &line, out);
 }
 
-// The cut is after the indentation of the cursor's line. (Indentation after the middle token reads
-// as a finished hole to these models.)
+// The cut is before the line break above the cursor's line, so that the line break and the
+// indentation are the tokens that they are in any text. (After a cut behind the indentation a word
+// would begin without the blank that belongs to its token.)
 static void render_prefix_first(Builder *b, const EngineInfo *info, const TextSnap *text,
                                 size_t byte_off, int n_suffix, FimPrompt *out)
 {
     size_t cut = text_line_start(text, text_point(text, byte_off).row);
-    while (cut < byte_off && strchr(" \t", text_str(text).ptr[cut]))
-        cut++;
+    if (cut > 0) cut--;
+    if (cut > 0 && text_str(text).ptr[cut - 1] == '\r') cut--;
     int *suffix = suffix_tokens(b, text, byte_off, n_suffix, &out->suffix, &out->n_suffix_tokens);
     Line line = read_line(b, text, cut, byte_off, b->cap - b->n - MARKERS - out->n_suffix_tokens);
     int *prefix = prefix_tokens(b, text, cut, line.room, &out->prefix, &out->n_prefix_tokens);
@@ -283,7 +284,7 @@ bool fim_render(const Engine *engine, const TextSnap *text, size_t byte_off, Str
     out->n_piece_tokens = add_pieces(&b, info, &limits);
     // The document's windows are the same whatever stands before them.
     b.cap = limits.max_tokens + out->n_piece_tokens;
-    add_path(&b, info, path);
+    if (out->n_piece_tokens || info->fim_order != FIM_PREFIX_FIRST) add_path(&b, info, path);
     int n_suffix = limits.max_tokens * limits.suffix_share_pct / 100;
     if (info->fim_order == FIM_SUFFIX_FIRST)
         render_suffix_first(&b, info, text, byte_off, n_suffix, out);

@@ -6,7 +6,10 @@
 //
 //   suffix first:  SEP path \n PRE SUF suffix MID prefix……typed|
 //   line last:     SEP path \n SUF suffix PRE prefix MID typed|      (cut at the line's start)
-//   prefix first:  SEP path \n PRE prefix SUF suffix MID typed|      (cut after the indentation)
+//   prefix first:  PRE prefix SUF suffix MID typed|                  (cut before the line break)
+//
+// The path stands there in prefix-first order only where pieces of other files stand before it:
+// these models learnt holes of single files without one, and are better without (docs/prompt.md).
 #pragma once
 
 #include "base/arena.h"

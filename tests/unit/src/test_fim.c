@@ -102,9 +102,9 @@ static void prefix_first_cuts_at_the_line_and_appends_what_is_typed(void **state
     TextSnap *text = make_text(STR("int a;\n    int bc = de;\nint f;\n"));
     FimPrompt p = render(engine, text, 17, arena); // after "    int bc"
     int pre = find_id(&p, WORD_PRE), suf = find_id(&p, WORD_SUF), mid = find_id(&p, WORD_MID);
-    assert_str(text_of(engine, &p, pre + 1, suf, arena), STR("int a;\n    "));
+    assert_str(text_of(engine, &p, pre + 1, suf, arena), STR("int a;"));
     assert_str(text_of(engine, &p, suf + 1, mid, arena), STR(" = de;\nint f;\n"));
-    assert_str(text_of(engine, &p, mid + 1, p.n_ids, arena), STR("int "));
+    assert_str(text_of(engine, &p, mid + 1, p.n_ids, arena), STR("\n    int "));
     assert_str(p.forced, STR("bc"));
     assert_str(p.prefix, STR("int a;\n    int bc"));
     text_release(text);
@@ -189,8 +189,7 @@ static void typing_keeps_the_prompt(FimOrder order)
             TextSnap *typed = text_edit(text, (ByteRange){at, at}, (Str){line + i, 1}, NULL, &err);
             Arena *arena = arena_new();
             FimPrompt now = render(engine, typed, ++at, arena);
-            bool new_line = (order == FIM_PREFIX_FIRST && i <= 4) ||
-                            (order != FIM_SUFFIX_FIRST && line[i] == '\n');
+            bool new_line = order != FIM_SUFFIX_FIRST && line[i] == '\n';
             n_keys++;
             if (!new_line) n_dear += now.n_ids - shared_ids(&before, &now) > 4;
             arena_free(before_arena);
@@ -200,7 +199,7 @@ static void typing_keeps_the_prompt(FimOrder order)
             before_arena = arena;
         }
     // The window moves once in 32 lines, by rows and by tokens. (The cut moves with each line where
-    // the order has one, in prefix-first order with the indentation that begins it too.)
+    // the order has one.)
     if (n_dear > 4) fail_msg("%d of %d keys cost more than 4 tokens", n_dear, n_keys);
     arena_free(before_arena);
     text_release(text);

@@ -26,13 +26,13 @@ def pieces(client, uri, line, character):
 
 def test_definitions_of_other_files_are_shown():
     client, uri = open_project("context", contextParts="definitions")
-    first = pieces(client, uri, 3, 6)
+    first = client.until(lambda: pieces(client, uri, 3, 6))  # not at once: the index takes the document in
     # "SEPARATOR row.h" and both definitions, a token a byte.
     assert first >= len("struct row {") + len("int row_area(const struct row *r);"), first
     # The line that is typed changes nothing; another function has other names.
     client.change(uri, 2, {"range": {"start": {"line": 3, "character": 6}, "end": {"line": 3, "character": 6}}, "text": "="})
     assert pieces(client, uri, 3, 7) == first
-    client.until(lambda: pieces(client, uri, 9, 10) == 0)  # not at once: the index takes the edit in
+    client.until(lambda: pieces(client, uri, 9, 10) == 0)
     client.close()
 
 
@@ -40,7 +40,7 @@ def test_it_is_off_until_asked_for():
     client, uri = open_project("context-off")
     assert pieces(client, uri, 3, 6) == 0
     client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"contextParts": "definitions"}}})
-    assert pieces(client, uri, 3, 6) > 0
+    client.until(lambda: pieces(client, uri, 3, 6) > 0)
     client.close()
 
 

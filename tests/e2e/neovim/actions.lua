@@ -31,8 +31,8 @@ window:wait('a recorded run as a page', 20, [[
     and vim.api.nvim_buf_get_lines(0, 0, 1, false)[1] ]])
 window:command('bwipeout')
 
--- Lenses: a test that wants what table_init does not do is run, and then debugged. It is thorough
--- enough for the repair to count as verified.
+-- Lenses: a test that wants what table_init does not do is run, and then debugged. Whether the repair counts as verified
+-- depends on how many others were tried before it (32 are too many), which differs from machine to machine.
 vim.fn.mkdir(project .. '/tests')
 vim.fn.writefile({ '#include <assert.h>', '#include <stdint.h>', '#include "table.h"', '', 'static void test_init(void)', '{',
   '    struct table t = {.n_entries = 9};', '    assert(table_init(&t, 4) == 1);',
@@ -51,7 +51,7 @@ window:answer('run tests')
 window:command('R1ls lens')
 window:wait('a failing test as a diagnostic', 60, [[
   for _, one in ipairs(vim.diagnostic.get(table_buffer)) do if one.code == 'test' then return one.message end end]])
-window:answer('debug')
+window:answer('debug', 'apply')
 window:command('R1ls lens')
 window:wait('the repair', 120, [[
   if vim.api.nvim_get_current_buf() ~= table_buffer then return end

@@ -13,11 +13,13 @@ enum {
     MAX_LISTED = 400,
     N_CHALLENGES = 16,
     MIN_CHALLENGES = 3,
+    MANY_CHALLENGES = 8,
     MIN_REPEATS = 2,
     MAX_OF_ORIGIN = 2,
     MANY_TRIED = 32
 };
-static const double CHALLENGE_MS = 8000, MIN_NOTICED = 0.5;
+static const double CHALLENGE_MS = 8000, MIN_NOTICED = 0.5, STRICT = 0.9;
+#define NO_SECOND "no second answer was found that passes and does the same"
 // Of the budget, what goes into an answer that crashes nowhere.
 static const double MEND_SHARE = 0.3;
 
@@ -212,7 +214,8 @@ static int count_repeats(const LoopRun *run)
     return n;
 }
 
-static void challenge_behaviour(LoopRun *run)
+// True if enough other answers do the same.
+static bool challenge_behaviour(LoopRun *run)
 {
     LoopResult *r = run->result;
     Probe probe = {0};
@@ -221,10 +224,8 @@ static void challenge_behaviour(LoopRun *run)
     probe_versions(run, &probe, &n_agreeing, &n, &agreed);
     r->n_inputs = probe.n_inputs;
     r->n_agreeing = n_agreeing;
-    // So does an answer that was changed until the tests passed, and one after many that failed:
-    // a suite of few cases lets the one or other pass by chance.
-    bool writes = loop_needs_agreement(run) || run->candidates.items[run->passed].changes ||
-                  run->passed >= MANY_TRIED;
+    // So does an answer that was changed until the tests passed.
+    bool writes = loop_needs_agreement(run) || run->candidates.items[run->passed].changes;
     agreed = agreed || count_repeats(run) >= MIN_REPEATS;
     if (probe.difference.len && 2 * (n_agreeing + 1) <= n)
         r->doubt = arena_printf(run->arena, "another answer that passes does otherwise: %.*s",
@@ -232,7 +233,17 @@ static void challenge_behaviour(LoopRun *run)
     else if (probe.slip.len)
         r->doubt = arena_printf(run->arena, "%.*s", STR_FMT(probe.slip));
     else if (writes && !agreed)
-        r->doubt = STR("no second answer was found that passes and does the same");
+        r->doubt = STR(NO_SECOND);
+    return agreed;
+}
+
+// A suite of few cases lets one of many pass by chance; one that notices nearly every small change
+// does not.
+static void challenge_luck(LoopRun *run, bool agreed)
+{
+    LoopResult *r = run->result;
+    bool strict = r->n_changes >= MANY_CHALLENGES && r->n_noticed >= STRICT * r->n_changes;
+    if (!r->doubt.len && run->passed >= MANY_TRIED && !agreed && !strict) r->doubt = STR(NO_SECOND);
 }
 
 // An answer that crashes nowhere goes before one that does, and one that passes as it was written
@@ -279,6 +290,7 @@ void challenge_chosen(LoopRun *run)
 {
     run->deadline_ms = 0; // others are not waited for any more
     if (loop_needs_agreement(run)) challenge_edges(run);
-    challenge_behaviour(run);
+    bool agreed = challenge_behaviour(run);
     if (!loop_is_cancelled(run)) challenge_tests(run);
+    challenge_luck(run, agreed);
 }

@@ -235,26 +235,38 @@ TSNode unit_fields(const Unit *unit, UnitType type)
                      unit_text(unit, node_field(type.spec, "name")), 0);
 }
 
-bool unit_has_pointer(const Unit *unit, UnitType type, int depth)
+void unit_list_fields(const Unit *unit, TSNode fields, UnitVariables *out)
 {
-    if (depth > 16 || unit_is_pointer(type) || unit_is_function(type)) return true;
-    if (unit_is_array(type)) return unit_has_pointer(unit, unit_pointee(type), depth + 1);
-    TSNode fields = unit_fields(unit, type);
-    if (ts_node_is_null(fields)) return false;
+    TSNode none = {{0}, NULL, NULL};
     for (TSNode f = node_first(fields); !ts_node_is_null(f); f = node_next(f)) {
         if (!node_is(f, "field_declaration")) continue;
         bool any = false;
         for (uint32_t i = 0; i < ts_node_child_count(f); i++) {
-            const char *field = ts_node_field_name_for_child(f, i);
-            if (!field || strcmp(field, "declarator") != 0) continue;
+            const char *role = ts_node_field_name_for_child(f, i);
+            if (!role || strcmp(role, "declarator") != 0) continue;
+            TSNode d = ts_node_child(f, i);
+            UnitVariable field = {unit_text(unit, unit_declared(d)), unit_type(unit, f, d)};
             any = true;
-            if (unit_has_pointer(unit, unit_type(unit, f, ts_node_child(f, i)), depth + 1))
-                return true;
+            VEC_PUSH(out, field);
         }
-        TSNode none = {{0}, NULL, NULL};
-        if (!any && unit_has_pointer(unit, unit_type(unit, f, none), depth + 1)) return true;
+        UnitVariable unnamed = {STR(""), unit_type(unit, f, none)};
+        if (!any) VEC_PUSH(out, unnamed);
     }
-    return false;
+}
+
+bool unit_has_pointer(const Unit *unit, UnitType type, int depth)
+{
+    if (depth > 16 || unit_is_pointer(type) || unit_is_function(type)) return true;
+    if (unit_is_array(type)) return unit_has_pointer(unit, unit_pointee(type), depth + 1);
+    TSNode body = unit_fields(unit, type);
+    if (ts_node_is_null(body)) return false;
+    UnitVariables fields = {0};
+    bool has = false;
+    unit_list_fields(unit, body, &fields);
+    for (size_t i = 0; i < fields.n && !has; i++)
+        has = unit_has_pointer(unit, fields.items[i].type, depth + 1);
+    VEC_FREE(&fields);
+    return has;
 }
 
 // --- expressions ---------------------------------------------------------------------------------

@@ -25,6 +25,13 @@ typedef struct Unit {
     Syntax *syntax;
 } Unit;
 
+// A variable that stands outside of functions, or a field.
+typedef struct UnitVariable {
+    Str name;
+    UnitType type;
+} UnitVariable;
+typedef VEC(UnitVariable) UnitVariables;
+
 // False: it cannot be parsed. unit_close may be called in any case.
 bool unit_open(Unit *unit, Str preprocessed, Arena *arena);
 void unit_close(Unit *unit);
@@ -41,6 +48,9 @@ bool unit_is_char(const Unit *unit, UnitType type);
 bool unit_is_union(UnitType type);
 // The list of fields of a structure or union; null: it is none, or incomplete.
 TSNode unit_fields(const Unit *unit, UnitType type);
+// The fields of such a list; an unnamed structure within it has no name. VEC_FREE(out) is the
+// caller's.
+void unit_list_fields(const Unit *unit, TSNode fields, UnitVariables *out);
 bool unit_is_structure(UnitType type); // a union or an incomplete one too
 // Does a value of that type hold a pointer?
 bool unit_has_pointer(const Unit *unit, UnitType type, int depth);
@@ -51,16 +61,9 @@ TSNode unit_declared(TSNode declarator);
 // in the unit, of which all must agree.
 int unit_is_array_expression(const Unit *unit, TSNode expression);
 
-// A variable that stands outside of functions.
-typedef struct UnitVariable {
-    Str name;
-    UnitType type;
-} UnitVariable;
-
 // What a function and all that it calls in this unit use: variables that are not const, in `out`.
 // *static_local: one of them has a static variable of its own that is not const; empty: none.
 // `functions` (may be NULL): the names of these functions.
-typedef VEC(UnitVariable) UnitVariables;
 typedef VEC(Str) UnitNames;
 void unit_reach(const Unit *unit, Str function, UnitVariables *out, Str *static_local,
                 UnitNames *functions);

@@ -222,31 +222,6 @@ static bool fill_pointer(Writer *w, Str pointer, UnitType type, Count count, Str
 
 // --- fields --------------------------------------------------------------------------------------
 
-typedef struct Member {
-    Str name;
-    UnitType type;
-} Member;
-typedef VEC(Member) Members;
-
-static void list_fields(const Writer *w, TSNode body, Members *out)
-{
-    for (TSNode f = node_first(body); !ts_node_is_null(f); f = node_next(f)) {
-        if (!node_is(f, "field_declaration")) continue;
-        bool any = false;
-        for (uint32_t i = 0; i < ts_node_child_count(f); i++) {
-            const char *role = ts_node_field_name_for_child(f, i);
-            if (!role || strcmp(role, "declarator") != 0) continue;
-            TSNode d = ts_node_child(f, i);
-            Member field = {unit_text(w->unit, unit_declared(d)), unit_type(w->unit, f, d)};
-            any = true;
-            VEC_PUSH(out, field);
-        }
-        TSNode none = {{0}, NULL, NULL};
-        Member unnamed = {STR(""), unit_type(w->unit, f, none)};
-        if (!any) VEC_PUSH(out, unnamed);
-    }
-}
-
 static bool is_capacity(Str name)
 {
     return str_contains(name, "cap") || str_contains(name, "alloc") || str_equal(name, STR("size"));
@@ -254,12 +229,12 @@ static bool is_capacity(Str name)
 
 // The field that says how long what field `k` points to is: one that has its name, else a
 // capacity, else a length.
-static const Member *find_length(const Writer *w, const Members *fields, size_t k)
+static const UnitVariable *find_length(const Writer *w, const UnitVariables *fields, size_t k)
 {
-    const Member *best = NULL;
+    const UnitVariable *best = NULL;
     int best_rank = 0;
     for (size_t i = 0; i < fields->n; i++) {
-        const Member *f = &fields->items[i];
+        const UnitVariable *f = &fields->items[i];
         if (i == k || !is_integer(w, f->type)) continue;
         bool length = is_length_name(f->name), capacity = is_capacity(f->name);
         const char *own = arena_str(w->arena, fields->items[k].name).ptr;
@@ -271,11 +246,12 @@ static const Member *find_length(const Writer *w, const Members *fields, size_t 
 }
 
 // The number of elements is no more than there is room for.
-static void bound_lengths(Writer *w, Str prefix, const Members *fields, const Member *capacity)
+static void bound_lengths(Writer *w, Str prefix, const UnitVariables *fields,
+                          const UnitVariable *capacity)
 {
     if (!is_capacity(capacity->name)) return;
     for (size_t i = 0; i < fields->n; i++) {
-        const Member *f = &fields->items[i];
+        const UnitVariable *f = &fields->items[i];
         if (f == capacity || !is_integer(w, f->type) || !is_length_name(f->name)) continue;
         Str a = arena_printf(w->arena, "%.*s%.*s", STR_FMT(prefix), STR_FMT(f->name));
         Str b = arena_printf(w->arena, "%.*s%.*s", STR_FMT(prefix), STR_FMT(capacity->name));
@@ -285,9 +261,9 @@ static void bound_lengths(Writer *w, Str prefix, const Members *fields, const Me
     }
 }
 
-static bool fill_field(Writer *w, Str prefix, const Members *fields, size_t k)
+static bool fill_field(Writer *w, Str prefix, const UnitVariables *fields, size_t k)
 {
-    const Member *f = &fields->items[k];
+    const UnitVariable *f = &fields->items[k];
     Str place = arena_printf(w->arena, "%.*s%.*s", STR_FMT(prefix), STR_FMT(f->name));
     if (f->name.len == 0) // an unnamed member's fields are the structure's own
         return !unit_is_structure(f->type) || unit_is_union(f->type) || fill(w, prefix, f->type);
@@ -297,7 +273,7 @@ static bool fill_field(Writer *w, Str prefix, const Members *fields, size_t k)
             f->type);
     Count count = {0};
     UnitType pointee = unit_pointee(f->type);
-    const Member *length = find_length(w, fields, k);
+    const UnitVariable *length = find_length(w, fields, k);
     bool single = unit_is_structure(pointee) && !is_plural(f->name);
     if (length && !single) {
         count.n = arena_printf(w->arena, "%.*s%.*s", STR_FMT(prefix), STR_FMT(length->name));
@@ -310,7 +286,7 @@ static bool fill_field(Writer *w, Str prefix, const Members *fields, size_t k)
 // `expression` ends with -> or . where the type is a structure.
 static bool fill_structure(Writer *w, Str expression, UnitType type)
 {
-    Members fields = {0};
+    UnitVariables fields = {0};
     TSNode body = unit_fields(w->unit, type);
     if (ts_node_is_null(body)) return refuse(w, "%.*s an incomplete type", STR_FMT(expression));
     if (unit_is_union(type)) {
@@ -321,7 +297,7 @@ static bool fill_structure(Writer *w, Str expression, UnitType type)
     if (w->depth >= MAX_DEPTH + 7)
         return refuse(w, "structures nested more than %d deep", MAX_DEPTH + 7);
     w->path[w->depth++] = body;
-    list_fields(w, body, &fields);
+    unit_list_fields(w->unit, body, &fields);
     bool ok = true;
     for (size_t i = 0; i < fields.n && ok; i++)
         ok = fill_field(w, expression, &fields, i);
@@ -483,9 +459,9 @@ static bool compare(Writer *w, Str what, Str a, Str b, UnitType type)
     }
     if (unit_is_structure(type)) {
         if (unit_is_union(type)) return refuse(w, "equality of unions");
-        Members fields = {0};
+        UnitVariables fields = {0};
         bool ok = true;
-        list_fields(w, unit_fields(w->unit, type), &fields);
+        unit_list_fields(w->unit, unit_fields(w->unit, type), &fields);
         for (size_t i = 0; i < fields.n && ok; i++) {
             Str dot = fields.items[i].name.len ? STR(".") : STR("");
             Str f = arena_printf(w->arena, "%.*s%.*s", STR_FMT(dot), STR_FMT(fields.items[i].name));

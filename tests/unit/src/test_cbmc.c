@@ -1,33 +1,19 @@
 // The formal check by the real CBMC: what it must find, what it must prove, and what must never be
 // called proved. R1LS_CBMC names its program; else cbmc of PATH. Skipped where there is none.
-#include "unit/unit.h"
-
-#include <unistd.h>
-
-#include "formal/formal.h"
-#include "grammars/languages.h"
+#include "unit/formal_check.h"
 
 static FormalProver prover = {FORMAL_CBMC, NULL};
-
-static Syntax *parse(const char *source, TextSnap **text)
-{
-    Error err = {0};
-    *text = text_new(str_from(source), &err);
-    return syntax_parse(language_by_id("c"), *text, NULL);
-}
 
 static const FormalResult *check(const char *source, const char *other, Arena *arena,
                                  Formal **formal)
 {
     TextSnap *text, *other_text = NULL;
-    Syntax *syntax = parse(source, &text), *old = other ? parse(other, &other_text) : NULL;
+    Syntax *syntax = parse_c(source, &text), *old = other ? parse_c(other, &other_text) : NULL;
     FormalRequest request = {
         .syntax = syntax, .against = old, .unwind = 4, .prover = prover, .max_ms = 100000};
     assert_true(formal_find(syntax, STR("f"), &request.byte_off));
     if (old) assert_true(formal_find(old, STR("f"), &request.against_off));
-    *formal = formal_start(&request, arena);
-    while (!formal_poll(*formal))
-        usleep(500);
+    *formal = check_to_its_end(&request, arena);
     syntax_release(syntax);
     syntax_release(old);
     text_release(text);
@@ -162,12 +148,8 @@ static void equal_functions_are_told_from_others(void **state)
 static void both_tools_together(void **state)
 {
     (void)state;
-    const FormalProver z3 = {FORMAL_Z3, NULL}, only = prover;
-    const char *why;
-    if (!formal_is_available(&z3, &why)) {
-        print_message("skipped: %s\n", why);
-        return;
-    }
+    const FormalProver only = prover;
+    if (lacks_solver()) return;
     static const Case cases[] = {
         {"int f(int a) { int x; if (a > 3) x = 1; return x; }", NULL, FORMAL_VIOLATED,
          FORMAL_UNINITIALISED, NULL},

@@ -7,11 +7,10 @@
 // what it gets has every result in a place of its own, by KEEP; what stands between \1 and \2 is
 // for the compiler only, between \2 and \3 for the model only. R1LS_FORMAL_SEED and
 // R1LS_FORMAL_PROGRAMS make it another or a longer one.
-#include "unit/unit.h"
+#include "unit/formal_check.h"
 
 #include <unistd.h>
 
-#include "formal/formal.h"
 #include "formal/translate.h"
 
 // --- random programs -----------------------------------------------------------------------------
@@ -335,13 +334,6 @@ typedef struct Translated {
     Translator t;
 } Translated;
 
-static Syntax *parse(const char *source, TextSnap **text)
-{
-    Error err = {0};
-    *text = text_new(str_from(source), &err);
-    return syntax_parse(language_by_id("c"), *text, NULL);
-}
-
 // False where the grammar takes (v * (a)) + b for a cast, which is refused.
 static bool translate_named(Translated *out, const Syntax *syntax, Str name)
 {
@@ -561,7 +553,7 @@ static void programs_do_what_their_model_says(void **state)
         strbuf_append_char(&lines, '\n');
     }
     FILE *out = run_programs(folder, strbuf_str(&lines));
-    Syntax *syntax = parse(w.out.ptr, &text);
+    Syntax *syntax = parse_c(w.out.ptr, &text);
     int n_traps = 0, n_inside = 0;
     for (int k = 0; k < n; k++) {
         Translated x;
@@ -591,15 +583,6 @@ static void programs_do_what_their_model_says(void **state)
 
 // --- with the solver -----------------------------------------------------------------------------
 
-static bool lacks_solver(void)
-{
-    const char *why;
-    const FormalProver prover = {FORMAL_Z3, NULL};
-    if (formal_is_available(&prover, &why)) return false;
-    print_message("skipped: %s\n", why);
-    return true;
-}
-
 // The inputs of a finding make the compiled program trap.
 static void counterexamples_are_real(void **state)
 {
@@ -616,16 +599,14 @@ static void counterexamples_are_real(void **state)
         write_function(&w, k);
     write_main(&w, n);
     compile_programs(folder, &w);
-    Syntax *syntax = parse(w.out.ptr, &text);
+    Syntax *syntax = parse_c(w.out.ptr, &text);
     int n_found = 0;
     for (int k = 0; k < n; k++) {
         Arena *arena = arena_new();
         Str name = arena_printf(arena, "f%d", k);
         FormalRequest request = {.syntax = syntax, .prover = {FORMAL_Z3, NULL}, .max_ms = 20000};
         assert_true(formal_find(syntax, name, &request.byte_off));
-        Formal *formal = formal_start(&request, arena);
-        while (!formal_poll(formal))
-            usleep(500);
+        Formal *formal = check_to_its_end(&request, arena);
         const FormalResult *r = formal_result(formal);
         for (int i = 0; i < r->n_findings; i++) {
             // "p0 = 1, p1 = 2, p2 = true, q = {1, 2, 3, 4}" to numbers alone.

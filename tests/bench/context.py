@@ -16,10 +16,12 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
 import holes
+from llama_server import fim_parts
 from quality import path_of
 
 BEFORE, AFTER = 3000, 1000  # characters of the document
@@ -47,12 +49,11 @@ class Model:
         start = max(0, cut - BEFORE)
         start = text.find("\n", start, cut) + 1 if start else 0
         prefix, suffix = self.ids(text[start:cut]), self.ids(hole.document[hole.start:hole.start + AFTER])
-        pre, suf, mid = ([info["fim_" + part]] for part in ("prefix", "suffix", "middle"))
         ids = [id for path, piece in pieces for id in self.file(path, piece)]
         if pieces or not first:
             ids += self.file(str(hole.path.relative_to(hole.package)))
-        ids += {"suffix first": pre + suf + suffix + mid + prefix, "line last": suf + suffix + pre + prefix + mid}.get(
-            info["fim_order"], pre + prefix + suf + suffix + mid)
+        for part in fim_parts(info, prefix, suffix):
+            ids += part if isinstance(part, list) else [part]
         return ([info["bos"]] if info["add_bos"] == "yes" else []) + ids, text[cut:hole.start]
 
     def likelihood(self, hole, pieces):
@@ -84,6 +85,8 @@ class Project:
                                "--max-tokens", "1", "--no-gate", "--set", "contextParts=" + parts.replace("+", ",")],
                               capture_output=True, text=True, env=self.env)
         path.write_text(hole.text)
+        if done.returncode > 1:
+            sys.exit("context: %s: %s" % (hole.id, done.stderr))
         pieces = []
         for line in done.stderr.splitlines(keepends=True):
             if line.startswith("--- "):

@@ -17,6 +17,14 @@ def free_port():
         return s.getsockname()[1]
 
 
+def fim_parts(info, before, after):
+    """The parts of a fill-in-the-middle prompt in the model's order, `info` as `r1ls model info` tells it. The answer
+    follows; where the order is "line last" the cursor's line does, and before is what stands above it."""
+    pre, suf, mid = (info["fim_" + part] for part in ("prefix", "suffix", "middle"))
+    return {"suffix first": [pre, suf, after, mid, before],
+            "line last": [suf, after, pre, before, mid]}.get(info["fim_order"], [pre, before, suf, after, mid])
+
+
 class LlamaServer:
     """Ready when made; ready_ms is how long that took. Ends the program if it does not become ready. `started` is told of
     the process at once."""

@@ -37,7 +37,7 @@ import urllib.request
 
 import holes
 import quality_report
-from llama_server import LlamaServer
+from llama_server import LlamaServer, fim_parts
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
@@ -154,10 +154,8 @@ class Llama(LlamaServer):
     def prompt(self, hole):
         before = hole.text[max(0, hole.start - BEFORE):hole.start]
         after = hole.document[hole.start:hole.start + AFTER]
-        pre, suf, mid = (self.info["fim_" + part] for part in ("prefix", "suffix", "middle"))
-        above, line = before[:before.rfind("\n") + 1], before[before.rfind("\n") + 1:]
-        parts = {"suffix first": [pre, suf, after, mid, before], "line last": [suf, after, pre, above, mid, line]}.get(
-            self.info["fim_order"], [pre, before, suf, after, mid])
+        line = before[before.rfind("\n") + 1:] if self.info["fim_order"] == "line last" else ""
+        parts = fim_parts(self.info, before[:len(before) - len(line)], after) + [line]
         return ([self.info["bos"]] if self.info["add_bos"] == "yes" else []) + [p for p in parts if p != ""]
 
     def ask(self, hole):

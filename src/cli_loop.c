@@ -127,10 +127,10 @@ static void print_json(const CliFile *file, TaskKind kind, const LoopResult *r, 
     cli_json_print(o);
 }
 
-// Failed mutants are many and say little: they are counted.
+// Failed mutants and answers that came before are many and say little: they are counted.
 static void tell_candidates(const LoopResult *r)
 {
-    int n_mutants = 0;
+    int n_mutants = 0, n_repeats = 0;
     for (int i = 0; i < r->n_candidates; i++) {
         const Candidate *c = &r->candidates[i];
         const Evidence *e = &c->evidence;
@@ -138,12 +138,17 @@ static void tell_candidates(const LoopResult *r)
             n_mutants++;
             continue;
         }
+        if (c->repeats) {
+            n_repeats++;
+            continue;
+        }
         fprintf(stderr, "candidate %d: %s, %s, %d tokens in %.0f ms, confidence %.2f\n", i + 1,
                 c->proposer, verdict_word(c->verdict), c->n_tokens, c->ms_decode, c->confidence);
         fprintf(stderr, "  parse   %s: %.*s (%.1f ms)\n", verdict_word(e->parse),
                 STR_FMT(e->parse_note), e->parse_ms);
-        fprintf(stderr, "  compile %s: %.*s (%.0f ms)\n", verdict_word(e->compile),
-                STR_FMT(e->compile_note), e->compile_ms);
+        if (e->compile_note.len)
+            fprintf(stderr, "  compile %s: %.*s (%.0f ms)\n", verdict_word(e->compile),
+                    STR_FMT(e->compile_note), e->compile_ms);
         if (c->test_note.len)
             fprintf(stderr, "  tests   %s: %.*s (%.0f ms)\n", verdict_word(c->tests),
                     STR_FMT(c->test_note), c->test_ms);
@@ -162,6 +167,8 @@ static void tell_candidates(const LoopResult *r)
                 STR_FMT(r->test_reason));
     else
         fprintf(stderr, "no tests: %.*s\n", STR_FMT(r->test_reason));
+    if (n_repeats)
+        fprintf(stderr, "and %d answers that repeat the text or an earlier one\n", n_repeats);
     if (n_mutants) fprintf(stderr, "and %d small changes that failed\n", n_mutants);
     fprintf(stderr, "%.*s; %d prompt tokens, %.0f ms\n", STR_FMT(r->summary), r->prompt_tokens,
             r->ms_total);

@@ -120,6 +120,11 @@ static double prior_of(const Mutant *m)
                 {"element", -1},
                 {"statements swapped", -1},
                 {"guard", -1},
+                {"shared default", 2},
+                {"wrapped", -1},
+                {"conditioned", -2},
+                {"case added", -1},
+                {"statement added", -1},
                 {"name", -2}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(m->what, rows[i].what) == 0) return rows[i].nats;
@@ -211,6 +216,18 @@ static bool read_code(LoopRun *run, Reading *reading, Error *err)
                          run->cancel, err);
 }
 
+// Changes that begin with the same token share its chance: the second has half of it, the third...
+static void share_first_tokens(Reading *reading)
+{
+    for (size_t i = 0; i < reading->n_changes; i++) {
+        const Change *a = &reading->changes[i];
+        int n = 1;
+        for (size_t j = 0; j < i; j++)
+            n += reading->changes[j].place == a->place && reading->changes[j].id == a->id;
+        if (a->place >= 0) reading->changes[i].gain -= log(n);
+    }
+}
+
 bool doubts_read(LoopRun *run, const Syntax *syntax, ByteRange function, Mutant *mutants, size_t n,
                  Doubts *out, Error *err)
 {
@@ -234,6 +251,7 @@ bool doubts_read(LoopRun *run, const Syntax *syntax, ByteRange function, Mutant 
         reading.changes[i] = (Change){.mutant = mutants[i], .gain = -INFINITY, .order = i};
     loop_tell(run, "reading the function");
     if (!read_code(run, &reading, err)) return false;
+    share_first_tokens(&reading);
     qsort(reading.changes, n, sizeof *reading.changes, by_gain);
     for (size_t i = 0; i < n; i++)
         mutants[i] = reading.changes[i].mutant;

@@ -437,6 +437,7 @@ static bool find_baseline(LoopRun *run)
     run->keep_output = false;
     if (!c) return false;
     if (task_runs_tests(run->task.kind)) place_failures(run, c->output);
+    run->original = *c;
     bool failed = c->verdict == VERDICT_FAIL;
     if (failed) run->result->baseline = loop_failure_message(c);
     // A build that fails before any change, or takes too long, judges nothing but its own repair.

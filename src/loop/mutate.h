@@ -20,3 +20,8 @@ typedef enum MutateScope { MUTATE_TESTS, MUTATE_REPAIRS } MutateScope;
 // at most max. Equal edits occur once.
 size_t mutate_list(const Syntax *syntax, ByteRange range, MutateScope scope, size_t max,
                    Arena *arena, Mutant **out);
+
+// Two of the n changes (the likeliest first) within one line as one, at most max, those of the
+// likeliest first: the second step of what one change does not mend.
+size_t mutate_pairs(const TextSnap *text, const Mutant *mutants, size_t n, size_t max, Arena *arena,
+                    Mutant **out);

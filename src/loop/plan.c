@@ -9,6 +9,7 @@
 // their order matters, not their value.
 #include "loop/plan.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "loop/challenge.h"
@@ -33,14 +34,15 @@ typedef enum MoveKind {
     N_MOVES
 } MoveKind;
 
-// Of the first, the second... time; later ones decay from the last.
+// Of the first, the second... time; later ones decay from the last, but for small changes, which
+// come in the order of their chances: those fall with the place, and slowly (CHANGES_FALL).
 enum { N_CHANCES = 4 };
 static const double CHANCES[N_MOVES][N_CHANCES] = {
-    [MOVE_SAMPLES] = {0.25, 0.2, 0.15, 0.1},  [MOVE_CHANGES] = {0.4, 0.08, 0.05, 0.03},
+    [MOVE_SAMPLES] = {0.25, 0.2, 0.15, 0.1},  [MOVE_CHANGES] = {0.4},
     [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.08, 0.04, 0.03, 0},
     [MOVE_REPAIR] = {0.1, 0.08, 0.06, 0.05},
 };
-static const double DECAY = 0.8;
+static const double DECAY = 0.8, CHANGES_FALL = 1.0;
 
 typedef struct Plan {
     LoopRun *run;
@@ -131,6 +133,7 @@ static bool has_more(Plan *plan, MoveKind kind)
 static double find_chance(const Plan *plan, MoveKind kind)
 {
     int n = plan->n_done[kind];
+    if (kind == MOVE_CHANGES) return CHANCES[kind][0] / pow(n + 1, CHANGES_FALL);
     double chance = CHANCES[kind][n < N_CHANCES ? n : N_CHANCES - 1];
     for (; n >= N_CHANCES; n--)
         chance *= DECAY;

@@ -5,7 +5,7 @@
 #include "loop/challenge.h"
 #include "loop/search.h"
 
-enum { MAX_LISTED = 400 };
+enum { MAX_LISTED = 1500 };
 
 // A small change is worth another one only where it brought the answer further.
 static bool may_be_repaired(const LoopRun *run, int candidate)
@@ -14,8 +14,8 @@ static bool may_be_repaired(const LoopRun *run, int candidate)
     bool fails = c->verdict == VERDICT_FAIL && c->tests == VERDICT_FAIL;
     if ((!fails && !c->slip.len) || c->repeats) return false;
     if (strcmp(c->proposer, "sample") == 0 || strcmp(c->proposer, "branch") == 0) return true;
-    return c->changes && c->n_failures > 0 &&
-           loop_came_further(c, &run->candidates.items[c->changes - 1]);
+    const Candidate *from = c->changes ? &run->candidates.items[c->changes - 1] : &run->original;
+    return c->n_failures > 0 && from->verdict == VERDICT_FAIL && loop_came_further(c, from);
 }
 
 int repair_find(const LoopRun *run)

@@ -35,6 +35,7 @@ typedef struct LoopRun {
     Scratch *scratches[LOOP_MAX_TRIALS];
     bool scratch_taken[LOOP_MAX_TRIALS];
     int n_scratches;
+    Candidate original;          // the text as it is, verdict pending: not tried
     double test_limit_ms;        // of one run of the tests, from the baseline; 0: the child's own
     Str command;                 // for a shell in the copy; empty: none
     bool has_command;            // it may be run

@@ -15,6 +15,9 @@
 
 enum {
     MAX_MUTANTS = 400,
+    MAX_CHANGES = 1500,
+    MAX_PAIRED = 200, // changes of which pairs are made
+    MAX_PAIRS = 800,
     MAX_RANKED = 6,
     MAX_SCORED_TOKENS = 1024,
     MAX_MEASURED = 24,
@@ -112,7 +115,14 @@ bool search_has_changes(LoopRun *run, Search *search)
 {
     if (!search->changes)
         search->n_changes = mutate_list(run->request->syntax, run->task.function.whole,
-                                        MUTATE_REPAIRS, MAX_MUTANTS, run->arena, &search->changes);
+                                        MUTATE_REPAIRS, MAX_CHANGES, run->arena, &search->changes);
+    if (search->next_change == search->n_changes && search->is_read && !search->paired) {
+        size_t n = search->n_changes < MAX_PAIRED ? search->n_changes : MAX_PAIRED;
+        search->n_changes = mutate_pairs(run->request->text, search->changes, n, MAX_PAIRS,
+                                         run->arena, &search->changes);
+        search->next_change = 0;
+        search->paired = true;
+    }
     return search->next_change < search->n_changes;
 }
 

@@ -5,14 +5,15 @@
 
 // How far the search of one run has come.
 typedef struct Search {
-    Mutant *changes; // the likeliest first, once they are read
+    Mutant *changes; // the likeliest first, once they are read; then pairs of them
     size_t n_changes, next_change;
+    bool paired;
     Doubts doubts;
     int next_branch;
     bool is_read;
 } Search;
 
-// Lists the changes when it is first asked.
+// Lists the changes when it is first asked, and pairs of them when all were tried.
 bool search_has_changes(LoopRun *run, Search *search);
 // Of a function that was not read yet, there may be.
 bool search_has_branches(const Search *search);

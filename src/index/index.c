@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "index/file_tags.h"
 #include "index/index_state.h"
 
 enum {
@@ -56,12 +57,7 @@ static void parse_text(Index *index, IndexResult *result, Str path)
     const Language *lang = language_by_content(path.ptr, text.ptr, text.len);
     result->skip = tags_judge(text);
     if (result->skip != TAGS_WANTED || !lang) return;
-    Syntax *syntax = syntax_parse(lang, result->text, &index->closing);
-    if (!syntax) return;
-    Digest *digest = digest_new(syntax, NULL, false);
-    result->tags = tags_collect(digest, result->arena);
-    digest_release(digest);
-    syntax_release(syntax);
+    file_tags_parse(lang, result->text, &index->closing, result->arena, &result->tags);
 }
 
 static IndexResult *parse_file(Index *index, const IndexTask *task)

@@ -1,0 +1,338 @@
+// An outline leaves out what defines nothing, and what is found in it is what is found in the text.
+#include "unit/unit.h"
+
+#include "base/random.h"
+#include "index/file_tags.h"
+#include "index/outline.h"
+
+// A text and its outline; NULL: the text.
+typedef struct Case {
+    const char *text, *outline;
+} Case;
+
+static const Case cases[] = {
+    {"int f(int a)\n{\n    return g(a) + 1;\n}\nint x;\n", "int f(int a)\n{}\nint x;\n"},
+    {"static int t[] = {1, 2, 3, 4, 5, 6, 7};\n", "static int t[] = {};\n"},
+    {"struct s t = { .call = (struct s){1}, .x = 2 };\n", "struct s t = {};\n"},
+    {"int f(void) { ; }\n", NULL}, // not worth it
+    // What is no bracket.
+    {"int f(void) { g(\"}}\\\"}\", '}', '\\'', L\"{\"); /* } */ }\n", "int f(void) {}\n"},
+    {"int f(void)\n{ // } \\\n } still\n    g(1'000, 0x1f);\n}\nint y;\n",
+     "int f(void)\n{}\nint y;\n"},
+    {"int f(void) { g(a, \"}\\\n}\"); h(b); }\n", "int f(void) {}\n"},
+    {"#define OPEN {\n#define TEXT don't {\nint f(void) { return g(1, 2); }\n",
+     "#define OPEN {\n#define TEXT don't {\nint f(void) {}\n"},
+    {"#define A(x) { \\\n  x /* \n } { */ { \\\n {\nint f(void) { return g(1, 2); }\n",
+     "#define A(x) { \\\n  x /* \n } { */ { \\\n {\nint f(void) {}\n"},
+    {"struct a { int b; struct c { int d; } e; };\nenum f { G, H, IIIIIIIIIIIIIIII };\n", NULL},
+    // Several, and what follows them.
+    {"int f(void) { return g(1, 2); }\nint h(void) { return f() + f(); }\nint t[2] = {1, 2};\n",
+     "int f(void) {}\nint h(void) {}\nint t[2] = {1, 2};\n"},
+    {"int f(void) { for (struct s *a = b; a; a = a->next) { switch (a->x) { case 1: g(a); } } }\n",
+     "int f(void) {}\n"},
+    {"int f(void) { if (n < sizeof(struct s)) { g(({ int a = h(1); a; })); } }\n",
+     "int f(void) {}\n"},
+    // A body that defines something is kept.
+    {"int f(void) { struct s { int a; } b = {1}; return b.a; }\n", NULL},
+    {"int f(void) { enum { ONE, TWO } kind = ONE; return kind; }\n", NULL},
+    {"int f(void) { union u __attribute__((packed)) { int a; } b; }\n", NULL},
+    {"int f(void) { typedef int number; number a = 1; }\n", NULL},
+    {"int f(void) { int g(int a); return g(1) + g(2); }\n", NULL},
+    {"int f(void) { int a, g(int b); return g(1) + g(2); }\n", NULL},
+    {"int f(void) { static struct s *g(int a); return g(1); }\n", NULL},
+    {"int f(void) { if (a) g(b); else return h(c); goto out; }\n", "int f(void) {}\n"},
+    {"int f(void) { if (a) int g(int b); return a + b + c; }\n", NULL},
+    {"int f(void) { int g(int a) { return a + 1; } return g(2); }\n", NULL},
+    {"int f(void) { each(x) g(x); return a + b + c + d; }\n", NULL}, // read as a declaration
+    {"int f(void)\n{\n#define LOCAL 1\n    return LOCAL;\n}\n", NULL},
+    {"int f(void)\n{\n#ifdef A\n    if (a) {\n        b();\n    }\n#endif\n}\n", NULL},
+    // Heads that are not clear.
+    {"int f(a, b)\n    int a;\n    char *b;\n{\n    return a + g(b) + 1;\n}\n", NULL},
+    {"struct __attribute__((packed)) { int aaaaaaaaa; int b; } c;\n", NULL},
+    {"int f(\n#ifdef A\n    int a\n#else\n    int b\n#endif\n)\n{\n    return g(1, 2, 3);\n}\n",
+     NULL},
+    {"#ifdef A\nint f(int a)\n#else\nint f(long a)\n#endif\n{\n    return g(1, 2, 3);\n}\n", NULL},
+    {"LIST_BEGIN { .a = 1, .b = 2, .c = 3 } LIST_END\n", NULL},
+    // Where nothing is clear, nothing is cut.
+    {"#ifdef A\nint f(int a) {\n#else\nint f(long a) {\n#endif\n    return g(1, 2, 3);\n}\n", NULL},
+    {"int f(void) { return g(1, 2, 3); }\n#ifdef A\n}\n#endif\n", NULL},
+    {"int f(void) { return g(1, 2, 3); }\nint h(void) { return (1; }\n", NULL},
+    {"int f(void) { return g(1, 2, 3); }\n/* without an end\n", NULL},
+    {"int f(void) { return g(1, 2, 3); }\nchar *s = \"without an end;\n", NULL},
+    {"int f(void) { return g(1, 2, 3); }\n#endif\n", NULL},
+    {"#if 1\nint f(void) { return g(1, 2, 3); }\n", NULL},
+    {"int f(void) { return g(1, 2, 3); }\n#if 0\nIt's text.\n#endif\n", NULL},
+    {"int f(void) { return g(1, 2, 3); }\n#define ALL \"/*\"\n", NULL},
+    {"int f(void) { return g(1, 2, 3); }\nif (a) { b(); }\n", NULL},
+    {"int f(void) { return `g`(1, 2, 3); }\n", NULL},
+    {"int f(void) { BEGIN return g(1, 2, 3); }\n}\n", NULL}, // BEGIN opens a brace
+    {"", NULL},
+    {"{", NULL},
+    {"}", NULL},
+};
+
+static Tags collect(const TextSnap *text, Arena *arena, Syntax **syntax)
+{
+    *syntax = syntax_parse(language_by_id("c"), text, NULL);
+    assert_non_null(*syntax);
+    Digest *digest = digest_new(*syntax, NULL, false);
+    Tags tags = tags_collect(digest, arena);
+    digest_release(digest);
+    return tags;
+}
+
+static void assert_same_range(ByteRange a, ByteRange b)
+{
+    assert_int_equal(a.start, b.start);
+    assert_int_equal(a.end, b.end);
+}
+
+static void assert_same_names(const Tags *a, const Tags *b)
+{
+    assert_int_equal(a->n_names, b->n_names);
+    for (size_t i = 0; i < a->n_names; i++)
+        assert_true(str_equal(a->names[i], b->names[i]));
+}
+
+static void assert_same_definitions(const Tags *a, const Tags *b)
+{
+    assert_int_equal(a->n_symbols, b->n_symbols);
+    for (size_t i = 0; i < a->n_symbols; i++) {
+        const Symbol *x = &a->symbols[i], *y = &b->symbols[i];
+        assert_true(str_equal(x->name, y->name));
+        assert_int_equal(x->kind, y->kind);
+        assert_same_range(x->name_range, y->name_range);
+        assert_same_range(x->range, y->range);
+        assert_int_equal(x->is_private, y->is_private);
+        assert_int_equal(x->is_declaration, y->is_declaration);
+        assert_true(str_equal(a->containers[i], b->containers[i]));
+    }
+    assert_int_equal(a->n_imports, b->n_imports);
+    for (size_t i = 0; i < a->n_imports; i++)
+        assert_true(str_equal(a->imports[i], b->imports[i]));
+}
+
+// Whatever the text: what is found stands where it is said to stand.
+static void assert_in_place(const Tags *tags, Str text)
+{
+    for (size_t i = 0; i < tags->n_symbols; i++) {
+        const Symbol *s = &tags->symbols[i];
+        assert_true(s->range.start <= s->name_range.start && s->name_range.end <= s->range.end);
+        assert_true(s->range.end <= text.len);
+        assert_ptr_equal(s->name.ptr, text.ptr + s->name_range.start);
+        assert_int_equal(s->name.len, s->name_range.end - s->name_range.start);
+    }
+}
+
+// True: the text is well-formed, so that both have to be the same and are.
+static bool check_tags(Str bytes)
+{
+    Error err = {0};
+    Arena *arena = arena_new();
+    TextSnap *text = text_new(bytes, &err);
+    Syntax *syntax;
+    Tags whole = collect(text, arena, &syntax), outlined = {0};
+    assert_true(file_tags_parse(language_by_id("c"), text, NULL, arena, &outlined));
+    assert_same_names(&whole, &outlined);
+    assert_in_place(&outlined, text_str(text));
+    bool well_formed = !ts_node_has_error(syntax_root(syntax));
+    if (well_formed) assert_same_definitions(&whole, &outlined);
+    syntax_release(syntax);
+    text_release(text);
+    arena_free(arena);
+    return well_formed;
+}
+
+static void bodies_are_cut_where_they_define_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Arena *arena = arena_new();
+        Outline outline = outline_make(str_from(cases[i].text), arena);
+        const char *expected = cases[i].outline ? cases[i].outline : cases[i].text;
+        assert_string_equal(arena_str(arena, outline.text).ptr, expected);
+        assert_int_equal(outline.n_cuts > 0, cases[i].outline != NULL);
+        check_tags(str_from(cases[i].text));
+        arena_free(arena);
+    }
+}
+
+static void places_are_those_of_the_text(void **state)
+{
+    (void)state;
+    Str text = STR("int f(void) { return g(1, 2); }\nint h(void) { return f() + f(); }\n");
+    Arena *arena = arena_new();
+    Outline outline = outline_make(text, arena);
+    assert_int_equal(outline.n_cuts, 2);
+    assert_int_equal(outline_count_cuts(&outline, (ByteRange){0, outline.text.len}), 2);
+    assert_int_equal(outline_count_cuts(&outline, (ByteRange){0, 15}), 1);
+    size_t brace = str_find(text, STR("}"), 0), second = str_find(text, STR("int h"), 0);
+    assert_same_range(outline_place(&outline, (ByteRange){0, 14}), (ByteRange){0, brace + 1});
+    assert_same_range(outline_place(&outline, (ByteRange){13, 14}), (ByteRange){brace, brace + 1});
+    assert_same_range(outline_place(&outline, (ByteRange){0, 13}), (ByteRange){0, 13});
+    assert_same_range(outline_place(&outline, (ByteRange){15, 29}),
+                      (ByteRange){second, text.len - 1});
+    arena_free(arena);
+}
+
+// An attribute that the parser does not know is an error within its declaration; a head that it
+// cannot read makes it read on beyond the body.
+static void errors_in_heads_change_nothing(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "static int __init f(void)\n{\n    return g(1, 2, 3);\n}\nint h(void) { return f() + 1; "
+        "}\n",
+        "static void __acquires(a)\nf(struct s *a, int b)\n{\n    g(a);\n    h(b);\n}\n\n"
+        "static void __releases(a)\ng(struct s *a, int b)\n{\n    g(a);\n    h(b);\n}\nint x;\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Error err = {0};
+        Arena *arena = arena_new();
+        TextSnap *text = text_new(str_from(texts[i]), &err);
+        Syntax *syntax;
+        Tags whole = collect(text, arena, &syntax), outlined;
+        assert_true(ts_node_has_error(syntax_root(syntax)));
+        assert_true(file_tags_parse(language_by_id("c"), text, NULL, arena, &outlined));
+        assert_same_definitions(&whole, &outlined);
+        syntax_release(syntax);
+        text_release(text);
+        arena_free(arena);
+    }
+}
+
+// --- random texts
+
+// What may stand in a function, an initializer, a structure, an enumeration; NULL-terminated.
+static const char *const statements[] = {
+    "a = b + g(1, \"}\", '{');\n",
+    "if (a) { b(c); } else return d;\n",
+    "for (int i = 0; i < n; i++) { x[i] = (struct s){1, 2}; }\n",
+    "struct s *p = 0, *q = g(2);\n",
+    "struct in%d { int x, *y, z[3]; } one;\n",
+    "enum { A%d, B%d } two;\n",
+    "typedef int number%d;\n",
+    "int g%d(int a);\n",
+    "char *s%d(void), c%d = 1, h%d(int);\n",
+    "int nested%d(int a) { return a; }\n",
+    "x = ({ int y = 1; y; });\n",
+    "#define LOCAL%d { (\n",
+    "#if A\nif (a) {\nb();\n}\n#else\nc();\n#endif\n",
+    "/* } */ // { \\\n }\n",
+    "switch (a) { case 1: b(c); break; default: return; }\n",
+    "label%d: goto label%d;\n",
+    "each(a) b(c);\n",
+    "do { a(b * c(d)); a * b(c); } while (0);\n",
+    "int (*call%d)(int a);\n",
+    "_Static_assert(sizeof(struct s) == 4, \"\");\n",
+    "__attribute__((unused)) int z%d(void);\n",
+    "return (union u){.a = b}.c;\n",
+    NULL};
+static const char *const values[] = {
+    "{1, 2, 3}, ", ".x = {\"}\", '\\''}, ", "[A] = &b, ", "\n/* { */ -1,\n", "(struct s){1, 2}, ",
+    "g(a, b), ",   "sizeof(int), ",         NULL};
+static const char *const members[] = {"int x%d, *y%d, z%d[3];\n", "struct { int in%d; } a%d;\n",
+                                      "int (*call%d)(int a);\n", "unsigned b%d : 3;\n", NULL};
+static const char *const enumerators[] = {"A%d, ", "B%d = 1 << 3,\n", "/* { */ C%d, ", NULL};
+
+static const struct {
+    const char *head;
+    const char *const *pieces;
+    const char *end;
+} items[] = {
+    {"int f%d(int a) ", statements, "\n"},
+    {"static inline struct s *f%d(const char *a, int n)\n", statements, "\n"},
+    {"void f%d(a, b) int a; char *b; ", statements, "\n"},
+    {"int __attribute__((cold)) f%d(void);\nstatic int f%d(void) ", statements, "\n"},
+    {"#ifdef A\n#define M%d {\n#endif\nstruct s f%d(void) ", statements, "\n"},
+    {"static const int t%d[] = ", values, ";\n"},
+    {"static struct s t%d = ", values, ", u%d;\n"},
+    {"struct s%d ", members, ";\n"},
+    {"typedef struct ", members, " t%d;\n"},
+    {"enum e%d ", enumerators, ";\n"},
+};
+
+static const char *const edits[] = {
+    "{",       "}", "(", ")", "\"", "'",    "/*", "*/", "//", "#if 1\n",  "#else\n", "#endif\n",
+    "struct ", "=", ";", ",", "*",  "\\\n", "#",  "x",  "\n", "typedef ", ":"};
+
+// %d is a new number, so that no two definitions are the same.
+static void append_numbered(StrBuf *out, const char *piece, int *number)
+{
+    for (; *piece; piece++) {
+        if (piece[0] == '%' && piece[1] == 'd') {
+            strbuf_printf(out, "%d", (*number)++);
+            piece++;
+        } else {
+            strbuf_append_char(out, *piece);
+        }
+    }
+}
+
+static void append_item(StrBuf *out, int *number, uint64_t *seed)
+{
+    size_t item = random_next(seed) % (sizeof items / sizeof *items), n_pieces = 0;
+    while (items[item].pieces[n_pieces])
+        n_pieces++;
+    append_numbered(out, items[item].head, number);
+    strbuf_append(out, STR("{\n"));
+    for (size_t i = 1 + random_next(seed) % 4; i > 0; i--)
+        append_numbered(out, items[item].pieces[random_next(seed) % n_pieces], number);
+    strbuf_append_char(out, '}');
+    append_numbered(out, items[item].end, number);
+}
+
+static void break_text(StrBuf *out, uint64_t *seed)
+{
+    StrBuf next = {0};
+    size_t at = random_next(seed) % (out->len + 1), end = at + random_next(seed) % 4;
+    strbuf_append(&next, str_slice(strbuf_str(out), 0, at));
+    strbuf_append(&next, str_from(edits[random_next(seed) % (sizeof edits / sizeof *edits)]));
+    strbuf_append(&next, str_slice(strbuf_str(out), end, out->len));
+    strbuf_deinit(out);
+    *out = next;
+}
+
+static void write_text(StrBuf *out, bool broken, uint64_t *seed)
+{
+    int number = 0;
+    strbuf_append(out, STR("#include \"a.h\"\n"));
+    for (size_t i = 1 + random_next(seed) % 5; i > 0; i--)
+        append_item(out, &number, seed);
+    for (size_t i = broken ? 1 + random_next(seed) % 4 : 0; i > 0; i--)
+        break_text(out, seed);
+}
+
+static uint64_t number_of(const char *name, uint64_t fallback)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : fallback;
+}
+
+static void random_texts_are_told_the_same(void **state)
+{
+    (void)state;
+    uint64_t seed = number_of("R1LS_OUTLINE_SEED", 1), n = number_of("R1LS_OUTLINE_TEXTS", 3000);
+    size_t n_well_formed = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        StrBuf text = {0};
+        write_text(&text, i % 2, &seed);
+        if (number_of("R1LS_OUTLINE_SHOW", 0))
+            print_message("--- %zu\n%s\n", (size_t)i, strbuf_str(&text).ptr);
+        n_well_formed += check_tags(strbuf_str(&text));
+        strbuf_deinit(&text);
+    }
+    print_message("%zu of %llu are well-formed\n", n_well_formed, (unsigned long long)n);
+    assert_true(n_well_formed >= n / 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bodies_are_cut_where_they_define_nothing),
+        cmocka_unit_test(places_are_those_of_the_text),
+        cmocka_unit_test(errors_in_heads_change_nothing),
+        cmocka_unit_test(random_texts_are_told_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

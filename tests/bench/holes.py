@@ -92,7 +92,8 @@ def find_files(folder, languages):
     for top in tops:
         for path in sorted(top.rglob("*")):
             language = LANGUAGES.get(path.suffix[1:])
-            if language in languages and path.is_file() and not path.is_symlink():
+            hidden = any(part.startswith(".") for part in path.relative_to(top).parts)  # such as quilt's copies of files
+            if language in languages and path.is_file() and not path.is_symlink() and not hidden:
                 found[language][top].append(path)
     return found
 

@@ -11,8 +11,10 @@ parts within one are joined by +). With --llama, a llama-server, the same holes 
 nearest 1,500 characters before and 600 after, cut at the suffix; both are asked for a hole one after the other by the
 same worker, so that their times can be compared.
 
-A worker is a server of --threads threads, and --jobs of them work at once. Every answer is written at once as a JSON line
-in DIR/answers.jsonl, and what is there already is not asked again: a run that was ended (by --seconds, too) goes on.
+A worker has a server of --threads threads for each model and context, and --jobs of them work at once. Every answer is
+written at once as a JSON line in DIR/answers.jsonl, and what is there already is not asked again: a run that was ended (by
+--seconds, too) goes on. Holes are asked in the order in which they were drawn, with all models and contexts one after the
+other: what there was time for is a fair sample of kinds, languages and packages, the same for all.
 Nothing is fetched when --sources is given. --compile looks afterwards which suggestions a compiler takes (python's own,
 cc -fsyntax-only with empty files for headers that are missing): no more errors than the original has.
 
@@ -45,7 +47,7 @@ from lsp_client import Client  # noqa: E402
 
 BEFORE, AFTER = 1500, 600                 # characters of the plain prompt
 MAX_TOKENS = {"block": 128}               # of an answer; else LINE_TOKENS
-LINE_TOKENS, CHUNK, READY_S, ANSWER_S = 48, 20, 120, 300
+LINE_TOKENS, READY_S, ANSWER_S = 48, 120, 300
 LANGUAGE_IDS = {"c": "c", "cpp": "cpp", "python": "python"}
 
 
@@ -62,25 +64,42 @@ def on_signal(number, _):
 
 
 class Ours:
-    """`r1ls` on a package, as an editor starts it; nothing is shared with the user's own server or caches."""
+    """`r1ls`, as an editor starts it, in one package after the other; nothing is shared with the user's own server or
+    caches."""
 
-    def __init__(self, args, model, context, package, kind, cache):
+    def __init__(self, args, model, context, cache):
         command = [args.r1ls, "--standalone", "--threads", str(args.threads)]
         if model != "embedded":
             command += ["--model", path_of(model)]
         env = dict(os.environ, XDG_CACHE_HOME=cache, XDG_STATE_HOME=cache, XDG_RUNTIME_DIR=cache)
-        self.client, self.context = Client(command, env), context
+        self.client, self.context, self.package, self.kind = Client(command, env), context, None, None
         options = {"gate": 0.001, "budgetMs": 0, "computeAhead": "off", "prefixCacheMb": 0, "compilerDiagnostics": False,
-                   "rulesOff": "all", "multiLine": kind == "block", "maxTokens": MAX_TOKENS.get(kind, LINE_TOKENS),
-                   "contextParts": context.replace("+", ",")}
+                   "rulesOff": "all", "contextParts": context.replace("+", ",")}
         if context == "none":
             options["indexFiles"] = 0
-        options.update(s.split("=", 1) for s in args.set)
-        self.client.start(package.as_uri(), options, encodings=("utf-8",))
+        self.chosen = dict(s.split("=", 1) for s in args.set)
+        options.update(self.chosen)
+        self.client.start(None, options, encodings=("utf-8",))
+        self.wait_ready()
+        self.warm_up()
+
+    def wait_ready(self):
         end = time.monotonic() + READY_S
         while self.is_busy() and time.monotonic() < end:
             time.sleep(.02)
-        self.warm_up()
+
+    def enter(self, hole):
+        """The hole's package is the one folder, and as many lines are wanted as its kind has."""
+        if hole.kind != self.kind:
+            self.kind = hole.kind
+            self.client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {
+                "multiLine": hole.kind == "block", "maxTokens": MAX_TOKENS.get(hole.kind, LINE_TOKENS),
+                **self.chosen}}})
+        if hole.package != self.package:
+            old, self.package = self.package, hole.package
+            folders = [[{"uri": p.as_uri(), "name": p.name}] if p else [] for p in (self.package, old)]
+            self.client.notify("workspace/didChangeWorkspaceFolders", {"event": dict(zip(("added", "removed"), folders))})
+            self.wait_ready()
 
     def warm_up(self):
         """Pages of the weights come in by a document that says nothing of the holes."""
@@ -104,6 +123,7 @@ class Ours:
         return sum(item["code"] == "syntax" for item in report["items"])
 
     def ask(self, hole):
+        self.enter(hole)
         uri, document = hole.path.as_uri(), {"uri": hole.path.as_uri()}
         self.client.notify("textDocument/didOpen", {"textDocument": {
             "uri": uri, "languageId": LANGUAGE_IDS[hole.language], "version": 1, "text": hole.document}})
@@ -213,18 +233,10 @@ def key_of(row):
 
 
 def units(args, chosen, done):
-    """(model, context, kind, package, its holes): what one start of a server does. All models and contexts of a chunk
-    of holes come together, so that a run that is cut off compares the same holes."""
-    groups = {}
-    for hole in chosen:
-        groups.setdefault((hole.kind, hole.package), []).append(hole)
-    chunks = [(kind, package, some[i:i + CHUNK]) for (kind, package), some in groups.items()
-              for i in range(0, len(some), CHUNK)]
-    chunks.sort(key=lambda chunk: groups[chunk[:2]].index(chunk[2][0]))
-    for (kind, package, some), model, context in itertools.product(chunks, args.model, args.context):
-        left = [h for h in some if any((who, model, context, h.id) not in done for who in peers(args, context))]
-        if left:
-            yield model, context, kind, package, left
+    """(model, context, hole), in the order in which they are asked."""
+    for hole, model, context in itertools.product(chosen, args.model, args.context):
+        if any((who, model, context, hole.id) not in done for who in peers(args, context)):
+            yield model, context, hole
 
 
 def peers(args, context):
@@ -232,19 +244,17 @@ def peers(args, context):
 
 
 class Worker:
-    """Asks for the holes of one unit after the other."""
+    """Asks for one hole after the other, each model and context through a server that stays."""
 
     def __init__(self, args, done, writer):
         self.args, self.done, self.writer = args, done, writer
-        self.llama, self.llama_model = None, None
+        self.servers, self.llamas = {}, {}
         self.cache = tempfile.TemporaryDirectory(prefix="r1ls-quality-")
 
     def llama_for(self, model):
-        if self.llama_model != model:
-            if self.llama:
-                self.llama.close()
-            self.llama, self.llama_model = Llama(self.args, model), model
-        return self.llama
+        if model not in self.llamas:
+            self.llamas[model] = Llama(self.args, model)
+        return self.llamas[model]
 
     def one(self, ours, model, context, hole):
         mine = ours.ask(hole)
@@ -265,27 +275,19 @@ class Worker:
                 self.writer.add(row)
         ours.close_document()
 
-    def unit(self, unit, deadline):
-        model, context, kind, package, some = unit
-        ours = None
-        for hole in some:
-            if time.monotonic() > deadline:
-                break
-            try:
-                if not ours:
-                    ours = Ours(self.args, model, context, package, kind, self.cache.name)
-                self.one(ours, model, context, hole)
-            except (EOFError, TimeoutError, OSError) as failure:
-                print("quality: %s: %r" % (hole.id, failure), file=sys.stderr)
-                if ours:
-                    ours.close()
-                ours = None
-        if ours:
-            ours.close()
+    def unit(self, model, context, hole):
+        try:
+            if (model, context) not in self.servers:
+                self.servers[model, context] = Ours(self.args, model, context, self.cache.name)
+            self.one(self.servers[model, context], model, context, hole)
+        except (EOFError, TimeoutError, OSError) as failure:
+            print("quality: %s: %r" % (hole.id, failure), file=sys.stderr)
+            if server := self.servers.pop((model, context), None):
+                server.close()
 
     def close(self):
-        if self.llama:
-            self.llama.close()
+        for server in [*self.servers.values(), *self.llamas.values()]:
+            server.close()
         self.cache.cleanup()
 
 
@@ -304,7 +306,7 @@ def run(args, chosen):
         worker = Worker(args, done, writer)
         while time.monotonic() < deadline:
             try:
-                worker.unit(waiting.get_nowait(), deadline)
+                worker.unit(*waiting.get_nowait())
             except queue.Empty:
                 break
         worker.close()

@@ -222,6 +222,24 @@ static bool wants_lines(const CompleteRequest *request)
            (rest.len == 0 || memchr(")]}", rest.ptr[0], 3));
 }
 
+bool complete_prompt(const Engine *engine, const CompleteRequest *request, int n_ctx, Arena *arena,
+                     FimPrompt *out, Error *err)
+{
+    FimOptions limits = {.max_tokens = request->max_prompt_tokens,
+                         .suffix_share_pct = SUFFIX_SHARE_PCT,
+                         .pieces = request->pieces,
+                         .n_pieces = request->n_pieces};
+    if (limits.max_tokens <= 0)
+        limits.max_tokens = complete_default_prompt_tokens(engine_info(engine), n_ctx);
+    int room = n_ctx - request->max_tokens - 1;
+    if (limits.max_tokens > room) limits.max_tokens = room;
+    limits.max_pieces_tokens = limits.max_tokens * PIECES_SHARE_PCT / 100;
+    if (limits.max_pieces_tokens > room - limits.max_tokens)
+        limits.max_pieces_tokens = room - limits.max_tokens;
+    return fim_render(engine, request->text, request->byte_off, request->path, limits, arena, out,
+                      err);
+}
+
 static bool run_at(Engine *engine, Session *session, const CompleteRequest *request,
                    EngineCancel cancel, Arena *arena, CompleteResult *result, Error *err)
 {
@@ -240,20 +258,8 @@ static bool run_at(Engine *engine, Session *session, const CompleteRequest *requ
                              .lang = request->lang,
                              .byte_off = request->byte_off,
                              .multi_line = wants_lines(request)};
-    int n_ctx = session_n_ctx(session);
-    FimOptions limits = {.max_tokens = request->max_prompt_tokens,
-                         .suffix_share_pct = SUFFIX_SHARE_PCT,
-                         .pieces = request->pieces,
-                         .n_pieces = request->n_pieces};
-    if (limits.max_tokens <= 0) limits.max_tokens = complete_default_prompt_tokens(info, n_ctx);
-    int room = n_ctx - request->max_tokens - 1;
-    if (limits.max_tokens > room) limits.max_tokens = room;
-    limits.max_pieces_tokens = limits.max_tokens * PIECES_SHARE_PCT / 100;
-    if (limits.max_pieces_tokens > room - limits.max_tokens)
-        limits.max_pieces_tokens = room - limits.max_tokens;
     FimPrompt prompt;
-    if (!fim_render(engine, request->text, request->byte_off, request->path, limits, arena, &prompt,
-                    err))
+    if (!complete_prompt(engine, request, session_n_ctx(session), arena, &prompt, err))
         return false;
     result->ms_prompt = clock_ms() - start;
     result->piece_tokens = prompt.n_piece_tokens;

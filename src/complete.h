@@ -69,6 +69,10 @@ typedef struct CompleteResult {
     Str raw; // what the model wrote before trimming
 } CompleteResult;
 
+// The prompt that complete_run gives to the model in a session of n_ctx tokens. Any thread; in the
+// arena. Errors are those of fim_render.
+bool complete_prompt(const Engine *engine, const CompleteRequest *request, int n_ctx, Arena *arena,
+                     FimPrompt *out, Error *err);
 // Runs on the thread that owns the engine. Results live in the arena. ERROR_CANCELLED when
 // cancel said so; everything else that can go wrong with the text is a WhyNothing.
 bool complete_run(Engine *engine, Session *session, const CompleteRequest *request,

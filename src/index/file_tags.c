@@ -17,12 +17,16 @@ static bool is_conditional(TSNode node)
     return false;
 }
 
-// Of one that has an error in it.
+// Of one that has an error in it: that is no matter where nothing was cut, or where the one block
+// that was cut ends the definition, as it has to.
 static bool is_kept_within(TSNode node, const Outline *outline)
 {
-    const char *type = ts_node_type(node);
-    if (strncmp(type, "preproc_", 8) == 0) return true;
-    return !ts_node_is_error(node) && outline_count_cuts(outline, syntax_range(node)) < 2;
+    size_t last;
+    ByteRange range = syntax_range(node);
+    size_t n_cuts = outline_find_cuts(outline, range, &last);
+    if (strncmp(ts_node_type(node), "preproc_", 8) == 0) return true;
+    if (ts_node_is_error(node) || n_cuts > 1) return false;
+    return n_cuts == 0 || range.end == last + 1 || range.end == last + 2; // } or };
 }
 
 // Whether the parser keeps each error within one declaration, as it does with an attribute that it

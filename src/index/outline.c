@@ -464,7 +464,9 @@ ByteRange outline_place(const Outline *outline, ByteRange range)
     return (ByteRange){start, end};
 }
 
-size_t outline_count_cuts(const Outline *outline, ByteRange range)
+size_t outline_find_cuts(const Outline *outline, ByteRange range, size_t *last)
 {
-    return count_before(outline, range.end) - count_before(outline, range.start);
+    size_t n = count_before(outline, range.end);
+    *last = n ? outline->cuts[n - 1].place : 0;
+    return n - count_before(outline, range.start);
 }

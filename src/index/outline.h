@@ -25,5 +25,5 @@ typedef struct Outline {
 Outline outline_make(Str text, Arena *arena);
 // Where a range of the outline lies in the whole text.
 ByteRange outline_place(const Outline *outline, ByteRange range);
-// How many cuts lie in a range of the outline.
-size_t outline_count_cuts(const Outline *outline, ByteRange range);
+// How many cuts lie in a range of the outline, and where the last one does (in front of that byte).
+size_t outline_find_cuts(const Outline *outline, ByteRange range, size_t *last);

@@ -88,15 +88,14 @@ static void count(LoopRun *run, size_t first)
         r->n_changes += tests == VERDICT_FAIL || tests == VERDICT_PASS;
     }
     run->candidates.n = first; // they are no candidates
-    if (r->doubt.len || r->n_changes < MIN_CHALLENGES || r->n_noticed >= MIN_NOTICED * r->n_changes)
-        return;
-    r->doubt = arena_printf(run->arena, "the tests notice only %d of %d small changes of it",
-                            r->n_noticed, r->n_changes);
 }
 
 static void challenge_tests(LoopRun *run)
 {
     const Candidate chosen = run->candidates.items[run->passed];
+    if (run->challenged == run->passed + 1) return;
+    run->challenged = run->passed + 1;
+    run->result->n_noticed = run->result->n_changes = 0;
     TextSnap *text = loop_apply(run, &chosen);
     Syntax *syntax = text ? syntax_parse(syntax_language(run->request->syntax), text, NULL) : NULL;
     ByteRange function;
@@ -221,8 +220,8 @@ static int count_repeats(const LoopRun *run)
     return n;
 }
 
-// True if enough other answers do the same.
-static bool challenge_behaviour(LoopRun *run)
+// True if enough other answers do the same. *open: what speaks against it, one more may settle.
+static bool challenge_behaviour(LoopRun *run, bool *open)
 {
     LoopResult *r = run->result;
     Probe probe = {0};
@@ -241,16 +240,29 @@ static bool challenge_behaviour(LoopRun *run)
         r->doubt = arena_printf(run->arena, "%.*s", STR_FMT(probe.slip));
     else if (writes && !agreed)
         r->doubt = STR(NO_SECOND);
+    // What crashes as it did before is no matter of the answers to a fix.
+    *open = r->doubt.len > 0 && (!probe.slip.len || loop_needs_agreement(run));
     return agreed;
 }
 
 // A suite of few cases lets one of many pass by chance; one that notices nearly every small change
 // does not.
-static void challenge_luck(LoopRun *run, bool agreed)
+static bool challenge_luck(LoopRun *run, bool agreed)
 {
     LoopResult *r = run->result;
     bool strict = r->n_changes >= MANY_CHALLENGES && r->n_noticed >= STRICT * r->n_changes;
-    if (!r->doubt.len && run->passed >= MANY_TRIED && !agreed && !strict) r->doubt = STR(NO_SECOND);
+    bool lucky = run->passed >= MANY_TRIED && !agreed && !strict;
+    if (lucky) r->doubt = STR(NO_SECOND);
+    return lucky;
+}
+
+static void challenge_strength(LoopRun *run)
+{
+    LoopResult *r = run->result;
+    if (r->doubt.len || r->n_changes < MIN_CHALLENGES || r->n_noticed >= MIN_NOTICED * r->n_changes)
+        return;
+    r->doubt = arena_printf(run->arena, "the tests notice only %d of %d small changes of it",
+                            r->n_noticed, r->n_changes);
 }
 
 // An answer that crashes nowhere goes before one that does, and one that passes as it was written
@@ -274,6 +286,9 @@ static void choose_worthiest(LoopRun *run)
 void challenge_edges(LoopRun *run)
 {
     if (run->passed < 0) return;
+    // Those that came when the time for others was over are tried all the same.
+    double deadline_ms = run->deadline_ms;
+    run->deadline_ms = 0;
     for (size_t i = 0; i < run->candidates.n && !loop_is_out_of_time(run); i++) {
         Candidate *c = &run->candidates.items[i];
         if (c->verdict != VERDICT_PASS || c->probed) continue;
@@ -285,6 +300,7 @@ void challenge_edges(LoopRun *run)
         c->slip = probe.slip;
         text_release(text);
     }
+    run->deadline_ms = deadline_ms;
     choose_worthiest(run);
     // What a crash tells is worth an answer to it.
     double budget = run->request->budget.ms, more = clock_ms() + MEND_SHARE * budget;
@@ -293,11 +309,31 @@ void challenge_edges(LoopRun *run)
     if (run->hurry_ms < more) run->deadline_ms = run->hurry_ms = more;
 }
 
-void challenge_chosen(LoopRun *run)
+// A sample reads like what people write; a small change that came late has but passed.
+static void prefer_samples(LoopRun *run)
 {
+    const Candidate *chosen = &run->candidates.items[run->passed];
+    if (run->passed < MANY_TRIED || strcmp(chosen->proposer, "mutant") != 0) return;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        if (c->verdict != VERDICT_PASS || strcmp(c->proposer, "sample") != 0) continue;
+        run->passed = (int)i;
+        return;
+    }
+}
+
+bool challenge_chosen(LoopRun *run)
+{
+    LoopResult *r = run->result;
     run->deadline_ms = 0; // others are not waited for any more
-    if (loop_needs_agreement(run)) challenge_edges(run);
-    bool agreed = challenge_behaviour(run);
+    r->doubt = STR("");
+    if (loop_needs_agreement(run))
+        challenge_edges(run);
+    else
+        prefer_samples(run);
+    bool open, agreed = challenge_behaviour(run, &open);
     if (!loop_is_cancelled(run)) challenge_tests(run);
-    challenge_luck(run, agreed);
+    challenge_strength(run);
+    if (!r->doubt.len) open = challenge_luck(run, agreed);
+    return !open;
 }

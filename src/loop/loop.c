@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "loop/challenge.h"
 #include "loop/plan.h"
 #include "loop/run.h"
 #include "loop/trial.h"
@@ -23,7 +22,7 @@ enum { DEFAULT_ROUNDS = 8, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
 static const double TEST_LIMIT_MS = 2000, TEST_FACTOR = 4;
 // After the first answer that passes, how long others are waited for that agree.
 enum { MIN_AGREEING = 3 };
-static const double AGREE_SHARE = 0.2, AGREE_MS = 20000;
+static const double AGREE_SHARE = 0.4, AGREE_MS = 20000;
 // After one that was changed until it passed, how long one is waited for that passes as written.
 static const double REWRITE_SHARE = 0.5;
 // Of the budget, what proposers may take where tests are to be challenged in the rest.
@@ -214,15 +213,26 @@ bool loop_is_adapted(const LoopRun *run)
 
 // --- trials --------------------------------------------------------------------------------------
 
-// Enough answers that pass, to be compared; changes of one answer are not others.
-static bool has_enough(const LoopRun *run)
+// Changes of one answer are not others.
+int loop_count_answers(const LoopRun *run)
 {
     int n = 0;
     for (size_t i = 0; i < run->candidates.n; i++) {
         const Candidate *c = &run->candidates.items[i];
         n += c->verdict == VERDICT_PASS && !c->slip.len && !c->changes;
     }
-    return n >= MIN_AGREEING;
+    return n;
+}
+
+// Enough answers that pass, to be compared.
+static bool has_enough(const LoopRun *run)
+{
+    return loop_count_answers(run) >= (run->n_wanted ? run->n_wanted : MIN_AGREEING);
+}
+
+static bool compares(const LoopRun *run)
+{
+    return run->n_wanted > 0 || loop_needs_agreement(run);
 }
 
 // Others are waited for the longer, the less the one that passed is worth.
@@ -250,8 +260,8 @@ static void note_trial(LoopRun *run, const Trial *trial, Verdict verdict)
     c->test_ms = trial->test_ms;
     if (verdict != VERDICT_PASS) return;
     if (run->passed < 0 || trial->candidate < run->passed) run->passed = trial->candidate;
-    if (!loop_needs_agreement(run) || run->proposed) return;
-    wait_for_others(run, c);
+    if (!compares(run) || run->proposed) return;
+    if (!run->n_wanted) wait_for_others(run, c);
     if (has_enough(run)) run->keep_going = false;
 }
 
@@ -289,7 +299,7 @@ void loop_end_trials(LoopRun *run)
 
 bool loop_needs_more(const LoopRun *run)
 {
-    return run->passed < 0 || (loop_needs_agreement(run) && !has_enough(run));
+    return run->passed < 0 || (compares(run) && !has_enough(run));
 }
 
 bool loop_wants_more(LoopRun *run)
@@ -494,17 +504,13 @@ static bool run_tests(LoopRun *run, Error *err)
     return true;
 }
 
-static bool propose_and_challenge(LoopRun *run, Error *err)
+static bool propose(LoopRun *run, Error *err)
 {
     const LoopRequest *r = run->request;
     Str said = r->message.len ? r->message : run->result->baseline;
     run->examples =
         examples_find(r->root, syntax_language(r->syntax), run->task.name, said, run->arena);
-    if (!plan_run(run, err)) return false;
-    if (run->passed < 0 || !run->has_tests) return true;
-    run->proposed = true;
-    challenge_chosen(run);
-    return loop_end_stage(run, true, err);
+    return plan_run(run, err);
 }
 
 // --- the result ----------------------------------------------------------------------------------
@@ -721,7 +727,7 @@ bool loop_run(Engine *engine, Session *session, const LoopRequest *request, Engi
     else if (run.task.kind == TASK_WRITE_TESTS)
         ok = ok && write_tests(&run, err);
     else
-        ok = ok && (!has_work(&run) || propose_and_challenge(&run, err));
+        ok = ok && (!has_work(&run) || propose(&run, err));
     loop_end_trials(&run);
     keep_candidates(&run);
     if (ok) summarise(&run);

@@ -163,7 +163,7 @@ static bool write_samples(Plan *plan, Error *err)
     LoopRun *run = plan->run;
     int round = plan->n_done[MOVE_SAMPLES] + 1, first = round == 1 ? 1 : 0;
     run->round = run->result->n_rounds = round;
-    run->keep_going = loop_needs_agreement(run);
+    run->keep_going = run->n_wanted > 0 || loop_needs_agreement(run);
     bool ok = propose_samples(run, first, run->request->budget.candidates - first, err);
     ok = loop_end_stage(run, ok, err);
     run->keep_going = false;
@@ -204,18 +204,43 @@ static bool write_first(LoopRun *run, Error *err)
     return loop_end_stage(run, propose_samples(run, 0, 1, err), err);
 }
 
+static bool make_moves(Plan *plan, Error *err)
+{
+    LoopRun *run = plan->run;
+    while (loop_needs_more(run) && !loop_is_out_of_time(run)) {
+        MoveKind kind = choose_move(plan);
+        if (kind == N_MOVES) break;
+        if (!make_move(plan, kind, err)) return false;
+        plan->n_done[kind]++;
+        if (loop_needs_agreement(run)) challenge_edges(run);
+    }
+    return true;
+}
+
+// What passed is held against more answers as long as these may settle a doubt.
+static bool challenge(Plan *plan, Error *err)
+{
+    LoopRun *run = plan->run;
+    int n_answers = -1;
+    while (run->passed >= 0 && loop_count_answers(run) > n_answers) {
+        n_answers = loop_count_answers(run);
+        run->proposed = true;
+        bool settled = challenge_chosen(run);
+        if (!loop_end_stage(run, true, err)) return false;
+        if (settled || run->passed < 0 || run->request->budget.ms <= 0) break;
+        run->proposed = false;
+        run->deadline_ms = run->hurry_ms = 0;
+        run->n_wanted = n_answers + 1;
+        if (!make_moves(plan, err)) return false;
+    }
+    return true;
+}
+
 bool plan_run(LoopRun *run, Error *err)
 {
     Plan plan = {.run = run};
     if (!write_first(run, err)) return false;
     if (run->task.kind == TASK_EXPLAIN) return true;
     if (loop_needs_agreement(run)) challenge_edges(run);
-    while (loop_needs_more(run) && !loop_is_out_of_time(run)) {
-        MoveKind kind = choose_move(&plan);
-        if (kind == N_MOVES) break;
-        if (!make_move(&plan, kind, err)) return false;
-        plan.n_done[kind]++;
-        if (loop_needs_agreement(run)) challenge_edges(run);
-    }
-    return true;
+    return make_moves(&plan, err) && (!run->has_tests || challenge(&plan, err));
 }

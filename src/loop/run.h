@@ -53,6 +53,8 @@ typedef struct LoopRun {
     unsigned next_way;   // in the order of sample.c
     int passed;          // index of the candidate that passed, -1: none
     bool proposed;       // all candidates are there; the rest of the time is for the chosen
+    int n_wanted;        // answers that pass, where a doubt asks for more; 0: as the task says
+    int challenged;      // 1 + the candidate that n_noticed tells of; 0: none yet
     bool keep_going;     // a pass does not end the round: the best of several is wanted
     double start_ms, deadline_ms; // deadline of the stage; 0: none
     bool mends;      // what passed crashes on other inputs, and there is time to mend it
@@ -69,6 +71,8 @@ typedef struct LoopRun {
 bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw);
 // Nothing has passed, or what passed has to be borne out by others.
 bool loop_needs_more(const LoopRun *run);
+// Answers that pass, each as it was written.
+int loop_count_answers(const LoopRun *run);
 // Polls what runs; false as loop_offer.
 bool loop_wants_more(LoopRun *run);
 // After a proposer (ok: it had no error): waits for what is still verified, and gives what passed

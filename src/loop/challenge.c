@@ -240,8 +240,7 @@ static bool challenge_behaviour(LoopRun *run, bool *open)
         r->doubt = arena_printf(run->arena, "%.*s", STR_FMT(probe.slip));
     else if (writes && !agreed)
         r->doubt = STR(NO_SECOND);
-    // What crashes as it did before is no matter of the answers to a fix.
-    *open = r->doubt.len > 0 && (!probe.slip.len || loop_needs_agreement(run));
+    *open = r->doubt.len > 0;
     return agreed;
 }
 
@@ -283,10 +282,9 @@ static void choose_worthiest(LoopRun *run)
     }
 }
 
-void challenge_edges(LoopRun *run)
+// Those that came when the time for others was over are tried all the same.
+static void probe_passed(LoopRun *run)
 {
-    if (run->passed < 0) return;
-    // Those that came when the time for others was over are tried all the same.
     double deadline_ms = run->deadline_ms;
     run->deadline_ms = 0;
     for (size_t i = 0; i < run->candidates.n && !loop_is_out_of_time(run); i++) {
@@ -301,6 +299,12 @@ void challenge_edges(LoopRun *run)
         text_release(text);
     }
     run->deadline_ms = deadline_ms;
+}
+
+void challenge_edges(LoopRun *run)
+{
+    if (run->passed < 0) return;
+    probe_passed(run);
     choose_worthiest(run);
     // What a crash tells is worth an answer to it.
     double budget = run->request->budget.ms, more = clock_ms() + MEND_SHARE * budget;
@@ -322,15 +326,30 @@ static void prefer_samples(LoopRun *run)
     }
 }
 
+// Of fixes too, the first that crashes on no edge goes before one that does.
+static void prefer_sound(LoopRun *run)
+{
+    probe_passed(run);
+    if (!run->candidates.items[run->passed].slip.len) return;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        if (c->verdict != VERDICT_PASS || !c->probed || c->slip.len) continue;
+        run->passed = (int)i;
+        return;
+    }
+}
+
 bool challenge_chosen(LoopRun *run)
 {
     LoopResult *r = run->result;
     run->deadline_ms = 0; // others are not waited for any more
     r->doubt = STR("");
-    if (loop_needs_agreement(run))
+    if (loop_needs_agreement(run)) {
         challenge_edges(run);
-    else
+    } else {
         prefer_samples(run);
+        prefer_sound(run);
+    }
     bool open, agreed = challenge_behaviour(run, &open);
     if (!loop_is_cancelled(run)) challenge_tests(run);
     challenge_strength(run);

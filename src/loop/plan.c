@@ -9,7 +9,6 @@
 // their order matters, not their value.
 #include "loop/plan.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "loop/challenge.h"
@@ -35,14 +34,14 @@ typedef enum MoveKind {
 } MoveKind;
 
 // Of the first, the second... time; later ones decay from the last, but for small changes, which
-// come in the order of their chances: those fall with the place, and slowly (CHANGES_FALL).
+// come in the order of their chances: those fall with the place.
 enum { N_CHANCES = 4 };
 static const double CHANCES[N_MOVES][N_CHANCES] = {
     [MOVE_SAMPLES] = {0.25, 0.2, 0.15, 0.1},  [MOVE_CHANGES] = {0.4},
     [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.08, 0.04, 0.03, 0},
     [MOVE_REPAIR] = {0.1, 0.08, 0.06, 0.05},
 };
-static const double DECAY = 0.8, CHANGES_FALL = 1.0;
+static const double DECAY = 0.8, UNASKED = 0.1, SOUND_MS = 8000;
 
 typedef struct Plan {
     LoopRun *run;
@@ -133,11 +132,14 @@ static bool has_more(Plan *plan, MoveKind kind)
 static double find_chance(const Plan *plan, MoveKind kind)
 {
     int n = plan->n_done[kind];
-    if (kind == MOVE_CHANGES) return CHANCES[kind][0] / pow(n + 1, CHANGES_FALL);
+    const LoopRun *run = plan->run;
+    // A model that is asked nothing writes the function without having seen the bug.
+    double share = kind == MOVE_SAMPLES && run->task.kind == TASK_FIX && !run->chat ? UNASKED : 1;
+    if (kind == MOVE_CHANGES) return CHANCES[kind][0] / (n + 1);
     double chance = CHANCES[kind][n < N_CHANCES ? n : N_CHANCES - 1];
     for (; n >= N_CHANCES; n--)
         chance *= DECAY;
-    return chance;
+    return share * chance;
 }
 
 static MoveKind choose_move(Plan *plan)
@@ -223,14 +225,17 @@ static bool challenge(Plan *plan, Error *err)
     LoopRun *run = plan->run;
     int n_answers = -1;
     while (run->passed >= 0 && loop_count_answers(run) > n_answers) {
-        n_answers = loop_count_answers(run);
         run->proposed = true;
         bool settled = challenge_chosen(run);
+        n_answers = loop_count_answers(run); // but for those that were found to crash
         if (!loop_end_stage(run, true, err)) return false;
         if (settled || run->passed < 0 || run->request->budget.ms <= 0) break;
         run->proposed = false;
         run->deadline_ms = run->hurry_ms = 0;
         run->n_wanted = n_answers + 1;
+        // A fix may have to crash where the function always did.
+        if (run->candidates.items[run->passed].slip.len && !loop_needs_agreement(run))
+            loop_hurry(run, SOUND_MS);
         if (!make_moves(plan, err)) return false;
     }
     return true;

@@ -119,6 +119,18 @@ static const Case MENDED = {"python",
                             false,
                             "does otherwise: last([])"};
 
+// Of two fixes the second crashes on no empty list.
+static const Case CRASHES = {"python",
+                             "def last(a):<|>\n    return a[0]\n",
+                             LAST_PY_TEST,
+                             PY_COMMAND,
+                             {"    return a[-1]\n", "    return a[-1] if a else None\n",
+                              "    return a[1]\n", "    return a[2]\n", "    return a[3]\n",
+                              "    return a[4]\n", "    return 5\n", "    return 6\n",
+                              "    return 7\n"},
+                             false,
+                             "does otherwise: last([])"};
+
 static void write_file(const char *folder, const char *name, Str text)
 {
     char path[200];
@@ -130,7 +142,7 @@ static void write_file(const char *folder, const char *name, Str text)
 }
 
 // `mends`: what small changes of the answer are to bring in; NULL: none are made.
-static void run_case(const Case *k, size_t number, const char *mends)
+static void run_case(const Case *k, TaskKind kind, size_t number, const char *mends)
 {
     char folder[] = "/tmp/r1ls-test-XXXXXX", command[64];
     bool python = strcmp(k->lang, "python") == 0;
@@ -153,10 +165,11 @@ static void run_case(const Case *k, size_t number, const char *mends)
                            .path = str_from(name),
                            .file_path = arena_printf(arena, "%s/%s", folder, name),
                            .root = str_from(folder),
-                           .kind = TASK_BODY,
+                           .kind = kind,
                            .selection = {at, at},
                            .test_command = str_from(k->command),
-                           .proposers = PROPOSE_SAMPLE | (mends ? PROPOSE_MUTANT : 0),
+                           .proposers = (k->answers[0] ? PROPOSE_SAMPLE : 0) |
+                                        (mends && kind == TASK_BODY ? PROPOSE_MUTANT : 0),
                            .trusted = true,
                            .sandbox = sandbox_is_available(NULL) ? SANDBOX_BWRAP : SANDBOX_RLIMITS,
                            .budget = {.rounds = n_answers / 3,
@@ -188,19 +201,25 @@ static void answers_that_pass_are_compared_beyond_the_tests(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
-        run_case(&CASES[i], i, NULL);
+        run_case(&CASES[i], TASK_BODY, i, NULL);
 }
 
 static void a_crash_on_an_edge_is_mended(void **state)
 {
     (void)state;
-    run_case(&MENDED, 0, "if not a:\n        return");
+    run_case(&MENDED, TASK_BODY, 0, "if not a:\n        return");
 }
 
 static void a_doubt_asks_for_more_answers(void **state)
 {
     (void)state;
-    run_case(&DOUBTED, 0, NULL);
+    run_case(&DOUBTED, TASK_BODY, 0, NULL);
+}
+
+static void a_fix_that_crashes_nowhere_goes_first(void **state)
+{
+    (void)state;
+    run_case(&CRASHES, TASK_FIX, 0, "if a else");
 }
 
 static void proposers_are_read_by_name(void **state)
@@ -222,6 +241,7 @@ int main(void)
         cmocka_unit_test(answers_that_pass_are_compared_beyond_the_tests),
         cmocka_unit_test(a_crash_on_an_edge_is_mended),
         cmocka_unit_test(a_doubt_asks_for_more_answers),
+        cmocka_unit_test(a_fix_that_crashes_nowhere_goes_first),
         cmocka_unit_test(proposers_are_read_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -479,10 +479,10 @@ static Syntax *find_open(const Question *q, Str path)
     return NULL;
 }
 
-Syntax *question_read(const Question *q, Str path)
+Syntax *question_read(const Question *q, Str path, Str word)
 {
     Syntax *syntax = find_open(q, path);
-    return syntax ? syntax : index_read_file(path);
+    return syntax ? syntax : index_read_file(path, word);
 }
 
 TextSnap *question_text(const Question *q, Str path)
@@ -509,7 +509,7 @@ bool question_locate(const Question *q, const IndexHit *hit, FilePlace *out)
 
 bool question_describe(const Question *q, const IndexHit *hit, Symbol *out)
 {
-    Syntax *syntax = question_read(q, hit->path);
+    Syntax *syntax = question_read(q, hit->path, hit->name);
     bool found = syntax && symbols_describe(syntax, hit->name_range.start, q->arena, out) &&
                  str_equal(out->name, hit->name);
     if (syntax) syntax_release(syntax);

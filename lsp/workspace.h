@@ -79,8 +79,9 @@ typedef struct FilePlace {
 // Reads the hit's file. False if it is not there any more.
 bool question_locate(const Question *question, const IndexHit *hit, FilePlace *out);
 bool question_describe(const Question *question, const IndexHit *hit, Symbol *out);
-// A file as it is open, else as it is on the disk; NULL if there is none. The caller releases it.
-Syntax *question_read(const Question *question, Str path);
+// A file as it is open, else as it is on the disk (word: index_read_file's); NULL if there is none.
+// The caller releases it.
+Syntax *question_read(const Question *question, Str path, Str word);
 TextSnap *question_text(const Question *question, Str path);
 // A file's URI; of an open document the one that the client uses. On the loop thread.
 void question_put_uri(const Request *request, Json *object, const char *key, Str path);

@@ -189,7 +189,7 @@ typedef enum Finding { FINDING_NO_BODY, FINDING_LACKS, FINDING_UNKNOWN } Finding
 // What one definition of the type says of the name. Adds its members.
 static Finding judge_at(const Question *q, const IndexHit *hit, Str name, Names *names)
 {
-    Syntax *syntax = question_read(q, hit->path);
+    Syntax *syntax = question_read(q, hit->path, STR(""));
     if (!syntax) return FINDING_UNKNOWN;
     Str text = text_str(syntax_text(syntax));
     Finding finding = FINDING_UNKNOWN;

@@ -140,7 +140,7 @@ static Str class_around(const Syntax *syntax, size_t byte_off)
 
 static Str type_at_hit(const Question *q, const IndexHit *hit)
 {
-    Syntax *syntax = question_read(q, hit->path);
+    Syntax *syntax = question_read(q, hit->path, STR(""));
     if (!syntax) return STR("");
     Str type = arena_str(q->arena, declared_type(syntax, hit->name_range.start));
     syntax_release(syntax);

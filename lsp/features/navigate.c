@@ -184,7 +184,7 @@ static void find_references(Question *q)
         size_t n = index_mentions(q->indexes[i], target.name, q->arena, &paths);
         for (size_t k = 0; k < n && places.n < MAX_PLACES && !atomic_load(&q->cancelled); k++) {
             if (str_equal(paths[k], q->path)) continue;
-            Syntax *syntax = question_read(q, paths[k]);
+            Syntax *syntax = question_read(q, paths[k], target.name);
             if (!syntax) continue;
             add_file_places(q, syntax, paths[k], &target, hits, n_hits, &places);
             syntax_release(syntax);

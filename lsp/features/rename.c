@@ -140,7 +140,7 @@ static void add_other_files(Question *q, Renaming *r, const Target *target)
                           r->name.ptr, MAX_FILES);
                 return;
             }
-            Syntax *syntax = question_read(q, paths[k]);
+            Syntax *syntax = question_read(q, paths[k], STR(""));
             if (!syntax) continue;
             add_file(q, r, syntax, paths[k], target);
             syntax_release(syntax);

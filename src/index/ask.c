@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "index/index_state.h"
+#include "index/outline.h"
 
 enum { MAX_HITS = 2000 };
 
@@ -275,9 +276,10 @@ static void search_table(const Index *index, Str query, IndexMatch match, Str ne
 {
     const Table *table = &index->table;
     Candidates found = {0};
+    uint32_t letters = names_letters(query);
     for (Sweep sweep = SWEEP_PREFIX; sweep <= SWEEP_LETTERS && found.n < max; sweep++)
         for (uint32_t id = 0; id < table->n_heads; id++) {
-            if (!table->heads[id]) continue;
+            if ((table->names.letters[id] & letters) != letters || !table->heads[id]) continue;
             double points = name_score(names_text(&table->names, id), query, sweep);
             if (points > 0) add_candidates(index, id, points, near, match, &found);
         }
@@ -572,7 +574,7 @@ Syntax *index_open_document(Index *index, Str path)
     return syntax;
 }
 
-Syntax *index_read_file(Str path)
+Syntax *index_read_file(Str path, Str word)
 {
     Error err = {0};
     Syntax *syntax = NULL;
@@ -581,7 +583,8 @@ Syntax *index_read_file(Str path)
     TextSnap *text = text_read_file(path.ptr, SYNTAX_MAX_BYTES, &err);
     Str bytes = text ? text_str(text) : STR("");
     const Language *lang = language_by_content(path.ptr, bytes.ptr, bytes.len);
-    if (text && lang) syntax = syntax_parse(lang, text, NULL);
+    if (text && lang)
+        syntax = word.len ? outline_parse(lang, text, word, NULL) : syntax_parse(lang, text, NULL);
     text_release(text);
     arena_free(arena);
     return syntax;
@@ -590,7 +593,7 @@ Syntax *index_read_file(Str path)
 bool index_describe(Index *index, const IndexHit *hit, Arena *arena, Symbol *out)
 {
     Syntax *syntax = index_open_document(index, hit->path);
-    if (!syntax) syntax = index_read_file(hit->path);
+    if (!syntax) syntax = index_read_file(hit->path, hit->name);
     bool found = syntax && symbols_describe(syntax, hit->name_range.start, arena, out) &&
                  str_equal(out->name, hit->name);
     if (syntax) syntax_release(syntax);

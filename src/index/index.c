@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "index/file_tags.h"
 #include "index/index_state.h"
+#include "index/outline.h"
 
 enum {
     MAX_RESULTS = 64, // parsers wait: the memory of what is not applied yet is bounded
@@ -57,7 +57,12 @@ static void parse_text(Index *index, IndexResult *result, Str path)
     const Language *lang = language_by_content(path.ptr, text.ptr, text.len);
     result->skip = tags_judge(text);
     if (result->skip != TAGS_WANTED || !lang) return;
-    file_tags_parse(lang, result->text, &index->closing, result->arena, &result->tags);
+    Syntax *syntax = outline_parse(lang, result->text, STR(""), &index->closing);
+    if (!syntax) return;
+    Digest *digest = digest_new(syntax, NULL, false);
+    result->tags = tags_collect(digest, result->arena);
+    digest_release(digest);
+    syntax_release(syntax);
 }
 
 static IndexResult *parse_file(Index *index, const IndexTask *task)

@@ -108,7 +108,8 @@ size_t index_files_ending(Index *index, Str suffix, size_t max, Arena *arena, St
 size_t index_files_containing(Index *index, Str part, size_t max, Arena *arena, Str **out);
 // An open document's text and tree, or NULL. The caller releases it.
 Syntax *index_open_document(Index *index, Str path);
-// The disk's. NULL if it cannot be read or has no language. The caller releases it.
-Syntax *index_read_file(Str path);
+// The disk's. word: outline_parse's, where places of nothing else are wanted; empty: the whole
+// tree. NULL if it cannot be read or has no language. The caller releases it.
+Syntax *index_read_file(Str path, Str word);
 // Signature and comment of a hit, from its file. False if it is not there any more.
 bool index_describe(Index *index, const IndexHit *hit, Arena *arena, Symbol *out);

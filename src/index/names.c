@@ -13,6 +13,7 @@ void names_clear(Names *names)
 {
     free(names->bytes);
     free(names->starts);
+    free(names->letters);
     free(names->slots);
     *names = (Names){0};
 }
@@ -47,17 +48,30 @@ void names_sort(Names *names)
     }
 }
 
+uint32_t names_letters(Str text)
+{
+    uint32_t letters = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        // Letters of both cases share their last five bits, and whatever else shares them with
+        // them is as good as one.
+        letters |= UINT32_C(1) << ((unsigned char)text.ptr[i] & 31u);
+    }
+    return letters;
+}
+
 void names_append(Names *names, Str name)
 {
     if (names->n + 2 > names->cap) {
         names->cap = names->cap ? names->cap * 2 : FIRST_SLOTS;
         names->starts = mem_resize(names->starts, names->cap * sizeof *names->starts);
+        names->letters = mem_resize(names->letters, names->cap * sizeof *names->letters);
     }
     if (names->n_bytes + name.len > names->cap_bytes) {
         names->cap_bytes = 2 * names->cap_bytes + name.len + FIRST_SLOTS;
         names->bytes = mem_resize(names->bytes, names->cap_bytes);
     }
     if (names->n == 0) names->starts[0] = 0;
+    names->letters[names->n] = names_letters(name);
     if (name.len) memcpy(names->bytes + names->n_bytes, name.ptr, name.len);
     names->n_bytes += name.len;
     names->starts[++names->n] = names->n_bytes;
@@ -83,6 +97,6 @@ uint32_t names_find(const Names *names, Str name)
 
 size_t names_memory(const Names *names)
 {
-    return names->cap_bytes + names->cap * sizeof *names->starts +
+    return names->cap_bytes + names->cap * (sizeof *names->starts + sizeof *names->letters) +
            names->n_slots * sizeof *names->slots;
 }

@@ -10,12 +10,13 @@
 #define NAMES_NONE UINT32_MAX
 
 typedef struct Names {
-    // Private but for n.
+    // Private but for n and letters.
     uint32_t n, cap;
     char *bytes;
     size_t n_bytes, cap_bytes;
-    uint64_t *starts; // n + 1 of them once there is a name
-    uint32_t *slots;  // 1 + id; 0: free
+    uint64_t *starts;  // n + 1 of them once there is a name
+    uint32_t *letters; // names_letters of each
+    uint32_t *slots;   // 1 + id; 0: free
     size_t n_slots;
 } Names;
 
@@ -31,5 +32,8 @@ void names_sort(Names *names);
 uint32_t names_find(const Names *names, Str name);
 // Borrowed until the next names_intern.
 Str names_text(const Names *names, uint32_t id);
+// Which letters a text has, without regard to case, as bits: a name that lacks one of a query's
+// bits has not all of its letters. names->letters says it of each name.
+uint32_t names_letters(Str text);
 // Heap bytes, for the memory limit.
 size_t names_memory(const Names *names);

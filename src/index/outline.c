@@ -15,6 +15,8 @@
 #include "base/vec.h"
 
 enum { MAX_DEPTH = 200, MAX_BRANCHES = 64, MIN_CUT_BYTES = 16 };
+// The parser looks through all of them for each token: more cost what they save.
+enum { MAX_CUTS = 8000 };
 
 static const size_t NOT_WORDS = SIZE_MAX;
 
@@ -352,7 +354,7 @@ static void close_bracket(Scanner *s)
     if (s->kind == ')' && !is_in_parentheses(s)) s->n_words = s->words_after;
     if (s->kind != '}') return;
     bool cut = s->depth == 0 && s->is_cuttable && s->start >= s->block + MIN_CUT_BYTES;
-    if (cut) VEC_PUSH(&s->cuts, ((ByteRange){s->block, s->start}));
+    if (cut && s->cuts.n < MAX_CUTS) VEC_PUSH(&s->cuts, ((ByteRange){s->block, s->start}));
     start_statement(s);
 }
 
@@ -403,25 +405,8 @@ static void see_token(Scanner *s)
 
 // --- the outline
 
-static void cut(Outline *outline, Str text, const ByteRange *parts, size_t n, Arena *arena)
+size_t outline_cuts(Str text, Str kept_word, Arena *arena, ByteRange **out)
 {
-    char *out = arena_alloc(arena, text.len);
-    size_t at = 0, n_out = 0;
-    outline->cuts = arena_array(arena, n, sizeof *outline->cuts);
-    for (size_t i = 0; i < n; i++) {
-        memcpy(out + n_out, text.ptr + at, parts[i].start - at);
-        n_out += parts[i].start - at;
-        at = parts[i].end;
-        outline->cuts[i] = (OutlineCut){n_out, at - n_out};
-    }
-    memcpy(out + n_out, text.ptr + at, text.len - at);
-    outline->text = (Str){out, n_out + text.len - at};
-    outline->n_cuts = n;
-}
-
-Outline outline_make(Str text, Arena *arena)
-{
-    Outline outline = {.text = text};
     Scanner *s = mem_zero(sizeof *s);
     s->text = text;
     s->is_line_start = true;
@@ -430,43 +415,14 @@ Outline outline_make(Str text, Arena *arena)
         if (s->kind != TOKEN_END) see_token(s);
     } while (!s->unclear && s->kind != TOKEN_END);
     bool is_clear = !s->unclear && s->depth == 0 && s->n_branches == 0;
-    if (is_clear && s->cuts.n > 0) cut(&outline, text, s->cuts.items, s->cuts.n, arena);
+    size_t n = 0, n_found = is_clear ? s->cuts.n : 0;
+    *out = arena_array(arena, n_found, sizeof **out);
+    for (size_t i = 0; i < n_found; i++) {
+        ByteRange cut = s->cuts.items[i];
+        bool kept = kept_word.len && str_has_word(str_slice(text, cut.start, cut.end), kept_word);
+        if (!kept) (*out)[n++] = cut;
+    }
     VEC_FREE(&s->cuts);
     free(s);
-    return outline;
-}
-
-// The cuts that lie before the byte there.
-static size_t count_before(const Outline *outline, size_t at)
-{
-    size_t low = 0, high = outline->n_cuts;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (outline->cuts[middle].place <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static size_t place(const Outline *outline, size_t at)
-{
-    size_t n = count_before(outline, at);
-    return n ? at + outline->cuts[n - 1].n_bytes : at;
-}
-
-ByteRange outline_place(const Outline *outline, ByteRange range)
-{
-    size_t start = place(outline, range.start);
-    // Behind its last byte, and not before the byte that follows it: a cut may lie between.
-    size_t end = range.end > range.start ? place(outline, range.end - 1) + 1 : start;
-    return (ByteRange){start, end};
-}
-
-size_t outline_find_cuts(const Outline *outline, ByteRange range, size_t *last)
-{
-    size_t n = count_before(outline, range.end);
-    *last = n ? outline->cuts[n - 1].place : 0;
-    return n - count_before(outline, range.start);
+    return n;
 }

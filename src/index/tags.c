@@ -224,10 +224,11 @@ static Str strip_quotes(Str import)
     return import;
 }
 
-Tags tags_collect_definitions(const Digest *digest, Arena *arena)
+Tags tags_collect(const Digest *digest, Arena *arena)
 {
     const PlainSymbols *plain = &digest->plain;
     Tags tags = {.n_symbols = plain->n_symbols, .n_imports = plain->n_imports};
+    NameSet set = {0};
     tags.symbols = arena_array(arena, plain->n_symbols, sizeof *tags.symbols);
     if (tags.n_symbols) memcpy(tags.symbols, plain->symbols, tags.n_symbols * sizeof *tags.symbols);
     tags.imports = arena_array(arena, plain->n_imports, sizeof *tags.imports);
@@ -235,24 +236,11 @@ Tags tags_collect_definitions(const Digest *digest, Arena *arena)
         tags.imports[i] = strip_quotes(plain->imports[i]);
     tags.containers = arena_array(arena, tags.n_symbols, sizeof *tags.containers);
     find_containers(tags.symbols, tags.n_symbols, tags.containers);
-    return tags;
-}
-
-void tags_put_names(Tags *tags, const Language *lang, Str text, Arena *arena)
-{
-    NameSet set = {0};
-    find_names(lang, text, &set);
-    tags->n_names = set.n;
-    tags->names = arena_array(arena, set.n, sizeof *tags->names);
-    if (set.n) memcpy(tags->names, set.names, set.n * sizeof *tags->names);
+    find_names(syntax_language(digest->syntax), text_str(syntax_text(digest->syntax)), &set);
+    tags.n_names = set.n;
+    tags.names = arena_array(arena, set.n, sizeof *tags.names);
+    if (set.n) memcpy(tags.names, set.names, set.n * sizeof *tags.names);
     free(set.names);
     free(set.slots);
-}
-
-Tags tags_collect(const Digest *digest, Arena *arena)
-{
-    Tags tags = tags_collect_definitions(digest, arena);
-    tags_put_names(&tags, syntax_language(digest->syntax), text_str(syntax_text(digest->syntax)),
-                   arena);
     return tags;
 }

@@ -33,6 +33,3 @@ TagsSkip tags_judge(Str text);
 const char *tags_skip_text(TagsSkip skip);
 // Everything in the arena, but strings are borrowed from the syntax's text.
 Tags tags_collect(const Digest *digest, Arena *arena);
-// Its two parts: all but the names, and the names of a text.
-Tags tags_collect_definitions(const Digest *digest, Arena *arena);
-void tags_put_names(Tags *tags, const Language *lang, Str text, Arena *arena);

@@ -31,12 +31,31 @@ static const char *read_text(void *payload, uint32_t byte, TSPoint point, uint32
     return *n ? text.ptr + byte : "";
 }
 
+static TSPoint to_ts(TextPoint p)
+{
+    return (TSPoint){p.row, p.col_bytes};
+}
+
+// What lies between the cuts.
+static void leave_out(TSParser *parser, const TextSnap *text, const ByteRange *cuts, size_t n)
+{
+    TSRange *ranges = mem_zero((n + 1) * sizeof *ranges);
+    for (size_t i = 0; i <= n; i++) {
+        size_t start = i ? cuts[i - 1].end : 0, end = i < n ? cuts[i].start : text_n_bytes(text);
+        ranges[i] = (TSRange){to_ts(text_point(text, start)), to_ts(text_point(text, end)),
+                              (uint32_t)start, (uint32_t)end};
+    }
+    ts_parser_set_included_ranges(parser, ranges, (uint32_t)n + 1);
+    free(ranges);
+}
+
 static Syntax *parse(const Language *lang, const TextSnap *text, const TSTree *old,
-                     const atomic_bool *cancelled)
+                     const ByteRange *cuts, size_t n_cuts, const atomic_bool *cancelled)
 {
     if (text_n_bytes(text) > SYNTAX_MAX_BYTES) return NULL;
     TSParser *parser = ts_parser_new();
     TSTree *tree = NULL;
+    if (n_cuts) leave_out(parser, text, cuts, n_cuts);
     if (ts_parser_set_language(parser, lang->grammar())) {
         TSInput input = {
             .payload = (void *)(uintptr_t)text, .read = read_text, .encoding = TSInputEncodingUTF8};
@@ -56,12 +75,13 @@ static Syntax *parse(const Language *lang, const TextSnap *text, const TSTree *o
 
 Syntax *syntax_parse(const Language *lang, const TextSnap *text, const atomic_bool *cancelled)
 {
-    return parse(lang, text, NULL, cancelled);
+    return parse(lang, text, NULL, NULL, 0, cancelled);
 }
 
-static TSPoint to_ts(TextPoint p)
+Syntax *syntax_parse_without(const Language *lang, const TextSnap *text, const ByteRange *cuts,
+                             size_t n_cuts, const atomic_bool *cancelled)
 {
-    return (TSPoint){p.row, p.col_bytes};
+    return parse(lang, text, NULL, cuts, n_cuts, cancelled);
 }
 
 Syntax *syntax_reparse(const Syntax *old, const TextSnap *text, const TextChange *changes,
@@ -75,7 +95,7 @@ Syntax *syntax_reparse(const Syntax *old, const TextSnap *text, const TextChange
                             to_ts(c->old_end_point), to_ts(c->new_end_point)};
         ts_tree_edit(tree, &edit);
     }
-    Syntax *syntax = parse(old->lang, text, tree, cancelled);
+    Syntax *syntax = parse(old->lang, text, tree, NULL, 0, cancelled);
     ts_tree_delete(tree);
     return syntax;
 }

@@ -49,6 +49,9 @@ static void finds_definitions_members_and_mentions(void **state)
     assert_true(str_ends(paths[0], STR("/table.h")));
     assert_int_equal(index_search(index, STR("tab"), INDEX_PREFIX, STR(""), 10, arena, &hits), 2);
     assert_int_equal(index_search(index, STR("tbcnt"), INDEX_FUZZY, STR(""), 10, arena, &hits), 2);
+    assert_int_equal(index_search(index, STR("TbCnT"), INDEX_FUZZY, STR(""), 10, arena, &hits), 2);
+    assert_int_equal(index_search(index, STR("TAB"), INDEX_PREFIX, STR(""), 10, arena, &hits), 2);
+    assert_int_equal(index_search(index, STR("tbcntx"), INDEX_FUZZY, STR(""), 10, arena, &hits), 0);
     close_index(index);
     arena_free(arena);
 }

@@ -2,8 +2,9 @@
 #include "unit/unit.h"
 
 #include "base/random.h"
-#include "index/file_tags.h"
 #include "index/outline.h"
+#include "index/tags.h"
+#include "workspace/target.h"
 
 // A text and its outline; NULL: the text.
 typedef struct Case {
@@ -71,11 +72,10 @@ static const Case cases[] = {
     {"}", NULL},
 };
 
-static Tags collect(const TextSnap *text, Arena *arena, Syntax **syntax)
+static Tags collect(Syntax *syntax, Arena *arena)
 {
-    *syntax = syntax_parse(language_by_id("c"), text, NULL);
-    assert_non_null(*syntax);
-    Digest *digest = digest_new(*syntax, NULL, false);
+    assert_non_null(syntax);
+    Digest *digest = digest_new(syntax, NULL, false);
     Tags tags = tags_collect(digest, arena);
     digest_release(digest);
     return tags;
@@ -103,6 +103,7 @@ static void assert_same_definitions(const Tags *a, const Tags *b)
         assert_int_equal(x->kind, y->kind);
         assert_same_range(x->name_range, y->name_range);
         assert_same_range(x->range, y->range);
+        assert_same_range(x->head, y->head);
         assert_int_equal(x->is_private, y->is_private);
         assert_int_equal(x->is_declaration, y->is_declaration);
         assert_true(str_equal(a->containers[i], b->containers[i]));
@@ -124,23 +125,57 @@ static void assert_in_place(const Tags *tags, Str text)
     }
 }
 
-// True: the text is well-formed, so that both have to be the same and are.
-static bool check_tags(Str bytes)
+static void assert_same_places(const Syntax *whole, const TextSnap *text, Str word)
+{
+    Arena *arena = arena_new();
+    Target target = {.name = word};
+    TargetPlace *a, *b;
+    Syntax *outline = outline_parse(syntax_language(whole), text, word, NULL);
+    size_t n = target_places(whole, &target, arena, &a);
+    assert_int_equal(target_places(outline, &target, arena, &b), n);
+    for (size_t i = 0; i < n; i++) {
+        assert_same_range(a[i].range, b[i].range);
+        assert_int_equal(a[i].declares, b[i].declares);
+    }
+    syntax_release(outline);
+    arena_free(arena);
+}
+
+// Whether the text is well-formed: then its outline has to tell the same.
+static bool check_tags(Str bytes, bool is_same)
 {
     Error err = {0};
     Arena *arena = arena_new();
+    const Language *c = language_by_id("c");
     TextSnap *text = text_new(bytes, &err);
-    Syntax *syntax;
-    Tags whole = collect(text, arena, &syntax), outlined = {0};
-    assert_true(file_tags_parse(language_by_id("c"), text, NULL, arena, &outlined));
+    Syntax *syntax = syntax_parse(c, text, NULL), *outline = outline_parse(c, text, STR(""), NULL);
+    Tags whole = collect(syntax, arena), outlined = collect(outline, arena);
+    bool well_formed = !ts_node_has_error(syntax_root(syntax));
     assert_same_names(&whole, &outlined);
     assert_in_place(&outlined, text_str(text));
-    bool well_formed = !ts_node_has_error(syntax_root(syntax));
-    if (well_formed) assert_same_definitions(&whole, &outlined);
+    if (well_formed || is_same) assert_same_definitions(&whole, &outlined);
+    if (well_formed) assert_same_places(syntax, text, STR("b"));
+    if (well_formed) assert_same_places(syntax, text, STR("x"));
     syntax_release(syntax);
+    syntax_release(outline);
     text_release(text);
     arena_free(arena);
     return well_formed;
+}
+
+static const char *leave_out(Str text, const ByteRange *cuts, size_t n, Arena *arena)
+{
+    StrBuf out = {0};
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        assert_true(at <= cuts[i].start && cuts[i].start < cuts[i].end);
+        strbuf_append(&out, str_slice(text, at, cuts[i].start));
+        at = cuts[i].end;
+    }
+    strbuf_append(&out, str_slice(text, at, text.len));
+    Str left = arena_str(arena, strbuf_str(&out));
+    strbuf_deinit(&out);
+    return left.ptr;
 }
 
 static void bodies_are_cut_where_they_define_nothing(void **state)
@@ -148,33 +183,27 @@ static void bodies_are_cut_where_they_define_nothing(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Arena *arena = arena_new();
-        Outline outline = outline_make(str_from(cases[i].text), arena);
+        ByteRange *cuts;
+        Str text = str_from(cases[i].text);
+        size_t n = outline_cuts(text, STR(""), arena, &cuts);
         const char *expected = cases[i].outline ? cases[i].outline : cases[i].text;
-        assert_string_equal(arena_str(arena, outline.text).ptr, expected);
-        assert_int_equal(outline.n_cuts > 0, cases[i].outline != NULL);
-        check_tags(str_from(cases[i].text));
+        assert_string_equal(leave_out(text, cuts, n, arena), expected);
+        check_tags(text, false);
         arena_free(arena);
     }
 }
 
-static void places_are_those_of_the_text(void **state)
+static void what_mentions_a_word_is_kept(void **state)
 {
     (void)state;
-    Str text = STR("int f(void) { return g(1, 2); }\nint h(void) { return f() + f(); }\n");
+    Str text = STR("int f(void) { return g(1, 2); }\nint h(void) { return fg() + gf(); }\n");
     Arena *arena = arena_new();
-    Outline outline = outline_make(text, arena);
-    assert_int_equal(outline.n_cuts, 2);
-    size_t last;
-    assert_int_equal(outline_find_cuts(&outline, (ByteRange){0, outline.text.len}, &last), 2);
-    assert_int_equal(last, str_find(outline.text, STR("}"), 20));
-    assert_int_equal(outline_find_cuts(&outline, (ByteRange){0, 15}, &last), 1);
-    assert_int_equal(last, str_find(outline.text, STR("}"), 0));
-    size_t brace = str_find(text, STR("}"), 0), second = str_find(text, STR("int h"), 0);
-    assert_same_range(outline_place(&outline, (ByteRange){0, 14}), (ByteRange){0, brace + 1});
-    assert_same_range(outline_place(&outline, (ByteRange){13, 14}), (ByteRange){brace, brace + 1});
-    assert_same_range(outline_place(&outline, (ByteRange){0, 13}), (ByteRange){0, 13});
-    assert_same_range(outline_place(&outline, (ByteRange){15, 29}),
-                      (ByteRange){second, text.len - 1});
+    ByteRange *cuts;
+    assert_int_equal(outline_cuts(text, STR(""), arena, &cuts), 2);
+    assert_int_equal(outline_cuts(text, STR("return"), arena, &cuts), 0);
+    assert_int_equal(outline_cuts(text, STR("g"), arena, &cuts), 1);
+    assert_int_equal(cuts[0].start, str_find(text, STR(" return fg"), 0));
+    assert_int_equal(cuts[0].end, text.len - 2);
     arena_free(arena);
 }
 
@@ -189,19 +218,8 @@ static void errors_in_heads_change_nothing(void **state)
         "static void __acquires(a)\nf(struct s *a, int b)\n{\n    g(a);\n    h(b);\n}\n\n"
         "static void __releases(a)\ng(struct s *a, int b)\n{\n    g(a);\n    h(b);\n}\nint x;\n",
     };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        Error err = {0};
-        Arena *arena = arena_new();
-        TextSnap *text = text_new(str_from(texts[i]), &err);
-        Syntax *syntax;
-        Tags whole = collect(text, arena, &syntax), outlined;
-        assert_true(ts_node_has_error(syntax_root(syntax)));
-        assert_true(file_tags_parse(language_by_id("c"), text, NULL, arena, &outlined));
-        assert_same_definitions(&whole, &outlined);
-        syntax_release(syntax);
-        text_release(text);
-        arena_free(arena);
-    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_false(check_tags(str_from(texts[i]), true));
 }
 
 // --- random texts
@@ -322,7 +340,7 @@ static void random_texts_are_told_the_same(void **state)
         write_text(&text, i % 2, &seed);
         if (number_of("R1LS_OUTLINE_SHOW", 0))
             print_message("--- %zu\n%s\n", (size_t)i, strbuf_str(&text).ptr);
-        n_well_formed += check_tags(strbuf_str(&text));
+        n_well_formed += check_tags(strbuf_str(&text), false);
         strbuf_deinit(&text);
     }
     print_message("%zu of %llu are well-formed\n", n_well_formed, (unsigned long long)n);
@@ -333,7 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_are_cut_where_they_define_nothing),
-        cmocka_unit_test(places_are_those_of_the_text),
+        cmocka_unit_test(what_mentions_a_word_is_kept),
         cmocka_unit_test(errors_in_heads_change_nothing),
         cmocka_unit_test(random_texts_are_told_the_same),
     };

@@ -41,7 +41,7 @@ static const double CHANCES[N_MOVES][N_CHANCES] = {
     [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.08, 0.04, 0.03, 0},
     [MOVE_REPAIR] = {0.1, 0.08, 0.06, 0.05},
 };
-static const double DECAY = 0.8, UNASKED = 0.1, SOUND_MS = 8000;
+static const double DECAY = 0.8, UNASKED = 0.1, SOUND_SHARE = 0.15;
 
 typedef struct Plan {
     LoopRun *run;
@@ -235,7 +235,7 @@ static bool challenge(Plan *plan, Error *err)
         run->n_wanted = n_answers + 1;
         // A fix may have to crash where the function always did.
         if (run->candidates.items[run->passed].slip.len && !loop_needs_agreement(run))
-            loop_hurry(run, SOUND_MS);
+            loop_hurry(run, SOUND_SHARE * run->request->budget.ms);
         if (!make_moves(plan, err)) return false;
     }
     return true;

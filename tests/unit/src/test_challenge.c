@@ -120,16 +120,14 @@ static const Case MENDED = {"python",
                             "does otherwise: last([])"};
 
 // Of two fixes the second crashes on no empty list.
-static const Case CRASHES = {"python",
-                             "def last(a):<|>\n    return a[0]\n",
-                             LAST_PY_TEST,
-                             PY_COMMAND,
-                             {"    return a[-1]\n", "    return a[-1] if a else None\n",
-                              "    return a[1]\n", "    return a[2]\n", "    return a[3]\n",
-                              "    return a[4]\n", "    return 5\n", "    return 6\n",
-                              "    return 7\n"},
-                             false,
-                             "does otherwise: last([])"};
+static const Case CRASHES = {
+    "python",
+    "def last(a):<|>\n    return a[0]\n",
+    LAST_PY_TEST,
+    PY_COMMAND,
+    {"    return a[-1]\n", "    return a[-1] if a else None\n", "    return a[1]\n"},
+    false,
+    "does otherwise: last([])"};
 
 static void write_file(const char *folder, const char *name, Str text)
 {
@@ -175,7 +173,7 @@ static void run_case(const Case *k, TaskKind kind, size_t number, const char *me
                            .budget = {.rounds = n_answers / 3,
                                       .candidates = 3,
                                       .tokens = 200,
-                                      .ms = n_answers > 3 ? 60000 : 0}};
+                                      .ms = n_answers > 3 || kind == TASK_FIX ? 60000 : 0}};
     LoopResult r;
     word_engine_script(engine, k->answers, n_answers);
     assert_ok(loop_run(engine, session, &request, (EngineCancel){0}, NULL, NULL, arena, &r, &err),

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-enum { FIRST_SLOTS = 1024 };
+enum { FIRST_SLOTS = 1024, AHEAD = 16 };
 
 void names_clear(Names *names)
 {
@@ -24,9 +24,33 @@ Str names_text(const Names *names, uint32_t id)
     return (Str){names->bytes + start, (size_t)(names->starts[id + 1] - start)};
 }
 
-static size_t find_slot(const Names *names, Str name)
+// FNV-1a: its last step leaves names that end differently near each other, which spares the cache.
+// What is known of the letters comes with it at no cost: the hash waits for its multiplications.
+static size_t hash_name(Str name, uint32_t *letters)
 {
-    size_t mask = names->n_slots - 1, at = (size_t)str_hash(name, 0) & mask;
+    uint64_t hash = 0xcbf29ce484222325ull;
+    uint32_t seen = 0;
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        // Letters of both cases share their last five bits. What else shares them is as good as a
+        // letter.
+        seen |= UINT32_C(1) << (c & 31u);
+        hash = (hash ^ c) * 0x100000001b3ull;
+    }
+    *letters = seen;
+    return (size_t)hash;
+}
+
+uint32_t names_letters(Str text)
+{
+    uint32_t letters;
+    hash_name(text, &letters);
+    return letters;
+}
+
+static size_t find_slot(const Names *names, Str name, uint32_t *letters)
+{
+    size_t mask = names->n_slots - 1, at = hash_name(name, letters) & mask;
     while (names->slots[at] && !str_equal(names_text(names, names->slots[at] - 1), name))
         at = (at + 1) & mask;
     return at;
@@ -39,24 +63,19 @@ void names_sort(Names *names)
         names->n_slots *= 2;
     free(names->slots);
     names->slots = mem_zero(names->n_slots * sizeof *names->slots);
-    size_t mask = names->n_slots - 1;
-    for (uint32_t id = 0; id < names->n; id++) { // all are different: no comparison is needed
-        size_t at = (size_t)str_hash(names_text(names, id), 0) & mask;
-        while (names->slots[at])
-            at = (at + 1) & mask;
-        names->slots[at] = id + 1;
+    // A slot is anywhere in memory: it is fetched while the next names are hashed.
+    size_t mask = names->n_slots - 1, places[AHEAD] = {0};
+    for (size_t id = 0; id < (size_t)names->n + AHEAD; id++) {
+        size_t *place = &places[id % AHEAD];
+        if (id >= AHEAD) { // all are different: no comparison is needed
+            while (names->slots[*place])
+                *place = (*place + 1) & mask;
+            names->slots[*place] = (uint32_t)(id - AHEAD) + 1;
+        }
+        if (id >= names->n) continue;
+        *place = hash_name(names_text(names, (uint32_t)id), &names->letters[id]) & mask;
+        __builtin_prefetch(&names->slots[*place], 1);
     }
-}
-
-uint32_t names_letters(Str text)
-{
-    uint32_t letters = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        // Letters of both cases share their last five bits, and whatever else shares them with
-        // them is as good as one.
-        letters |= UINT32_C(1) << ((unsigned char)text.ptr[i] & 31u);
-    }
-    return letters;
 }
 
 void names_append(Names *names, Str name)
@@ -71,7 +90,6 @@ void names_append(Names *names, Str name)
         names->bytes = mem_resize(names->bytes, names->cap_bytes);
     }
     if (names->n == 0) names->starts[0] = 0;
-    names->letters[names->n] = names_letters(name);
     if (name.len) memcpy(names->bytes + names->n_bytes, name.ptr, name.len);
     names->n_bytes += name.len;
     names->starts[++names->n] = names->n_bytes;
@@ -80,10 +98,12 @@ void names_append(Names *names, Str name)
 uint32_t names_intern(Names *names, Str name)
 {
     if ((size_t)names->n * 3 >= names->n_slots * 2) names_sort(names);
-    size_t at = find_slot(names, name);
+    uint32_t letters;
+    size_t at = find_slot(names, name, &letters);
     if (names->slots[at]) return names->slots[at] - 1;
     if (names->n >= NAMES_NONE - 2) abort();
     names_append(names, name);
+    names->letters[names->n - 1] = letters;
     names->slots[at] = names->n;
     return names->n - 1;
 }
@@ -91,7 +111,7 @@ uint32_t names_intern(Names *names, Str name)
 uint32_t names_find(const Names *names, Str name)
 {
     if (names->n == 0 || names->n_slots == 0) return NAMES_NONE;
-    uint32_t slot = names->slots[find_slot(names, name)];
+    uint32_t letters, slot = names->slots[find_slot(names, name, &letters)];
     return slot ? slot - 1 : NAMES_NONE;
 }
 

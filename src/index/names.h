@@ -24,8 +24,8 @@ typedef struct Names {
 void names_clear(Names *names);
 // The number of name, a new one if it is new. At most 2^32 - 2 names.
 uint32_t names_intern(Names *names, Str name);
-// The same for a name that is known to be new; names_find finds it after names_sort only. Loading
-// millions is several times as fast this way.
+// The same for a name that is known to be new; names_sort has to follow, which makes it known.
+// Loading millions is several times as fast this way.
 void names_append(Names *names, Str name);
 void names_sort(Names *names);
 // NAMES_NONE if it is unknown.

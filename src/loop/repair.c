@@ -29,11 +29,23 @@ int repair_find(const LoopRun *run)
     return best;
 }
 
+// A small change stands for the whole function that it leaves.
+static Candidate widen(const LoopRun *run, const Candidate *c, const TextSnap *text)
+{
+    Candidate wide = *c;
+    if (strcmp(c->proposer, "mutant") != 0 || c->changes) return wide;
+    ByteRange f = run->task.function.whole;
+    size_t end = f.end - (c->replace.end - c->replace.start) + c->insert.len;
+    wide.replace = f;
+    wide.insert = arena_str(run->arena, str_slice(text_str(text), f.start, end));
+    return wide;
+}
+
 // Changes outside of what the candidate has written are those of another function.
 static size_t make_changes(LoopRun *run, int candidate, const TextSnap *text, const Mutant *mutants,
                            size_t n, Candidate *out)
 {
-    const Candidate base = run->candidates.items[candidate];
+    const Candidate base = widen(run, &run->candidates.items[candidate], text);
     size_t start = base.replace.start, end = start + base.insert.len, n_out = 0;
     for (size_t i = 0; i < n && n_out < REPAIR_TRIALS; i++) {
         ByteRange r = mutants[i].replace;

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "sandbox/sandbox.h"
 
-enum { MESSAGE_BYTES = 700, MESSAGE_LINES = 8 };
+enum { MESSAGE_BYTES = 700, MESSAGE_LINES = 8, MALFORMED = 1 << 20 };
 // What was found may have to build the whole project first.
 static const double FOUND_LIMIT_MS = 90000;
 
@@ -133,11 +133,27 @@ static void end_tests(LoopRun *run, Trial *trial, Verdict verdict, Str note)
     trial->scratch = NULL;
 }
 
-// Any order of failures that holds still tells a near miss from a far one.
+// What a compiler or an interpreter says of a text that is none of its language. Of small changes
+// no compiler is asked before their tests.
+static bool says_malformed(Str line)
+{
+    bool compiler = str_contains(line, ": error: ") || str_contains(line, "undefined reference");
+    return (compiler && !str_contains(line, "runtime error:")) ||
+           str_starts(line, STR("SyntaxError:")) || str_starts(line, STR("IndentationError:"));
+}
+
+// Any order of failures that holds still tells a near miss from a far one; what does not compile is
+// further than both.
 static void count_failures(LoopRun *run, Trial *trial, Str output)
 {
-    for (size_t at = 0; at < output.len; at = str_find(output, STR("\n"), at) + 1)
-        trial->n_failures += says_failure(str_slice(output, at, str_find(output, STR("\n"), at)));
+    for (size_t at = 0; at < output.len; at = str_find(output, STR("\n"), at) + 1) {
+        Str line = str_slice(output, at, str_find(output, STR("\n"), at));
+        if (says_malformed(line)) {
+            trial->n_failures = MALFORMED;
+            return;
+        }
+        trial->n_failures += says_failure(line);
+    }
     ReportFailure *first;
     if (report_read(output, run->request->root, 1, run->arena, &first) == 0) return;
     trial->failed_line = first->test.file.len ? first->test.line : first->place.line;

@@ -407,6 +407,43 @@ static void a_small_change_that_the_tests_accept_is_found(void **state)
     tear_down(&s);
 }
 
+// Two slips far from each other: the change that mends one brings the tests further and gets a
+// change of its own.
+static void a_change_that_comes_further_is_changed_again(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"nonsense"};
+    Setup s;
+    char folder[64], path[100];
+    set_up(&s, "c",
+           "int edge(int a, int b, int up)\n{<|>\n    if (up)\n        return a < b ? a : b;\n    "
+           "return a - b;\n}\n");
+    make_project(folder, text_str(s.text).ptr);
+    snprintf(path, sizeof path, "%s/t.c", folder);
+    FILE *f = fopen(path, "w");
+    fputs("#include <stdio.h>\n#include \"a.c\"\nstatic int is(int got, int wanted) { if (got != "
+          "wanted) "
+          "puts(\"FAILED: edge\"); return got != wanted; }\nint main(void) { return is(edge(3, 4, "
+          "1), 4) + "
+          "is(edge(5, 2, 1), 5) + is(edge(3, 4, 0), 7) + is(edge(5, 2, 0), 7); }\n",
+          f);
+    fclose(f);
+    s.request.kind = TASK_FIX;
+    s.request.root = arena_str(s.arena, str_from(folder));
+    s.request.file_path = arena_printf(s.arena, "%s/a.c", folder);
+    s.request.test_command = STR("cc -o t t.c && ./t");
+    s.request.proposers = PROPOSE_MUTANT;
+    assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+    const Candidate *chosen = &s.result.candidates[s.result.chosen];
+    assert_in_range(chosen->changes, 1, s.result.chosen);
+    const Candidate *first = &s.result.candidates[chosen->changes - 1];
+    assert_string_equal(first->proposer, "mutant");
+    assert_true(first->verdict == VERDICT_FAIL && first->n_failures < 4);
+    remove_project(folder);
+    tear_down(&s);
+}
+
 static void an_answer_that_is_nearly_right_is_repaired(void **state)
 {
     (void)state;
@@ -668,6 +705,7 @@ int main(void)
         cmocka_unit_test(layouts_are_kept),
         cmocka_unit_test(cancelling_and_wrong_places_are_errors),
         cmocka_unit_test(a_small_change_that_the_tests_accept_is_found),
+        cmocka_unit_test(a_change_that_comes_further_is_changed_again),
         cmocka_unit_test(an_answer_that_is_nearly_right_is_repaired),
         cmocka_unit_test(chat_answers_are_tested_and_failures_come_back),
         cmocka_unit_test(an_argued_answer_continues_its_comment),

@@ -9,7 +9,7 @@ declared before it (in C of the same type, because a compiler tells the others);
 as it is. Each function is looked at in a copy of its file. Prints for margins in nats: found (the
 swapped place is reported), right (and the name that stood there is what is expected), precision
 (found of all that is reported in both halves) and what is reported in each 1,000 lines of the
-unchanged half. The corpus is that of quality.py.
+unchanged half. The corpus is that of holes.py.
 """
 import argparse
 import ast
@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 
-import quality
+import holes
 
 MARGINS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20)
 MIN_LINES, MAX_LINES = 6, 80
@@ -192,15 +192,14 @@ def main():
     parser.add_argument("--model")
     parser.add_argument("--functions", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--corpus", type=pathlib.Path, default=pathlib.Path.home() / ".cache/r1ls/held-out")
+    parser.add_argument("--corpus", type=pathlib.Path, help="a folder of packages; default: that of quality.py")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--languages", default="c,py")
+    parser.add_argument("--languages", default="c,python")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--show", type=int, default=0)
     args = parser.parse_args()
-    if not args.corpus.exists():
-        quality.fetch(args.corpus)
-    packages = quality.corpus_files(args.corpus, args.languages.split(","))
+    found = holes.find_files(args.corpus or holes.default_sources(), args.languages.split(","))
+    packages = {(language, top): paths for language, tops in found.items() for top, paths in tops.items()}
     cases = make_cases(packages, args.functions, random.Random(args.seed))
     with tempfile.TemporaryDirectory() as folder:
         done = look(args, cases, pathlib.Path(folder))

@@ -2,7 +2,7 @@
 """Whether parts of other files help, and in which form they should stand in a prompt.
 
 Usage: context.py prompts PROMPTS [--model M] [--holes N] [--kinds rest,line,block] [--languages c,cpp,python] [--seed N]
-                  [--sources DIR] [--bytes N] [--forms F,..] --out FILE.jsonl.xz
+                  [--sources DIR] [--bytes N] [--forms F,.. | --bare] --out FILE.jsonl.xz
        context_score.py MODEL.gguf FILE.jsonl.xz SCORES.jsonl       (PyTorch; thousands of prompts want a GPU)
        context.py check R1LS FILE.jsonl.xz SCORES.jsonl [--model M] [--holes N]
        context.py report PROMPTS FILE.jsonl.xz SCORES.jsonl [--model M] [--markdown]
@@ -138,14 +138,22 @@ def row_of(args, prompts, info, hole):
     first = info["fim_order"] == "prefix first"
     cut = max(0, hole.line_start - 1) if first else hole.line_start
     ways, told = {"none": bare["ids"]}, {}
+    if not args.bare:
+        add_ways(args, prompts, info, hole, bare, ways, told)
+    return {"hole": hole.id, "kind": hole.kind, "language": hole.language, "package": hole.package.name,
+            "forced": bare["forced"], "target": target_of(prompts, hole, bare, hole.text[cut:hole.start]), "parts": told,
+            "ways": ways}
+
+
+def add_ways(args, prompts, info, hole, bare, ways, told):
+    """The prompts with parts, and what is to be told of the parts."""
     former = Former(prompts, info, hole, bare)
-    n_document = len(bare["ids"])
     more = prompts.at(hole, parts="none", tokens=args.more)
-    if len(more["ids"]) > n_document + 32:
+    if len(more["ids"]) > len(bare["ids"]) + 32:
         ways["own"] = more["ids"]
     made = {c: prompts.at(hole, parts=",".join(PARTS[p] for p in c), bytes=args.bytes, tokens=0) for c in COMBINATIONS}
     some = [m for m in made.values() if m["pieces"]]
-    if some and first:
+    if some and info["fim_order"] == "prefix first":
         ways["path"] = former.form("sep", some[0])[some[0]["piece_tokens"]:]
         ways["named/none"] = former.form("named", {**bare, "pieces": []})
     for form in args.forms or FORMS[info["fim_order"]].split(","):
@@ -156,9 +164,6 @@ def row_of(args, prompts, info, hole):
     for c in COMBINATIONS:
         if made[c]["pieces"]:
             told[c] = {"tokens": made[c]["piece_tokens"], **likeness(hole, made[c]["pieces"])}
-    return {"hole": hole.id, "kind": hole.kind, "language": hole.language, "package": hole.package.name,
-            "forced": bare["forced"], "target": target_of(prompts, hole, bare, hole.text[cut:hole.start]), "parts": told,
-            "ways": ways}
 
 
 def make(args):
@@ -325,6 +330,7 @@ def main():
     parser.add_argument("--sources", type=pathlib.Path)
     parser.add_argument("--bytes", type=int, default=1600, help="of parts (contextBytes)")
     parser.add_argument("--forms", type=lambda s: s.split(","), help="FORM or FORM:few")
+    parser.add_argument("--bare", action="store_true", help="without parts only, such as for the gate")
     parser.add_argument("--out", type=pathlib.Path)
     args = parser.parse_args()
     args.program = os.path.abspath(args.program)

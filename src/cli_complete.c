@@ -120,11 +120,11 @@ static Index *open_index(const Config *config, const char *root)
     return index;
 }
 
-static bool choose_pieces(const Config *config, const CliFile *file, size_t byte_off, Arena *arena,
-                          CompleteRequest *request, Error *err)
+static bool choose_pieces(const Config *config, const EngineInfo *info, const CliFile *file,
+                          size_t byte_off, Arena *arena, CompleteRequest *request, Error *err)
 {
     unsigned parts;
-    if (!context_read_parts(str_from(config->context_parts), &parts, err)) return false;
+    if (!context_read_parts(str_from(config->context_parts), info, &parts, err)) return false;
     if (parts == 0 || config->context_bytes == 0 || !request->lang || !file->root.len) return true;
     Syntax *syntax = syntax_parse(request->lang, file->text, NULL);
     if (!syntax) return true;
@@ -163,7 +163,8 @@ static int offer(Engine *engine, const Flags *flags, const CliFile *file, size_t
     if (!session) return cli_fail(CLI_FAILED, "%s", err.text);
     CompleteRequest request = make_request(&flags->config, file, byte_off);
     CompleteResult result = {0};
-    bool ok = choose_pieces(&flags->config, file, byte_off, arena, &request, &err);
+    bool ok =
+        choose_pieces(&flags->config, engine_info(engine), file, byte_off, arena, &request, &err);
     if (ok && flags->show_context) print_pieces(&request);
     ok = ok && complete_run(engine, session, &request, (EngineCancel){0}, arena, &result, &err);
     session_free(session);

@@ -6,6 +6,7 @@
 
 #include "features/features.h"
 #include "prompt/context.h"
+#include "server_private.h"
 
 // What a worker found for a question about the context.
 typedef struct Chosen {
@@ -20,26 +21,34 @@ static unsigned long long context_key_of(const Syntax *syntax, size_t byte_off, 
     return str_hash(settings, context_key(syntax, byte_off));
 }
 
-static Str context_settings(const Connection *conn, Arena *arena)
+static Str context_settings(const Connection *conn, unsigned parts, Arena *arena)
 {
-    return arena_printf(arena, "%s:%d", conn->config.context_parts, conn->config.context_bytes);
+    return arena_printf(arena, "%u:%d", parts, conn->config.context_bytes);
 }
 
-// On a worker. The settings were checked before.
-static void choose_context(Question *q)
+// What the settings say, or what helps the model. 0: a word is unknown, or "auto" before the model
+// is there.
+static unsigned parts_of(const Connection *conn)
 {
     Error err = {0};
     unsigned parts = 0;
+    const Jobs *jobs = server_jobs(conn->server);
+    const EngineInfo *info = jobs ? jobs_engine_info(jobs) : NULL;
+    bool ok = context_read_parts(str_from(conn->config.context_parts), info, &parts, &err);
+    return ok ? parts : 0;
+}
+
+// On a worker. The settings begin with the parts.
+static void choose_context(Question *q)
+{
     Chosen *chosen = arena_alloc(q->arena, sizeof *chosen);
-    context_read_parts(str_slice(q->params[0], 0, str_find(q->params[0], STR(":"), 0)), &parts,
-                       &err);
     ContextRequest context = {.indexes = q->indexes,
                               .n_indexes = q->n_indexes,
                               .syntax = q->syntax,
                               .byte_off = q->byte_off,
                               .path = q->path,
                               .root = q->params[1],
-                              .parts = parts,
+                              .parts = (unsigned)strtoul(q->params[0].ptr, NULL, 10),
                               .max_bytes = (size_t)strtoul(q->params[2].ptr, NULL, 10)};
     chosen->key = context_key_of(q->syntax, q->byte_off, q->params[0]);
     chosen->n_pieces = context_choose(&context, q->arena, &chosen->pieces);
@@ -73,11 +82,11 @@ bool inline_context_is_known(Request *request, size_t byte_off)
 {
     const Connection *conn = request->conn;
     const Document *doc = request->doc;
-    Error err = {0};
-    unsigned parts;
-    bool wanted = context_read_parts(str_from(conn->config.context_parts), &parts, &err) && parts;
-    if (!wanted || !doc->syntax || workspace_is_scanning(conn)) return true;
-    Str settings = context_settings(conn, request->arena);
+    unsigned parts = parts_of(conn);
+    // What was shown before the setting said none is still the document's.
+    if (parts == 0 && doc->context.n_pieces == 0) return true;
+    if (!doc->syntax || workspace_is_scanning(conn)) return true;
+    Str settings = context_settings(conn, parts, request->arena);
     return doc->context.valid &&
            doc->context.key == context_key_of(doc->syntax, byte_off, settings);
 }
@@ -86,7 +95,7 @@ void inline_context_ask(Request *request, size_t byte_off,
                         void (*done)(Request *request, Question *question))
 {
     const Connection *conn = request->conn;
-    Str params[QUESTION_PARAMS] = {context_settings(conn, request->arena),
+    Str params[QUESTION_PARAMS] = {context_settings(conn, parts_of(conn), request->arena),
                                    str_from(projects_of(conn, request->doc)->root),
                                    arena_printf(request->arena, "%d", conn->config.context_bytes)};
     workspace_ask(request, byte_off, params, choose_context, done);

@@ -15,9 +15,16 @@ enum { NEAR_BEFORE_BYTES = 4096, NEAR_AFTER_BYTES = 1536 };
 // Below that nothing is alike but the language's words.
 #define MIN_SIMILARITY 0.25
 
-bool context_read_parts(Str words, unsigned *out, Error *err)
+unsigned context_default_parts(const EngineInfo *info)
 {
-    static const struct {
+    // These orders are those of models that were trained with parts of other files.
+    bool trained = info->fim_order == FIM_SUFFIX_FIRST || info->fim_order == FIM_LINE_LAST;
+    return trained ? CONTEXT_DEFINITIONS | CONTEXT_HEADER | CONTEXT_SIMILAR : 0;
+}
+
+bool context_read_parts(Str words, const EngineInfo *info, unsigned *out, Error *err)
+{
+    const struct {
         unsigned bit;
         Str word;
     } rows[] = {
@@ -25,6 +32,7 @@ bool context_read_parts(Str words, unsigned *out, Error *err)
         CONTEXT_PARTS(X)
 #undef X
             {~0u, STR("all")},
+        {info ? context_default_parts(info) : 0, STR("auto")},
         {0, STR("none")},
     };
     *out = 0;
@@ -34,9 +42,10 @@ bool context_read_parts(Str words, unsigned *out, Error *err)
         while (i < sizeof rows / sizeof *rows && !str_equal(rows[i].word, word))
             i++;
         if (i == sizeof rows / sizeof *rows)
-            return error_set(err, ERROR_INVALID,
-                             "context '%.*s', wanted definitions, header, similar, all or none",
-                             (int)(word.len < 60 ? word.len : 60), word.ptr);
+            return error_set(
+                err, ERROR_INVALID,
+                "context '%.*s', wanted definitions, header, similar, all, auto or none",
+                (int)(word.len < 60 ? word.len : 60), word.ptr);
         *out |= rows[i].bit;
         words = str_slice(words, comma + 1, words.len);
     }

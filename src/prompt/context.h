@@ -4,6 +4,7 @@
 // that it, and with it the beginning of the prompt, holds still while one types.
 #pragma once
 
+#include "engine/engine.h"
 #include "index/index.h"
 
 // X(bit, name, word of the setting contextParts)
@@ -21,8 +22,12 @@ enum {
 #undef X
 };
 
-// "definitions,header", "all", "none" or "". ERROR_INVALID names the unknown word.
-bool context_read_parts(Str words, unsigned *out, Error *err);
+// The parts that help this model: what the word "auto" stands for. Measured on held-out code
+// (docs/prompt.md, "Other files").
+unsigned context_default_parts(const EngineInfo *info);
+// "definitions,header", "all", "auto", "none" or "". ERROR_INVALID names the unknown word. info is
+// the model's; NULL while there is none, and "auto" then stands for none.
+bool context_read_parts(Str words, const EngineInfo *info, unsigned *out, Error *err);
 
 // A part of another file.
 typedef struct ContextPiece {

@@ -5,7 +5,9 @@ Usage: context.py prompts PROMPTS [--model M] [--holes N] [--kinds rest,line,blo
                   [--sources DIR] [--bytes N] [--forms F,.. | --bare] --out FILE.jsonl.xz
        context_score.py MODEL.gguf FILE.jsonl.xz SCORES.jsonl       (PyTorch; thousands of prompts want a GPU)
        context.py check R1LS FILE.jsonl.xz SCORES.jsonl [--model M] [--holes N]
-       context.py report PROMPTS FILE.jsonl.xz SCORES.jsonl [--model M] [--markdown]
+       context.py report PROMPTS FILE.jsonl.xz SCORES.jsonl [--model M] [--gate WAY,..]
+
+prompts and report want the same --holes, --kinds, --languages, --seed and --sources.
 
 `prompts` asks the server's own code (PROMPTS is the program tests/bench/prompts.c, `ninja prompts`) what it would give to
 the model at each hole of tests/bench/holes.py: without parts of other files, with each part (d, h, s: definitions, header,
@@ -45,6 +47,7 @@ FORMS = {"prefix first": "sep,comment,named,sepless:few,repo:few,plain:few",
          "suffix first": "sep,comment:few,named:few", "line last": "sep,comment:few,named:few"}
 MARKS = {"python": "# "}
 RESAMPLES = 2000
+GATES = (0, .5, .6, .65, .7, .75, .8, .85, .9, .95)
 
 
 class Prompts:
@@ -233,9 +236,9 @@ def interval(differences):
 
 
 def judge_all(args, rows, scores):
-    """(hole, way) -> was the answer right?"""
+    """(hole, way) -> was the answer right? And those of which nothing was left to show."""
     prompts, chosen = Prompts(args.program, args.model), {hole.id: hole for hole in choose(args)}
-    right = {}
+    right, empty = {}, set()
     for row in rows:
         hole, known = chosen[row["hole"]], {}
         for way in row["ways"]:
@@ -246,9 +249,25 @@ def judge_all(args, rows, scores):
                 cut = prompts.at(hole, raw=score["text"], lines=int(hole.kind == "block"))
                 tail = hole.document[hole.start:].split("\n")[0].encode()
                 replaced = len(tail[:cut["replaced_bytes"]].decode(errors="replace"))
-                known[score["text"]] = holes.judge(hole, cut["insert"], replaced)["exact"]
-            right[row["hole"], way] = known[score["text"]]
-    return right
+                known[score["text"]] = cut["insert"], holes.judge(hole, cut["insert"], replaced)["exact"]
+            insert, right[row["hole"], way] = known[score["text"]]
+            if not insert:
+                empty.add((row["hole"], way))
+    return right, empty
+
+
+def print_gate(rows, way, scores, right, empty):
+    """Precision at thresholds, without the check of syntax."""
+    for kind in ("all", *dict.fromkeys(r["kind"] for r in rows)):
+        some = [(r["hole"], way) for r in rows if kind in ("all", r["kind"]) and (r["hole"], way) in right]
+        if not some:
+            continue
+        print("\ngate, %s, %s (%d holes): shown, right of shown (standard error), right of all" % (way, kind, len(some)))
+        for gate in GATES:
+            shown = [key for key in some if key not in empty and scores[key]["confidence"] >= gate]
+            n, hits = max(1, len(shown)), sum(right[key] for key in shown)
+            print("  %.2f %5.1f%%  %5.1f%% (%.1f)  %5.1f%%" % (
+                gate, 100 * len(shown) / len(some), 100 * hits / n, 100 * (hits / n * (1 - hits / n) / n) ** .5, 100 * hits / len(some)))
 
 
 class Table:
@@ -283,11 +302,14 @@ def report(args):
     head, rows = read_prompts(args.file)
     scores = {(s["hole"], s["way"]): s for s in holes.load_lines(args.scores)}
     rows = [r for r in rows if (r["hole"], "none") in scores]
-    # Ways whose prompts are the same were scored once.
-    right = judge_all(args, rows, scores)
+    right, empty = judge_all(args, rows, scores)
     print("%s: %d holes (%s)" % (head["model"], len(rows), ", ".join(
         "%s %d" % item for item in sorted(collections.Counter(r["package"] for r in rows).items()))))
-    for c in ("d", "h", "s", "dhs"):
+    for way in args.gate.split(","):
+        print_gate(rows, way, scores, right, empty)
+    if not any(r["parts"] for r in rows):
+        return
+    for c in FEW:
         told = [r["parts"][c] for r in rows if c in r["parts"]]
         print("%s: in %d holes, %.0f tokens; what is missing stands in a part in %d, between the same lines in %d" % (
             c, len(told), sum(t["tokens"] for t in told) / max(1, len(told)), sum(t["has"] for t in told), sum(t["copy"] for t in told)))
@@ -330,6 +352,7 @@ def main():
     parser.add_argument("--sources", type=pathlib.Path)
     parser.add_argument("--bytes", type=int, default=1600, help="of parts (contextBytes)")
     parser.add_argument("--forms", type=lambda s: s.split(","), help="FORM or FORM:few")
+    parser.add_argument("--gate", default="none", help="ways of which report prints what the gate would show")
     parser.add_argument("--bare", action="store_true", help="without parts only, such as for the gate")
     parser.add_argument("--out", type=pathlib.Path)
     args = parser.parse_args()

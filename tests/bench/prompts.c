@@ -153,7 +153,9 @@ static bool choose(Bench *bench, struct json_object *question, CompleteRequest *
                               .path = text_of(question, "path"),
                               .root = text_of(question, "root"),
                               .max_bytes = (size_t)number_of(question, "bytes")};
-    if (!context_read_parts(text_of(question, "parts"), &context.parts, err)) return false;
+    if (!context_read_parts(text_of(question, "parts"), engine_info(bench->engine), &context.parts,
+                            err))
+        return false;
     if (context.parts == 0 || !syntax) return true;
     Index *index = index_of(bench, context.root.ptr);
     if (!index) return error_set(err, ERROR_INVALID, "a root more, wanted at most %d", MAX_ROOTS);

@@ -36,8 +36,16 @@ def test_definitions_of_other_files_are_shown():
     client.close()
 
 
+def test_it_is_on_by_itself_where_it_helps_the_model():
+    client, uri = open_project("context-auto")  # the scripted model's order is that of ours
+    client.until(lambda: pieces(client, uri, 3, 6) > 0)
+    client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"contextParts": "none"}}})
+    assert pieces(client, uri, 3, 6) == 0
+    client.close()
+
+
 def test_it_is_off_until_asked_for():
-    client, uri = open_project("context-off")
+    client, uri = open_project("context-off", contextParts="none")
     assert pieces(client, uri, 3, 6) == 0
     client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"contextParts": "definitions"}}})
     client.until(lambda: pieces(client, uri, 3, 6) > 0)

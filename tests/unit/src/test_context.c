@@ -160,13 +160,22 @@ static void parts_are_read(void **state)
     (void)state;
     Error err = {0};
     unsigned parts;
-    assert_ok(context_read_parts(STR("definitions, header"), &parts, &err), err);
+    assert_ok(context_read_parts(STR("definitions, header"), NULL, &parts, &err), err);
     assert_int_equal(parts, CONTEXT_DEFINITIONS | CONTEXT_HEADER);
-    assert_ok(context_read_parts(STR("none"), &parts, &err), err);
+    assert_ok(context_read_parts(STR("none"), NULL, &parts, &err), err);
     assert_int_equal(parts, 0);
-    assert_false(context_read_parts(STR("headers"), &parts, &err));
-    assert_string_equal(err.text,
-                        "context 'headers', wanted definitions, header, similar, all or none");
+    assert_false(context_read_parts(STR("headers"), NULL, &parts, &err));
+    assert_string_equal(
+        err.text, "context 'headers', wanted definitions, header, similar, all, auto or none");
+    // What helps depends on the model, and before there is one nothing does.
+    const EngineInfo ours = {.fim_order = FIM_SUFFIX_FIRST}, other = {.fim_order = FIM_NONE};
+    assert_ok(context_read_parts(STR("auto"), NULL, &parts, &err), err);
+    assert_int_equal(parts, 0);
+    assert_ok(context_read_parts(STR("auto"), &other, &parts, &err), err);
+    assert_int_equal(parts, 0);
+    assert_ok(context_read_parts(STR("auto"), &ours, &parts, &err), err);
+    assert_int_equal(parts, context_default_parts(&ours));
+    assert_true(parts != 0);
 }
 
 int main(void)

@@ -4,6 +4,7 @@
 Usage: context.py prompts PROMPTS [--model M] [--holes N] [--kinds rest,line,block] [--languages c,cpp,python] [--seed N]
                   [--sources DIR] [--bytes N] [--forms F,.. | --bare] --out FILE.jsonl.xz
        context_score.py MODEL.gguf FILE.jsonl.xz SCORES.jsonl       (PyTorch; thousands of prompts want a GPU)
+       context.py score R1LS FILE.jsonl.xz SCORES.jsonl [--model M] [--ways REGEX]         (our engine; dozens an hour)
        context.py check R1LS FILE.jsonl.xz SCORES.jsonl [--model M] [--holes N]
        context.py report PROMPTS FILE.jsonl.xz SCORES.jsonl [--model M] [--gate WAY,..]
 
@@ -21,7 +22,7 @@ similar) and with several (dhs: all). The forms in which parts can stand:
 Beside them: "path", the document's path alone; "named/none"; and "own", half as many tokens more of the document itself.
 
 A score is the log-likelihood of the text that is missing, under the constraint of healing, and what the model writes
-there greedily. `check` compares log-likelihoods with those of our engine. `report` compares each way with no parts on the
+there greedily. `score` computes the log-likelihood alone, without the constraint, by our engine. `check` compares log-likelihoods with those of our engine. `report` compares each way with no parts on the
 same holes, where it has a part to show: nats a hole with the standard error, exact answers (cut by the server's rules,
 judged as quality.py judges) with a 95% interval of the difference by resampling, tokens that it costs.
 """
@@ -198,6 +199,28 @@ def read_prompts(path):
         return head, [json.loads(line) for line in f]
 
 
+def engine_score(args, ids, target):
+    """The log-likelihood of target after ids, by our engine."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+        json.dump(ids + target, f)
+        f.flush()
+        told = json.loads(subprocess.run([args.program, "engine", "score", path_of(args.model), "--ids", f.name, "--json"],
+                                         check=True, capture_output=True).stdout)
+    return sum(t["logprob"] for t in told["tokens"][len(ids) - 1:])
+
+
+def score(args):
+    _, rows = read_prompts(args.file)
+    done = {(s["hole"], s["way"]) for s in holes.load_lines(args.scores)}
+    with open(args.scores, "a") as out:
+        for row in rows[:args.holes]:
+            for way, ids in row["ways"].items():
+                if re.search(args.ways, way) and (row["hole"], way) not in done:
+                    value = engine_score(args, ids, row["target"])
+                    out.write(json.dumps({"hole": row["hole"], "way": way, "plain": value, "healed": value}) + "\n")
+                    out.flush()
+
+
 def check(args):
     _, rows = read_prompts(args.file)
     scores = {(s["hole"], s["way"]): s for s in holes.load_lines(args.scores)}
@@ -207,13 +230,7 @@ def check(args):
         pair = []
         for way in [w for w in ("none", "sep/dhs") if (row["hole"], w) in scores]:
             ids, target = row["ways"][way], row["target"]
-            with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
-                json.dump(ids + target, f)
-                f.flush()
-                told = json.loads(subprocess.run(
-                    [args.program, "engine", "score", path_of(args.model), "--ids", f.name, "--json"], check=True,
-                    capture_output=True).stdout)
-            ours, theirs = sum(t["logprob"] for t in told["tokens"][len(ids) - 1:]), scores[row["hole"], way]["plain"]
+            ours, theirs = engine_score(args, ids, target), scores[row["hole"], way]["plain"]
             print("| %s, %s | %d | %.3f | %.3f | %+.3f |" % (row["hole"], way, len(target), ours, theirs, theirs - ours), flush=True)
             differences.append(theirs - ours)
             pair.append(theirs - ours)
@@ -339,8 +356,8 @@ def report(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("prompts", "check", "report"))
-    parser.add_argument("program", help="the program prompts; of check: r1ls")
+    parser.add_argument("what", choices=("prompts", "score", "check", "report"))
+    parser.add_argument("program", help="the program prompts; of score and check: r1ls")
     parser.add_argument("file", nargs="?")
     parser.add_argument("scores", nargs="?", type=pathlib.Path)
     parser.add_argument("--r1ls", default="r1ls", help="for facts of the model")
@@ -352,12 +369,13 @@ def main():
     parser.add_argument("--sources", type=pathlib.Path)
     parser.add_argument("--bytes", type=int, default=1600, help="of parts (contextBytes)")
     parser.add_argument("--forms", type=lambda s: s.split(","), help="FORM or FORM:few")
+    parser.add_argument("--ways", default="", help="score those that match")
     parser.add_argument("--gate", default="none", help="ways of which report prints what the gate would show")
     parser.add_argument("--bare", action="store_true", help="without parts only, such as for the gate")
     parser.add_argument("--out", type=pathlib.Path)
     args = parser.parse_args()
     args.program = os.path.abspath(args.program)
-    {"prompts": make, "check": check, "report": report}[args.what](args)
+    {"prompts": make, "score": score, "check": check, "report": report}[args.what](args)
 
 
 if __name__ == "__main__":

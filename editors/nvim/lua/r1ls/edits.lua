@@ -40,12 +40,13 @@ local function diff_of(edit, encoding)
   return table.concat(parts, '')
 end
 
+-- Above the document: the question below it takes lines from the screen's bottom.
 local function show_diff(text)
   local bufnr = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, vim.split(text, '\n', { plain = true }))
   vim.bo[bufnr].filetype, vim.bo[bufnr].bufhidden, vim.bo[bufnr].modifiable = 'diff', 'wipe', false
   local height = math.min(vim.api.nvim_buf_line_count(bufnr), math.floor(vim.o.lines / 2))
-  return vim.api.nvim_open_win(bufnr, false, { split = 'below', height = height, style = 'minimal' })
+  return vim.api.nvim_open_win(bufnr, false, { split = 'above', height = height, style = 'minimal' })
 end
 
 local function versions_hold(edit)

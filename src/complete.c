@@ -22,13 +22,6 @@ static bool is_large(const EngineInfo *info)
     return info->n_active_params > 300u * 1000 * 1000;
 }
 
-double complete_default_gate(const EngineInfo *info)
-{
-    // Measured on held-out code (docs/prompt.md, "The gate"): Qwen2.5-Coder is surer than it is
-    // right.
-    return is_large(info) ? 0.8 : 0.7;
-}
-
 int complete_default_prompt_tokens(const EngineInfo *info, int n_ctx)
 {
     // A cold prompt takes seconds on a model that reads hundreds of tokens a second.
@@ -306,7 +299,7 @@ bool complete_run(Engine *engine, Session *session, const CompleteRequest *reque
         return error_set(err, ERROR_INVALID, "completion at byte %zu of %zu with %d tokens",
                          request->byte_off, text_n_bytes(request->text), request->max_tokens);
     CompleteRequest filled = *request;
-    if (filled.gate < 0) filled.gate = complete_default_gate(engine_info(engine));
+    if (filled.gate < 0) filled.gate = COMPLETE_DEFAULT_GATE;
     if (filled.selected.len)
         return run_after_selected(engine, session, &filled, cancel, arena, result, err);
     return run_at(engine, session, &filled, cancel, arena, result, err);

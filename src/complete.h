@@ -28,9 +28,11 @@ typedef enum WhyNothing {
 // A sentence for people and logs; never NULL.
 const char *why_nothing_text(WhyNothing why);
 
-// The gate threshold for a model, chosen on held-out code; and the prompt length that its speed
-// allows within a session of n_ctx tokens.
-double complete_default_gate(const EngineInfo *info);
+// The gate threshold at which at least half of what is shown is right, on held-out code
+// (docs/prompt.md, "The gate").
+#define COMPLETE_DEFAULT_GATE 0.8
+
+// The prompt length that a model's speed allows within a session of n_ctx tokens.
 int complete_default_prompt_tokens(const EngineInfo *info, int n_ctx);
 
 typedef struct CompleteRequest {
@@ -53,7 +55,7 @@ typedef struct CompleteRequest {
     int max_prompt_tokens; // 0: complete_default_prompt_tokens
     bool multi_line;
     double gate; // show only if the first tokens' mean probability reaches this; 0: off; below 0:
-                 // complete_default_gate
+                 // COMPLETE_DEFAULT_GATE
     double budget_ms; // stop so long after the first token and use what there is; 0: none
 } CompleteRequest;
 

@@ -13,8 +13,7 @@ import warnings
 
 import holes
 
-GATES = {"embedded": .7}                    # complete_default_gate
-LARGE_GATE = .8
+GATE = .8                                   # COMPLETE_DEFAULT_GATE
 THRESHOLDS = (0, .5, .6, .65, .7, .75, .8, .85, .9)
 STUBS, COMPILE_S = 40, 60
 FLAGS = {"c": ["-x", "c", "-std=gnu11"], "cpp": ["-x", "c++", "-std=gnu++17"]}
@@ -103,8 +102,7 @@ def percentile(values, p):
 
 
 def is_shown(row):
-    gate = GATES.get(row["model"], LARGE_GATE)
-    return bool(row["insert"]) and row.get("confidence", 1) >= gate
+    return bool(row["insert"]) and row.get("confidence", 1) >= GATE
 
 
 def print_row(name, rows):

@@ -17,9 +17,16 @@ enum { NEAR_BEFORE_BYTES = 4096, NEAR_AFTER_BYTES = 1536 };
 
 unsigned context_default_parts(const EngineInfo *info)
 {
-    // These orders are those of models that were trained with parts of other files.
-    bool trained = info->fim_order == FIM_SUFFIX_FIRST || info->fim_order == FIM_LINE_LAST;
-    return trained ? CONTEXT_DEFINITIONS | CONTEXT_HEADER | CONTEXT_SIMILAR : 0;
+    // Two orders are those of models that were trained with parts of other files, the first with
+    // more of them.
+    switch (info->fim_order) {
+    case FIM_SUFFIX_FIRST:
+        return CONTEXT_DEFINITIONS | CONTEXT_HEADER | CONTEXT_SIMILAR;
+    case FIM_LINE_LAST:
+        return CONTEXT_SIMILAR;
+    default:
+        return 0;
+    }
 }
 
 bool context_read_parts(Str words, const EngineInfo *info, unsigned *out, Error *err)

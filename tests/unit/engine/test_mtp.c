@@ -111,7 +111,7 @@ static void compare_with_reference(const char *isa, size_t first, size_t step, d
 static void choices_are_the_references(void **state)
 {
     (void)state;
-    // One short text: plain C takes long. Of logits that go to 20; what is left is our half-float
+    // One short text: plain C takes long. Of logits that go to 27; what is left is our half-float
     // cache (the reference has F32) and the order of additions.
     compare_with_reference("exact", 5, 9, 1, 1.5e-2);
     compare_with_reference(NULL, 0, 1, 0.95, 0.3);

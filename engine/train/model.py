@@ -54,7 +54,9 @@ class Attention(nn.Module):
         self.kv_b = nn.Linear(s.kv_rank, s.heads * (s.nope + s.value), bias=False)
         self.out = nn.Linear(s.heads * s.value, s.width, bias=False)
 
-    def forward(self, x, cos, sin, documents):
+    def project(self, x, cos, sin):
+        """Queries, keys and values, batch x length x heads x size. Values are as wide as the keys, as the fused kernels want
+        them; zeros add nothing to the sum."""
         s, (batch, length, _) = self.s, x.shape
         q = self.q_b(rms(self.q_a(x), self.q_norm, s.epsilon)).view(batch, length, s.heads, s.nope + s.rope)
         latent = self.kv_a(x)
@@ -62,10 +64,13 @@ class Attention(nn.Module):
         kv = self.kv_b(rms(latent[..., :s.kv_rank], self.kv_norm, s.epsilon)).view(batch, length, s.heads, s.nope + s.value)
         q = torch.cat((q[..., :s.nope], rotate(q[..., s.nope:], cos, sin)), -1)
         k = torch.cat((kv[..., :s.nope], rotate(k_rope, cos, sin).expand(-1, -1, s.heads, -1)), -1)
-        # The fused kernels want values as wide as the keys; zeros add nothing to the sum.
-        v = F.pad(kv[..., s.nope:], (0, s.nope + s.rope - s.value))
-        y = attend(q, k, v, documents)[..., :s.value]
-        return self.out(y.reshape(batch, length, s.heads * s.value))
+        return q, k, F.pad(kv[..., s.nope:], (0, s.nope + s.rope - s.value))
+
+    def merge(self, y):
+        """The heads' sums, as wide as the keys, as one vector a token."""
+        return self.out(y[..., :self.s.value].flatten(2))
+
+    def forward(self, x, cos, sin, documents): return self.merge(attend(*self.project(x, cos, sin), documents))
 
 
 class FeedForward(nn.Module):

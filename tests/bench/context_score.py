@@ -73,23 +73,11 @@ class Mini:
         m, x = self.model, self.model.embed(ids)
         cos, sin = self.cos[positions][:, :, None], self.sin[positions][:, :, None]
         for i, block in enumerate(m.blocks):
-            x = x + self.attention(block.attn, i, rms(x, block.attn_norm, block.epsilon), cos, sin, attend)
+            qkv = block.attn.project(rms(x, block.attn_norm, block.epsilon), cos, sin)
+            y = attend(i, *(t.transpose(1, 2) for t in qkv), 1)
+            x = x + block.attn.merge(y.transpose(1, 2))
             x = x + block.ffn(rms(x, block.ffn_norm, block.epsilon)).to(x.dtype)
         return rms(x, m.norm, m.s.epsilon)
-
-    @staticmethod
-    def attention(a, i, x, cos, sin, attend):
-        from model import rms, rotate
-        s, (batch, length, _) = a.s, x.shape
-        q = a.q_b(rms(a.q_a(x), a.q_norm, s.epsilon)).view(batch, length, s.heads, s.nope + s.rope)
-        latent = a.kv_a(x)
-        k_rope = latent[..., s.kv_rank:].view(batch, length, 1, s.rope)
-        kv = a.kv_b(rms(latent[..., :s.kv_rank], a.kv_norm, s.epsilon)).view(batch, length, s.heads, s.nope + s.value)
-        q = torch.cat((q[..., :s.nope], rotate(q[..., s.nope:], cos, sin)), -1)
-        k = torch.cat((kv[..., :s.nope], rotate(k_rope, cos, sin).expand(-1, -1, s.heads, -1)), -1)
-        v = F.pad(kv[..., s.nope:], (0, s.nope + s.rope - s.value))  # as wide as the keys, for the fused kernels
-        y = attend(i, *(t.transpose(1, 2) for t in (q, k, v)), 1).transpose(1, 2)[..., :s.value]
-        return a.out(y.reshape(batch, length, s.heads * s.value))
 
     def logits(self, h):
         return self.model.head(h).float()

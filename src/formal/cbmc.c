@@ -81,10 +81,7 @@ static void finish_good(Cbmc *c)
 {
     bool compares = c->request.against != NULL, bounded = c->is_cut || c->harness.is_bounded;
     if (!bounded) {
-        finish(c, FORMAL_PROVED,
-               compares ? STR("equal on all inputs")
-                        : STR("proved: nothing of what is looked for happens, whatever the "
-                              "inputs"));
+        finish(c, FORMAL_PROVED, compares ? STR("equal on all inputs") : STR(FORMAL_NOTHING_FOUND));
         return;
     }
     const char *what = compares ? "equal on all inputs" : "nothing happens on any input";

@@ -46,6 +46,11 @@ typedef enum FormalAnswer {
 #undef X
 } FormalAnswer;
 
+// The text of FORMAL_PROVED without a function to be equal to.
+#define FORMAL_NOTHING_FOUND                                                                       \
+    "proved: no overflow, bad access or other fault of docs/formal.md, whatever the inputs; what " \
+    "it is to do was not checked"
+
 const char *formal_answer_word(FormalAnswer answer);
 const char *formal_kind_word(FormalKind kind);
 const char *formal_kind_text(FormalKind kind);

@@ -262,9 +262,7 @@ static void note_difference(Solver *f)
 static void note_end(Solver *f, bool all)
 {
     Str name = f->result.name;
-    const char *what = f->compares ? "equal on all inputs"
-                                   : "proved: nothing of what is looked "
-                                     "for happens, whatever the inputs";
+    const char *what = f->compares ? "equal on all inputs" : FORMAL_NOTHING_FOUND;
     if (all) {
         finish(f, FORMAL_PROVED, arena_printf(f->arena, "%.*s: %s", STR_FMT(name), what));
         return;

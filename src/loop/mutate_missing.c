@@ -207,8 +207,7 @@ void mutate_guard(Walk *walk, TSNode node, const char *type)
         put_guards_of(walk, &g, ts_node_named_child(parameters, i), is_void);
 }
 
-// --- arguments and calls
-// ---------------------------------------------------------------------------
+// --- arguments and calls ------------------------------------------------------------------------
 
 // Arguments that a call does without, by their number so far.
 static const struct {

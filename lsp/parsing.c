@@ -51,8 +51,7 @@ static void tell_waiting(Connection *conn, Document *doc)
     }
 }
 
-// --- checking
-// --------------------------------------------------------------------------------------
+// --- checking ------------------------------------------------------------------------------------
 
 static void check(uv_work_t *request)
 {
@@ -127,8 +126,7 @@ void parsing_check(Connection *conn, Document *doc)
     uv_queue_work(server_loop(conn->server), &work->work, check, on_checked);
 }
 
-// --- parsing
-// ---------------------------------------------------------------------------------------
+// --- parsing -------------------------------------------------------------------------------------
 
 static void parse(uv_work_t *request)
 {

@@ -127,6 +127,18 @@ static void print_json(const CliFile *file, TaskKind kind, const LoopResult *r, 
     cli_json_print(o);
 }
 
+// A stage that ran, further lines of its note below the first.
+static void tell_stage(const char *name, Verdict verdict, Str note, double ms)
+{
+    if (!note.len) return;
+    fprintf(stderr, "  %-8s %s, %.*f ms: ", name, verdict_word(verdict), ms < 10 ? 1 : 0, ms);
+    for (size_t i = 0; i < note.len; i++) {
+        fputc(note.ptr[i], stderr);
+        if (note.ptr[i] == '\n' && i + 1 < note.len) fprintf(stderr, "%11s", "");
+    }
+    fputc('\n', stderr);
+}
+
 // Failed mutants and answers that came before are many and say little: they are counted.
 static void tell_candidates(const LoopResult *r)
 {
@@ -144,20 +156,11 @@ static void tell_candidates(const LoopResult *r)
         }
         fprintf(stderr, "candidate %d: %s, %s, %d tokens in %.0f ms, confidence %.2f\n", i + 1,
                 c->proposer, verdict_word(c->verdict), c->n_tokens, c->ms_decode, c->confidence);
-        fprintf(stderr, "  parse   %s: %.*s (%.1f ms)\n", verdict_word(e->parse),
-                STR_FMT(e->parse_note), e->parse_ms);
-        if (e->compile_note.len)
-            fprintf(stderr, "  compile %s: %.*s (%.0f ms)\n", verdict_word(e->compile),
-                    STR_FMT(e->compile_note), e->compile_ms);
-        if (c->test_note.len)
-            fprintf(stderr, "  tests   %s: %.*s (%.0f ms)\n", verdict_word(c->tests),
-                    STR_FMT(c->test_note), c->test_ms);
-        if (c->sanitizer_note.len)
-            fprintf(stderr, "  sanitizers %s: %.*s (%.0f ms)\n", verdict_word(c->sanitized),
-                    STR_FMT(c->sanitizer_note), c->sanitizer_ms);
-        if (c->proof_note.len)
-            fprintf(stderr, "  proof   %s: %.*s (%.0f ms)\n", verdict_word(c->proof),
-                    STR_FMT(c->proof_note), c->proof_ms);
+        tell_stage("parse", e->parse, e->parse_note, e->parse_ms);
+        tell_stage("compile", e->compile, e->compile_note, e->compile_ms);
+        tell_stage("tests", c->tests, c->test_note, c->test_ms);
+        tell_stage("sanitize", c->sanitized, c->sanitizer_note, c->sanitizer_ms);
+        tell_stage("proof", c->proof, c->proof_note, c->proof_ms);
     }
     // All candidates are compiled by the same command.
     if (r->n_candidates && r->candidates[0].evidence.command.len)

@@ -38,8 +38,7 @@ typedef struct Places {
     int n_asked;
 } Places;
 
-// --- recording
-// -------------------------------------------------------------------------------------
+// --- recording -----------------------------------------------------------------------------------
 
 void inline_edit_watch(const Connection *conn, Document *doc)
 {
@@ -48,8 +47,7 @@ void inline_edit_watch(const Connection *conn, Document *doc)
     if (!doc->keeps_edits) edits_clear(&doc->edits);
 }
 
-// --- the answer
-// ------------------------------------------------------------------------------------
+// --- the answer ----------------------------------------------------------------------------------
 
 static void answer(Request *request, const NextEdit *edit)
 {
@@ -121,8 +119,7 @@ static void try_next(Request *request)
     answer(request, NULL);
 }
 
-// --- the search
-// ------------------------------------------------------------------------------------
+// --- the search ----------------------------------------------------------------------------------
 
 // On a worker. What follows the first certain place is not needed.
 static void search(uv_work_t *work)
@@ -244,8 +241,7 @@ bool inline_edit_request(Call *call, Error *err)
     return structure_start(call, sync_config(call)->next_edit, start, err); // may answer at once
 }
 
-// --- what became of it
-// -----------------------------------------------------------------------------
+// --- what became of it ---------------------------------------------------------------------------
 
 bool inline_edit_shown(Call *call, Error *err)
 {

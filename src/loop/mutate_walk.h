@@ -37,8 +37,7 @@ typedef struct Walk {
 
 typedef void (*Visit)(Walk *walk, TSNode node, const char *type);
 
-// --- helpers (mutate.c)
-// ---------------------------------------------------------------------------
+// --- helpers (mutate.c) --------------------------------------------------------------------------
 
 // Adds a change once, unless it changes nothing, leaves the range or there are max already.
 void mutate_put_range(Walk *walk, ByteRange r, Str insert, const char *what);
@@ -55,8 +54,7 @@ Str mutate_blanks(const Walk *walk, TSNode node);
 // Adds to a list of different texts, as long as there is room.
 void mutate_collect(Str *list, int *n, int max, Str text);
 
-// --- kinds
-// ----------------------------------------------------------------------------------------
+// --- kinds ---------------------------------------------------------------------------------------
 
 // mutate_repairs.c: what stands in the wrong order, place or form.
 void mutate_similar(Walk *walk, TSNode node, const char *type);

@@ -11,8 +11,7 @@
 #include "workspace/node.h"
 #include "workspace/target.h"
 
-// --- what was changed
-// ------------------------------------------------------------------------------
+// --- what was changed ----------------------------------------------------------------------------
 
 Change next_edit_change(const Edits *edits, size_t i, const TextSnap *now)
 {
@@ -82,8 +81,7 @@ static void add(Finder *f, NextEdit edit)
     VEC_PUSH(&f->found, edit);
 }
 
-// --- rename
-// ----------------------------------------------------------------------------------------
+// --- rename --------------------------------------------------------------------------------------
 
 // Is the changed name where the file defines it? Of a local: where its scope declares it.
 static bool is_declaration(const Syntax *before, const Target *target, Arena *arena)
@@ -160,8 +158,7 @@ static bool find_rename(Finder *f, size_t i)
     return declared;
 }
 
-// --- repeat
-// ----------------------------------------------------------------------------------------
+// --- repeat --------------------------------------------------------------------------------------
 
 enum { MAX_CONTEXT = 24, MIN_CONTEXT = 4 };
 
@@ -226,8 +223,7 @@ static void find_repeat(Finder *f)
     }
 }
 
-// --- signature
-// -------------------------------------------------------------------------------------
+// --- signature -----------------------------------------------------------------------------------
 
 // Before two whole files are parsed: does the change look like one of a list?
 static bool may_be_list(const Change *c)
@@ -257,8 +253,7 @@ static void find_signature(Finder *f, size_t i)
     syntax_release(after);
 }
 
-// --- the order
-// -------------------------------------------------------------------------------------
+// --- the order -----------------------------------------------------------------------------------
 
 static int by_place(const void *a, const void *b)
 {
@@ -307,8 +302,7 @@ size_t next_edit_find(const NextEditRequest *request, Arena *arena, NextEdit **o
     return n < NEXT_EDIT_MAX ? n : NEXT_EDIT_MAX;
 }
 
-// --- the model
-// -------------------------------------------------------------------------------------
+// --- the model -----------------------------------------------------------------------------------
 
 bool next_edit_ask(const Syntax *syntax, const NextEdit *edit, Arena *arena, CompleteRequest *out,
                    Error *err)

@@ -134,8 +134,7 @@ bool signature_find(const Syntax *before, const Syntax *after, const Change *cha
     return true;
 }
 
-// --- places
-// ----------------------------------------------------------------------------------------
+// --- places --------------------------------------------------------------------------------------
 
 // A place for item number i, with its comma: what is written there stands between before and after.
 static NextEdit make_insertion(TSNode list, uint32_t i, uint32_t n)

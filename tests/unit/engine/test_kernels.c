@@ -481,8 +481,7 @@ static void worked_examples_of_every_format(void **state)
 }
 
 #ifndef WITHOUT_JSON
-// --- against an outside decoder (tests/golden/blocks.json, by make_blocks_golden.py)
-// --------------
+// --- against an outside decoder (tests/golden/blocks.json, by make_blocks_golden.py) -------------
 
 static size_t decode_hex(const char *hex, unsigned char **out)
 {

@@ -12,6 +12,7 @@ import bugs  # noqa: E402
 import harness  # noqa: E402
 import library  # noqa: E402
 import problems  # noqa: E402
+import prompts  # noqa: E402
 import reward  # noqa: E402
 
 PROBLEM = problems.Problem("total", "test/total", "Returns the sum of the values of a that are larger than k.", [("a", "ints"), ("k", "int")], "int",
@@ -113,7 +114,8 @@ class Libraries(unittest.TestCase):
     def test_families_are_read(self):
         functions = list(library.families(os.path.join(os.path.dirname(library.__file__), "library")))
         self.assertGreater(len(functions), 150)
-        self.assertEqual({library.part_of(f.family) for f in functions}, {"train", "valid", "held"})
+        self.assertEqual({f.part for f in functions}, {"train", "valid", "held"})
+        self.assertNotIn("held", {f.part for f in functions if f.later})
         for f in functions:
             self.assertRegex(f.text, rf"\b{f.name}\("); self.assertGreater(len(f.probes), 0, f.name)
 
@@ -131,6 +133,30 @@ class Libraries(unittest.TestCase):
         record = library.make((f, 1, 1, sandbox()))[0][0]
         for answer in (f.text, f.text.replace("\n    ", "\n").lstrip(), "class Inventory:\n" + f.text):
             self.assertAlmostEqual(reward.score_all(record, [f"```python\n{answer}```"], sandbox())[0]["tests"], 1.0, msg=answer)
+
+
+class Ways(unittest.TestCase):
+    """Bodies in the middle of a file, as src/loop/sample.c asks for them: prompts recorded from r1ls, and how answers are read."""
+
+    def test_the_prompts_are_the_loops(self):
+        c = {"language": "c", "name": "balanced", "kind": "body", "way": "middle", "head": "", "before": "", "after": "", "path": "lib.c", "broken": "// Closed in order?\nint balanced(const char *s)\n{\n}\n"}
+        self.assertEqual(prompts.prompt(c), "<|fim_prefix|>// Closed in order?\nint balanced(const char *s)\n{<|fim_suffix|>\n}\n<|fim_middle|>\n")
+        python = c | {"language": "python", "name": "f", "way": "led", "path": "lib.py", "examples": "    def test_f(self):\n        self.assertEqual(f(1), 2)\n", "broken": 'def f(x):\n    """One more."""\n    pass\n'}
+        self.assertEqual(prompts.prompt(python), "<|file_sep|>test.py\n    def test_f(self):\n        self.assertEqual(f(1), 2)\n<|file_sep|>lib.py\n"
+                         '<|fim_prefix|>def f(x):\n    """One more."""<|fim_suffix|>\n<|fim_middle|>\n')
+
+    def test_a_body_ends_where_the_loop_ends_it(self):
+        for language, body, more in (("c", "    if (a[0] == '}') return 1; // }\n    for (int i = 0; i < n; i++) { }\n    return 2;\n", "}\n\nint other(void)\n{\n}\n"), ("python", "    for x in a:\n        t = x\n\n    return t\n", "\ndef other():\n    pass\n")):
+            end = prompts.body_end(body + more, language, "    ")
+            self.assertEqual((body + more)[:end].rstrip(), body.rstrip()); self.assertIsNone(prompts.body_end(body, language, "    "))
+
+    def test_a_body_is_paid_as_in_chat(self):
+        for language in ("c", "python"):
+            t = in_a_file(language) | {"way": "middle", "broken": problems.function_of(PROBLEM, language, None) if language == "c" else OPEN["python"] + "    pass\n"}
+            body = "\n".join("    " + l for l in problems.body_of(PROBLEM, language).strip().split("\n")) if not problems.body_of(PROBLEM, language).startswith(" ") else problems.body_of(PROBLEM, language)
+            for text, ended, wanted in ((body, True, 1), (body + ("\n}\nint other(void)" if language == "c" else "\ndef other():"), False, 1), (body, False, 0), (body.lstrip(), True, 0)):
+                s = reward.score_all(t, [prompts.answer(t, text, ended)], sandbox())[0]
+                self.assertAlmostEqual(s["reward"], wanted, msg=(text, s))
 
 
 class Hacks(unittest.TestCase):

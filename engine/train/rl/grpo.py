@@ -6,11 +6,15 @@ From DeepSeekMath and R1: a group of answers to one question, the advantage is a
 no division by the group's deviation. From DAPO: the loss is a mean over tokens, the ratio is clipped higher above than below,
 groups without a difference teach nothing and are replaced by others. --kl holds the policy near the base (the k3 estimator).
 Answers are sampled one step ahead, while the processors run the tests; the ratio of the two policies corrects for that step.
+--cold SHARE begins with R1-Lite's cold start: bugs in this share of the library's families and of the generated functions, mended
+as their author wrote them, are read once; it is kept if more of the valid tasks are solved behind it. What was read comes last in the
+training that follows. Bodies are asked for in every way in which the loop asks (prompts.py). The rate falls in the last --decay of the time.
 OUT receives log.csv, eval.csv, samples.jsonl, state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
 most of the valid tasks; after --patience evaluations without a better one the training ends."""
 import argparse
 import concurrent.futures
 import csv
+import hashlib
 import json
 import multiprocessing
 import os
@@ -36,6 +40,8 @@ def arguments():
     p.add_argument("--eval-every", type=int, default=25); p.add_argument("--eval-tasks", type=int, default=240); p.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 2)); p.add_argument("--max-steps", type=int, default=10**9)
     p.add_argument("--sandbox", default="bwrap"); p.add_argument("--seed", type=int, default=0); p.add_argument("--reserve", type=float, default=90, help="seconds kept for the last evaluation")
     p.add_argument("--patience", type=int, default=10**9); p.add_argument("--zero", action="store_true", help="R1-Zero: think first, the form by reward alone")
+    p.add_argument("--bodies", type=float, default=0.0, help="the share of questions that are bodies to write; 0: as many as there are"); p.add_argument("--cold", type=float, default=0.0); p.add_argument("--cold-rate", type=float, default=1e-4)
+    p.add_argument("--cold-seconds", type=float, default=120); p.add_argument("--decay", type=float, default=0.0); p.add_argument("--again", type=float, default=0.0, help="the share of the mends that are asked for again after a wrong answer")
     p.add_argument("--parts", default="held,generated", help="parts that are evaluated before and after, beside valid")
     if "--settings" in sys.argv:
         with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
@@ -47,16 +53,25 @@ STATS = "reward solved compiled format useful length thought ended entropy clipp
 
 
 class Questions:
-    """Draws tasks, those oftener whose last groups differed: a task that is always or never solved teaches nothing."""
+    """Draws tasks, those oftener whose last groups differed: a task that is always or never solved teaches nothing.
+    bodies: the share of bodies to write (0: as many as there are). Tasks that were read come last."""
 
-    def __init__(self, tasks, seed):
-        self.tasks, self.rng = tasks, random.Random(seed); self.rate = {}; self.order = []
+    def __init__(self, tasks, seed, bodies=0.0, read=()):
+        self.rng = random.Random(seed); self.rate = {}; self.bodies = bodies; known = set(read)
+        kinds = {"body": [t for t in tasks if t["kind"] == "body"], "fix": [t for t in tasks if t["kind"] == "fix"]} if bodies else {"all": tasks}
+        self.tasks = {k: v for k, v in kinds.items() if v}
+        self.order = {k: sorted(self.rng.sample(v, len(v)), key=lambda t: t["id"] not in known) for k, v in self.tasks.items()}  # popped from the end
+
+    def next(self):
+        kind = "body" if self.rng.random() < self.bodies else "fix"
+        if kind not in self.tasks: kind = next(iter(self.tasks))
+        if not self.order[kind]: self.order[kind] = self.rng.sample(self.tasks[kind], len(self.tasks[kind]))
+        return self.order[kind].pop()
 
     def draw(self, n):
         out = []
         while len(out) < n:
-            if not self.order: self.order = self.rng.sample(self.tasks, len(self.tasks))
-            t = self.order.pop(); known = self.rate.get(t["id"])
+            t = self.next(); known = self.rate.get(t["id"])
             if known is None or 0 < known < 1 or self.rng.random() < 0.1: out.append(t)
         return out
 
@@ -75,8 +90,10 @@ class Trainer:
         with open(args.tasks) as f: tasks = [json.loads(line) for line in f]
         tasks = [t for t in tasks if len(self.encode(prompts.prompt(t, args.zero))) <= args.longest_prompt]
         self.parts = {part: [t for t in tasks if t["part"] == part] for part in ("train", "valid", "held", "generated")}
+        if args.bodies: self.in_all_ways()
         self.others = [p for p in args.parts.split(",") if p]
-        self.questions = Questions(self.parts["train"], args.seed)
+        read = [t for t in self.parts["train"] if self.is_read(t)]; self.examples = [t for t in read if t["kind"] == "fix" and "failed" not in t]
+        self.questions = Questions(self.parts["train"], args.seed, args.bodies, [t["id"] for t in read])
         self.adam = torch.optim.AdamW([*self.policy.a.parameters(), *self.policy.b.parameters()], lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
         self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled format useful_groups tokens_mean thought_words ended entropy ratio_clipped kl grad_norm".split())
         self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward format".split())
@@ -84,11 +101,35 @@ class Trainer:
 
     def encode(self, text): return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-    def answer_text(self, task, ids): return ("" if self.args.zero else prompts.opening(task)) + self.tokenizer.decode(ids, skip_special_tokens=True)
+    def in_all_ways(self):
+        """To train, each body in every way in which the loop asks for it, and some mends after a wrong answer; new parts
+        ("held-middle") of the measured bodies as the loop's first sample asks for them."""
+        rng = random.Random(self.args.seed); fits = lambda t: len(self.encode(prompts.prompt(t))) <= self.args.longest_prompt; key = lambda t: (t["origin"], t["language"], t["name"])
+        bugs = {}
+        for t in self.parts["train"]:
+            if t["kind"] == "fix": bugs.setdefault(key(t), []).append(t)
+        out = []
+        for t in self.parts["train"]:
+            others = [b for b in bugs.get(key(t), []) if b["id"] != t["id"]]; wrong = rng.choice(others) if others else None
+            again = lambda: t | {"id": t["id"] + "/again", "failed": wrong["broken"], "said": wrong["message"]}
+            if t["kind"] == "body": out += [again() if w == "again" else t | {"id": f"{t['id']}/{w}", "way": w} for w in prompts.BODY_WAYS if w != "again" or wrong]
+            else: out.append(again() if wrong and rng.random() < self.args.again else t)
+        self.parts["train"] = [t for t in out if fits(t)]
+        for part in ("valid", "held"):
+            for way in prompts.MIDDLE: self.parts[f"{part}-{way}"] = [t for t in (t | {"id": f"{t['id']}/{way}", "way": way} for t in self.parts[part] if t["kind"] == "body") if fits(t)]
+
+    def is_read(self, t):
+        """Is it of the cold start's share: by the library's families, of generated ones by the function?"""
+        of = t["origin"] if t["origin"].startswith("library/") else f"{t['origin']}/{t['name']}"
+        return int(hashlib.sha256(("cold/" + of).encode()).hexdigest()[:8], 16) / 0xffffffff < self.args.cold
+
+    def answer_text(self, task, ids, ended=True):
+        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text if self.args.zero else prompts.answer(task, text, ended)
 
     def judge(self, task, answers):
         """The scores to come of sampled answers."""
-        texts = [self.answer_text(task, ids) for ids, _, _ in answers]
+        texts = [self.answer_text(task, ids, ended) for ids, _, ended in answers]
         if self.args.zero: return self.pool.submit(reward.score_thinking, task, texts, [ended for _, _, ended in answers], self.args.sandbox)
         return self.pool.submit(reward.score_all, task, texts, self.args.sandbox)
 
@@ -113,7 +154,7 @@ class Trainer:
             if useful: groups.append((prompt, [(a[0], a[1], float(r - rewards.mean())) for a, r in zip(answers, rewards)]))
         for task, _, answers, future in rollout[:2]:
             s = future.result()[0]
-            self.samples.write(json.dumps({"step": self.steps, "id": task["id"], "answer": self.answer_text(task, answers[0][0]), "reward": s["reward"], "format": s.get("format"), "message": s["message"]}) + "\n")
+            self.samples.write(json.dumps({"step": self.steps, "id": task["id"], "answer": self.answer_text(task, answers[0][0], answers[0][2]), "reward": s["reward"], "format": s.get("format"), "message": s["message"]}) + "\n")
         return groups
 
     def train(self, groups, stats):
@@ -137,23 +178,53 @@ class Trainer:
                 print(f"step {self.steps}: the gradient's length is {norm}, no update", flush=True); self.adam.zero_grad(set_to_none=True); continue
             stats["grad"].append(norm)
             self.updates += 1
-            for g in self.adam.param_groups: g["lr"] = self.args.rate * min(1, self.updates / self.args.warm_up)
-            self.adam.step(); self.adam.zero_grad(set_to_none=True)
+            self.update(self.args.rate * min(1, self.updates / self.args.warm_up) * self.falling())
+
+    def update(self, rate):
+        for g in self.adam.param_groups: g["lr"] = rate
+        self.adam.step(); self.adam.zero_grad(set_to_none=True)
+
+    def falling(self):
+        """The rate's share that is left: a line down to a tenth over the last --decay of the time."""
+        a = self.args; left = (a.deadline - a.reserve - time.time()) / (max(1, a.deadline - a.reserve - self.begin_training) * a.decay) if a.decay else 1
+        return max(0.1, min(1.0, left))
+
+    def read(self):
+        """One pass over the cold start's tasks with the author's answer to each; short ones first would be a course, so they come mixed."""
+        rng = random.Random(self.args.seed); begin = time.time(); device = self.policy.device; losses = []
+        rows = [(self.encode(prompts.prompt(t)), self.encode(t["reference"].strip() + "\n```")) for t in self.examples]
+        rows = [r for r in rows if len(r[1]) <= self.args.longest_answer]; rng.shuffle(rows)
+        batches = [rows[i:i + 32] for i in range(0, len(rows), 32)]
+        for n, batch in enumerate(batches):
+            done = max(n / len(batches), (time.time() - begin) / self.args.cold_seconds)
+            if done >= 1: break
+            batch = sorted(batch, key=lambda r: len(r[0]) + len(r[1])); total = sum(len(a) for _, a in batch); loss = 0.0
+            while batch:
+                k = max(1, min(len(batch), self.args.tokens // (len(batch[-1][0]) + len(batch[-1][1])))); chunk, batch = batch[-k:], batch[:-k]
+                logp, _ = self.policy.log_probs([(p, [a]) for p, a in chunk]); (-logp.sum() / total).backward(); loss -= logp.sum().item() / total
+            norm = torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item(); losses.append(loss)
+            if np.isfinite(norm): self.update(self.args.cold_rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done)))
+            else: self.adam.zero_grad(set_to_none=True)
+            if n % 20 == 19: print(f"read {n + 1} of {len(batches)} batches, {time.time() - begin:.0f} s, {np.mean(losses[-20:]):.4f} nats a token", flush=True)
+        self.adam.state.clear()
+        return {"tasks": len(rows), "batches": len(losses), "seconds": round(time.time() - begin), "first": round(float(np.mean(losses[:10])), 4), "last": round(float(np.mean(losses[-10:])), 4)}
 
     def evaluate(self, parts, count):
         """The share of the parts' tasks that greedy answers solve, the same ones each time."""
-        total = []
+        tasks, total, rollout = [], [], []
         for part in parts:
-            tasks = sorted(self.parts[part], key=lambda t: t["id"]); random.Random(7).shuffle(tasks); tasks = tasks[:count]
-            rollout = []
-            for i in range(0, len(tasks), self.sampler.rows): rollout += self.roll_out(tasks[i:i + self.sampler.rows], 1, 0.0)
-            scores = [(t, f.result()[0]) for t, _, _, f in rollout]
+            chosen = sorted(self.parts[part], key=lambda t: t["id"]); random.Random(7).shuffle(chosen); tasks += [(part, t) for t in chosen[:count]]
+        for i in range(0, len(tasks), self.sampler.rows): rollout += self.roll_out([t for _, t in tasks[i:i + self.sampler.rows]], 1, 0.0)
+        scores = [(part, t, f.result()[0]) for (part, _), (t, _, _, f) in zip(tasks, rollout)]; share = lambda chosen, k: float(np.mean([s.get(k, 0) for s in chosen]))
+        for part in parts:
+            of = [s for p, _, s in scores if p == part]; total += [s["all"] for s in of]
             for language in ("c", "python"):
                 for kind in ("body", "fix"):
-                    chosen = [s for t, s in scores if t["language"] == language and t["kind"] == kind]
-                    if chosen: print(f"  {part} {language} {kind}: solved {np.mean([s['all'] for s in chosen]):.3f} of {len(chosen)}", flush=True); self.evals.writerow([self.steps, part, language, kind, len(chosen), *(round(float(np.mean([s[k] for s in chosen])), 4) for k in ("all", "compiles", "reward"))] + [round(float(np.mean([s.get("format", 0) for s in chosen])), 4)])
-            total += [s["all"] for _, s in scores]
-            if scores: print(f"step {self.steps} {part}: solved {np.mean([s['all'] for _, s in scores]):.3f} compiled {np.mean([s['compiles'] for _, s in scores]):.3f} reward {np.mean([s['reward'] for _, s in scores]):.3f} of {len(scores)}, {time.time() - self.begin:.0f} s", flush=True)
+                    chosen = [s for p, t, s in scores if (p, t["language"], t["kind"]) == (part, language, kind)]
+                    if chosen: self.evals.writerow([self.steps, part, language, kind, len(chosen)] + [round(share(chosen, k), 4) for k in ("all", "compiles", "reward", "format")])
+                chosen = [s for p, t, s in scores if (p, t["language"]) == (part, language)]
+                if chosen: print(f"  {part} {language}: solved {share(chosen, 'all'):.3f} compiled {share(chosen, 'compiles'):.3f} of {len(chosen)}", flush=True)
+            if of: print(f"step {self.steps} {part}: solved {share(of, 'all'):.3f} compiled {share(of, 'compiles'):.3f} reward {share(of, 'reward'):.3f} of {len(of)}, {time.time() - self.begin:.0f} s", flush=True)
         return float(np.mean(total)) if total else 0.0
 
     def holes(self):
@@ -180,20 +251,23 @@ class Trainer:
     def run(self):
         a = self.args; self.steps = self.updates = 0; ahead = None; result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}}
         print(f"{result['tasks']}, ready after {time.time() - self.begin:.0f} s", flush=True)
-        self.best = self.evaluate(("valid",), a.eval_tasks); self.evaluate(self.others, a.eval_tasks); worse = 0
+        valid = [p for p in self.parts if p.startswith("valid") and self.parts[p]]
+        self.best = self.evaluate(valid, a.eval_tasks); self.evaluate(self.others, a.eval_tasks); worse = 0
         if a.holes: result["holes_before"] = self.holes()
+        if self.examples: self.cold_start(result, valid)
+        self.begin_training = time.time()
         while time.time() < a.deadline - a.reserve and self.steps < a.max_steps and worse < a.patience:
             rollout = self.roll_out(self.questions.draw(a.questions), a.group)
             if ahead: self.learn(ahead)
             ahead = rollout
             if self.steps and self.steps % a.eval_every == 0 and time.time() < a.deadline - a.reserve:
-                worth = self.evaluate(("valid",), a.eval_tasks)
+                worth = self.evaluate(valid, a.eval_tasks)
                 worse = 0 if worth > self.best else worse + 1
                 if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = self.steps
                 self.save(f"step-{self.steps}")
         if ahead: self.learn(ahead)
         self.save(f"step-{self.steps}"); print("saved", flush=True)
-        worth = self.evaluate(("valid",), a.eval_tasks)
+        worth = self.evaluate(valid, a.eval_tasks)
         if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = self.steps
         elif "best_step" in result: self.load("adapter")
         last, self.steps = self.steps, result.get("best_step", self.steps)
@@ -202,6 +276,17 @@ class Trainer:
         result |= {"steps": last, "best_valid": round(self.best, 4), "seconds": round(time.time() - self.begin)}
         with open(f"{a.out}/state.json", "w") as f: json.dump(result, f, indent=1)
         self.pool.shutdown()
+
+    def cold_start(self, result, valid):
+        """Kept only if it is better: else the training begins with the base."""
+        start = {k: {n: p.detach().clone() for n, p in d.items()} for k, d in (("a", self.policy.a), ("b", self.policy.b))}
+        result["cold"] = self.read(); worth = self.evaluate(valid, self.args.eval_tasks); result["cold"]["valid"] = round(worth, 4)
+        result["cold"]["kept"] = worth > self.best; print(f"the cold start: {result['cold']}", flush=True)
+        if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = 0
+        else:
+            with torch.no_grad():
+                for k, d in (("a", self.policy.a), ("b", self.policy.b)):
+                    for n, p in d.items(): p.copy_(start[k][n])
 
     def learn(self, rollout):
         stats = {k: [] for k in STATS}

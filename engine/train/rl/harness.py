@@ -13,6 +13,7 @@ import tempfile
 
 WARNINGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-function"]
 SANITIZERS = ["-g0", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+PLAIN = ["-g0", "-O0"]
 WALL_SECONDS, COMPILE_SECONDS, CPU_SECONDS, MEMORY, FILE_BYTES = 6, 20, 4, 1 << 30, 16 << 20
 
 # The results leave by a descriptor of their own, so that what the candidate prints does not disturb them.
@@ -181,7 +182,7 @@ class Tests:
     """A task's tests, made ready once for any number of candidates. Leave by `with`: the scratch folder goes away."""
 
     def __init__(self, task, how="bwrap", sanitize=True):
-        self.task, self.how, self.flags = task, how, SANITIZERS if sanitize else ["-g0", "-O0"]
+        self.task, self.how, self.flags = task, how, SANITIZERS if sanitize else PLAIN
         self.folder = tempfile.mkdtemp(prefix="r1ls-reward-")
 
     def __enter__(self):
@@ -204,8 +205,10 @@ class Tests:
         status, _, said = run(["gcc", *self.flags, *arguments], self.folder, self.how, seconds=COMPILE_SECONDS, address_space=False)
         return status, said
 
-    def run(self, code, seconds=WALL_SECONDS):
-        """{compiled, warnings, message, outputs (by test), clean}: code is the whole source file with the candidate in it."""
+    def run(self, code, seconds=WALL_SECONDS, sanitize=None):
+        """{compiled, warnings, message, outputs (by test), clean}: code is the whole source file with the candidate in it.
+        sanitize: another choice than the one for all."""
+        if sanitize is not None: self.flags = SANITIZERS if sanitize else PLAIN
         return self.run_c(code, seconds) if self.task["language"] == "c" else self.run_python(code, seconds)
 
     def build(self, code):

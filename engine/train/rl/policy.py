@@ -17,6 +17,7 @@ import torch.nn.functional as F
 import torch.utils.checkpoint
 
 LINEAR = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+FIM_MARKS = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>", "<|file_sep|>", "<|repo_name|>")
 PRE_TOKENIZER = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
@@ -266,9 +267,10 @@ class Sampler:
 
 
 def stop_tokens(tokenizer, size, fences=True):
-    """A fence, which closes the block that the prompt opened, or the end of the turn."""
+    """A fence, which closes the block that the prompt opened, the end of the turn, or of what stands in a file's middle."""
     stop = torch.zeros(size, dtype=torch.bool)
     if fences:
         for i in range(tokenizer.get_vocab_size()): stop[i] = "```" in tokenizer.decode([i], skip_special_tokens=False)
-    for mark in ("<|im_end|>", "<|endoftext|>"): stop[tokenizer.token_to_id(mark)] = True
+    for mark in ("<|im_end|>", "<|endoftext|>", *FIM_MARKS):
+        if tokenizer.token_to_id(mark) is not None: stop[tokenizer.token_to_id(mark)] = True
     return stop

@@ -89,8 +89,12 @@ def score(tests, answer):
     parts["answer"] = float(closed and defines(code, task["name"], task["language"]))
     message = "" if parts["answer"] else "no closed code block with the function"
     if parts["answer"] and not (task["kind"] == "fix" and same(code, task["broken"])):
-        seen = tests.run(task.get("before", task["head"]) + fitted(code, task) + task.get("after", ""))
-        passed = sum(harness.equal(got, wanted) for got, wanted in zip(seen["outputs"], task["wanted"])) / len(task["wanted"])
+        source = task.get("before", task["head"]) + fitted(code, task) + task.get("after", "")
+        share = lambda seen: sum(harness.equal(got, wanted) for got, wanted in zip(seen["outputs"], task["wanted"])) / len(task["wanted"])
+        # Sanitizers take a compiler half as long again: they judge what the tests do not refuse.
+        quick = task["language"] == "c" and "probes" in task
+        seen = tests.run(source, sanitize=False if quick else None); passed = share(seen)
+        if quick and passed == 1: seen = tests.run(source, sanitize=True); passed = share(seen)
         parts["compiles"] = float(seen["compiled"])
         parts["clean"] = float(seen["compiled"] and not seen["warnings"] and not extra(code, task["language"]))
         parts["tests"] = max(0.0, (passed - task["baseline"]) / (1 - task["baseline"]))

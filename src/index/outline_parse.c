@@ -1,7 +1,9 @@
-// Parse the outline, and see whether it can be trusted.
+// Parse the outline, see whether it can be trusted, and parse what cannot with its bodies.
 #include <string.h>
 
 #include "index/outline.h"
+
+enum { REACH_BEFORE = 256, REACH_BEHIND = 1024 };
 
 typedef struct Cuts {
     ByteRange *items;
@@ -32,8 +34,8 @@ static size_t first_cut(const Cuts *cuts, size_t at)
     return low;
 }
 
-// Of one that has an error in it: that is no matter where nothing was cut, or where the one block
-// that was cut ends the definition, as it has to.
+// Of one that has an error in it: that is no matter where the one block that was cut ends the
+// definition, as it has to.
 static bool is_kept_within(TSNode node, const Cuts *cuts)
 {
     ByteRange range = syntax_range(node);
@@ -45,29 +47,48 @@ static bool is_kept_within(TSNode node, const Cuts *cuts)
     return range.end == brace + 1 || range.end == brace + 2; // } or };
 }
 
-// Whether the parser keeps each error within one declaration, as it does with an attribute that it
-// does not know. The text's tree has the same ones then. An error that spreads depends on what
-// follows it, and so on what was cut.
-static bool keeps_errors_within(TSTreeCursor *at, const Cuts *cuts)
+// Gives up what was cut within a node and so near to it that the parser still weighs one reading
+// against another there.
+static void restore_around(TSNode node, const Cuts *cuts)
 {
-    bool kept = true, more = ts_tree_cursor_goto_first_child(at);
-    if (!more) return true;
-    for (; more && kept; more = ts_tree_cursor_goto_next_sibling(at)) {
-        TSNode node = ts_tree_cursor_current_node(at);
-        if (!ts_node_has_error(node)) continue;
-        kept = is_conditional(node) ? keeps_errors_within(at, cuts) : is_kept_within(node, cuts);
-    }
-    ts_tree_cursor_goto_parent(at);
-    return kept;
+    ByteRange range = syntax_range(node);
+    size_t from = range.start > REACH_BEFORE ? range.start - REACH_BEFORE : 0;
+    size_t end = first_cut(cuts, range.end + REACH_BEHIND);
+    for (size_t i = first_cut(cuts, from); i < end; i++)
+        cuts->items[i].end = cuts->items[i].start;
 }
 
-static bool is_trusted(const Syntax *syntax, const Cuts *cuts)
+// An error that the parser keeps within one declaration, as with an attribute that it does not
+// know, is the same in the text's tree. One that spreads depends on what follows it, and so on what
+// was cut.
+static void restore_doubtful(TSTreeCursor *at, const Cuts *cuts)
+{
+    bool more = ts_tree_cursor_goto_first_child(at);
+    if (!more) return;
+    for (; more; more = ts_tree_cursor_goto_next_sibling(at)) {
+        TSNode node = ts_tree_cursor_current_node(at);
+        if (!ts_node_has_error(node)) continue;
+        if (is_conditional(node))
+            restore_doubtful(at, cuts);
+        else if (!is_kept_within(node, cuts))
+            restore_around(node, cuts);
+    }
+    ts_tree_cursor_goto_parent(at);
+}
+
+// Whether all cuts can be trusted; else those that cannot are gone.
+static bool settle(const Syntax *syntax, Cuts *cuts)
 {
     if (!ts_node_has_error(syntax_root(syntax))) return true;
     TSTreeCursor at = ts_tree_cursor_new(syntax_root(syntax));
-    bool trusted = keeps_errors_within(&at, cuts);
+    restore_doubtful(&at, cuts);
     ts_tree_cursor_delete(&at);
-    return trusted;
+    size_t n = 0;
+    for (size_t i = 0; i < cuts->n; i++)
+        if (cuts->items[i].end > cuts->items[i].start) cuts->items[n++] = cuts->items[i];
+    bool settled = n == cuts->n;
+    cuts->n = n;
+    return settled;
 }
 
 Syntax *outline_parse(const Language *lang, const TextSnap *text, Str kept_word,
@@ -78,11 +99,11 @@ Syntax *outline_parse(const Language *lang, const TextSnap *text, Str kept_word,
     Arena *arena = arena_new();
     if (strcmp(lang->id, "c") == 0)
         cuts.n = outline_cuts(text_str(text), kept_word, arena, &cuts.items);
-    if (cuts.n) syntax = syntax_parse_without(lang, text, cuts.items, cuts.n, cancelled);
-    if (syntax && !is_trusted(syntax, &cuts)) {
-        syntax_release(syntax);
-        syntax = NULL;
-    }
+    do {
+        Syntax *before = syntax;
+        syntax = syntax_parse_without(lang, text, cuts.items, cuts.n, before, cancelled);
+        syntax_release(before);
+    } while (syntax && cuts.n && !settle(syntax, &cuts));
     arena_free(arena);
-    return syntax ? syntax : syntax_parse(lang, text, cancelled);
+    return syntax;
 }

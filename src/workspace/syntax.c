@@ -79,9 +79,9 @@ Syntax *syntax_parse(const Language *lang, const TextSnap *text, const atomic_bo
 }
 
 Syntax *syntax_parse_without(const Language *lang, const TextSnap *text, const ByteRange *cuts,
-                             size_t n_cuts, const atomic_bool *cancelled)
+                             size_t n_cuts, const Syntax *before, const atomic_bool *cancelled)
 {
-    return parse(lang, text, NULL, cuts, n_cuts, cancelled);
+    return parse(lang, text, before ? before->tree : NULL, cuts, n_cuts, cancelled);
 }
 
 Syntax *syntax_reparse(const Syntax *old, const TextSnap *text, const TextChange *changes,

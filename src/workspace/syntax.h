@@ -20,9 +20,10 @@ typedef struct Syntax Syntax;
 #define SYNTAX_MAX_BYTES ((size_t)4 << 20)
 Syntax *syntax_parse(const Language *lang, const TextSnap *text, const atomic_bool *cancelled);
 // The same as if the cuts (in order, apart from each other) were not in the text. Places are those
-// of the text. Not to be reparsed.
+// of the text. Not to be reparsed. before (NULL: none) is the same text with other cuts: what they
+// leave alone is taken from it.
 Syntax *syntax_parse_without(const Language *lang, const TextSnap *text, const ByteRange *cuts,
-                             size_t n_cuts, const atomic_bool *cancelled);
+                             size_t n_cuts, const Syntax *before, const atomic_bool *cancelled);
 // Parses text, reusing old where the changes (in order, from old's text to text) left it alone.
 Syntax *syntax_reparse(const Syntax *old, const TextSnap *text, const TextChange *changes,
                        size_t n_changes, const atomic_bool *cancelled);

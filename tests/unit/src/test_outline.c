@@ -222,6 +222,40 @@ static void errors_in_heads_change_nothing(void **state)
         assert_false(check_tags(str_from(texts[i]), true));
 }
 
+// An error that the parser does not keep within one declaration costs the outline its cuts near to
+// it, and not those of the rest of the file.
+static void an_error_costs_its_neighbours_alone(void **state)
+{
+    (void)state;
+    static const char *const errors[] = {
+        "static struct row rows[] = {\n#include \"rows.h\"\n};\n",
+        "module_init(start) module_exit(stop)\n\nMODULE_AUTHOR(\"A\");\n",
+    };
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        StrBuf out = {0};
+        Error err = {0};
+        for (int n = 0; n < 100; n++) {
+            if (n == 50) strbuf_append(&out, str_from(errors[i]));
+            strbuf_printf(&out,
+                          "int f%d(int a)\n{\n    if (g(a, %d)) h(a * 2, b[a].c, i(j, k));\n    "
+                          "return i(j, a * 2 + k);\n}\n",
+                          n, n);
+        }
+        check_tags(strbuf_str(&out), true);
+        TextSnap *text = text_new(strbuf_str(&out), &err);
+        const Language *c = language_by_id("c");
+        Syntax *whole = syntax_parse(c, text, NULL),
+               *outline = outline_parse(c, text, STR(""), NULL);
+        assert_true(ts_node_has_error(syntax_root(whole)));
+        assert_true(ts_node_descendant_count(syntax_root(outline)) * 2 <
+                    ts_node_descendant_count(syntax_root(whole)));
+        syntax_release(whole);
+        syntax_release(outline);
+        text_release(text);
+        strbuf_deinit(&out);
+    }
+}
+
 // --- random texts
 
 // What may stand in a function, an initializer, a structure, an enumeration; NULL-terminated.
@@ -353,6 +387,7 @@ int main(void)
         cmocka_unit_test(bodies_are_cut_where_they_define_nothing),
         cmocka_unit_test(what_mentions_a_word_is_kept),
         cmocka_unit_test(errors_in_heads_change_nothing),
+        cmocka_unit_test(an_error_costs_its_neighbours_alone),
         cmocka_unit_test(random_texts_are_told_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,7 @@ static bool fill_info(Engine *e, Error *err)
     info->repo_name = t->repo_name;
     info->add_bos = t->add_bos;
     info->chat = chat_form(e, &(Error){0}) != CHAT_NONE;
+    info->fim_end = t->eot >= 0 && !info->chat ? t->eot : t->eos; // a chat's eot ends a turn
     return read_fim_order(e, err);
 }
 

@@ -47,6 +47,7 @@ typedef struct EngineInfo {
     int n_layers, n_vocab, n_ctx_train, n_embd, n_mtp_layers, n_threads;
     FimOrder fim_order;
     int bos, eos, fim_prefix, fim_suffix, fim_middle, file_sep, repo_name;
+    int fim_end;       // what a model that fills in writes behind what was missing; -1: unknown
     bool add_bos;      // prompts start with bos
     bool chat;         // answers questions: its chat template is of a known form (chat.h)
     Str chat_template; // Jinja; empty: none
@@ -203,6 +204,8 @@ typedef enum GenerateStop {
 typedef struct GenerateResult {
     int n_tokens;
     GenerateStop stop;
+    int end_id; // with STOP_END_TOKEN: which, and how probable it was
+    float end_prob;
     double ms;
     // Of a single sequence: passes of the model, guesses, and those of them by the MTP block.
     int n_passes, n_guessed, n_guessed_right, n_mtp, n_mtp_right;

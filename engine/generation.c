@@ -41,6 +41,8 @@ bool generation_choose(Generation *g, Engine *engine, const float *logits, int *
     *id = token.id = sampler_choose(&g->sampler, engine->candidates, n, &token.prob);
     if (engine->kinds[token.id] & TOKEN_ENDS) {
         result->stop = STOP_END_TOKEN;
+        result->end_id = token.id;
+        result->end_prob = token.prob;
         return false;
     }
     token.bytes = engine_token_bytes(engine, token.id);

@@ -75,14 +75,14 @@ static int cut_min_p(const Candidate *sorted, int n, float max, float min_p)
     return n;
 }
 
-static int draw(Sampler *sampler, const Candidate *sorted, int n, float max)
+static int draw(Sampler *sampler, const Candidate *candidates, int n, float max)
 {
     double total = 0, inverse = 1 / (double)sampler->options.temperature;
     for (int i = 0; i < n; i++)
-        total += exp((double)(sorted[i].logit - max) * inverse);
+        total += exp((double)(candidates[i].logit - max) * inverse);
     double left = random_uniform(&sampler->state) * total;
     for (int i = 0; i < n - 1; i++) {
-        left -= exp((double)(sorted[i].logit - max) * inverse);
+        left -= exp((double)(candidates[i].logit - max) * inverse);
         if (left < 0) return i;
     }
     return n - 1;
@@ -101,7 +101,8 @@ int sampler_choose(Sampler *sampler, Candidate *candidates, int n, float *prob)
     Candidate chosen = candidates[best];
     if (o->temperature > 0) {
         int kept = keep_near(candidates, n, max);
-        qsort(candidates, (size_t)kept, sizeof *candidates, by_logit);
+        bool cuts = o->top_k > 0 || o->top_p < 1 || o->min_p > 0;
+        if (cuts) qsort(candidates, (size_t)kept, sizeof *candidates, by_logit);
         if (o->top_k > 0 && o->top_k < kept) kept = o->top_k;
         if (o->top_p < 1) kept = cut_top_p(candidates, kept, max, o->top_p);
         if (o->min_p > 0) kept = cut_min_p(candidates, kept, max, o->min_p);

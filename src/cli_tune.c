@@ -16,11 +16,12 @@ enum { NICE = 10, SHOW_MS = 1000, LINE_SHOW_MS = 20000 };
 
 typedef struct Flags {
     Config config;
-    const char *repo, *out;
+    const char *repo, *out, *answers;
+    FILE *answers_file;
     double hours;
     int rank, context, answer, group, n_held_out;
-    double rate;
-    bool json, no_warm_up;
+    double rate, rl_rate, warm_up;
+    bool json;
     uint64_t seed;
     double shown_ms;
     bool is_terminal;
@@ -33,7 +34,9 @@ static const Flags defaults = {.out = "r1ls.lora.gguf",
                                .answer = 128,
                                .group = 8,
                                .n_held_out = 40,
-                               .rate = 2e-4};
+                               .rate = 1e-3,
+                               .rl_rate = 5e-4,
+                               .warm_up = 0.5};
 
 static bool poll_interrupted(void *user)
 {
@@ -51,6 +54,23 @@ static void show(void *user, double share, const char *line)
     fflush(stderr);
 }
 
+static void keep_body(void *user, const TuningBody *b)
+{
+    const Flags *flags = user;
+    struct json_object *o = json_object_new_object();
+    json_object_object_add(o, "adapter", json_object_new_boolean(b->adapter));
+    json_object_object_add(o, "file", cli_json_str(b->file));
+    json_object_object_add(o, "function", cli_json_str(b->function));
+    json_object_object_add(o, "body", cli_json_str(b->body));
+    json_object_object_add(o, "tokens", json_object_new_int(b->n_tokens));
+    json_object_object_add(o, "compiles", json_object_new_boolean(b->compiles));
+    json_object_object_add(o, "alike", cli_json_num(b->alike, 4));
+    json_object_object_add(o, "note", cli_json_str(b->note));
+    fprintf(flags->answers_file, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+    fflush(flags->answers_file);
+    json_object_put(o);
+}
+
 // --- output --------------------------------------------------------------------------------------
 
 static double percent(int part, int whole)
@@ -65,6 +85,7 @@ static struct json_object *json_score(const TuningScore *s)
     json_object_object_add(o, "compile", json_object_new_int(s->n_compile));
     json_object_object_add(o, "tested", json_object_new_int(s->n_tested));
     json_object_object_add(o, "pass", json_object_new_int(s->n_pass));
+    json_object_object_add(o, "tokens", json_object_new_int(s->n_tokens));
     json_object_object_add(o, "alike", cli_json_num(s->alike, 4));
     json_object_object_add(o, "reward", cli_json_num(s->reward, 4));
     return o;
@@ -104,7 +125,8 @@ static void tell_score(const char *when, const TuningScore *s)
     printf("%-7s %5.1f%% of %d bodies compile", when, percent(s->n_compile, s->n), s->n);
     if (s->n_tested)
         printf(", %.1f%% of %d pass the tests", percent(s->n_pass, s->n_tested), s->n_tested);
-    printf(", likeness %.3f, reward %.3f\n", s->alike, s->reward);
+    printf(", likeness %.3f, reward %.3f, %.1f tokens each\n", s->alike, s->reward,
+           s->n ? (double)s->n_tokens / s->n : 0);
 }
 
 static void print_text(const Flags *flags, const TuningResult *r)
@@ -138,6 +160,7 @@ static int run_tuning(Flags *flags, Engine *engine, Str root)
     const Config *config = &flags->config;
     TuningOptions options = {.root = root,
                              .out = flags->out,
+                             .on_body = flags->answers_file ? keep_body : NULL,
                              .seconds = flags->hours * 3600,
                              .rank = flags->rank,
                              .context = flags->context,
@@ -145,7 +168,8 @@ static int run_tuning(Flags *flags, Engine *engine, Str root)
                              .group = flags->group,
                              .n_held_out = flags->n_held_out,
                              .rate = (float)flags->rate,
-                             .warm_up = !flags->no_warm_up,
+                             .rl_rate = (float)flags->rl_rate,
+                             .warm_up = flags->warm_up,
                              .test_command = str_from(config->test_command),
                              .find_tests = config->find_tests,
                              .seed = flags->seed};
@@ -191,10 +215,12 @@ static int run(Flags *flags, Arena *arena)
     // Threads that start from here on inherit it, and so do the compilers.
     setpriority(PRIO_PROCESS, 0, NICE);
     EngineOptions options = {.n_threads = flags->config.threads};
+    if (flags->answers && !(flags->answers_file = fopen(flags->answers, "a")))
+        return cli_fail(CLI_USAGE, "%s: %s", flags->answers, strerror(errno));
     Engine *engine = cli_open_model(flags->config.model, options, arena, &code);
-    if (!engine) return code;
-    code = run_tuning(flags, engine, root);
+    if (engine) code = run_tuning(flags, engine, root);
     engine_close(engine);
+    if (flags->answers_file) fclose(flags->answers_file);
     return code;
 }
 
@@ -215,11 +241,15 @@ int cli_tune(int argc, char **argv)
          config, "trusted", 0, 0},
         {"cmd", "COMMAND", "the tests: run by a shell in a copy of the repository", CLI_CONFIG,
          config, "testCommand", 0, 0},
-        {"no-warm-up", NULL, "GRPO alone, without a look at the bodies that are there", CLI_FLAG,
-         &flags.no_warm_up, NULL, 0, 0},
+        {"warm-up", "X", "its share of the time; 0: GRPO alone (default 0.5)", CLI_NUM,
+         &flags.warm_up, NULL, 0, 1},
         {"rank", "N", "of the adapter (default 8)", CLI_INT, &flags.rank, NULL, 1, 128},
-        {"rate", "X", "learning rate of the warm-up; GRPO takes a quarter (default 2e-4)", CLI_NUM,
-         &flags.rate, NULL, 1e-7, 1},
+        {"rate", "X", "learning rate of the warm-up (default 1e-3)", CLI_NUM, &flags.rate, NULL,
+         1e-7, 1},
+        {"rl-rate", "X", "learning rate of GRPO (default 5e-4)", CLI_NUM, &flags.rl_rate, NULL,
+         1e-7, 1},
+        {"answers", "FILE", "what is written for held-out functions is added there", CLI_TEXT,
+         &flags.answers, NULL, 0, 0},
         {"group", "N", "answers to one question (default 8)", CLI_INT, &flags.group, NULL, 2, 16},
         {"context", "N", "tokens of a prompt at most (default 256)", CLI_INT, &flags.context, NULL,
          128, 8192},

@@ -18,6 +18,8 @@ const int *loop_question_ids(const LoopQuestion *question, int *n, Str *forced);
 // What the model should have written for `body`, the text between what loop_question_read puts
 // around it, less what it was forced to: in the arena. For chat the whole function is `function`.
 Str loop_question_answer(const LoopQuestion *question, Str body, Str function);
+// The token that ends an answer behind its text; -1: the text tells its end.
+int loop_question_end(const LoopQuestion *question);
 // Does the answer (without what was forced) go past the body's end?
 bool loop_question_has_ended(LoopQuestion *question, Str answer);
 // The answer as an edit: replace and insert of *out are set. What makes it worth nothing; NULL:

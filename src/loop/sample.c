@@ -608,6 +608,11 @@ Str loop_question_answer(const LoopQuestion *question, Str body, Str function)
     return arena_printf(arena, "%.*s%.*s\n```", STR_FMT(opening), STR_FMT(function));
 }
 
+int loop_question_end(const LoopQuestion *question)
+{
+    return question->way.chat ? -1 : engine_info(question->run.engine)->fim_end;
+}
+
 // A writer that has written `answer`. To be freed.
 static Writer quote(LoopQuestion *question, Str answer)
 {

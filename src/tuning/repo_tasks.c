@@ -54,6 +54,9 @@ static void add_functions(const RepoFile *file, const Syntax *syntax, const Repo
         size_t n =
             body.end > body.start ? str_trim(str_slice(file->text, body.start, body.end)).len : 0;
         if (n < limits->min_body_bytes || n > limits->max_body_bytes) continue;
+        // A parser that knows no macros errs elsewhere in the file; there is nothing to judge by
+        // where it does within the function.
+        if (syntax_error_count(syntax, (ByteRange){f.signature.start, f.whole.end})) continue;
         VEC_PUSH(out, (RepoTask){.file = file,
                                  .name = f.name,
                                  .function = str_slice(file->text, f.signature.start, f.whole.end),
@@ -62,20 +65,20 @@ static void add_functions(const RepoFile *file, const Syntax *syntax, const Repo
     }
 }
 
-static bool compiles(const RepoFile *file, Str root, const TextSnap *text)
+static bool compiles(const RepoFile *file, Str root, const Syntax *syntax)
 {
     Arena *arena = arena_new();
-    VerifyRequest request = {.text = text,
+    VerifyRequest request = {.text = syntax_text(syntax),
+                             .before = syntax,
                              .lang = file->lang,
                              .file_path = file->absolute,
                              .root = root,
-                             .changed = {0, text_n_bytes(text)},
                              .trusted = true};
     Verify *verify = verify_start(&request, arena);
     while (verify_poll(verify) == VERDICT_PENDING)
         usleep(POLL_US);
     const Evidence *e = verify_evidence(verify);
-    bool ok = e->parse == VERDICT_PASS && e->compile == VERDICT_PASS;
+    bool ok = e->compile == VERDICT_PASS;
     verify_free(verify);
     arena_free(arena);
     return ok;
@@ -93,7 +96,7 @@ static bool read_file(RepoFile *file, Str root, const RepoLimits *limits, TaskVe
     const char *base = text ? text_str(text).ptr : NULL;
     for (size_t i = before; i < out->n; i++)
         out->items[i].name.ptr = file->text.ptr + (out->items[i].name.ptr - base);
-    if (out->n > before && !compiles(file, root, text)) out->n = before;
+    if (out->n > before && !compiles(file, root, syntax)) out->n = before;
     syntax_release(syntax);
     text_release(text);
     return out->n > before;
@@ -161,9 +164,9 @@ bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Ar
         RepoFile *file = &out->files[out->n_files];
         *file = (RepoFile){.path = path, .absolute = files_path(root, path, arena), .lang = lang};
         file->text = files_read(root, path, MAX_FILE_BYTES, arena);
-        if (file->text.len == 0 || !read_file(file, root, limits, &all)) continue;
-        VEC_PUSH(&found, file);
+        if (file->text.len == 0) continue;
         out->n_files++;
+        if (read_file(file, root, limits, &all)) VEC_PUSH(&found, file);
         ok = !engine_is_cancelled(cancel, err);
     }
     if (ok && found.n < 2)

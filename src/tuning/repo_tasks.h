@@ -24,8 +24,8 @@ typedef struct RepoTask {
 } RepoTask;
 
 typedef struct RepoTasks {
-    RepoFile *files;
-    size_t n_files; // with tasks
+    RepoFile *files; // all that were read: C, C++ and Python, headers too, without test files
+    size_t n_files;
     RepoTask *train, *held_out;
     size_t n_train, n_held_out;
     char hash[17]; // of what they are made of
@@ -38,8 +38,9 @@ typedef struct RepoLimits {
 } RepoLimits;
 
 // Functions in C, C++ and Python whose file compiles by itself, in an order of the seed's; a fifth
-// of the files, at least one, is held out. Everything is in the arena. Blocks for a compiler's run
-// a file. False with ERROR_CANCELLED, or ERROR_INVALID where fewer than two files have any.
+// of the files that have any, at least one, is held out. Everything is in the arena. Blocks for a
+// compiler's run a file. False with ERROR_CANCELLED, or ERROR_INVALID where fewer than two files
+// have any.
 bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Arena *arena,
                      RepoTasks *out, Error *err);
 

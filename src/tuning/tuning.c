@@ -10,12 +10,9 @@
 #include "base/clock.h"
 #include "tuning/tuning_state.h"
 
-enum { MEASURED_ANSWERS = 4, MAX_TRAIN = 4000, MIN_BODY_BYTES = 12 };
-static const double WARM_UP_SHARE = 0.5; // of the time, at most, and WARM_UP_EPOCHS
-static const int WARM_UP_EPOCHS = 3;
+enum { MAX_TRAIN = 4000, MIN_BODY_BYTES = 12 };
+static const int WARM_UP_EPOCHS = 3; // at most
 static const double SAVE_MS = 120000;
-static const float MEASURED_HEAT = 0.4f;
-static const double LEAST_GAIN = 0.02; // of the share that compiles
 
 // The seconds of this run and those before.
 static double seconds_of(const TuningRun *run)
@@ -87,68 +84,16 @@ static bool resume(TuningRun *run, Error *err)
 
 // --- measuring -----------------------------------------------------------------------------------
 
-static void count(TuningScore *score, const Group *g)
-{
-    bool tested = g->task->tests == TESTS_REACH;
-    for (int i = 0; i < g->n; i++) {
-        const BodyReward *r = &g->answers[i].reward;
-        score->n++;
-        score->n_compile += r->compiles;
-        score->n_tested += tested;
-        score->n_pass += r->passes;
-        score->alike += r->alike;
-        score->reward += r->sum;
-    }
-}
-
-// The same questions and seeds every time.
-static bool measure(TuningRun *run, bool adapter, TuningScore *out, Error *err)
-{
-    *out = (TuningScore){0};
-    bool ok = tuning_use(run, adapter, err);
-    for (size_t i = 0; ok && i < run->tasks.n_held_out; i++) {
-        Arena *arena = arena_new();
-        Group g;
-        SamplerOptions sampler = {.temperature = MEASURED_HEAT,
-                                  .top_p = 0.95f,
-                                  .seed = run->options->seed + 7919 * (uint64_t)i};
-        tuning_tell(run, "measuring %s: %zu of %zu functions, %d of %d bodies compile",
-                    adapter ? "with the adapter" : "without an adapter", i, run->tasks.n_held_out,
-                    (int)out->n_compile, (int)out->n);
-        ok = group_write(run, &run->tasks.held_out[i], MEASURED_ANSWERS, &sampler, arena, &g, err);
-        if (ok) count(out, &g);
-        group_free(&g);
-        arena_free(arena);
-    }
-    if (out->n) out->alike /= out->n;
-    if (out->n) out->reward /= out->n;
-    return ok;
-}
-
 static bool measure_before(TuningRun *run, Error *err)
 {
     if (run->at.measured) return true;
     double start = seconds_of(run);
-    if (!measure(run, false, &run->at.before, err)) return false;
+    if (!tuning_measure(run, false, &run->at.before, err)) return false;
     run->at.measured = true;
     run->at.measure_seconds = seconds_of(run) - start;
     if (run->at.before.n > 0) return save(run, err);
     return error_set(err, ERROR_INVALID, "no held-out function fits into %d tokens%s%.120s",
                      run->options->context, run->unfit.text[0] ? ": " : "", run->unfit.text);
-}
-
-static double share(int part, int whole)
-{
-    return whole ? (double)part / whole : 0;
-}
-
-// More that compiles, no fewer tests passed, and not by being less like what people write. One body
-// more is noise.
-static bool is_better(const TuningScore *a, const TuningScore *b)
-{
-    double gain = share(a->n_compile, a->n) - share(b->n_compile, b->n);
-    return a->reward > b->reward && gain >= LEAST_GAIN &&
-           share(a->n_pass, a->n_tested) >= share(b->n_pass, b->n_tested) && a->alike >= b->alike;
 }
 
 // --- training ------------------------------------------------------------------------------------
@@ -166,10 +111,11 @@ bool tuning_has_time(const TuningRun *run)
 static bool wants_warm_up(const TuningRun *run)
 {
     const TuningOptions *o = run->options;
-    double least = run->at.measure_seconds +
-                   WARM_UP_SHARE * (time_for_training(run) - run->at.measure_seconds);
-    return o->warm_up && seconds_of(run) < least &&
-           run->at.warmed_up < (int64_t)run->tasks.n_train * WARM_UP_EPOCHS;
+    double least =
+        run->at.measure_seconds + o->warm_up * (time_for_training(run) - run->at.measure_seconds);
+    return seconds_of(run) < least &&
+           (run->at.warmed_up < (int64_t)run->tasks.n_train * WARM_UP_EPOCHS ||
+            run->at.read < (int64_t)run->n_reading * WARM_UP_EPOCHS);
 }
 
 static bool train(TuningRun *run, Error *err)
@@ -194,9 +140,9 @@ static bool finish(TuningRun *run, Error *err)
     TuningResult *r = run->result;
     Arena *arena = arena_new();
     bool fim = engine_info(run->engine)->fim_order != FIM_NONE;
-    bool ok = measure(run, true, &r->after, err);
+    bool ok = tuning_measure(run, true, &r->after, err);
     r->finished = ok;
-    r->kept = ok && is_better(&r->after, &run->at.before);
+    r->kept = ok && tuning_is_better(&r->after, &run->at.before);
     if (r->kept) ok = tune_write_adapter(run->tune, run->options->out, fim, err);
     if (ok) unlink(checkpoint_path(run->options, arena).ptr);
     arena_free(arena);
@@ -236,6 +182,9 @@ static bool check(const TuningOptions *o, Error *err)
         return error_set(err, ERROR_INVALID,
                          "prompts of %d and answers of %d tokens, wanted 128 and 16 at least",
                          o->context, o->answer);
+    if (!(o->warm_up >= 0 && o->warm_up <= 1))
+        return error_set(err, ERROR_INVALID, "%g of the time for the warm-up, wanted 0 to 1",
+                         o->warm_up);
     if (o->seconds > 0 && o->n_held_out > 0) return true;
     return error_set(err, ERROR_INVALID, "%g seconds and %d held-out functions, wanted more than 0",
                      o->seconds, o->n_held_out);
@@ -266,6 +215,7 @@ bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cance
                          .seed = options->seed};
     tuning_tell(&run, "looking for functions");
     bool ok = repo_tasks_find(options->root, &limits, cancel, arena, &run.tasks, err);
+    if (ok) reading_make(&run, arena);
     run.session = ok ? session_new(engine, options->context + options->answer + 16, err) : NULL;
     run.tune = run.session ? tune_new(engine, &tune, err) : NULL;
     ok = run.tune && run_all(&run, err);

@@ -8,27 +8,40 @@
 #include "engine/engine.h"
 #include "sandbox/sandbox.h"
 
+// One that was written for a held-out function; valid during the call.
+typedef struct TuningBody {
+    Str file, function, body;
+    Str note; // what is said against it, or that it compiles
+    int n_tokens;
+    bool adapter, compiles;
+    double alike;
+} TuningBody;
+typedef void (*TuningShowBody)(void *user, const TuningBody *body);
+
 typedef struct TuningOptions {
-    Str root;        // absolute
-    const char *out; // the adapter's file; OUT.tune beside it is the checkpoint
-    double seconds;  // of the whole, measurements included, over all runs
-    int rank;        // of the adapter; alpha is twice that
-    int context;     // tokens of a prompt at most
-    int answer;      // tokens of a body at most
-    int group;       // answers to one question, 2 .. 16
-    int n_held_out;  // functions that are measured at most
-    float rate;      // of the warm-up; GRPO takes a quarter
-    bool warm_up;
+    Str root;         // absolute
+    const char *out;  // the adapter's file; OUT.tune beside it is the checkpoint
+    double seconds;   // of the whole, measurements included, over all runs
+    int rank;         // of the adapter; alpha is twice that
+    int context;      // tokens of a prompt at most
+    int answer;       // tokens of a body at most
+    int group;        // answers to one question, 2 .. 16
+    int n_held_out;   // functions that are measured at most
+    float rate;       // of the warm-up
+    float rl_rate;    // of GRPO
+    double warm_up;   // its share of the time for training, at most
     Str test_command; // may be empty
     bool find_tests;  // where it is, the project's own command is looked for
     SandboxMode sandbox;
+    TuningShowBody on_body; // may be NULL
     uint64_t seed;
 } TuningOptions;
 
 // Of the bodies written for held-out functions.
 typedef struct TuningScore {
     int32_t n, n_compile, n_tested, n_pass; // n_tested: of functions that tests reach
-    double alike, reward;                   // means
+    int32_t n_tokens;
+    double alike, reward; // means
 } TuningScore;
 
 typedef struct TuningResult {

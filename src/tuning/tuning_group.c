@@ -38,6 +38,13 @@ static bool sample(TuningRun *run, Group *g, const SamplerOptions *sampler, Str 
     }
     bool ok = session_sync(run->session, g->prompt, g->n_prompt, run->cancel, &sync, err) &&
               session_generate_batch(run->session, sequences, g->n, run->cancel, err);
+    // The end is a choice like the others, and there is to be learnt when to make it.
+    for (int i = 0; ok && i < g->n; i++) {
+        const GenerateResult *r = &sequences[i].result;
+        if (r->stop != STOP_END_TOKEN) continue;
+        VEC_PUSH(&g->answers[i].ids, r->end_id);
+        VEC_PUSH(&g->answers[i].logprobs, logf(fmaxf(r->end_prob, 1e-30f)));
+    }
     for (int i = 0; i < g->n; i++)
         run->result->n_sampled += (int64_t)g->answers[i].ids.n;
     run->result->sample_ms += clock_ms() - start;

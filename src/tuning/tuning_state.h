@@ -22,11 +22,17 @@ typedef struct TuningProgress {
     char tasks[17]; // RepoTasks.hash
     bool measured;  // `before` holds
     TuningScore before;
-    int64_t warmed_up, asked; // sequences and questions so far
+    int64_t warmed_up, read, asked; // bodies, pieces of files and questions so far
     double seconds, measure_seconds;
     double first_loss, last_loss;
     int32_t n_warm_up_steps, n_steps, n_groups, n_useless;
 } TuningProgress;
+
+// A sequence of which tokens from n_given on are learnt.
+typedef struct TrainingText {
+    int *ids;
+    int n, n_given; // n 0: none, or it is too long
+} TrainingText;
 
 typedef struct TuningRun {
     Engine *engine;
@@ -38,6 +44,8 @@ typedef struct TuningRun {
     void *user;
     TuningResult *result;
     RepoTasks tasks;
+    TrainingText *reading; // the files to train on, in pieces
+    size_t n_reading;
     TuningProgress at;
     bool tests_off; // they take too long
     Error unfit;    // why the last question was none
@@ -75,9 +83,22 @@ bool group_write(TuningRun *run, RepoTask *task, int n, const SamplerOptions *sa
                  Group *out, Error *err);
 void group_free(Group *group);
 
+// --- tuning_measure.c ----------------------------------------------------------------------------
+
+// The same questions and seeds every time, with the adapter or without.
+bool tuning_measure(TuningRun *run, bool adapter, TuningScore *out, Error *err);
+// More that compiles, no fewer tests passed, and not by being less like what people write. One body
+// more is noise.
+bool tuning_is_better(const TuningScore *after, const TuningScore *before);
+
+// --- tuning_read.c -------------------------------------------------------------------------------
+
+// Sets run->reading, in the arena.
+void reading_make(TuningRun *run, Arena *arena);
+
 // --- tuning_train.c ------------------------------------------------------------------------------
 
-// One step on the next four bodies of the repository. False with an error.
+// One step on the next bodies and pieces of files. False with an error.
 bool train_warm_up(TuningRun *run, Error *err);
 // One step of GRPO on the next questions.
 bool train_group(TuningRun *run, Error *err);

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "tuning/tuning_state.h"
 
-enum { WARM_UP_BATCH = 4, QUESTIONS = 2, MAX_TRIES = 8, RATE_STEPS = 8 };
+enum { WARM_UP_BODIES = 2, WARM_UP_PIECES = 2, QUESTIONS = 2, MAX_TRIES = 8, RATE_STEPS = 8 };
 static const float CLIP_LOW = 0.2f, CLIP_HIGH = 0.28f; // DAPO's
 static const double LEAST_DIFFERENCE = 0.02;           // of a group's rewards
 
@@ -29,35 +29,31 @@ static bool accumulate(TuningRun *run, const TuneSequence *q, double *objective,
 
 // --- warm-up -------------------------------------------------------------------------------------
 
-// A prompt and the answer that stands in the repository.
-typedef struct Example {
-    int *ids;
-    int n, n_prompt; // n 0: none, or it is too long
-} Example;
-
-static bool make_example(TuningRun *run, const RepoTask *task, Arena *arena, Example *out,
+// A prompt and the answer that stands in the repository, with its end.
+static bool make_example(TuningRun *run, const RepoTask *task, Arena *arena, TrainingText *out,
                          Error *err)
 {
     const TuningOptions *o = run->options;
     OpenTask open;
     Error why = {0};
-    *out = (Example){0};
+    *out = (TrainingText){0};
     if (!repo_task_open(task, o->root, &open, err)) return false;
     open.request.budget = (LoopBudget){
         .rounds = 1, .candidates = 1, .tokens = o->answer, .prompt_tokens = o->context};
     LoopQuestion *q = loop_question_new(run->engine, run->session, &open.request, arena, &why);
     if (q) {
         Str forced;
-        int n_prompt;
+        int n_prompt, end = loop_question_end(q);
         const int *prompt = loop_question_ids(q, &n_prompt, &forced);
         Str answer = loop_question_answer(q, repo_task_body(task), task->function);
         Str all = arena_printf(arena, "%.*s%.*s", STR_FMT(forced), STR_FMT(answer));
-        size_t cap = (size_t)(n_prompt + o->answer);
+        size_t cap = (size_t)(n_prompt + o->answer + 1);
         int *ids = arena_array(arena, cap, sizeof *ids);
         size_t n = engine_tokenize(run->engine, all, false, ids + n_prompt, (size_t)o->answer);
         if (n > 0 && n <= (size_t)o->answer && n_prompt <= o->context) {
             memcpy(ids, prompt, (size_t)n_prompt * sizeof *ids);
-            *out = (Example){ids, n_prompt + (int)n, n_prompt};
+            if (end >= 0) ids[(size_t)n_prompt + n++] = end;
+            *out = (TrainingText){ids, n_prompt + (int)n, n_prompt};
         }
     }
     loop_question_free(q);
@@ -65,35 +61,46 @@ static bool make_example(TuningRun *run, const RepoTask *task, Arena *arena, Exa
     return true;
 }
 
-static bool learn(TuningRun *run, const Example *e, int n_tokens, double *objective, Error *err)
+// Adds `share` times the mean loss of a token of the texts.
+static bool learn(TuningRun *run, const TrainingText *texts, int n, double share, double *loss,
+                  Error *err)
 {
-    float *weights = mem_zero((size_t)e->n * sizeof *weights);
-    for (int i = e->n_prompt; i < e->n; i++)
-        weights[i] = 1 / (float)n_tokens;
-    TuneSequence q = {.ids = e->ids, .n = e->n, .weights = weights};
-    bool ok = accumulate(run, &q, objective, err);
-    free(weights);
+    int n_tokens = 0;
+    bool ok = true;
+    for (int i = 0; i < n; i++)
+        n_tokens += texts[i].n - texts[i].n_given;
+    for (int i = 0; ok && i < n; i++) {
+        const TrainingText *t = &texts[i];
+        double objective = 0;
+        if (t->n < 2) continue;
+        float *weights = mem_zero((size_t)t->n * sizeof *weights);
+        for (int k = t->n_given; k < t->n; k++)
+            weights[k] = (float)(share / n_tokens);
+        TuneSequence q = {.ids = t->ids, .n = t->n, .weights = weights};
+        ok = accumulate(run, &q, &objective, err);
+        free(weights);
+        *loss -= objective;
+    }
     return ok;
 }
 
 bool train_warm_up(TuningRun *run, Error *err)
 {
     Arena *arena = arena_new();
-    Example examples[WARM_UP_BATCH];
-    int n_tokens = 0;
-    bool ok = true;
-    for (int i = 0; ok && i < WARM_UP_BATCH; i++) {
-        size_t k = (size_t)run->at.warmed_up++ % run->tasks.n_train;
-        ok = make_example(run, &run->tasks.train[k], arena, &examples[i], err);
-        if (ok) n_tokens += examples[i].n - examples[i].n_prompt;
-    }
+    TrainingText bodies[WARM_UP_BODIES], pieces[WARM_UP_PIECES];
+    const double share = WARM_UP_BODIES / (double)(WARM_UP_BODIES + WARM_UP_PIECES);
     double loss = 0;
-    for (int i = 0; ok && i < WARM_UP_BATCH; i++) {
-        double objective = 0;
-        if (examples[i].n) ok = learn(run, &examples[i], n_tokens, &objective, err);
-        loss -= objective;
+    bool ok = true;
+    for (int i = 0; ok && i < WARM_UP_BODIES; i++) {
+        size_t k = (size_t)run->at.warmed_up++ % run->tasks.n_train;
+        ok = make_example(run, &run->tasks.train[k], arena, &bodies[i], err);
     }
-    if (ok && n_tokens) {
+    int n_pieces = run->n_reading ? WARM_UP_PIECES : 0;
+    for (int i = 0; i < n_pieces; i++)
+        pieces[i] = run->reading[(size_t)run->at.read++ % run->n_reading];
+    ok = ok && learn(run, bodies, WARM_UP_BODIES, n_pieces ? share : 1, &loss, err) &&
+         learn(run, pieces, n_pieces, 1 - share, &loss, err);
+    if (ok && loss > 0) {
         ok = take_step(run, run->options->rate, err);
         if (run->at.n_warm_up_steps++ == 0) run->at.first_loss = loss;
         run->at.last_loss = run->at.last_loss > 0 ? 0.8 * run->at.last_loss + 0.2 * loss : loss;
@@ -221,5 +228,5 @@ bool train_group(TuningRun *run, Error *err)
         run->at.n_useless += !useful;
     }
     run->at.n_steps += n_useful > 0;
-    return n_useful == 0 || take_step(run, run->options->rate / 4, err);
+    return n_useful == 0 || take_step(run, run->options->rl_rate, err);
 }

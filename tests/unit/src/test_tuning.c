@@ -9,6 +9,7 @@
 #include "tuning/repo_tasks.h"
 #include "tuning/reward.h"
 #include "tuning/tuning.h"
+#include "tuning/tuning_state.h"
 #include "unit/tiny_model.h"
 #include "workspace/files.h"
 
@@ -100,7 +101,7 @@ static void functions_whose_files_compile_become_tasks(void **state)
     const RepoLimits limits = {
         .max_train = 10, .max_held_out = 10, .min_body_bytes = 5, .max_body_bytes = 200};
     assert_ok(repo_tasks_find(root_of(&s), &limits, (EngineCancel){0}, s.arena, &tasks, &err), err);
-    assert_int_equal(tasks.n_files, 2);
+    assert_int_equal(tasks.n_files, 3);
     assert_int_equal(tasks.n_train + tasks.n_held_out, 4); // add, twice, half, size
     assert_int_equal(tasks.n_train, 2);
     for (size_t i = 0; i < 4; i++) {
@@ -128,9 +129,72 @@ static void functions_whose_files_compile_become_tasks(void **state)
     tear_down(&s);
 }
 
+static const RepoTask *find_task(const RepoTasks *tasks, const char *name)
+{
+    for (size_t i = 0; i < tasks->n_train + tasks->n_held_out; i++) {
+        const RepoTask *t =
+            i < tasks->n_train ? &tasks->train[i] : &tasks->held_out[i - tasks->n_train];
+        if (str_equal(t->name, str_from(name))) return t;
+    }
+    return NULL;
+}
+
+static void macros_that_confuse_the_parser_cost_their_function_alone(void **state)
+{
+    (void)state;
+    Setup s;
+    Error err = {0};
+    RepoTasks tasks;
+    set_up(&s);
+    put(&s, "m.c",
+        "#define EACH(i, n) for (int i = 0; i < n; i++)\n"
+        "int total(int n)\n{\n    int sum = 0;\n    EACH(k, n) sum += k;\n    return sum;\n}\n\n"
+        "int plus(int a)\n{\n    return a + 41;\n}\n");
+    const RepoLimits limits = {
+        .max_train = 10, .max_held_out = 10, .min_body_bytes = 5, .max_body_bytes = 200};
+    assert_ok(repo_tasks_find(root_of(&s), &limits, (EngineCancel){0}, s.arena, &tasks, &err), err);
+    assert_non_null(find_task(&tasks, "plus"));
+    assert_null(find_task(&tasks, "total"));
+    tear_down(&s);
+}
+
+// What is read is every file but those that are held out, once.
+static void held_out_files_are_not_read(void **state)
+{
+    (void)state;
+    Setup s;
+    Error err = {0};
+    set_up(&s);
+    assert_true(tiny_write(s.model, 512));
+    EngineOptions opened = {.path = s.model, .n_threads = 1};
+    TuningOptions options = {.context = 30, .answer = 20};
+    TuningRun run = {.engine = engine_open(&opened, &err), .options = &options};
+    assert_ok(run.engine, err);
+    const RepoLimits limits = {
+        .max_train = 10, .max_held_out = 10, .min_body_bytes = 5, .max_body_bytes = 200};
+    assert_ok(repo_tasks_find(root_of(&s), &limits, (EngineCancel){0}, s.arena, &run.tasks, &err),
+              err);
+    reading_make(&run, s.arena);
+    size_t n_read = 0, n_wanted = 0, n_held_out = 0;
+    for (size_t i = 0; i < run.tasks.n_files; i++) {
+        n_wanted += run.tasks.files[i].held_out ? 0 : run.tasks.files[i].text.len;
+        n_held_out += run.tasks.files[i].held_out;
+    }
+    for (size_t i = 0; i < run.n_reading; i++) {
+        const TrainingText *t = &run.reading[i];
+        assert_true(t->n_given > 0 && t->n > t->n_given && t->n <= 50);
+        n_read += (size_t)(t->n - t->n_given); // a token of this model is a byte
+    }
+    assert_int_equal(n_held_out, 1);
+    assert_int_equal(n_read, n_wanted);
+    engine_close(run.engine);
+    tear_down(&s);
+}
+
 // Ends the run once the warm-up has made some steps.
 typedef struct Watch {
     int steps, wanted;
+    int n_bodies, n_compile;
 } Watch;
 
 static void on_tell(void *user, double share, const char *line)
@@ -138,6 +202,14 @@ static void on_tell(void *user, double share, const char *line)
     Watch *w = user;
     assert_true(share >= 0 && share <= 1);
     if (strstr(line, "warm-up: step")) w->steps++;
+}
+
+static void on_body(void *user, const TuningBody *body)
+{
+    Watch *w = user;
+    assert_true(body->function.len > 0 && body->note.len > 0);
+    w->n_bodies++;
+    w->n_compile += body->compiles;
 }
 
 static bool is_enough(void *user)
@@ -164,6 +236,7 @@ static void a_run_learns_stops_and_goes_on(void **state)
     assert_ok(engine, err);
     TuningOptions options = {.root = root_of(&s),
                              .out = s.out,
+                             .on_body = on_body,
                              .seconds = 60,
                              .rank = 4,
                              .context = 160,
@@ -171,7 +244,9 @@ static void a_run_learns_stops_and_goes_on(void **state)
                              .group = 2,
                              .n_held_out = 1,
                              .rate = 0.05f,
-                             .warm_up = true};
+
+                             .rl_rate = 0.01f,
+                             .warm_up = 0.5};
     assert_false(
         tuning_run(engine, &options, (EngineCancel){is_enough, &watch}, on_tell, &watch, &r, &err));
     if (err.code != ERROR_CANCELLED) fail_msg("%s", err.text);
@@ -183,9 +258,11 @@ static void a_run_learns_stops_and_goes_on(void **state)
     err = (Error){0};
     options.seconds = 0.001;
     watch.wanted = 0;
-    assert_ok(tuning_run(engine, &options, (EngineCancel){0}, NULL, NULL, &r, &err), err);
+    assert_ok(tuning_run(engine, &options, (EngineCancel){0}, on_tell, &watch, &r, &err), err);
     assert_true(r.resumed && r.finished && r.n_warm_up_steps == steps);
     assert_int_equal(r.after.n, r.before.n);
+    assert_int_equal(watch.n_bodies, r.before.n + r.after.n);
+    assert_int_equal(watch.n_compile, r.before.n_compile + r.after.n_compile);
     assert_int_equal(access(s.checkpoint, F_OK), -1);
     assert_int_equal(access(s.out, F_OK) == 0, r.kept);
     engine_close(engine);
@@ -198,6 +275,8 @@ int main(void)
         cmocka_unit_test(likeness_counts_common_words),
         cmocka_unit_test(nothing_is_earned_without_compiling),
         cmocka_unit_test(functions_whose_files_compile_become_tasks),
+        cmocka_unit_test(macros_that_confuse_the_parser_cost_their_function_alone),
+        cmocka_unit_test(held_out_files_are_not_read),
         cmocka_unit_test(a_run_learns_stops_and_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

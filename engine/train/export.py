@@ -16,6 +16,7 @@ from model_shape import Shape
 GGML = gguf.GGMLQuantizationType
 NO_ENCODER = {GGML.Q6_K}
 FIM_ORDER = "r1ls.fim_order"  # "line-last" or "suffix-first" (engine.h)
+ROUTING = {"expert_used_count": Shape.used, "expert_group_used_count": Shape.used_groups}  # may differ from the template's: no weight's shape depends on it
 
 
 def copy_metadata(reader, writer, name, file_type, fim_order):
@@ -27,6 +28,7 @@ def copy_metadata(reader, writer, name, file_type, fim_order):
         value = field.contents()
         if field.name == "general.name" and name: value = name
         if field.name == "general.file_type": value = int(file_type)
+        value = ROUTING.get(field.name.split(".")[-1], value)
         writer.add_key_value(field.name, value, kind, sub_type=sub)
 
 

@@ -15,9 +15,9 @@ class Shape:
     kv_rank: int = 256
     dense_ff: int = 1536
     experts: int = 16
-    used: int = 3
+    used: int = 6
     groups: int = 4
-    used_groups: int = 2
+    used_groups: int = 3
     expert_ff: int = 256
     rope_base: float = 10000.0
     epsilon: float = 1e-6

@@ -16,6 +16,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from corpus import lines_of
+from similar import Neighbours
 
 SPECIAL = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|fim_end|>",
            "<|user|>", "<|assistant|>", "<think>", "</think>", "<|tool|>"]
@@ -23,7 +24,7 @@ EOT, PRE, SUF, MID, SEP, END = range(6)
 QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 HOLE = 1 << 15  # Tokens that a suggestion would have to write.
 ROW = 2050  # The sequence and two tokens more: the next token's target and the MTP block's.
-PLAIN_SHARE, PEER_SHARE = 0.15, 0.12  # of documents
+PLAIN_SHARE, SIMILAR_SHARE, PEER_SHARE = 0.15, 0.7, 0.05  # of documents: without a hole; with similar lines, where there are any; with a piece of another file
 CUT_SHARE, JOINED_SHARE = 0.75, 0.2  # of documents with a hole: SUF suffix PRE prefix MID line; PRE SUF suffix MID prefix; the rest prefix first
 PROMPT, SUFFIX_SHARE, SUFFIX_CHARACTERS = 1536, 0.25, 1536  # src/complete.c's tokens, and the part of them that src/prompt/fim.c gives the suffix
 CHARACTERS_A_TOKEN = 3.1
@@ -108,8 +109,8 @@ def middle(lines, rows, rng):
     return i, j, len(lines[j].rstrip("\n"))
 
 
-def holed(lines, hole, head, room, rng):
-    """A text's beginning with a hole (middle's) as the server's prompt has it (src/prompt/fim.c): the suffix has a part of the room
+def holed(lines, hole, others, head, room, rng):
+    """A text's beginning with a hole (middle's), behind parts of other files, as the server's prompt has it (src/prompt/fim.c): the suffix has a part of the room
     at most, the prefix what is left, its start giving way. What stands on the cursor's line is tokenized as one with what
     follows, because the server takes the word before the cursor back and lets the model choose it anew (token healing).
     Also the character that it reaches."""
@@ -123,8 +124,9 @@ def holed(lines, hole, head, room, rng):
     if apart: hole = hole[:room // 2]
     else:  # one text; a token of it seldom goes over the line's start
         joined = encode(text[:end]); hole = joined[len(joined) - len(hole):] if hole else []; prefix = joined[:len(joined) - len(hole)]
-    left = max(0, room - len(head) - len(suffix)); prefix = prefix[max(0, len(prefix) - left):]
+    left = max(0, min(room, ROW - 6 - len(others) - len(hole)) - len(head) - len(suffix)); prefix = prefix[max(0, len(prefix) - left):]
     hole = [t | HOLE for t in hole + [END]]
+    head = others + head
     if order < CUT_SHARE: ids = head + [SUF] + suffix + [PRE] + prefix + [MID] + hole
     elif not apart: ids = head + [PRE, SUF] + suffix + [MID] + prefix + hole
     else: ids = head + [PRE] + prefix + [SUF] + suffix + [MID] + hole
@@ -136,17 +138,17 @@ def rows_of(text, first, last):
     return range(text.count("\n", 0, first), text.count("\n", 0, last) + (last < len(text) or text[-1:] != "\n"))
 
 
-def documents(row, peers, rng):
+def documents(row, near, rng):
     """A file as documents, one after the other: pieces of about as many tokens as a prompt of the server has, smaller ones that fill
     rows up, and plain ones as long as a row. The hole is where a prompt's prefix is full, but at a file's beginning
-    and end anywhere."""
-    text, at = row["text"], 0
+    and end anywhere. Parts of other files come on top of the prompt's tokens."""
+    text, at, head = row["text"], 0, header(row)
     if "hole" in row:  # distill.py's: a teacher wrote these lines
         lines = text.splitlines(keepends=True); i, j = row["hole"]
-        yield holed(lines, (i, j, len(lines[j].rstrip("\n"))), header(row, peers, rng), PROMPT, rng)[0]
+        yield holed(lines, (i, j, len(lines[j].rstrip("\n"))), [], head, PROMPT, rng)[0]
         return
     while len(text) - at > (0 if at == 0 else 150):
-        head, plain = header(row, peers, rng), rng.random() < PLAIN_SHARE
+        plain = rng.random() < PLAIN_SHARE
         room = ROW - 10 if plain else rng.choices((PROMPT, ROW - 300, rng.randrange(100, 480)), (5, 1, 5))[0]
         size = int(max(100, room - len(head)) * CHARACTERS_A_TOKEN); left = len(text) - at
         stop = len(text) if left < 1.1 * size else text.find("\n", at + size) + 1 or len(text)
@@ -156,20 +158,24 @@ def documents(row, peers, rng):
         piece = text[at:at + 2 * size]; full = int((1 - SUFFIX_SHARE) * size)
         if left <= size: rows = rows_of(piece, 0, left)
         else: rows = rows_of(piece, 0 if at == 0 else full - min(500, full), full)
-        lines = piece.splitlines(keepends=True)
-        ids, reached = holed(lines, middle(lines, rows, rng), head, room, rng)
+        lines = piece.splitlines(keepends=True); hole = middle(lines, rows, rng)
+        others = parts(row, near, lines, hole, at, rng) if room <= PROMPT else []
+        ids, reached = holed(lines, hole, others, head, room, rng)
         yield ids
         at += max(reached, 1)
 
 
-def header(row, peers, rng):
-    """The path's header, before it sometimes a piece of another file of the package, as the server's prompt can have it."""
-    head = [SEP] + encode(row["path"] + "\n")[:64]
-    if len(peers) < 2 or rng.random() >= PEER_SHARE: return head
-    peer = rng.choice(peers)
-    if peer is row: return head
-    start = rng.randrange(max(1, len(peer["text"]) - 600)); start = peer["text"].find("\n", start) + 1
-    return [SEP] + encode(peer["path"] + "\n" + peer["text"][start:start + rng.choice([300, 600, 1000])] + "\n")[:384] + head
+def header(row): return [SEP] + encode(row["path"] + "\n")[:64]
+
+
+def parts(row, near, lines, hole, at, rng):
+    """Parts of other files as the server's prompt has them before a document: similar lines, or a piece of any file of the package."""
+    chance, found = rng.random(), []
+    if chance < SIMILAR_SHARE: found = near.similar(row, lines, hole, at)
+    elif chance < SIMILAR_SHARE + PEER_SHARE and (peer := rng.choice(near.rows)) is not row:
+        start = rng.randrange(max(1, len(peer["text"]) - 600)); start = peer["text"].find("\n", start) + 1
+        found = [(peer["path"], peer["text"][start:start + rng.choice([300, 600, 1000])] + "\n")]
+    return [t for path, text in found for t in header({"path": path}) + encode(text)]
 
 
 def packed(documents):
@@ -188,7 +194,9 @@ def pack_files(job):
     rows = [json.loads(line) for line in lines]
     rng = random.Random(seed); found, peers = [], collections.defaultdict(list)
     for row in rows: peers[row["pkg"]].append(row)
-    for row in rows: found += documents(row, peers[row["pkg"]], rng)
+    for of_package in peers.values():
+        near = Neighbours(of_package)
+        for row in of_package: found += documents(row, near, rng)
     rng.shuffle(found); bins = []
     for i in range(0, len(found), 800): bins += packed(found[i:i + 800])
     return np.array([b + [EOT] * (ROW - len(b)) for b in bins], dtype=np.uint16), sum(map(len, bins))

@@ -64,6 +64,13 @@ def read_gguf(path):
     return {t.name: gguf.quants.dequantize(t.data, t.tensor_type).reshape([int(d) for d in t.shape[::-1]]) for t in reader.tensors}
 
 
+def routing(path):
+    """How many experts and groups a token takes in a GGUF file, by Shape's names."""
+    import gguf
+    fields = gguf.GGUFReader(path).fields
+    return {"used": fields["deepseek2.expert_used_count"].contents(), "used_groups": fields["deepseek2.expert_group_used_count"].contents()}
+
+
 def write_blocks(path, state, settings):
     """Matrices as Q8_0 blocks (scales, then values), the rest as float32: a JSON line, then the data."""
     index, chunks = [], []

@@ -55,7 +55,7 @@ class Mini:
         from model import Model
         from model_shape import Shape
         import weights
-        shape = Shape(context=4096)
+        shape = Shape(context=4096, **weights.routing(path))
         self.model = Model(shape)
         state = weights.from_gguf(weights.read_gguf(path), shape)
         self.model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in state.items()}, strict=False)

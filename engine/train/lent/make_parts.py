@@ -1,6 +1,6 @@
 """Packs a leg for a machine that is lent for minutes and takes files of at most 50 MiB a call: part-00, part-01, ... in OUT.
 
-usage: make_parts.py OUT --init MODEL.gguf --data DATA --r1ls BINARY --held-out DIR SHARD.zst...
+usage: make_parts.py OUT --init MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] SHARD.zst...
 
 DATA is prepare.py's folder (tokenizer.json, val_*, held_cases.json), --r1ls a release build, --held-out the sources that
 tests/bench/quality.py keeps in the cache, SHARD the corpus in the order of training. Each part is a .tar.zst of its own, without a
@@ -57,10 +57,11 @@ def tools(part, args):
     """What trains, exports and asks for holes."""
     import gguf
     for path in sorted(HERE.parent.glob("*.py")) + [HERE.parent / "pack_parts.sh"]: part.copy("train/" + path.name, path)
-    for name in ("start.sh", "work.sh", "holes.sh", "collect.sh"): part.copy(name, HERE / name)
+    for name in ("start.sh", "work.sh", "holes.sh", "student.sh", "collect.sh"): part.copy(name, HERE / name)
     part.copy("lib/gguf", os.path.dirname(gguf.__file__))
     for pattern in ("tokenizer.json", "val_*", "held_cases.json"):
         for path in sorted(glob.glob(f"{args.data}/{pattern}")): part.copy("data/" + os.path.basename(path), path)
+    for path in sorted(glob.glob(f"{args.student}/*")) if args.student else (): part.copy("student/" + os.path.basename(path), path)
     part.copy("bin/zstd", os.path.realpath(shutil.which("zstd")))
     embedded = (ROOT / "engine/models/r1ls-mini.gguf").read_bytes()
     part.put("holes/r1ls", stripped(args.r1ls, embedded), 0o755)
@@ -74,11 +75,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out"); parser.add_argument("shards", nargs="+")
     for name in ("--init", "--data", "--r1ls", "--held-out"): parser.add_argument(name, required=True)
+    parser.add_argument("--student", default="", help="a folder of student.py's vocabulary and prepare.py's held, for student.sh")
     args = parser.parse_args(); os.makedirs(args.out, exist_ok=True)
     parts, room = [Part(), Part()], 0
     weights = pathlib.Path(args.init).read_bytes()
     tools(parts[0], args)
     parts[0].put("weights/a", weights[:FIRST]); parts[1].put("weights/b", weights[FIRST:]); parts[1].put("weights/ok", b"")
+    parts[0].put("train/parts", str(len(args.shards)).encode())
     for number, shard in enumerate(args.shards):
         data = pathlib.Path(shard).read_bytes(); part = parts[0] if number == 0 else parts[-1]
         if number and len(data) > room: part, room = Part(), LIMIT - (1 << 20); parts.append(part)

@@ -24,7 +24,7 @@ from model import HOLE, TOKEN, attend, rms
 VOCABULARY = 16384
 SAME_USE = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|im_end|>", "<|im_start|>",
             "<|im_start|>", "<|im_start|>", "<|im_end|>", "<|im_start|>"]
-LAYERS, FEED_FORWARD = [0, 1, 4, 8, 12, 16, 20, 23], 2560  # what 64 MB hold at Q4_K_M, whose rows of 896 become Q5_0
+LAYERS, FEED_FORWARD = [0, 1, 4, 8, 12, 16, 20, 23], 2304  # what 64 MB hold at Q4_K_M, whose rows of 896 become Q5_0
 
 
 def cut_vocabulary(reader):

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The leg: packing, training, a model file every SAVE seconds (collect.sh 0), the final one (new.gguf, then ready), held-out holes with the old
 # weights as soon as all is packed and with the new ones at the end.
-# Environment: MUON, ADAM (rates), ROUND (the share of the time from which weights are rounded), SAVE, CORES (of the trainer alone, for taskset), JOBS
+# Environment: MUON, ADAM (rates), ROUND (the share of the time from which weights are rounded), SAVE, CORES (the trainer's once it has compiled), JOBS
 # (servers at once of two threads that answer holes), TRAIN (more options of train.py).
 # usage: work.sh SECONDS CARDS PROCS
 cd "$(dirname "$(realpath "$0")")" || exit 1
@@ -37,10 +37,14 @@ snapshots() {
     touch packed
 } &
 snapshots >snapshots.log 2>&1 &
-${CORES:+taskset -c "$CORES"} torchrun --standalone --nproc-per-node "$n_cards" train/train.py --data data --out out --deadline "$end" --init init.gguf \
+torchrun --standalone --nproc-per-node "$n_cards" train/train.py --data data --out out --deadline "$end" --init init.gguf \
     --muon-rate "${MUON:-0.012}" --adam-rate "${ADAM:-0.0018}" --decay 0.9 --warm-up 80 --hole-weight 10 --mtp-weight 0.3 \
     --round-from "${ROUND:-0.62}" --save-every "${SAVE:-120}" --rows 40 ${TRAIN:-} >train.log 2>&1 &
 trainer=$!
+{ # compiles on every core, trains on its own
+    while ! grep -q "compiled in" train.log && kill -0 $trainer; do sleep 1; done
+    for pid in $trainer $(pgrep -P $trainer); do taskset -a -c -p "${CORES:-$(taskset -c -p $$ | sed 's/.*: //')}" "$pid"; done
+} >cores.log 2>&1 &
 (
     while [ ! -e packed ] || [ ! -e init.gguf ]; do sleep 1; done
     nice -n 10 bash holes.sh old init.gguf "${JOBS:-12}" $((end - $(date +%s) - 5))

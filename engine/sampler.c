@@ -5,10 +5,12 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 
 static const float NEGLIGIBLE = 24;
+enum { FEW = 256 };
 
 void sampler_init(Sampler *sampler, const SamplerOptions *options)
 {
@@ -46,6 +48,25 @@ static int by_logit(const void *a, const void *b)
     const Candidate *x = a, *y = b;
     if (x->logit != y->logit) return x->logit < y->logit ? 1 : -1;
     return x->id - y->id;
+}
+
+// Sorts; of n candidates the first k are wanted (0: all). An unsure model leaves thousands near the
+// best: where few are wanted, each of the others is compared with the last of them alone.
+static int sort_first(Candidate *candidates, int n, int k)
+{
+    int kept = k > 0 && k < n ? k : n;
+    int sorted = kept <= FEW ? kept : n;
+    qsort(candidates, (size_t)sorted, sizeof *candidates, by_logit);
+    for (int i = sorted; i < n; i++) {
+        Candidate c = candidates[i];
+        int at = kept;
+        while (at > 0 && by_logit(&c, &candidates[at - 1]) < 0)
+            at--;
+        if (at == kept) continue;
+        memmove(candidates + at + 1, candidates + at, (size_t)(kept - 1 - at) * sizeof *candidates);
+        candidates[at] = c;
+    }
+    return kept;
 }
 
 static int keep_near(Candidate *candidates, int n, float max)
@@ -102,8 +123,7 @@ int sampler_choose(Sampler *sampler, Candidate *candidates, int n, float *prob)
     if (o->temperature > 0) {
         int kept = keep_near(candidates, n, max);
         bool cuts = o->top_k > 0 || o->top_p < 1 || o->min_p > 0;
-        if (cuts) qsort(candidates, (size_t)kept, sizeof *candidates, by_logit);
-        if (o->top_k > 0 && o->top_k < kept) kept = o->top_k;
+        if (cuts) kept = sort_first(candidates, kept, o->top_k);
         if (o->top_p < 1) kept = cut_top_p(candidates, kept, max, o->top_p);
         if (o->min_p > 0) kept = cut_min_p(candidates, kept, max, o->min_p);
         chosen = candidates[draw(sampler, candidates, kept, max)];

@@ -54,7 +54,8 @@
       "what follows a suggestion, while it is read: auto (not on battery), on, off")               \
     X(budget_ms, NUM, "budgetMs", 2500, 0, 600000, "time limit of one suggestion; 0: none")        \
     X(candidates, INT, "candidates", 8, 1, 64, "samples of one round of an action")                \
-    X(rounds, INT, "rounds", 8, 1, 32, "rounds of an action; later ones know what failed")         \
+    X(rounds, INT, "rounds", 0, 0, 1000,                                                           \
+      "rounds of an action, 0: as its time allows; later ones know what failed")                   \
     X(answer_tokens, INT, "answerTokens", 512, 16, 32768, "tokens of one answer of an action")     \
     X(thinking_tokens, INT, "thinkingTokens", 2048, 0, 131072, "tokens of thought of an answer")   \
     X(proposers, TEXT, "proposers", "all", 0, 0,                                                   \

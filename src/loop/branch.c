@@ -64,7 +64,7 @@ static bool on_token(void *user, const GeneratedToken *token)
         }
         g->back = token->bytes.ptr[i] == '\n' && is_back(g);
     }
-    return !g->back && loop_wants_more(g->run);
+    return !g->back && loop_wants_tokens(g->run);
 }
 
 static bool write_branch(Growth *g, Error *err)

@@ -18,7 +18,7 @@ enum {
     MAX_OF_ORIGIN = 2,
     MANY_TRIED = 32
 };
-static const double CHALLENGE_MS = 8000, MIN_NOTICED = 0.5, STRICT = 0.9;
+static const double CHALLENGE_MS = 8000, MIN_NOTICED = 0.5, STRICT = 0.9, MIN_PASSING = 0.2;
 #define NO_SECOND "no second answer was found that passes and does the same"
 // Of the budget, what goes into an answer that crashes nowhere.
 static const double MEND_SHARE = 0.3;
@@ -220,6 +220,15 @@ static int count_repeats(const LoopRun *run)
     return n;
 }
 
+static bool repeats_a_pass(const LoopRun *run, const Candidate *c)
+{
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *o = &run->candidates.items[i];
+        if (o->verdict == VERDICT_PASS && str_equal(o->insert, c->insert)) return true;
+    }
+    return false;
+}
+
 // True if enough other answers do the same. *open: what speaks against it, one more may settle.
 static bool challenge_behaviour(LoopRun *run, bool *open)
 {
@@ -253,6 +262,24 @@ static bool challenge_luck(LoopRun *run, bool agreed)
     bool lucky = run->passed >= MANY_TRIED && !agreed && !strict;
     if (lucky) r->doubt = STR(NO_SECOND);
     return lucky;
+}
+
+// A model that knows what is wanted mostly gets it right: where few of its answers pass, those that
+// do are picked by tests of a few cases, which pass by chance.
+static void challenge_share(LoopRun *run)
+{
+    LoopResult *r = run->result;
+    int n = 0, n_pass = 0;
+    if (r->doubt.len || !loop_needs_agreement(run)) return;
+    for (size_t i = 0; i < run->candidates.n; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        if (strcmp(c->proposer, "sample") != 0) continue;
+        n++;
+        n_pass += c->verdict == VERDICT_PASS || (c->repeats && repeats_a_pass(run, c));
+    }
+    if (n_pass < MIN_PASSING * n)
+        r->doubt = arena_printf(run->arena, "only %d of the model's %d answers pass%s", n_pass, n,
+                                n_pass == 1 ? "es" : "");
 }
 
 static void challenge_strength(LoopRun *run)
@@ -353,6 +380,7 @@ bool challenge_chosen(LoopRun *run)
     bool open, agreed = challenge_behaviour(run, &open);
     if (!loop_is_cancelled(run)) challenge_tests(run);
     challenge_strength(run);
+    challenge_share(run);
     if (!r->doubt.len) open = challenge_luck(run, agreed);
     return !open;
 }

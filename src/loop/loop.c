@@ -16,10 +16,10 @@
 #include "loop/upper.h"
 #include "verify/project.h"
 
-enum { MAX_FAILURES = 32 };
+enum { MAX_FAILURES = 32, UNCOUNTED = 1 << 16 };
 enum { POLL_US = 2000, SWEEP_SECONDS = 60 };
-enum { DEFAULT_ROUNDS = 8, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
-static const double TEST_LIMIT_MS = 2000, TEST_FACTOR = 4;
+enum { DEFAULT_ROUNDS = 8, ENDLESS_ROUNDS = 1 << 20, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
+static const double TEST_LIMIT_MS = 1000, TEST_FACTOR = 4;
 // After the first answer that passes, how long others are waited for that agree.
 enum { MIN_AGREEING = 3 };
 static const double AGREE_SHARE = 0.4, AGREE_MS = 20000;
@@ -163,12 +163,18 @@ static int progress_of(const Candidate *c)
     return c->tests == VERDICT_FAIL ? 2 : c->evidence.compile == VERDICT_FAIL ? 1 : 0;
 }
 
+// Tests that end without a count crashed or ran for ever.
+static int failures_of(const Candidate *c)
+{
+    return c->n_failures > 0 ? c->n_failures : UNCOUNTED;
+}
+
 bool loop_came_further(const Candidate *a, const Candidate *b)
 {
     int x = progress_of(a), y = progress_of(b);
     if (x != y) return x > y;
-    if (a->n_failures != b->n_failures) return a->n_failures < b->n_failures;
-    return a->failed_line > b->failed_line;
+    int n = failures_of(a), m = failures_of(b);
+    return n != m ? n < m : a->failed_line > b->failed_line;
 }
 
 static Candidate *find_best_failure(const LoopRun *run, bool told)
@@ -309,6 +315,16 @@ bool loop_wants_more(LoopRun *run)
            !loop_is_out_of_time(run);
 }
 
+bool loop_wants_tokens(LoopRun *run)
+{
+    if (!loop_wants_more(run)) return false;
+    run->is_idle = true;
+    if (run->use_idle && run->passed < 0 && run->n_trials < LOOP_MAX_TRIALS)
+        run->use_idle(run, run->idle_user);
+    run->is_idle = false;
+    return true;
+}
+
 static bool wait_for_place(LoopRun *run, int n_left)
 {
     while (run->n_trials > n_left) {
@@ -326,19 +342,6 @@ bool loop_drain(LoopRun *run)
 
 // --- offering ------------------------------------------------------------------------------------
 
-static bool has_same_words(Str a, Str b)
-{
-    size_t i = 0, j = 0;
-    while (true) {
-        while (i < a.len && strchr(" \t\r\n", a.ptr[i]))
-            i++;
-        while (j < b.len && strchr(" \t\r\n", b.ptr[j]))
-            j++;
-        if (i == a.len || j == b.len) return i == a.len && j == b.len;
-        if (a.ptr[i++] != b.ptr[j++]) return false;
-    }
-}
-
 static void put_failed(LoopRun *run, Candidate *c, const char *why)
 {
     c->verdict = VERDICT_FAIL;
@@ -347,30 +350,41 @@ static void put_failed(LoopRun *run, Candidate *c, const char *why)
     VEC_PUSH(&run->candidates, *c);
 }
 
-// Equal texts are verified once. Blanks do not count but where the language reads them.
-static bool is_same(const LoopRun *run, Str a, Str b)
+// Blanks do not count but where the language reads them.
+static unsigned long long hash_text(const LoopRun *run, const TextSnap *text)
 {
-    bool blanks_matter = strcmp(syntax_language(run->request->syntax)->id, "python") == 0;
-    return str_equal(a, b) || (!blanks_matter && has_same_words(a, b));
+    bool python = strcmp(syntax_language(run->request->syntax)->id, "python") == 0;
+    Str all = text ? text_str(text) : STR("");
+    unsigned long long hash = 1;
+    if (python) return str_hash(all, hash);
+    for (size_t i = 0; i < all.len; i++)
+        if (!strchr(" \t\r\n", all.ptr[i])) hash = str_hash(str_slice(all, i, i + 1), hash);
+    return hash;
 }
 
+static unsigned long long hash_candidate(const LoopRun *run, const Candidate *c)
+{
+    TextSnap *text = loop_apply(run, c);
+    unsigned long long hash = hash_text(run, text);
+    text_release(text);
+    return hash;
+}
+
+// Equal texts are verified once, whatever edit led to them. What challenges a candidate is counted
+// each time.
 static bool is_earlier_one(const LoopRun *run, const Candidate *c)
 {
-    for (size_t i = 0; i < run->candidates.n; i++) {
-        const Candidate *o = &run->candidates.items[i];
-        if (o->replace.start == c->replace.start && o->replace.end == c->replace.end &&
-            is_same(run, o->insert, c->insert))
-            return true;
-    }
+    for (size_t i = 0; i < run->candidates.n; i++)
+        if (run->candidates.items[i].text_hash == c->text_hash && c->text_hash) return true;
     return false;
 }
 
 // Why it need not be verified; NULL: it has to be. Notes whether it says anything new.
 static const char *find_flaw(const LoopRun *run, Candidate *c, const char *known)
 {
+    c->text_hash = strcmp(c->proposer, "change") != 0 ? hash_candidate(run, c) : 0;
     bool earlier = is_earlier_one(run, c);
-    Str old = str_slice(text_str(run->request->text), c->replace.start, c->replace.end);
-    c->repeats = earlier || is_same(run, old, c->insert);
+    c->repeats = earlier || c->text_hash == hash_text(run, run->request->text);
     if (earlier) return "the same as an earlier one";
     if (known) return known;
     return c->repeats ? "it changes nothing" : NULL;
@@ -690,7 +704,6 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
 {
     const LoopRequest *r = run->request;
     LoopBudget *budget = &filled->budget;
-    if (budget->rounds <= 0) budget->rounds = DEFAULT_ROUNDS;
     if (budget->candidates <= 0) budget->candidates = DEFAULT_CANDIDATES;
     if (budget->tokens <= 0) budget->tokens = DEFAULT_TOKENS;
     if (budget->thinking_tokens < 0) budget->thinking_tokens = 0;
@@ -698,6 +711,9 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
         return error_set(err, ERROR_INVALID, "nothing to do for '%s' at byte %zu of %.*s",
                          task_word(r->kind), r->selection.start, STR_FMT(r->path));
     if (!prepare_tests(run, filled, err)) return false;
+    // Where tests tell right from wrong, time is what ends the search.
+    if (budget->rounds <= 0)
+        budget->rounds = run->has_tests && budget->ms > 0 ? ENDLESS_ROUNDS : DEFAULT_ROUNDS;
     run->form = chat_form(run->engine, &(Error){0});
     run->chat = run->form != CHAT_NONE;
     AdapterUse use = {engine_adapter(run->engine), 1};

@@ -24,7 +24,7 @@
     X(1, PROPOSE_MIDDLE, "middle") /* the model writes a body in the middle of the document */     \
     X(2, PROPOSE_LED, "led")       /* likewise, after the lines of the tests that call it */       \
     X(3, PROPOSE_MUTANT, "mutant") /* small changes of the function; where tests decide */         \
-    X(4, PROPOSE_REFILL, "refill") /* the model rewrites one line of the function in the middle */ \
+    X(4, PROPOSE_REFILL, "refill") /* the model rewrites some lines of the function */             \
     X(5, PROPOSE_BRANCH, "branch") /* the model leaves the function where it doubts it most */     \
     X(6, PROPOSE_ARGUED, "argued") /* chat that begins with a comment in the body */
 
@@ -102,16 +102,18 @@ typedef struct Candidate {
     Str insert;
     int n_tokens; // that the model wrote for it, thoughts included
     double ms_decode;
-    double confidence;        // mean probability of the tokens; 0 where no model wrote it
-    const LoopSample *sample; // NULL: no model wrote it
-    int changes;              // 1 + the candidate of which it is a small change; 0: of none
-    bool repaired;            // small changes of it were tried
-    bool told;                // a later question showed it as an attempt that failed
-    bool probed;              // inputs at edges were tried on it, which passes
-    Str slip;                 // one on which it crashes; empty: none is known
-    bool repeats;             // the text as it is or an earlier candidate: not verified again
-    Verdict verdict;          // SKIPPED: its verification was not waited for
-    Evidence evidence;        // of parser and compiler
+    double confidence;            // mean probability of the tokens; 0 where no model wrote it
+    const LoopSample *sample;     // NULL: no model wrote it
+    int changes;                  // 1 + the candidate of which it is a small change; 0: of none
+    bool repaired;                // small changes of it were tried
+    int n_rewritten;              // steps of rewriting from it
+    unsigned long long text_hash; // of the document with it
+    bool told;                    // a later question showed it as an attempt that failed
+    bool probed;                  // inputs at edges were tried on it, which passes
+    Str slip;                     // one on which it crashes; empty: none is known
+    bool repeats;                 // the text as it is or an earlier candidate: not verified again
+    Verdict verdict;              // SKIPPED: its verification was not waited for
+    Evidence evidence;            // of parser and compiler
     Verdict tests;
     Str output;    // of the tests, whole, where a run keeps it
     Str test_note; // "tests pass", or what failed

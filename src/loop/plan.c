@@ -14,12 +14,16 @@
 #include "loop/challenge.h"
 #include "loop/doubt.h"
 #include "loop/repair.h"
+#include "loop/rewrite.h"
 #include "loop/search.h"
 
 // Small changes are so much cheaper than answers on a slow machine that they would take all the
-// time.
+// time; what of them is not tried at once is tried beside the model, in trial slots that are idle
+// while it writes.
 enum { REPAIRS_A_ROUND = 2 };
 enum { CHUNK = 20, BRANCH_COST_TOKENS = 40, REFILL_COST_TOKENS = 20, FULL_BATCH = 8 };
+// Where the model can be asked, so many small changes are tried before it and the rest beside it.
+enum { FIRST_CHUNKS = 2 };
 static const double DEFAULT_TOKEN_MS = 50, DEFAULT_TRIAL_MS = 200;
 // A token that is read costs a fraction of one that is written, and so does one of a full batch.
 static const double READ_SHARE = 0.2, BATCH_SHARE = 0.4;
@@ -28,7 +32,7 @@ typedef enum MoveKind {
     MOVE_SAMPLES, // one batch of answers
     MOVE_CHANGES, // the next small changes of the function
     MOVE_BRANCH,  // one branch off it
-    MOVE_REFILLS, // each of its lines
+    MOVE_REFILLS, // some lines of it, or of the best that failed
     MOVE_REPAIR,  // small changes of the best answer that failed
     N_MOVES
 } MoveKind;
@@ -38,7 +42,7 @@ typedef enum MoveKind {
 enum { N_CHANCES = 4 };
 static const double CHANCES[N_MOVES][N_CHANCES] = {
     [MOVE_SAMPLES] = {0.25, 0.2, 0.15, 0.1},  [MOVE_CHANGES] = {0.4},
-    [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.08, 0.04, 0.03, 0},
+    [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.08, 0.06, 0.05, 0.04},
     [MOVE_REPAIR] = {0.1, 0.08, 0.06, 0.05},
 };
 static const double DECAY = 0.8, UNASKED = 0.1, SOUND_SHARE = 0.15;
@@ -82,8 +86,6 @@ static Prices find_prices(const LoopRun *run)
 static double find_cost(const Plan *plan, MoveKind kind, const Prices *p)
 {
     const LoopRun *run = plan->run;
-    uint32_t first = text_point(run->request->text, run->task.function.whole.start).row;
-    uint32_t last = text_point(run->request->text, run->task.function.whole.end).row;
     double n = run->request->budget.candidates;
     double read_ms = READ_SHARE * p->token_ms;
     switch (kind) {
@@ -95,8 +97,9 @@ static double find_cost(const Plan *plan, MoveKind kind, const Prices *p)
     case MOVE_BRANCH:
         return BRANCH_COST_TOKENS * p->token_ms + p->trial_ms;
     case MOVE_REFILLS:
-        return 2 * (last - first + 1) *
-               (p->function_tokens * read_ms + REFILL_COST_TOKENS * p->token_ms + p->trial_ms);
+        return REWRITE_HOLES *
+               (2 * p->function_tokens * read_ms +
+                REWRITE_ANSWERS * (REFILL_COST_TOKENS * BATCH_SHARE * p->token_ms + p->trial_ms));
     default:
         return p->function_tokens * read_ms + REPAIR_TRIALS * p->trial_ms;
     }
@@ -110,16 +113,19 @@ static bool has_more(Plan *plan, MoveKind kind)
     bool slips = run->passed >= 0 && run->candidates.items[run->passed].slip.len;
     bool tests_decide = run->has_tests && (run->passed < 0 || slips);
     bool fix = tests_decide && run->task.kind == TASK_FIX;
+    bool beside = run->chat && plan->n_done[MOVE_CHANGES] >= FIRST_CHUNKS &&
+                  plan->n_done[MOVE_SAMPLES] < run->request->budget.rounds;
     switch (kind) {
     case MOVE_SAMPLES:
         return loop_allowed(run, PROPOSE_SAMPLE) &&
                plan->n_done[kind] < run->request->budget.rounds;
     case MOVE_CHANGES:
-        return fix && loop_allowed(run, PROPOSE_MUTANT) && search_has_changes(run, &plan->search);
+        return fix && !beside && loop_allowed(run, PROPOSE_MUTANT) &&
+               search_has_changes(run, &plan->search);
     case MOVE_BRANCH:
         return fix && loop_allowed(run, PROPOSE_BRANCH) && search_has_branches(&plan->search);
     case MOVE_REFILLS:
-        return fix && loop_allowed(run, PROPOSE_REFILL) && plan->n_done[kind] < N_CHANCES - 1 &&
+        return tests_decide && loop_allowed(run, PROPOSE_REFILL) && rewrite_find(run) >= 0 &&
                engine_info(run->engine)->fim_order != FIM_NONE;
     default:
         if (has_more(plan, MOVE_SAMPLES) &&
@@ -167,7 +173,7 @@ static bool write_samples(Plan *plan, Error *err)
     run->round = run->result->n_rounds = round;
     run->keep_going = run->n_wanted > 0 || loop_needs_agreement(run);
     bool ok = propose_samples(run, first, run->request->budget.candidates - first, err);
-    ok = loop_end_stage(run, ok, err);
+    if (ok) loop_drain(run);
     run->keep_going = false;
     return ok;
 }
@@ -181,22 +187,37 @@ static bool branch_off(Plan *plan, Error *err)
            propose_branch(plan->run, search->next_branch++, err);
 }
 
-static bool make_move(Plan *plan, MoveKind kind, Error *err)
+static bool work(Plan *plan, MoveKind kind, Error *err)
 {
     LoopRun *run = plan->run;
-    Search *search = &plan->search;
     switch (kind) {
     case MOVE_SAMPLES:
         return write_samples(plan, err);
     case MOVE_CHANGES:
-        return loop_end_stage(run, propose_changes(run, search, CHUNK, err), err);
+        return propose_changes(run, &plan->search, CHUNK, err);
     case MOVE_BRANCH:
-        return loop_end_stage(run, branch_off(plan, err), err);
+        return branch_off(plan, err);
     case MOVE_REFILLS:
-        return loop_end_stage(run, propose_refills(run, plan->n_done[kind], err), err);
+        return propose_rewrites(run, rewrite_find(run), err);
     default:
-        return loop_end_stage(run, propose_repairs(run, repair_find(run), err), err);
+        return propose_repairs(run, repair_find(run), err);
     }
+}
+
+// Small changes are tried beside what the model writes, once their order is known.
+static bool make_move(Plan *plan, MoveKind kind, Error *err)
+{
+    LoopRun *run = plan->run;
+    Search *search = &plan->search;
+    size_t first = run->candidates.n;
+    bool changes = run->task.kind == TASK_FIX && run->has_tests && run->passed < 0 &&
+                   loop_allowed(run, PROPOSE_MUTANT);
+    run->use_idle = changes && kind != MOVE_CHANGES ? search_use_idle : NULL;
+    run->idle_user = search;
+    bool ok = work(plan, kind, err);
+    run->use_idle = NULL;
+    ok = ok && search_settle(run, search, first, err);
+    return loop_end_stage(run, ok, err);
 }
 
 static bool write_first(LoopRun *run, Error *err)

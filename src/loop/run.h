@@ -35,6 +35,10 @@ typedef struct LoopRun {
     Scratch *scratches[LOOP_MAX_TRIALS];
     bool scratch_taken[LOOP_MAX_TRIALS];
     int n_scratches;
+    // Tries something that needs no model, where a trial's place would be idle; NULL: nothing does.
+    void (*use_idle)(struct LoopRun *run, void *user);
+    void *idle_user;
+    bool is_idle;                // what is started now is started beside the model
     Candidate original;          // the text as it is, verdict pending: not tried
     double test_limit_ms;        // of one run of the tests, from the baseline; 0: the child's own
     Str command;                 // for a shell in the copy; empty: none
@@ -54,8 +58,9 @@ typedef struct LoopRun {
     int passed;          // index of the candidate that passed, -1: none
     bool proposed;       // all candidates are there; the rest of the time is for the chosen
     int n_wanted;        // answers that pass, where a doubt asks for more; 0: as the task says
-    int challenged;      // 1 + the candidate that n_noticed tells of; 0: none yet
-    bool keep_going;     // a pass does not end the round: the best of several is wanted
+    int n_rewritten, n_rewrites;  // steps of rewriting from the text as it was, and all
+    int challenged;               // 1 + the candidate that n_noticed tells of; 0: none yet
+    bool keep_going;              // a pass does not end the round: the best of several is wanted
     double start_ms, deadline_ms; // deadline of the stage; 0: none
     bool mends;      // what passed crashes on other inputs, and there is time to mend it
     double hurry_ms; // when the search of a rival ends; 0: it has none yet
@@ -75,6 +80,8 @@ bool loop_needs_more(const LoopRun *run);
 int loop_count_answers(const LoopRun *run);
 // Polls what runs; false as loop_offer.
 bool loop_wants_more(LoopRun *run);
+// Likewise for a model that writes, token by token: what would be idle meanwhile is used.
+bool loop_wants_tokens(LoopRun *run);
 // After a proposer (ok: it had no error): waits for what is still verified, and gives what passed
 // to the upper stages. False with an error, or cancelled.
 bool loop_end_stage(LoopRun *run, bool ok, Error *err);
@@ -105,6 +112,8 @@ const Candidate *loop_best_failure(const LoopRun *run);
 // Likewise for a question, which had better not show the same attempt each time: of those that were
 // not shown yet, or of all.
 const Candidate *loop_tell_failure(LoopRun *run);
+// Did the tests find that it is no text of its language? Far from right then, whatever they count.
+bool loop_is_malformed(const Candidate *candidate);
 // What made it fail, in a few lines.
 Str loop_failure_message(const Candidate *candidate);
 
@@ -118,11 +127,9 @@ bool write_tests(LoopRun *run, Error *err);
 // --- proposers -----------------------------------------------------------------------------------
 
 // Each offers candidates until loop_offer says stop. False only with an error of the engine. Those
-// of small changes are in search.h and repair.h.
+// of small changes are in search.h and repair.h, that of lines written anew in rewrite.h.
 bool propose_samples(LoopRun *run, int first, int n, Error *err);
 // Every small change, for what the tests notice of them.
 bool propose_mutants(LoopRun *run, Error *err);
 // The doubts' i-th branch off the function.
 bool propose_branch(LoopRun *run, int i, Error *err);
-// Each line of the function written anew: greedily the first time, by drawing the others.
-bool propose_refills(LoopRun *run, int time, Error *err);

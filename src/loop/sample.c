@@ -190,7 +190,7 @@ static bool on_token(void *user, const GeneratedToken *token)
     tell_tokens(w);
     if (think_is_over_budget(&w->think, run->request->budget.thinking_tokens)) return false;
     w->repeats = !is_thinking(w) && goes_in_circles(w, bytes);
-    if (w->repeats || has_ended(w) || !loop_wants_more(run)) return false;
+    if (w->repeats || has_ended(w) || !loop_wants_tokens(run)) return false;
     if (w->batch) offer_ended(w->batch, false);
     return true;
 }

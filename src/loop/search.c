@@ -1,17 +1,13 @@
-// Proposers for a fix that tests decide: every small change of the function, and its lines written
-// anew by the model. Both try many candidates cheaply; several may pass, and the one that the model
-// finds likeliest is taken, because it reads like code that people write.
+// The proposer of small changes for a fix that tests decide. It tries many candidates cheaply;
+// several may pass, and the one that the model finds likeliest is taken, because it reads like code
+// that people write.
 #include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "complete.h"
 #include "loop/mutate.h"
 #include "loop/run.h"
 #include "loop/search.h"
-#include "loop/trace.h"
-#include "prompt/fim.h"
-#include "prompt/indent.h"
 
 enum {
     MAX_MUTANTS = 400,
@@ -21,7 +17,7 @@ enum {
     MAX_RANKED = 6,
     MAX_SCORED_TOKENS = 1024,
     MAX_MEASURED = 24,
-    LINE_TOKENS = 48
+    MAX_RIVALS = 20
 };
 static const double RIVAL_MS = 4000;
 
@@ -141,94 +137,33 @@ bool search_read(LoopRun *run, Search *search, Error *err)
                        search->n_changes, &search->doubts, err);
 }
 
-bool propose_changes(LoopRun *run, Search *search, size_t n, Error *err)
+void search_use_idle(LoopRun *run, void *user)
 {
-    if (!search_read(run, search, err)) return false;
-    size_t first = run->candidates.n, left = search->n_changes - search->next_change;
+    Search *search = user;
+    if (!search->is_read || !search_has_changes(run, search)) return;
+    loop_offer(run, make_candidates(run, &search->changes[search->next_change++], 1), NULL);
+}
+
+static bool offer_next(LoopRun *run, Search *search, size_t n)
+{
+    size_t left = search->n_changes - search->next_change;
     if (n > left) n = left;
     const Mutant *next = search->changes + search->next_change;
     search->next_change += n;
-    return !search_offer(run, make_candidates(run, next, n), n) || search_choose(run, first, err);
+    return search_offer(run, make_candidates(run, next, n), n);
 }
 
-// --- lines written anew --------------------------------------------------------------------------
-
-typedef struct Line {
-    StrBuf raw;
-    size_t n_forced;
-    LoopRun *run;
-    LoopSample *sample;
-} Line;
-
-static bool on_line_token(void *user, const GeneratedToken *token)
+bool propose_changes(LoopRun *run, Search *search, size_t n, Error *err)
 {
-    Line *line = user;
-    size_t skip = line->n_forced < token->bytes.len ? line->n_forced : token->bytes.len;
-    line->n_forced -= skip;
-    line->run->result->generated_tokens++;
-    trace_token(line->run, line->sample, token->id);
-    strbuf_append(&line->raw, str_slice(token->bytes, skip, token->bytes.len));
-    Str raw = strbuf_str(&line->raw);
-    return str_find(str_trim(raw), STR("\n"), 0) == str_trim(raw).len &&
-           (raw.len == 0 || raw.ptr[raw.len - 1] != '\n') && loop_wants_more(line->run);
-}
-
-// What the model writes in place of `range`, up to the line's end.
-static bool refill(LoopRun *run, ByteRange range, const char *proposer, int i, Error *err)
-{
-    FimPrompt prompt;
-    FimOptions limits = {.max_tokens = complete_default_prompt_tokens(engine_info(run->engine),
-                                                                      session_n_ctx(run->session)),
-                         .suffix_share_pct = 40};
-    TextSnap *host = text_edit(run->request->text, range, STR(""), NULL, err);
-    Line line = {.run = run};
-    bool ok = host && fim_render(run->engine, host, range.start, run->request->path, limits,
-                                 run->arena, &prompt, err);
-    SyncStats sync;
-    GenerateResult generated;
-    ok = ok && session_sync(run->session, prompt.ids, prompt.n_ids, run->cancel, &sync, err);
-    if (ok) {
-        GenerateOptions options = {.sampler = {.temperature = i ? 0.8f : 0,
-                                               .top_p = 0.95f,
-                                               .top_k = 40,
-                                               .seed = run->request->seed + (uint64_t)i},
-                                   .max_tokens = LINE_TOKENS,
-                                   .forced = prompt.forced,
-                                   .on_token = on_line_token,
-                                   .user = &line,
-                                   .cancel = run->cancel};
-        line.n_forced = prompt.forced.len;
-        line.sample = trace_start(run, trace_prompt(run, prompt.ids, prompt.n_ids), &options);
-        ok = session_generate(run->session, &options, &generated, err);
-        line.sample->ended = generated.stop == STOP_END_TOKEN;
-    }
-    text_release(host);
-    Str insert = str_slice(strbuf_str(&line.raw), 0, str_find(strbuf_str(&line.raw), STR("\n"), 0));
-    Candidate c = {.proposer = proposer, .replace = range, .insert = arena_str(run->arena, insert)};
-    c.sample = line.sample;
-    if (ok && str_trim(insert).len) loop_offer(run, &c, NULL);
-    strbuf_deinit(&line.raw);
-    return ok;
-}
-
-// Each line of the function in turn.
-bool propose_refills(LoopRun *run, int time, Error *err)
-{
-    const TextSnap *text = run->request->text;
-    ByteRange f = run->task.function.whole;
-    uint32_t first_row = text_point(text, f.start).row, last_row = text_point(text, f.end - 1).row;
+    if (!search_read(run, search, err)) return false;
     size_t first = run->candidates.n;
-    run->keep_going = true;
-    bool ok = true;
-    for (uint32_t row = first_row; row <= last_row && ok && loop_wants_more(run); row++) {
-        Str content = text_line(text, row);
-        size_t blanks = indent_blanks(content).len;
-        if (blanks == content.len) continue;
-        ByteRange range = {text_line_start(text, row) + blanks, text_line_end(text, row)};
-        loop_tell(run, "rewriting line %u", row + 1);
-        ok = refill(run, range, "refill", time, err);
-    }
-    bool drained = ok && loop_drain(run);
-    run->keep_going = false;
-    return !drained ? ok : search_choose(run, first, err);
+    return !offer_next(run, search, n) || search_choose(run, first, err);
+}
+
+bool search_settle(LoopRun *run, Search *search, size_t first, Error *err)
+{
+    const Candidate *c = run->passed >= 0 ? &run->candidates.items[run->passed] : NULL;
+    bool beside = c && (size_t)run->passed >= first && strcmp(c->proposer, "mutant") == 0;
+    if (!beside || c->changes || !search_has_changes(run, search)) return true;
+    return !offer_next(run, search, MAX_RIVALS) || search_choose(run, first, err);
 }

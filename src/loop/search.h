@@ -21,6 +21,12 @@ bool search_has_branches(const Search *search);
 bool search_read(LoopRun *run, Search *search, Error *err);
 // The next n small changes; of several that pass the likeliest is chosen. Reads the function first.
 bool propose_changes(LoopRun *run, Search *search, size_t n, Error *err);
+// Starts the next small change, where one is left: for trial slots that are idle while the model
+// writes (run->use_idle; user is the Search, which was read).
+void search_use_idle(LoopRun *run, void *user);
+// Where one of those has passed since the candidate `first`, tries those behind it as
+// propose_changes does, and chooses among all that passed.
+bool search_settle(LoopRun *run, Search *search, size_t first, Error *err);
 // Offers changes one after the other until one has passed and there was time for a rival. False
 // once cancelled.
 bool search_offer(LoopRun *run, const Candidate *changes, size_t n);

@@ -11,6 +11,8 @@
 #include "sandbox/sandbox.h"
 
 enum { MESSAGE_BYTES = 700, MESSAGE_LINES = 8, MALFORMED = 1 << 20 };
+// What runs beside the model leaves it its cores.
+enum { IDLE_NICE = 15 };
 // What was found may have to build the whole project first.
 static const double FOUND_LIMIT_MS = 90000;
 
@@ -71,6 +73,11 @@ Str loop_report_message(const ReportFailure *failure, Str folder, Arena *arena)
     return has_head ? lines : arena_printf(arena, "%.*s\n%.*s", STR_FMT(head), STR_FMT(lines));
 }
 
+bool loop_is_malformed(const Candidate *candidate)
+{
+    return candidate->n_failures >= MALFORMED;
+}
+
 // --- tests ---------------------------------------------------------------------------------------
 
 static Scratch *take_scratch(LoopRun *run, Error *err)
@@ -118,6 +125,7 @@ static bool start_tests(LoopRun *run, Trial *trial, Error *err)
     trial->child = mem_zero(sizeof *trial->child);
     trial->child->out = -1;
     SandboxCommand command = trial_command(run, scratch_folder(trial->scratch).ptr);
+    command.limits.nice = trial->is_idle ? IDLE_NICE : 0;
     return scratch_write(trial->scratch, r->path, text_str(trial->text), err) &&
            (run->overlay.len == 0 ||
             scratch_write(trial->scratch, run->overlay, run->overlay_text, err)) &&
@@ -203,9 +211,11 @@ Trial *trial_start(LoopRun *run, int candidate, const TextSnap *text, ByteRange 
     trial->text = text_retain(text);
     trial->changed = changed;
     trial->tests = VERDICT_SKIPPED;
-    // Of small changes there are many and most fail; the tests compile them anyway. Where the
-    // question is what the tests notice, a change that does not compile is none.
-    bool many = strcmp(run->candidates.items[candidate].proposer, "mutant") == 0;
+    trial->is_idle = run->is_idle;
+    // Of small changes and lines there are many and most fail; the tests compile them anyway. Where
+    // the question is what the tests notice, a change that does not compile is none.
+    const char *proposer = run->candidates.items[candidate].proposer;
+    bool many = strcmp(proposer, "mutant") == 0 || strcmp(proposer, "refill") == 0;
     TaskKind kind = run->request->kind;
     trial->tests_first =
         many && run->has_tests && !task_runs_tests(kind) && kind != TASK_WRITE_TESTS;

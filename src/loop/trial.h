@@ -12,6 +12,7 @@ struct Trial {
     Trial *next;
     const TextSnap *text;
     ByteRange changed;
+    bool is_idle;     // it runs beside the model
     bool tests_first; // the compiler is asked only about what passes them
     Verify *verify;
     Scratch *scratch; // taken from the run while the tests run

@@ -35,6 +35,7 @@ static _Noreturn void run_child(const Child *child, char *const *argv, char *con
                                 const char *folder, int out)
 {
     setsid();
+    if (child->limits.nice) setpriority(PRIO_PROCESS, 0, child->limits.nice);
     pids_group_join(&child->group);
     int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);

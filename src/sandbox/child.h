@@ -18,6 +18,7 @@ typedef struct ChildLimits {
     int n_processes;     // alive at once (CHILD_PROCESSES), watched by child_poll; twice that for
                          // root's kernel
     size_t file_bytes;   // of one file (256 MB)
+    int nice;            // added to the priority's number (0)
 } ChildLimits;
 
 // A process in its own group with stderr and stdout in a pipe and nothing on stdin.

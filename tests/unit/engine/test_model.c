@@ -93,6 +93,31 @@ static void greedy_takes_the_lowest_of_equals(void **state)
     assert_int_equal(choose((SamplerOptions){.temperature = 1, .top_p = 1}, all_nan, 3, &prob), 0);
 }
 
+// The largest k, lowest ids first among equals, are what is left: as if the others were no tokens.
+static void few_of_many_are_chosen_as_by_sorting_all(void **state)
+{
+    (void)state;
+    enum { N = 64, TIMES = 300 };
+    uint64_t random = 5;
+    for (int t = 0; t < TIMES; t++) {
+        float logits[N], left[N], prob;
+        int k = 1 + t % 20;
+        for (int i = 0; i < N; i++) {
+            random = random * 6364136223846793005ull + 1442695040888963407ull;
+            logits[i] = (float)(random >> 60); // many equals
+        }
+        for (int i = 0; i < N; i++) {
+            int n_before = 0;
+            for (int j = 0; j < N; j++)
+                n_before += logits[j] > logits[i] || (logits[j] == logits[i] && j < i);
+            left[i] = n_before < k ? logits[i] : -INFINITY;
+        }
+        SamplerOptions all = {.temperature = 2, .top_p = 0.95f, .seed = random}, few = all;
+        few.top_k = k;
+        assert_int_equal(choose(few, logits, N, &prob), choose(all, left, N, &prob));
+    }
+}
+
 static void filters_leave_only_what_they_should(void **state)
 {
     (void)state;
@@ -299,6 +324,7 @@ int main(void)
         cmocka_unit_test(v2_routing_keeps_softmax_weights),
         cmocka_unit_test(nan_logits_route_within_range),
         cmocka_unit_test(greedy_takes_the_lowest_of_equals),
+        cmocka_unit_test(few_of_many_are_chosen_as_by_sorting_all),
         cmocka_unit_test(filters_leave_only_what_they_should),
         cmocka_unit_test(sampling_follows_the_distribution),
         cmocka_unit_test(common_prefix_counts_leading_equals),

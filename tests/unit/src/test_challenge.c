@@ -9,9 +9,11 @@
 #include "loop/loop.h"
 #include "unit/word_engine.h"
 
+enum { MAX_ANSWERS = 12 };
+
 typedef struct Case {
     const char *lang, *document, *test, *command;
-    const char *answers[9]; // three a round; more than one round has a limit of time
+    const char *answers[MAX_ANSWERS]; // three a round; more than one round has a limit of time
     bool verified;
     const char *says; // in the doubt, or in the summary where it is verified
 } Case;
@@ -110,6 +112,19 @@ static const Case DOUBTED = {
     true,
     "that pass do the same on"};
 
+// Two that agree among many that fail are picked by the tests.
+static const Case LUCKY = {"c",
+                           COUNT_C,
+                           COUNT_C_TEST,
+                           C_COMMAND,
+                           {"return 1;\n}\n", "return 3;\n}\n", "return 4;\n}\n", "return 5;\n}\n",
+                            "return 6;\n}\n", "return 7;\n}\n", "return 8;\n}\n", "return 9;\n}\n",
+                            "return 10;\n}\n", "return *s == 'a' && c == 'a' ? 2 : 0;\n}\n",
+                            "if (c != 'a') return 0;\n    return *s == 'a' ? 2 : 0;\n}\n",
+                            "return 11;\n}\n"},
+                           false,
+                           "only 2 of the model's 12 answers pass"};
+
 // The crash on an empty list is mended by a condition.
 static const Case MENDED = {"python",
                             LAST_PY,
@@ -145,7 +160,9 @@ static void run_case(const Case *k, TaskKind kind, size_t number, const char *me
     char folder[] = "/tmp/r1ls-test-XXXXXX", command[64];
     bool python = strcmp(k->lang, "python") == 0;
     const char *name = python ? "a.py" : "a.c";
-    int n_answers = k->answers[3] ? 9 : 3;
+    int n_answers = 3;
+    while (n_answers < MAX_ANSWERS && k->answers[n_answers])
+        n_answers++;
     Error err = {0};
     Engine *engine = word_engine_new(FIM_SUFFIX_FIRST);
     Session *session = session_new(engine, 0, &err);
@@ -208,6 +225,12 @@ static void a_crash_on_an_edge_is_mended(void **state)
     run_case(&MENDED, TASK_BODY, 0, "if not a:\n        return");
 }
 
+static void few_answers_that_pass_are_doubted(void **state)
+{
+    (void)state;
+    run_case(&LUCKY, TASK_BODY, 0, NULL);
+}
+
 static void a_doubt_asks_for_more_answers(void **state)
 {
     (void)state;
@@ -239,6 +262,7 @@ int main(void)
         cmocka_unit_test(answers_that_pass_are_compared_beyond_the_tests),
         cmocka_unit_test(a_crash_on_an_edge_is_mended),
         cmocka_unit_test(a_doubt_asks_for_more_answers),
+        cmocka_unit_test(few_answers_that_pass_are_doubted),
         cmocka_unit_test(a_fix_that_crashes_nowhere_goes_first),
         cmocka_unit_test(proposers_are_read_by_name),
     };

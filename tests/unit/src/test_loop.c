@@ -407,18 +407,14 @@ static void a_small_change_that_the_tests_accept_is_found(void **state)
     tear_down(&s);
 }
 
-// Two slips far from each other: the change that mends one brings the tests further and gets a
-// change of its own.
-static void a_change_that_comes_further_is_changed_again(void **state)
+// A function with two slips far from each other, and a test that counts what each of them fails.
+static void set_up_slips(Setup *s, char *folder, unsigned proposers)
 {
-    (void)state;
-    static const char *const answers[] = {"nonsense"};
-    Setup s;
-    char folder[64], path[100];
-    set_up(&s, "c",
+    char path[100];
+    set_up(s, "c",
            "int edge(int a, int b, int up)\n{<|>\n    if (up)\n        return a < b ? a : b;\n    "
            "return a - b;\n}\n");
-    make_project(folder, text_str(s.text).ptr);
+    make_project(folder, text_str(s->text).ptr);
     snprintf(path, sizeof path, "%s/t.c", folder);
     FILE *f = fopen(path, "w");
     fputs("#include <stdio.h>\n#include \"a.c\"\nstatic int is(int got, int wanted) { if (got != "
@@ -428,11 +424,21 @@ static void a_change_that_comes_further_is_changed_again(void **state)
           "is(edge(5, 2, 1), 5) + is(edge(3, 4, 0), 7) + is(edge(5, 2, 0), 7); }\n",
           f);
     fclose(f);
-    s.request.kind = TASK_FIX;
-    s.request.root = arena_str(s.arena, str_from(folder));
-    s.request.file_path = arena_printf(s.arena, "%s/a.c", folder);
-    s.request.test_command = STR("cc -o t t.c && ./t");
-    s.request.proposers = PROPOSE_MUTANT;
+    s->request.kind = TASK_FIX;
+    s->request.root = arena_str(s->arena, str_from(folder));
+    s->request.file_path = arena_printf(s->arena, "%s/a.c", folder);
+    s->request.test_command = STR("cc -o t t.c && ./t");
+    s->request.proposers = proposers;
+}
+
+// The change that mends one brings the tests further and gets a change of its own.
+static void a_change_that_comes_further_is_changed_again(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"nonsense"};
+    Setup s;
+    char folder[64];
+    set_up_slips(&s, folder, PROPOSE_MUTANT);
     assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
     if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
     const Candidate *chosen = &s.result.candidates[s.result.chosen];
@@ -442,6 +448,69 @@ static void a_change_that_comes_further_is_changed_again(void **state)
     assert_true(first->verdict == VERDICT_FAIL && first->n_failures < 4);
     remove_project(folder);
     tear_down(&s);
+}
+
+// Each line of the model mends one slip: what is right needs the one on top of the other.
+static void lines_are_written_anew_where_others_came_further(void **state)
+{
+    (void)state;
+    const char *answers[400];
+    for (int i = 0; i < 400; i++)
+        answers[i] = i % 2 ? "return a > b ? a : b;\n" : "return a + b;\n";
+    Setup s;
+    char folder[64];
+    set_up_slips(&s, folder, PROPOSE_REFILL);
+    assert_ok(run(&s, answers, 400, (EngineCancel){0}), s.err);
+    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+    const Candidate *chosen = &s.result.candidates[s.result.chosen];
+    assert_string_equal(chosen->proposer, "refill");
+    assert_in_range(chosen->changes, 1, s.result.chosen);
+    assert_true(chosen->sample && chosen->sample->batched && chosen->sample->prompt->n_ids > 0);
+    Str fixed = applied(&s);
+    assert_true(str_contains(fixed, "        return a > b ? a : b;\n"));
+    assert_true(str_contains(fixed, "    return a + b;\n}\n"));
+    remove_project(folder);
+    tear_down(&s);
+}
+
+// What of the small changes is left after the first forty is tried while the model writes.
+static void small_changes_are_tried_beside_the_model(void **state)
+{
+    (void)state;
+    enum { N_WORDS = 3000, N_FIRST = 40 };
+    static const char word[] = "a++; ";
+    char *endless = malloc(N_WORDS * (sizeof word - 1) + 1);
+    for (size_t i = 0; i < N_WORDS; i++)
+        memcpy(endless + i * (sizeof word - 1), word, sizeof word);
+    const char *answers[] = {"I do not know.\n```\n", endless};
+    Setup s;
+    char folder[64];
+    int n_changes = 0, n_answers = 0;
+    set_up(&s, "c",
+           "int f(int a, int b, int c)\n{<|>\n    if (a < b && b < c && c > 3) a = b + c * 2;\n"
+           "    if (b < c || a < 7) c = a - b - 5;\n    while (a > 9 && b > 1) a = a - b;\n"
+           "    return a + b * c - 1;\n}\n");
+    make_project(folder, text_str(s.text).ptr);
+    word_engine_chats(s.engine, false);
+    s.request.kind = TASK_FIX;
+    s.request.root = arena_str(s.arena, str_from(folder));
+    s.request.file_path = arena_printf(s.arena, "%s/a.c", folder);
+    s.request.test_command = STR("echo FAILED; false");
+    s.request.proposers = PROPOSE_CHAT | PROPOSE_MUTANT;
+    s.request.budget.rounds = 1000;
+    s.request.budget.tokens = N_WORDS;
+    s.request.budget.ms = 4000;
+    assert_ok(run(&s, answers, 2, (EngineCancel){.poll = wait_a_moment}), s.err);
+    for (int i = 0; i < s.result.n_candidates; i++) {
+        n_changes += strcmp(s.result.candidates[i].proposer, "mutant") == 0;
+        n_answers += strcmp(s.result.candidates[i].proposer, "sample") == 0;
+    }
+    assert_in_range(n_changes, N_FIRST + 1, 1000);
+    assert_int_equal(n_answers, 1);
+    assert_int_equal(s.result.n_rounds, 1);
+    remove_project(folder);
+    tear_down(&s);
+    free(endless);
 }
 
 static void an_answer_that_is_nearly_right_is_repaired(void **state)
@@ -706,6 +775,8 @@ int main(void)
         cmocka_unit_test(cancelling_and_wrong_places_are_errors),
         cmocka_unit_test(a_small_change_that_the_tests_accept_is_found),
         cmocka_unit_test(a_change_that_comes_further_is_changed_again),
+        cmocka_unit_test(lines_are_written_anew_where_others_came_further),
+        cmocka_unit_test(small_changes_are_tried_beside_the_model),
         cmocka_unit_test(an_answer_that_is_nearly_right_is_repaired),
         cmocka_unit_test(chat_answers_are_tested_and_failures_come_back),
         cmocka_unit_test(an_argued_answer_continues_its_comment),

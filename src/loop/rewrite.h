@@ -1,0 +1,15 @@
+// Some lines of a function written anew by the model, in the middle of the document: of the text as
+// it was, or of an attempt that came further than others. What comes further still is rewritten in
+// its turn, so that a small model climbs in steps to what it cannot write at once. Private to
+// src/loop.
+#pragma once
+
+#include "loop/run.h"
+
+// Holes of one step, and answers to each of them.
+enum { REWRITE_HOLES = 6, REWRITE_ANSWERS = 4 };
+
+// What is to be rewritten next: 1 + the candidate, 0 for the text as it was, -1: nothing.
+int rewrite_find(const LoopRun *run);
+// Tries answers to the next holes of it. Of several that pass the likeliest is chosen.
+bool propose_rewrites(LoopRun *run, int from, Error *err);

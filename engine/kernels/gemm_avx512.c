@@ -1,36 +1,35 @@
-// Prefill products: 16 weight rows are unpacked once into a tile where one register holds four
-// columns of all 16 rows, then every activation vector passes over the tile. The unpacking costs
-// the same for every format and is shared by all tokens of the chunk. Two tiles are multiplied at
-// once, so that four bytes of a vector are spread over a register once for 32 rows: loads, of which
-// a core does one of this width a cycle, are then fewer than products.
+// Prefill products: of 16 weight rows a block of columns is unpacked into a tile where one register
+// holds four columns of all 16 rows, then every activation vector passes over the tile. The
+// unpacking costs the same for every format and is shared by all tokens of the pass. Two tiles are
+// multiplied at once, so that four bytes of a vector are spread over a register once for 32 rows:
+// loads, of which a core does one of this width a cycle, are then fewer than products.
 #include "kernels_avx512.h"
+
+#include <assert.h>
 
 #include "unpack.h"
 
 // Activation vectors at once: COLUMNS times two tiles, as many integer and as many float
 // accumulators; FLOAT_COLUMNS where there are only these.
-enum { COLUMNS = 6, FLOAT_COLUMNS = 8 };
+enum { COLUMNS = 6, FLOAT_COLUMNS = 8, BLOCK_GROUPS = GEMM_BLOCK / 32 };
 
-// TILE_ROWS rows of a quantised matrix as products want them:
-//   u:       [n_in/4] registers: lane r = row r, columns 4j..4j+3
-//   scale:   [n_in/16][16] floats, one per 16 columns and row
-//   offset:  the same, only where the format has minima
-typedef struct Tile {
-    uint8_t *u;
-    float *scale, *offset; // [n_groups][2][TILE_ROWS]
-    bool halves;           // scales differ within a group (Q2_K, Q3_K, Q6_K)
-    bool minima;           // offset is not zero times scale
-    int zero;              // else this (unpack.h)
-} Tile;
+// 32 columns of two tiles: 2 TILE_ROWS rows of a quantised matrix as products want them.
+typedef struct TileGroup {
+    uint8_t u[8][2][4 * TILE_ROWS]; // lane r of a register = row r, columns 4j..4j+3
+    float scale[2][2][TILE_ROWS];   // [half][tile][row]; the second half where halves differ
+    float offset[2][2][TILE_ROWS];  // the same, only where the format has minima
+} TileGroup;
 
-static const uint8_t *tile_group(const Tile *t, int g)
-{
-    return t->u + (size_t)g * 32 * TILE_ROWS;
-}
+// How a format's scales are laid out.
+typedef struct Kind {
+    bool halves; // scales differ within a group (Q2_K, Q3_K, Q6_K)
+    bool minima; // offset is not zero times scale
+    int zero;    // else this (unpack.h)
+} Kind;
 
 // rows[r] is 32 bytes of row r: turns 16 x 8 dwords into 8 registers of 16 dwords. Rows r and r + 8
 // share a register, so that this is the exchange of 8 x 8 in both halves at once.
-static inline void interleave(const __m256i *rows, uint8_t *out)
+static inline void interleave(const __m256i *rows, uint8_t (*out)[2][4 * TILE_ROWS], int tile)
 {
     const __m512i low = _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0);
     const __m512i high = _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2);
@@ -49,8 +48,8 @@ static inline void interleave(const __m256i *rows, uint8_t *out)
     for (int j = 0; j < 4; j++) {
         __m512i first = _mm512_permutex2var_epi64(fours[j], low, fours[j + 4]);
         __m512i second = _mm512_permutex2var_epi64(fours[j], high, fours[j + 4]);
-        _mm512_store_si512(out + 64 * j, first);
-        _mm512_store_si512(out + 64 * (j + 4), second);
+        _mm512_store_si512(out[j][tile], first);
+        _mm512_store_si512(out[j + 4][tile], second);
     }
 }
 
@@ -64,16 +63,18 @@ static inline __m512 fp4_scales(__m512i heads)
         _mm512_mask_blend_epi32(_mm512_cmpgt_epi32_mask(e, one), small, normal));
 }
 
-static inline __attribute__((always_inline)) void
-unpack_bytes(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
+static inline __attribute__((always_inline)) void unpack_bytes(TensorType type, const char *w,
+                                                               size_t row_bytes, int n_groups,
+                                                               int n_rows, TileGroup *groups,
+                                                               int tile)
 {
     __m256i rows[TILE_ROWS];
     for (int r = n_rows; r < TILE_ROWS; r++)
         rows[r] = _mm256_setzero_si256();
-    for (int g = 0; g < n_in / 32; g++) {
+    for (int g = 0; g < n_groups; g++) {
         for (int r = 0; r < n_rows; r++)
             rows[r] = group_bytes(type, w + (size_t)r * row_bytes, g);
-        interleave(rows, t->u + (size_t)g * 32 * TILE_ROWS);
+        interleave(rows, groups[g].u, tile);
     }
 }
 
@@ -108,11 +109,13 @@ static void transpose_16(__m512 *r)
 }
 
 // Super-blocks with a scale for every 16 elements: a row's sixteen become a column each.
-static inline __attribute__((always_inline)) void
-unpack_scales_16(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
+static inline __attribute__((always_inline)) void unpack_scales_16(TensorType type, const char *w,
+                                                                   size_t row_bytes, int n_groups,
+                                                                   int n_rows, TileGroup *groups,
+                                                                   int tile)
 {
     const size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
-    for (int i = 0; i < n_in / SUPER_BLOCK; i++) {
+    for (int i = 0; i < n_groups / 8; i++) {
         __m512 scales[TILE_ROWS], mins[TILE_ROWS];
         for (int r = 0; r < TILE_ROWS; r++) {
             scales[r] = mins[r] = _mm512_setzero_ps();
@@ -121,44 +124,47 @@ unpack_scales_16(TensorType type, const char *w, size_t row_bytes, int n_in, int
                     type, w + (size_t)r * row_bytes + (size_t)i * block_bytes, &mins[r]);
         }
         transpose_16(scales);
-        if (t->minima) transpose_16(mins);
+        if (type == TENSOR_Q2_K) transpose_16(mins);
         for (int k = 0; k < 16; k++) {
-            size_t to = (size_t)(16 * i + k) * TILE_ROWS;
-            _mm512_storeu_ps(t->scale + to, scales[k]);
-            if (t->minima) _mm512_storeu_ps(t->offset + to, mins[k]);
+            TileGroup *to = &groups[8 * i + k / 2];
+            _mm512_store_ps(to->scale[k % 2][tile], scales[k]);
+            if (type == TENSOR_Q2_K) _mm512_store_ps(to->offset[k % 2][tile], mins[k]);
         }
     }
 }
 
 // Blocks of 32 elements: the first four bytes of all rows' blocks are gathered, d and, in *_1, m
 // after it.
-static inline __attribute__((always_inline)) void
-unpack_scales_32(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
+static inline __attribute__((always_inline)) void unpack_scales_32(TensorType type, const char *w,
+                                                                   size_t row_bytes, int n_groups,
+                                                                   int n_rows, TileGroup *groups,
+                                                                   int tile)
 {
     const size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
     const __mmask16 rows = (__mmask16)((1u << n_rows) - 1);
     const __m512i at =
         _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
                            _mm512_set1_epi32((int)row_bytes));
-    for (int g = 0; g < n_in / 32; g++) {
+    for (int g = 0; g < n_groups; g++) {
         __m512i heads = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), rows, at,
                                                     w + (size_t)g * block_bytes, 1);
-        size_t to = (size_t)g * 2 * TILE_ROWS;
         __m512 scale = type == TENSOR_MXFP4 ? fp4_scales(heads)
                                             : _mm512_cvtph_ps(_mm512_cvtepi32_epi16(heads));
-        _mm512_storeu_ps(t->scale + to, scale);
-        if (!t->minima) continue;
+        _mm512_store_ps(groups[g].scale[0][tile], scale);
+        if (type != TENSOR_Q4_1 && type != TENSOR_Q5_1) continue;
         __m512 m = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(heads, 16)));
-        _mm512_storeu_ps(t->offset + to, _mm512_sub_ps(_mm512_setzero_ps(), m));
+        _mm512_store_ps(groups[g].offset[0][tile], _mm512_sub_ps(_mm512_setzero_ps(), m));
     }
 }
 
 // Q4_K and Q5_K: eight scales and eight minima of a row make one register of sixteen.
-static inline __attribute__((always_inline)) void
-unpack_scales_k(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows, Tile *t)
+static inline __attribute__((always_inline)) void unpack_scales_k(TensorType type, const char *w,
+                                                                  size_t row_bytes, int n_groups,
+                                                                  int n_rows, TileGroup *groups,
+                                                                  int tile)
 {
     const size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
-    for (int i = 0; i < n_in / SUPER_BLOCK; i++) {
+    for (int i = 0; i < n_groups / 8; i++) {
         __m512 both[TILE_ROWS];
         for (int r = 0; r < TILE_ROWS; r++) {
             both[r] = _mm512_setzero_ps();
@@ -173,21 +179,20 @@ unpack_scales_k(TensorType type, const char *w, size_t row_bytes, int n_in, int 
         }
         transpose_16(both);
         for (int k = 0; k < 8; k++) {
-            size_t to = (size_t)(8 * i + k) * 2 * TILE_ROWS;
-            _mm512_storeu_ps(t->scale + to, both[k]);
-            _mm512_storeu_ps(t->offset + to, both[k + 8]);
+            _mm512_store_ps(groups[8 * i + k].scale[0][tile], both[k]);
+            _mm512_store_ps(groups[8 * i + k].offset[0][tile], both[k + 8]);
         }
     }
 }
 
-static void unpack_tile(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows,
-                        Tile *t)
+static void unpack_tile(TensorType type, const char *w, size_t row_bytes, int n_groups, int n_rows,
+                        TileGroup *groups, int tile)
 {
     switch (type) {
 #define UNPACK(name, scales)                                                                       \
     case name:                                                                                     \
-        unpack_bytes(name, w, row_bytes, n_in, n_rows, t);                                         \
-        scales(name, w, row_bytes, n_in, n_rows, t);                                               \
+        unpack_bytes(name, w, row_bytes, n_groups, n_rows, groups, tile);                          \
+        scales(name, w, row_bytes, n_groups, n_rows, groups, tile);                                \
         return;
         UNPACK(TENSOR_Q8_0, unpack_scales_32)
         UNPACK(TENSOR_Q4_0, unpack_scales_32)
@@ -215,55 +220,52 @@ static inline __m512i broadcast4(const int8_t *q)
     return _mm512_set1_epi32(v);
 }
 
-// What a group's products of each vector need beside bytes and scale, [n_cols][n_totals], n_totals
-// one for each group or, with `halves`, each half: where the format has minima, what they are
-// multiplied with, the vector's scale times its sum; elsewhere the integers that take `zero` off.
-typedef union Totals {
-    float *scaled;
-    int32_t *zeros;
-} Totals;
+// What a block's products of one vector need beside its bytes: a scale for each group and, for each
+// group or with `halves` each half, what makes up for the format's zero. Where it has minima, these
+// are multiplied with the vector's scale times its sum; elsewhere the sum of products begins at
+// minus `zero` times the vector's sum.
+typedef struct Factors {
+    float scale[BLOCK_GROUPS];
+    union {
+        float scaled[2 * BLOCK_GROUPS];
+        int32_t begins[2 * BLOCK_GROUPS];
+    };
+} Factors;
 
-static inline __attribute__((always_inline)) void fill_totals(const Tile *t, const ActRow *acts,
-                                                              int n_cols, int n_groups, bool halves,
-                                                              bool minima, Totals out)
+static void fill_factors(Kind kind, const ActRow *act, int first, int n_groups, Factors *out)
 {
     const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
-    const __m512i zero = _mm512_set1_epi32(-t->zero);
-    int n_totals = halves ? 2 * n_groups : n_groups;
-    for (int c = 0; c < n_cols; c++)
-        for (int i = 0; i < n_totals; i += 16) {
-            int left = n_totals - i < 16 ? n_totals - i : 16, at = c * n_totals + i;
-            __mmask16 m = (__mmask16)((1u << left) - 1);
-            __m512i sums;
-            __m512 scale;
-            if (halves) {
-                sums = _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(m, acts[c].sums + i));
-                scale = _mm512_maskz_loadu_ps((__mmask16)((1u << (left / 2)) - 1),
-                                              acts[c].scale + i / 2);
-                scale = _mm512_permutexvar_ps(twice, scale);
-            } else {
-                __mmask32 both = (__mmask32)((1ull << (2 * left)) - 1);
-                sums = _mm512_madd_epi16(_mm512_maskz_loadu_epi16(both, acts[c].sums + 2 * i),
-                                         _mm512_set1_epi16(1));
-                scale = _mm512_maskz_loadu_ps(m, acts[c].scale + i);
-            }
-            if (minima)
-                _mm512_mask_storeu_ps(out.scaled + at, m,
-                                      _mm512_mul_ps(scale, _mm512_cvtepi32_ps(sums)));
-            else
-                _mm512_mask_storeu_epi32(out.zeros + at, m, _mm512_mullo_epi32(sums, zero));
+    const __mmask16 m = (__mmask16)((1u << n_groups) - 1);
+    const int16_t *sums = act->sums + 2 * first;
+    __m512 scale = _mm512_maskz_loadu_ps(m, act->scale + first);
+    __m512i both = _mm512_maskz_loadu_epi16((__mmask32)((1ull << 2 * n_groups) - 1), sums);
+    _mm512_store_ps(out->scale, scale);
+    for (int h = 0; h < (kind.halves ? 2 : 1); h++) {
+        __m512i part = _mm512_madd_epi16(both, _mm512_set1_epi16(1));
+        __m512 factor = scale;
+        if (kind.halves) {
+            part = _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(both, 0));
+            both = _mm512_shuffle_i64x2(both, both, 0x4E);
+            factor = _mm512_permutexvar_ps(twice, scale);
+            scale = _mm512_shuffle_f32x4(scale, scale, 0x4E);
         }
+        if (kind.minima)
+            _mm512_store_ps(out->scaled + 16 * h, _mm512_mul_ps(factor, _mm512_cvtepi32_ps(part)));
+        else
+            _mm512_store_si512(out->begins + 16 * h,
+                               _mm512_mullo_epi32(part, _mm512_set1_epi32(-kind.zero)));
+    }
 }
 
 // products of 32 (16 with `halves`) columns of a group of both tiles times n_cols vectors at q.
-static inline __attribute__((always_inline)) void multiply(const uint8_t *u0, const uint8_t *u1,
+static inline __attribute__((always_inline)) void multiply(const uint8_t (*u)[2][4 * TILE_ROWS],
                                                            int n_dwords, const int8_t *const *q,
-                                                           size_t at, int n_cols,
+                                                           int at, int n_cols,
                                                            __m512i (*products)[COLUMNS])
 {
 #pragma GCC unroll 8
     for (int j = 0; j < n_dwords; j++) {
-        __m512i w0 = _mm512_load_si512(u0 + 64 * j), w1 = _mm512_load_si512(u1 + 64 * j);
+        __m512i w0 = _mm512_load_si512(u[j][0]), w1 = _mm512_load_si512(u[j][1]);
 #pragma GCC unroll 8
         for (int c = 0; c < n_cols; c++) {
             __m512i a = broadcast4(q[c] + at + 4 * j);
@@ -273,35 +275,49 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *u0, co
     }
 }
 
-// Two tiles times n_cols vectors.
-static inline __attribute__((always_inline)) void
-tiles_times(const Tile *t, int n_groups, const ActRow *acts, int n_cols, bool halves, bool minima,
-            Totals totals, float *y, size_t y_stride, uint32_t rows)
+// A block of columns of two tiles, from group `first` on, and where its products go:
+// y[c * y_stride + r] for vector c and the rows r of the mask, the first 16 of which are the first
+// tile's. Blocks after the first are added to what is there.
+typedef struct Block {
+    const TileGroup *tiles;
+    int first, n_groups;
+    float *y;
+    size_t y_stride;
+    uint32_t rows;
+} Block;
+
+// Both tiles times vectors at .. at + n_cols - 1.
+static inline __attribute__((always_inline)) void tiles_times(const Block *b, const ActRow *acts,
+                                                              const Factors *factors, int at,
+                                                              int n_cols, bool halves, bool minima)
 {
-    const int parts = halves ? 2 : 1, n_totals = parts * n_groups;
+    const TileGroup *t = b->tiles;
+    const __mmask16 rows0 = (__mmask16)b->rows, rows1 = (__mmask16)(b->rows >> 16);
+    float *y = b->y + (size_t)at * b->y_stride;
+    const int parts = halves ? 2 : 1;
     __m512 sums[2][COLUMNS];
     __m512i products[2][COLUMNS];
     const int8_t *q[COLUMNS];
+    factors += at;
 #pragma GCC unroll 8
     for (int c = 0; c < n_cols; c++) {
-        q[c] = acts[c].q;
-        sums[0][c] = sums[1][c] = _mm512_setzero_ps();
+        float *to = y + (size_t)c * b->y_stride;
+        q[c] = acts[at + c].q + 32 * (size_t)b->first;
+        sums[0][c] = b->first ? _mm512_maskz_loadu_ps(rows0, to) : _mm512_setzero_ps();
+        sums[1][c] = b->first ? _mm512_maskz_loadu_ps(rows1, to + TILE_ROWS) : _mm512_setzero_ps();
     }
-    for (int g = 0; g < n_groups; g++) {
-        const uint8_t *u0 = tile_group(&t[0], g), *u1 = tile_group(&t[1], g);
+    for (int g = 0; g < b->n_groups; g++, t++) {
         for (int h = 0; h < parts; h++) {
 #pragma GCC unroll 8
             for (int c = 0; c < n_cols; c++)
                 products[0][c] = products[1][c] =
                     minima ? _mm512_setzero_si512()
-                           : _mm512_set1_epi32(totals.zeros[c * n_totals + parts * g + h]);
-            multiply(u0 + 256 * h, u1 + 256 * h, 8 / parts, q, 32 * (size_t)g + 16 * (size_t)h,
-                     n_cols, products);
-            size_t at = ((size_t)g * 2 + (size_t)h) * TILE_ROWS;
-            __m512 s0 = _mm512_loadu_ps(t[0].scale + at), s1 = _mm512_loadu_ps(t[1].scale + at);
+                           : _mm512_set1_epi32(factors[c].begins[parts * g + h]);
+            multiply(t->u + 4 * h, 8 / parts, q, 32 * g + 16 * h, n_cols, products);
+            __m512 s0 = _mm512_load_ps(t->scale[h][0]), s1 = _mm512_load_ps(t->scale[h][1]);
 #pragma GCC unroll 8
             for (int c = 0; c < n_cols; c++) {
-                __m512 act = _mm512_set1_ps(acts[c].scale[g]);
+                __m512 act = _mm512_set1_ps(factors[c].scale[g]);
                 sums[0][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[0][c]),
                                              _mm512_mul_ps(s0, act), sums[0][c]);
                 sums[1][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[1][c]),
@@ -309,11 +325,10 @@ tiles_times(const Tile *t, int n_groups, const ActRow *acts, int n_cols, bool ha
             }
         }
         for (int h = 0; h < (minima ? parts : 0); h++) {
-            size_t at = ((size_t)g * 2 + (size_t)h) * TILE_ROWS;
-            __m512 m0 = _mm512_loadu_ps(t[0].offset + at), m1 = _mm512_loadu_ps(t[1].offset + at);
+            __m512 m0 = _mm512_load_ps(t->offset[h][0]), m1 = _mm512_load_ps(t->offset[h][1]);
 #pragma GCC unroll 8
             for (int c = 0; c < n_cols; c++) {
-                __m512 total = _mm512_set1_ps(totals.scaled[c * n_totals + parts * g + h]);
+                __m512 total = _mm512_set1_ps(factors[c].scaled[parts * g + h]);
                 sums[0][c] = _mm512_fnmadd_ps(m0, total, sums[0][c]);
                 sums[1][c] = _mm512_fnmadd_ps(m1, total, sums[1][c]);
             }
@@ -321,45 +336,61 @@ tiles_times(const Tile *t, int n_groups, const ActRow *acts, int n_cols, bool ha
     }
 #pragma GCC unroll 8
     for (int c = 0; c < n_cols; c++) {
-        _mm512_mask_storeu_ps(y + (size_t)c * y_stride, (__mmask16)rows, sums[0][c]);
-        _mm512_mask_storeu_ps(y + (size_t)c * y_stride + TILE_ROWS, (__mmask16)(rows >> 16),
-                              sums[1][c]);
+        float *to = y + (size_t)c * b->y_stride;
+        _mm512_mask_storeu_ps(to, rows0, sums[0][c]);
+        _mm512_mask_storeu_ps(to + TILE_ROWS, rows1, sums[1][c]);
     }
 }
 
-static inline __attribute__((always_inline)) void tiles_times_kind(const Tile *t, int n_groups,
-                                                                   const ActRow *acts, int n_cols,
-                                                                   float *y, size_t y_stride,
-                                                                   uint32_t rows, char *scratch)
+// Lines of a block's rows, asked for little by little while the block before it is multiplied: no
+// hardware prefetcher follows many rows at once.
+typedef struct Ahead {
+    uintptr_t row;
+    size_t row_bytes;
+    int n_rows, n_lines; // rows left; lines of a row's part
+    int line;            // of the row, the next one
+} Ahead;
+
+static inline void look_ahead(Ahead *a, int n)
 {
-    Totals totals = {.scaled = (float *)(void *)scratch};
-#define KIND(by_halves, with_minima)                                                               \
-    if (t->halves == (by_halves) && t->minima == (with_minima)) {                                  \
-        fill_totals(t, acts, n_cols, n_groups, by_halves, with_minima, totals);                    \
-        tiles_times(t, n_groups, acts, n_cols, by_halves, with_minima, totals, y, y_stride, rows); \
+    for (; n > 0 && a->n_rows > 0; n--) {
+        _mm_prefetch((const char *)(a->row + 64 * (size_t)a->line), _MM_HINT_T0);
+        if (++a->line < a->n_lines) continue;
+        a->line = 0;
+        a->row += a->row_bytes;
+        a->n_rows--;
     }
-    KIND(false, false)
-    KIND(false, true)
-    KIND(true, false)
-    KIND(true, true)
-#undef KIND
 }
 
-// y[c * y_stride + r] for the rows of the mask, the first 16 of which are t[0]'s and the others
-// t[1]'s, and n_acts vectors.
-static void all_times(const Tile *t, int n_groups, const ActRow *acts, int n_acts, float *y,
-                      size_t y_stride, uint32_t rows, char *scratch)
+static inline __attribute__((always_inline)) void all_times(const Block *b, const ActRow *acts,
+                                                            const Factors *factors, int n_acts,
+                                                            bool halves, bool minima, Ahead *ahead)
 {
+    const int n_lines = ahead->n_rows * ahead->n_lines, each = n_lines / (n_acts / COLUMNS + 1) + 1;
     int i = 0;
 #define COLUMNS_AT_ONCE(n)                                                                         \
-    for (; i + (n) <= n_acts; i += (n))                                                            \
-        tiles_times_kind(t, n_groups, acts + i, n, y + (size_t)i * y_stride, y_stride, rows,       \
-                         scratch);
+    for (; i + (n) <= n_acts; i += (n)) {                                                          \
+        look_ahead(ahead, each);                                                                   \
+        tiles_times(b, acts, factors, i, n, halves, minima);                                       \
+    }
     COLUMNS_AT_ONCE(COLUMNS)
     COLUMNS_AT_ONCE(4)
     COLUMNS_AT_ONCE(2)
     COLUMNS_AT_ONCE(1)
 #undef COLUMNS_AT_ONCE
+}
+
+static void all_times_kind(Kind kind, const Block *b, const ActRow *acts, const Factors *factors,
+                           int n_acts, Ahead *ahead)
+{
+#define KIND(by_halves, with_minima)                                                               \
+    if (kind.halves == (by_halves) && kind.minima == (with_minima))                                \
+        all_times(b, acts, factors, n_acts, by_halves, with_minima, ahead);
+    KIND(false, false)
+    KIND(false, true)
+    KIND(true, false)
+    KIND(true, true)
+#undef KIND
 }
 
 // --- F32, F16 and BF16 ---------------------------------------------------------------------------
@@ -444,50 +475,77 @@ static void gemm_floats(TensorType type, const char *w, size_t row_bytes, int n_
     }
 }
 
-static Tile make_tile(TensorType type, uint8_t *at, size_t n_groups)
+static Kind kind_of(TensorType type)
 {
-    Tile tile = {.u = at,
-                 .scale = (float *)(void *)(at + n_groups * 32 * TILE_ROWS),
-                 .halves = type == TENSOR_Q2_K || type == TENSOR_Q3_K || type == TENSOR_Q6_K,
-                 .minima = group_zero(type) == 0,
-                 .zero = group_zero(type)};
-    tile.offset = tile.scale + n_groups * 2 * TILE_ROWS;
-    return tile;
+    return (Kind){.halves = type == TENSOR_Q2_K || type == TENSOR_Q3_K || type == TENSOR_Q6_K,
+                  .minima = group_zero(type) == 0,
+                  .zero = group_zero(type)};
 }
 
-// Unpacking goes down the rows, which no hardware prefetcher follows: rows are asked for in the
-// order in which they lie, while the tiles before them are multiplied.
-static void prefetch_rows(const char *rows, size_t row_bytes, int n_rows)
+// What lies in memory after a pair of tiles is asked for: the next rows, the next block of the
+// first rows, or the rows after the last, which are the thread's next as a rule.
+static Ahead next_rows(const char *w, size_t row_bytes, size_t block_bytes, int block, bool last,
+                       int row, int n_rows)
 {
-    for (size_t at = 0; at < row_bytes * (size_t)n_rows; at += 64)
-        _mm_prefetch(rows + at, _MM_HINT_T1);
+    bool wraps = row + 2 * TILE_ROWS >= n_rows;
+    size_t next_row = !wraps ? (size_t)row + 2 * TILE_ROWS : last ? (size_t)n_rows : 0;
+    size_t next_block = !wraps ? (size_t)block : last ? 0 : (size_t)block + 1;
+    return (Ahead){.row = (uintptr_t)w + next_row * row_bytes + next_block * block_bytes,
+                   .row_bytes = row_bytes,
+                   .n_rows = 2 * TILE_ROWS,
+                   .n_lines = (int)(block_bytes / 64) + 1};
+}
+
+// At most GEMM_ACTS vectors. A block's tiles stay in the first cache while all vectors pass over
+// them.
+static void gemm_quantised(TensorType type, const char *w, size_t row_bytes, int n_in, int n_rows,
+                           const ActRow *acts, int n_acts, float *y, size_t y_stride, char *scratch)
+{
+    const TensorTypeInfo *info = tensor_type_info(type);
+    const Kind kind = kind_of(type);
+    const size_t block_bytes =
+        (size_t)(GEMM_BLOCK / info->block_elements) * (size_t)info->block_bytes;
+    const int n_all = n_in / 32;
+    TileGroup *tiles = (TileGroup *)(void *)scratch;
+    Factors *factors = (Factors *)(void *)(tiles + BLOCK_GROUPS);
+    for (int i = 0; i * BLOCK_GROUPS < n_all; i++) {
+        Block b = {tiles, i * BLOCK_GROUPS, n_all - i * BLOCK_GROUPS, y, y_stride, 0};
+        bool last = b.n_groups <= BLOCK_GROUPS;
+        if (!last) b.n_groups = BLOCK_GROUPS;
+        for (int c = 0; c < n_acts; c++)
+            fill_factors(kind, &acts[c], b.first, b.n_groups, &factors[c]);
+        for (int r = 0; r < n_rows; r += 2 * TILE_ROWS, b.y += 2 * TILE_ROWS) {
+            int n = n_rows - r < 2 * TILE_ROWS ? n_rows - r : 2 * TILE_ROWS;
+            int n_first = n < TILE_ROWS ? n : TILE_ROWS;
+            const char *rows = w + (size_t)r * row_bytes + (size_t)i * block_bytes;
+            Ahead ahead = next_rows(w, row_bytes, block_bytes, i, last, r, n_rows);
+            unpack_tile(type, rows, row_bytes, b.n_groups, n_first, tiles, 0);
+            unpack_tile(type, rows + TILE_ROWS * row_bytes, row_bytes, b.n_groups, n - n_first,
+                        tiles, 1);
+            b.rows = (uint32_t)((1ull << n) - 1);
+            all_times_kind(kind, &b, acts, factors, n_acts, &ahead);
+        }
+    }
 }
 
 void gemm_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                  const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch)
 {
-    bool floats = type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16;
-    uint8_t *aligned = (uint8_t *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
-    size_t n_groups = (size_t)n_in / 32, tile_bytes = gemm_tile_bytes(n_in);
-    Tile tiles[2] = {make_tile(type, aligned, n_groups),
-                     make_tile(type, aligned + tile_bytes, n_groups)};
-    prefetch_rows(w, row_bytes, n_rows < 2 * TILE_ROWS ? n_rows : 2 * TILE_ROWS);
-    for (int r = 0; r < n_rows; r += 2 * TILE_ROWS) {
-        int left = n_rows - r, n = left < 2 * TILE_ROWS ? left : 2 * TILE_ROWS, next = left - n;
-        int n_second = n > TILE_ROWS ? n - TILE_ROWS : 0;
-        const char *rows = (const char *)w + (size_t)r * row_bytes;
-        if (floats) {
-            gemm_floats(type, rows, row_bytes, n_in, n, acts, n_acts, y + r, y_stride,
-                        (float *)(void *)aligned);
-            continue;
-        }
-        unpack_tile(type, rows, row_bytes, n_in, n - n_second, &tiles[0]);
-        unpack_tile(type, rows + TILE_ROWS * row_bytes, row_bytes, n_in, n_second, &tiles[1]);
-        prefetch_rows(rows + 2 * TILE_ROWS * row_bytes, row_bytes,
-                      next < 2 * TILE_ROWS ? next : 2 * TILE_ROWS);
-        all_times(tiles, (int)n_groups, acts, n_acts, y + r, y_stride, (uint32_t)((1ull << n) - 1),
-                  (char *)(aligned + 2 * tile_bytes));
+    char *aligned = (char *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
+    if (type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16) {
+        for (int r = 0; r < n_rows; r += 2 * TILE_ROWS)
+            gemm_floats(type, (const char *)w + (size_t)r * row_bytes, row_bytes, n_in,
+                        n_rows - r < 2 * TILE_ROWS ? n_rows - r : 2 * TILE_ROWS, acts, n_acts,
+                        y + r, y_stride, (float *)(void *)aligned);
+        return;
     }
+    static_assert(BLOCK_GROUPS * sizeof(TileGroup) + GEMM_ACTS * sizeof(Factors) ==
+                      GEMM_BLOCK_BYTES,
+                  "what gemm_scratch_bytes counts with");
+    for (int i = 0; i < n_acts; i += GEMM_ACTS)
+        gemm_quantised(type, w, row_bytes, n_in, n_rows, acts + i,
+                       n_acts - i < GEMM_ACTS ? n_acts - i : GEMM_ACTS, y + (size_t)i * y_stride,
+                       y_stride, aligned);
 }
 
 void dequantize_avx512(TensorType type, const void *row, int n, float *out)

@@ -15,8 +15,16 @@
 
 #include "gguf.h"
 
-// TILE_DEPTH: columns of an F32 tile, whatever the matrix's width.
-enum { ACT_BLOCK = 32, TILE_ROWS = 16, TILE_DEPTH = 256 };
+// TILE_DEPTH: columns of an F32 tile, whatever the matrix's width. GEMM_BLOCK, GEMM_ACTS: columns
+// of a quantised matrix and vectors that gemm_avx512.c takes at once, and its memory for them.
+enum {
+    ACT_BLOCK = 32,
+    TILE_ROWS = 16,
+    TILE_DEPTH = 256,
+    GEMM_BLOCK = 512,
+    GEMM_ACTS = 256,
+    GEMM_BLOCK_BYTES = GEMM_BLOCK / 32 * (1536 + GEMM_ACTS * 12),
+};
 
 // One activation vector of n elements: F32, and if quantised its 8-bit form.
 // x[i] ~ scale[i/32] * q[i]. n is a multiple of 32 wherever q is used; q NULL: F32 only.

@@ -236,11 +236,10 @@ size_t gemm_tile_bytes(int n_in)
 
 size_t gemm_scratch_bytes(int n_in)
 {
-    // Beside two tiles, gemm_avx512.c keeps what makes up for zeros or minima, of up to 8 vectors.
-    size_t groups = ((size_t)n_in + 31) / 32;
-    size_t quantised = 2 * gemm_tile_bytes(n_in) + groups * 2 * 8 * sizeof(float);
+    size_t tile = gemm_tile_bytes(n_in), blocks = GEMM_BLOCK_BYTES;
     size_t floats = (size_t)2 * TILE_DEPTH * TILE_ROWS * sizeof(float);
-    return (quantised > floats ? quantised : floats) + 64;
+    size_t most = tile > blocks ? tile : blocks;
+    return (most > floats ? most : floats) + 64;
 }
 
 const Kernels kernels_ref = {

@@ -16,17 +16,6 @@
 #include "model.h"
 #include "speculate.h"
 
-// Prefill passes are the grain of cancellation, so a pass should take a small part of a second on
-// two cores: small models get long passes. Where an expert sees few rows of a pass, unpacking its
-// weights is most of the work, and a pass of four times as many tokens takes hardly longer. A fixed
-// size keeps results reproducible.
-static int choose_chunk(const Shape *shape, uint64_t n_active_params)
-{
-    if (n_active_params < 100u * 1000 * 1000) return 256;
-    if (shape->n_experts > 4 * shape->n_experts_used) return 128;
-    return n_active_params < 2000u * 1000 * 1000 ? 64 : 32;
-}
-
 static int count_cores(void)
 {
     cpu_set_t set;
@@ -171,7 +160,6 @@ static bool open_parts(Engine *e, const EngineOptions *o, Error *err)
         e->draft_state = mem_alloc((size_t)e->shape.n_embd * sizeof *e->draft_state);
     }
     speculation_init_costs(&e->speculation);
-    e->chunk = choose_chunk(&e->shape, e->weights.n_active_params);
     return fill_info(e, err);
 }
 

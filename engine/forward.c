@@ -79,8 +79,10 @@ static void embed_row(void *user, int t, int thread)
                         r->c->x + (size_t)t * (size_t)n_embd);
 }
 
+// Begins every pass: whatever was in c->x is gone.
 static void embed(Compute *c, const Shape *s, const Matrix *table, const int *ids, int n)
 {
+    c->n_passes++;
     compute_for_rows(c, n, embed_row, &(Rows){.c = c, .s = s, .table = table, .ids = ids});
 }
 
@@ -101,7 +103,7 @@ void forward_logits(Compute *c, const Shape *s, const Weights *w, int first, int
     apply_head(c, s, w->output_norm, &w->output, first, n, logits);
 }
 
-void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass)
+void forward_begin(Compute *c, const Shape *s, const Weights *w, const Pass *pass)
 {
     const Kv *own = pass->own;
     assert(pass->n >= 1 && pass->n <= COMPUTE_CHUNK);
@@ -112,18 +114,18 @@ void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass
                                                   : PRODUCTS_BY_COUNT;
     embed(c, s, &w->token_embd, pass->ids, pass->n);
     attention_angles(c, s, pass);
-    for (int i = 0; i < s->n_layers; i++)
-        run_layer(c, s, &w->layers[i], pass, i);
 }
 
-void forward(Compute *c, const Shape *s, const Weights *w, Kv *kv, const int *ids, int n,
-             ForwardLogits which, float *logits)
+void forward_layer(Compute *c, const Shape *s, const Weights *w, const Pass *pass, int layer)
 {
-    Pass pass = {.own = kv, .ids = ids, .n = n};
-    forward_pass(c, s, w, &pass);
-    kv->len += n;
-    if (which == LOGITS_LAST) forward_logits(c, s, w, n - 1, 1, logits);
-    if (which == LOGITS_ALL) forward_logits(c, s, w, 0, n, logits);
+    run_layer(c, s, &w->layers[layer], pass, layer);
+}
+
+void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass)
+{
+    forward_begin(c, s, w, pass);
+    for (int i = 0; i < s->n_layers; i++)
+        forward_layer(c, s, w, pass, i);
 }
 
 // --- multi-token prediction ----------------------------------------------------------------------

@@ -28,7 +28,6 @@ struct Engine {
     Compute compute;
     Adapter *adapter; // of the options, or NULL
     EngineInfo info;
-    int chunk;                 // tokens of one prefill pass
     Candidate *candidates;     // [n_vocab], scratch of one choice
     unsigned char *kinds;      // [n_vocab], TOKEN_* bits
     char hash[SHA256_HEX + 1]; // empty: not made yet

@@ -75,6 +75,7 @@ void session_forget(Session *s)
 {
     truncate_session(s, 0);
     s->has_logits = false;
+    s->cut = (CutPass){0};
 }
 
 bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error *err)
@@ -135,12 +136,39 @@ void session_keep_states(Session *s, int first, int n)
                             s->mtp.states + (size_t)first * (size_t)e->shape.n_embd);
 }
 
-static void evaluate(Session *s, int n, ForwardLogits which, float *logits)
+// The layers that are done of a pass of the next n ids.
+static int find_layer(const Session *s, int n)
+{
+    const CutPass *cut = &s->cut;
+    bool goes_on = cut->layer > 0 && cut->first == s->kv.len && cut->n == n &&
+                   cut->pass == s->engine->compute.n_passes;
+    return goes_on ? cut->layer : 0;
+}
+
+// A pass of the next n ids, and logits [n_logits][n_vocab] of the last ones. Polls before each
+// layer. Cancelled: false, and the same pass goes on there if it is the engine's next one.
+static bool evaluate(Session *s, int n, int n_logits, float *logits, EngineCancel cancel,
+                     Error *err)
 {
     Engine *e = s->engine;
+    Compute *c = &e->compute;
+    Pass pass = {.own = &s->kv, .ids = s->ids + s->kv.len, .n = n};
     session_begin_pass(s);
-    forward(&e->compute, &e->shape, &e->weights, &s->kv, s->ids + s->kv.len, n, which, logits);
+    int layer = find_layer(s, n);
+    s->cut = (CutPass){0};
+    for (; layer < e->shape.n_layers; layer++) {
+        if (engine_is_cancelled(cancel, err)) {
+            s->cut = (CutPass){s->kv.len, n, layer, c->n_passes};
+            return false;
+        }
+        if (layer == 0) forward_begin(c, &e->shape, &e->weights, &pass);
+        forward_layer(c, &e->shape, &e->weights, &pass, layer);
+    }
+    s->kv.len += n;
+    s->has_logits = n_logits == 1;
+    if (n_logits > 0) forward_logits(c, &e->shape, &e->weights, n - n_logits, n_logits, logits);
     session_keep_states(s, s->kv.len - n, n);
+    return true;
 }
 
 // Rewinds to what ids and the cache share, then takes over the new ids.
@@ -149,6 +177,9 @@ static int rewind_to_shared(Session *s, const int *ids, int n)
     int shared = kv_common_prefix(s->ids, s->kv.len, ids, n);
     if (shared == n && !(s->kv.len == n && s->has_logits)) shared--; // the last id gives the logits
     truncate_session(s, shared);
+    if (s->cut.first + s->cut.n > n ||
+        memcmp(s->ids + s->cut.first, ids + s->cut.first, (size_t)s->cut.n * sizeof *ids) != 0)
+        s->cut = (CutPass){0};
     memcpy(s->ids, ids, (size_t)n * sizeof *ids);
     return shared;
 }
@@ -163,12 +194,8 @@ bool session_sync(Session *session, const int *ids, int n, EngineCancel cancel, 
     bool ok = true;
     while (ok && session->kv.len < n) {
         int left = n - session->kv.len;
-        int chunk = left < session->engine->chunk ? left : session->engine->chunk;
-        ok = !engine_is_cancelled(cancel, err);
-        if (!ok) break;
-        session->has_logits = false;
-        evaluate(session, chunk, chunk == left ? LOGITS_LAST : LOGITS_NONE, session->logits);
-        session->has_logits = chunk == left;
+        int chunk = left < COMPUTE_CHUNK ? left : COMPUTE_CHUNK;
+        ok = evaluate(session, chunk, chunk == left, session->logits, cancel, err);
     }
     stats->n_evaluated = session->kv.len - stats->n_reused;
     stats->ms = clock_ms() - start;
@@ -181,9 +208,7 @@ bool session_append(Session *session, int id, Error *err)
     if (session->kv.len >= session->kv.n_ctx)
         return error_set(err, ERROR_TOO_LARGE, "the cache of %d tokens is full", session->kv.n_ctx);
     session->ids[session->kv.len] = id;
-    evaluate(session, 1, LOGITS_LAST, session->logits);
-    session->has_logits = true;
-    return true;
+    return evaluate(session, 1, 1, session->logits, (EngineCancel){0}, err);
 }
 
 // --- scoring -------------------------------------------------------------------------------------
@@ -215,13 +240,11 @@ bool session_visit(Session *session, const int *ids, int n, int from, OnLogits v
     bool ok = true;
     while (ok && session->kv.len < n) {
         int first = session->kv.len, before = from - 1 - first;
-        int most = before > 0 ? session->engine->chunk : SCORE_CHUNK;
+        int most = before > 0 ? COMPUTE_CHUNK : SCORE_CHUNK;
         int left = before > 0 ? before : n - first, chunk = left < most ? left : most;
-        ok = !engine_is_cancelled(cancel, err);
-        if (!ok) break;
-        session->has_logits = false;
-        evaluate(session, chunk, before > 0 ? LOGITS_NONE : LOGITS_ALL, rows);
-        for (int i = 0; before <= 0 && i < chunk && first + i + 1 < n; i++)
+        ok = evaluate(session, chunk, before > 0 ? 0 : chunk, rows, cancel, err);
+        session->has_logits = false; // the rows are the caller's
+        for (int i = 0; ok && before <= 0 && i < chunk && first + i + 1 < n; i++)
             visit(user, first + i + 1, rows + (size_t)i * n_vocab);
     }
     free(rows);

@@ -16,12 +16,21 @@ typedef struct SessionMtp {
     uint16_t *states; // [n_ctx][n_embd] half floats, of every cached token
 } SessionMtp;
 
+// A pass of the n ids after the cached ones that was cancelled after some layers. Its state lies in
+// the engine's buffers until another pass begins.
+typedef struct CutPass {
+    int first, n;  // tokens cached before it, tokens of it
+    int layer;     // the next one; 0: there is no such pass
+    unsigned pass; // Compute.n_passes
+} CutPass;
+
 struct Session {
     Engine *engine;
     Kv kv;
     int *ids;      // [n_ctx]; the first kv.len are cached
     float *logits; // [n_vocab] after ids[kv.len - 1], if has_logits
     bool has_logits;
+    CutPass cut;
     LoraSet lora;
     SessionMtp mtp;
 };

@@ -52,7 +52,10 @@ static double compare_passes(Opened *o, json_object *model, int first, int step,
     while (o->kv.len < n) {
         int at0 = o->kv.len, wanted = at0 ? step : first;
         int n_pass = n - at0 < wanted ? n - at0 : wanted;
-        forward(&o->compute, &o->shape, &o->weights, &o->kv, ids + at0, n_pass, LOGITS_ALL, logits);
+        Pass pass = {.own = &o->kv, .ids = ids + at0, .n = n_pass};
+        forward_pass(&o->compute, &o->shape, &o->weights, &pass);
+        forward_logits(&o->compute, &o->shape, &o->weights, 0, n_pass, logits);
+        o->kv.len += n_pass;
         for (int t = 0; t < n_pass; t++) {
             char what[160];
             snprintf(what, sizeof what, "%s token %d in passes of %d and %d",

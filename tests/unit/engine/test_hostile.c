@@ -112,7 +112,9 @@ static void run_some_tokens(Opened *o)
 {
     static const int ids[3] = {1, 2, 3};
     float *logits = mem_zero((size_t)o->shape.n_vocab * sizeof *logits);
-    forward(&o->compute, &o->shape, &o->weights, &o->kv, ids, 3, LOGITS_LAST, logits);
+    Pass pass = {.own = &o->kv, .ids = ids, .n = 3};
+    forward_pass(&o->compute, &o->shape, &o->weights, &pass);
+    forward_logits(&o->compute, &o->shape, &o->weights, 2, 1, logits);
     for (int i = 0; o->shape.n_experts && i < 3 * o->shape.n_experts_used; i++)
         assert_true(o->compute.pairs.expert_of[i] >= 0 &&
                     o->compute.pairs.expert_of[i] < o->shape.n_experts);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/models/embedded.h"
 #include "kv.h"
@@ -236,7 +237,7 @@ static void cancelled_work_is_kept_and_told(void **state)
     Engine *e = open_engine();
     Error err = {0};
     SyncStats stats;
-    int ids[600], left = 1, held;
+    int ids[600], left = engine_info(e)->n_layers + 1, held;
     for (int i = 0; i < 600; i++)
         ids[i] = (i * 7919 + 11) % 16000;
     Session *s = session_new(e, 0, &err);
@@ -248,6 +249,39 @@ static void cancelled_work_is_kept_and_told(void **state)
     assert_ok(session_sync(s, ids, 600, (EngineCancel){0}, &stats, &err), err);
     assert_int_equal(stats.n_reused, held);
     session_free(s);
+    engine_close(e);
+}
+
+// A cancel ends a pass between two layers, and the next sync of the same ids goes on there, unless
+// another pass came between or ids of that pass are others now.
+static void a_cancelled_pass_goes_on_where_it_stopped(void **state)
+{
+    (void)state;
+    Engine *e = open_engine();
+    Error err = {0};
+    SyncStats stats;
+    const size_t n_vocab = (size_t)engine_info(e)->n_vocab;
+    int ids[300], n_calls = 0, left;
+    for (int i = 0; i < 300; i++)
+        ids[i] = (i * 7919 + 11) % 16000;
+    Session *whole = session_new(e, 0, &err), *s = session_new(e, 0, &err);
+    assert_ok(session_sync(whole, ids, 300, (EngineCancel){0}, &stats, &err), err);
+    float *wanted = mem_alloc(n_vocab * sizeof *wanted);
+    memcpy(wanted, session_logits(whole), n_vocab * sizeof *wanted);
+    ids[200]++; // a pass that is not the one wanted at the end
+    for (bool done = false; !done; n_calls++) {
+        left = 2;
+        err = (Error){0};
+        done = session_sync(s, ids, 300, (EngineCancel){cancel_after, &left}, &stats, &err);
+        assert_true(done || err.code == ERROR_CANCELLED);
+        if (n_calls == 1) ids[200]--;
+        if (n_calls == 3) assert_ok(session_append(whole, 5, &err), err);
+    }
+    assert_true(n_calls > engine_info(e)->n_layers && n_calls < 2 * engine_info(e)->n_layers);
+    assert_memory_equal(session_logits(s), wanted, n_vocab * sizeof *wanted);
+    free(wanted);
+    session_free(s);
+    session_free(whole);
     engine_close(e);
 }
 
@@ -330,6 +364,7 @@ int main(void)
         cmocka_unit_test(common_prefix_counts_leading_equals),
         cmocka_unit_test(reused_prefix_gives_the_logits_of_a_fresh_one),
         cmocka_unit_test(cancelled_work_is_kept_and_told),
+        cmocka_unit_test(a_cancelled_pass_goes_on_where_it_stopped),
         cmocka_unit_test(healed_output_begins_with_what_was_taken_back),
         cmocka_unit_test(wrong_requests_are_errors),
     };

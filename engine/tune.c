@@ -1,5 +1,4 @@
 // Making and freeing an adapter in training: which matrices it changes, and every buffer.
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +22,9 @@ static void *take(Tune *t, size_t n, size_t bytes)
     size_t total = at_least_one(n) * bytes;
     t->n_bytes += total;
     if (t->measuring) return NULL;
-    assert((size_t)t->n_owned < sizeof t->owned / sizeof *t->owned);
-    return t->owned[t->n_owned++] = calloc(1, total);
+    void *p = calloc(1, total);
+    VEC_PUSH(&t->owned, p);
+    return p;
 }
 
 static float *floats(Tune *t, size_t n)
@@ -44,53 +44,68 @@ static void take_mlp(Tune *t, TuneMlp *m, size_t n)
     m->gate = floats(t, n);
     m->up = floats(t, n);
     m->act = floats(t, n);
+}
+
+static void take_mlp_gradient(Tune *t, TuneMlp *m, size_t n)
+{
     m->d_gate = floats(t, n);
     m->d_up = floats(t, n);
     m->d_act = floats(t, n);
 }
 
-static void take_attention(Tune *t)
+static void take_attention(Tune *t, TuneBlock *b)
 {
     const Shape *s = t->shape;
-    TuneBlock *b = &t->block;
     const size_t n = (size_t)t->options.max_tokens, heads = (size_t)s->n_heads;
     const size_t dk = (size_t)s->key_dim, dv = (size_t)s->value_dim, kv = (size_t)t->n_kv;
     b->q = floats(t, n * heads * dk);
-    b->d_q = floats(t, n * heads * dk);
     b->k = floats(t, n * kv * dk);
     b->v = floats(t, n * kv * dv);
-    b->d_k = floats(t, n * heads * dk);
-    b->d_v = floats(t, n * heads * dv);
     b->att = floats(t, n * heads * dv);
-    b->d_att = floats(t, n * heads * dv);
     if (s->qk_norm) {
         b->q_raw = floats(t, n * heads * dk);
         b->k_raw = floats(t, n * kv * dk);
     }
     if (!s->mla) return;
+    b->q_latent = floats(t, n * (size_t)s->q_lora);
+    b->q_normed = floats(t, n * (size_t)s->q_lora);
+    b->kv_a = floats(t, n * ((size_t)s->kv_lora + (size_t)s->rope_dim));
+    b->latent = floats(t, n * (size_t)s->kv_lora);
+}
+
+static void take_attention_gradient(Tune *t, TuneBlock *b)
+{
+    const Shape *s = t->shape;
+    const size_t n = (size_t)t->options.max_tokens, heads = (size_t)s->n_heads;
     const size_t q_lora = (size_t)s->q_lora, lora = (size_t)s->kv_lora;
-    b->q_latent = floats(t, n * q_lora);
-    b->q_normed = floats(t, n * q_lora);
+    b->d_q = floats(t, n * heads * (size_t)s->key_dim);
+    b->d_k = floats(t, n * heads * (size_t)s->key_dim);
+    b->d_v = floats(t, n * heads * (size_t)s->value_dim);
+    b->d_att = floats(t, n * heads * (size_t)s->value_dim);
+    if (!s->mla) return;
     b->d_q_latent = floats(t, n * q_lora);
-    b->kv_a = floats(t, n * (lora + (size_t)s->rope_dim));
     b->d_kv_a = floats(t, n * (lora + (size_t)s->rope_dim));
-    b->latent = floats(t, n * lora);
     b->d_latent = floats(t, n * lora);
     b->d_head = floats(t, n * larger(q_lora, lora));
 }
 
-static void take_ffn(Tune *t)
+// Values of a network's row of activations, over all of a token's experts: the dense layers',
+// the others', or what is enough for both.
+static size_t mlp_floats(const Shape *s, bool dense, bool moe)
+{
+    size_t experts = (size_t)s->n_experts_used * (size_t)s->n_ff_expert;
+    return larger(dense ? (size_t)s->n_ff : 0, moe ? experts : 0);
+}
+
+static void take_ffn(Tune *t, TuneBlock *b, bool dense, bool moe)
 {
     const Shape *s = t->shape;
-    TuneBlock *b = &t->block;
     const size_t n = (size_t)t->options.max_tokens, n_embd = (size_t)s->n_embd;
     const size_t pairs = n * (size_t)s->n_experts_used, experts = (size_t)s->n_experts;
-    bool dense = s->n_experts == 0 || s->n_dense_layers > 0;
-    take_mlp(t, &b->mlp, larger(dense ? n * (size_t)s->n_ff : 0, pairs * (size_t)s->n_ff_expert));
-    if (s->n_experts == 0) return;
+    take_mlp(t, &b->mlp, n * mlp_floats(s, dense, moe));
+    if (!moe) return;
     take_mlp(t, &b->shared, n * (size_t)s->n_ff_expert * (size_t)s->n_experts_shared);
     b->router_logits = floats(t, n * experts);
-    b->d_logits = floats(t, n * experts + pairs);
     b->gate_weights = floats(t, pairs);
     b->pairs.expert_of = take(t, pairs, sizeof(int));
     b->pairs.row_of = take(t, pairs, sizeof(int));
@@ -98,8 +113,69 @@ static void take_ffn(Tune *t)
     b->pairs.starts = take(t, experts + 1, sizeof(int));
     b->expert_in = floats(t, pairs * n_embd);
     b->expert_out = floats(t, pairs * n_embd);
-    b->d_expert_in = floats(t, pairs * n_embd);
-    b->d_expert_out = floats(t, pairs * n_embd);
+}
+
+static void take_ffn_gradient(Tune *t, TuneBlock *b, bool dense, bool moe)
+{
+    const Shape *s = t->shape;
+    const size_t n = (size_t)t->options.max_tokens;
+    const size_t pairs = n * (size_t)s->n_experts_used;
+    take_mlp_gradient(t, &b->mlp, n * mlp_floats(s, dense, moe));
+    if (!moe) return;
+    take_mlp_gradient(t, &b->shared, n * (size_t)s->n_ff_expert * (size_t)s->n_experts_shared);
+    b->d_logits = floats(t, n * (size_t)s->n_experts + pairs);
+    b->d_expert_in = floats(t, pairs * (size_t)s->n_embd);
+    b->d_expert_out = floats(t, pairs * (size_t)s->n_embd);
+}
+
+// What the backward pass reads of a block.
+static void take_insides(Tune *t, TuneBlock *b, bool dense, bool moe)
+{
+    const size_t n = (size_t)t->options.max_tokens, n_embd = (size_t)t->shape->n_embd;
+    b->attn_in = floats(t, n * n_embd);
+    b->mid = floats(t, n * n_embd);
+    b->ffn_in = floats(t, n * n_embd);
+    take_attention(t, b);
+    take_ffn(t, b, dense, moe);
+}
+
+static size_t insides_bytes(Tune *t, bool dense, bool moe)
+{
+    TuneBlock none = {0};
+    size_t before = t->n_bytes;
+    bool measuring = t->measuring;
+    t->measuring = true;
+    take_insides(t, &none, dense, moe);
+    size_t n = t->n_bytes - before;
+    t->measuring = measuring;
+    t->n_bytes = before;
+    return n;
+}
+
+// Sets of their own from the last block down, as far as there is room.
+static void take_blocks(Tune *t)
+{
+    const Shape *s = t->shape;
+    bool moe = s->n_experts > 0, dense = !moe || s->n_dense_layers > 0;
+    size_t left = t->options.keep_bytes;
+    TuneBlock shared = {0};
+    shared.d_norm = floats(t, (size_t)t->options.max_tokens * (size_t)s->n_embd);
+    take_attention_gradient(t, &shared);
+    take_ffn_gradient(t, &shared, dense, moe);
+    take_insides(t, &shared, dense, moe);
+    t->blocks = take(t, (size_t)s->n_layers, sizeof *t->blocks);
+    for (t->first_kept = s->n_layers; t->first_kept > 1; t->first_kept--) {
+        TuneBlock own = shared;
+        int i = t->first_kept - 1;
+        bool has_experts = t->weights->layers[i].moe;
+        size_t wanted = insides_bytes(t, !has_experts, has_experts);
+        if (wanted > left) break;
+        left -= wanted;
+        take_insides(t, &own, !has_experts, has_experts);
+        if (t->blocks) t->blocks[i] = own;
+    }
+    for (int i = 0; t->blocks && i < t->first_kept; i++)
+        t->blocks[i] = shared;
 }
 
 static void take_products(Tune *t)
@@ -142,12 +218,7 @@ static void take_all(Tune *t)
     t->angles = floats(t, n * (size_t)s->rope_dim);
     t->starts = take(t, n, sizeof(int));
     t->d_x = floats(t, n * n_embd);
-    t->block.attn_in = floats(t, n * n_embd);
-    t->block.mid = floats(t, n * n_embd);
-    t->block.ffn_in = floats(t, n * n_embd);
-    t->block.d_norm = floats(t, n * n_embd);
-    take_attention(t);
-    take_ffn(t);
+    take_blocks(t);
     take_products(t);
 }
 
@@ -202,8 +273,8 @@ static bool check_options(const TuneOptions *o, Error *err)
 
 static bool has_all(const Tune *t)
 {
-    for (int i = 0; i < t->n_owned; i++)
-        if (!t->owned[i]) return false;
+    for (size_t i = 0; i < t->owned.n; i++)
+        if (!t->owned.items[i]) return false;
     return true;
 }
 
@@ -259,8 +330,9 @@ Tune *tune_new(Engine *engine, const TuneOptions *options, Error *err)
 void tune_free(Tune *t)
 {
     if (!t) return;
-    for (int i = 0; i < t->n_owned; i++)
-        free(t->owned[i]);
+    for (size_t i = 0; i < t->owned.n; i++)
+        free(t->owned.items[i]);
+    VEC_FREE(&t->owned);
     adapter_close(t->adapter);
     free(t->pairs);
     free(t);

@@ -3,8 +3,8 @@
 // An adapter adds scale * B (A x) to the product of every adaptable matrix (lora.h); A and B are
 // kept in F32 here, and everything is computed in F32 from the file's own weights, which are
 // dequantised a tile at a time. Memory is bounded by the options: the input of every block of one
-// sequence is kept, what lies inside a block is computed again when its gradient is (Chen et al.,
-// Training Deep Nets with Sublinear Memory Cost, 2016).
+// sequence is kept, what lies inside a block is kept as far as there is room and else computed
+// again when its gradient is (Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016).
 //
 // Everything here belongs to the engine thread.
 #pragma once
@@ -19,10 +19,12 @@
 typedef struct Tune Tune;
 
 typedef struct TuneOptions {
-    int rank;       // 1 .. 512
-    float alpha;    // the product is scaled by alpha / rank
-    int max_tokens; // of a sequence
-    uint64_t seed;  // of A's first values; B begins with zeros, so a new adapter changes nothing
+    int rank;          // 1 .. 512
+    float alpha;       // the product is scaled by alpha / rank
+    int max_tokens;    // of a sequence
+    size_t keep_bytes; // for the insides of blocks that are kept; of the others they are computed
+                       // twice
+    uint64_t seed;     // of A's first values; B begins with zeros, so a new adapter changes nothing
 } TuneOptions;
 
 // A new adapter over every adaptable matrix of the engine's model. The engine must outlive it.

@@ -59,6 +59,7 @@ static void run_block(Tune *t, int layer, int n, float *out)
     const Layer *l = &t->weights->layers[layer];
     const float *x = state_of(t, layer);
     TuneBlock *b = &t->block;
+    *b = t->blocks[layer];
     normalise(t, x, l->attn_norm, n, b->attn_in);
     tune_attention(t, l, n);
     tune_linear(t, &l->output, b->att, n, b->mid);
@@ -91,6 +92,7 @@ static void run_block_back(Tune *t, int layer, int n)
 {
     const Layer *l = &t->weights->layers[layer];
     TuneBlock *b = &t->block;
+    *b = t->blocks[layer];
     tune_ffn_back(t, l, n, t->d_x);
     pass_norm_back(t, b->mid, l->ffn_norm, n);
     memset(b->d_att, 0, (size_t)n * (size_t)l->output.n_in * sizeof(float));
@@ -254,7 +256,8 @@ static bool run(Tune *t, const TuneSequence *q, bool back, EngineCancel cancel, 
     }
     for (int i = s->n_layers - 1; back && i >= 0; i--) {
         if (engine_is_cancelled(cancel, err)) return false;
-        if (i < s->n_layers - 1) run_block(t, i, n, NULL); // the last one's insides are still there
+        // The insides of the last of those that share a set are still there.
+        if (i < t->first_kept - 1) run_block(t, i, n, NULL);
         run_block_back(t, i, n);
     }
     return true;

@@ -6,6 +6,7 @@
 // T is options.max_tokens. Rows of activations are dense: row t of width w begins at t * w.
 #pragma once
 
+#include "base/vec.h"
 #include "compute.h"
 #include "tune.h"
 
@@ -74,7 +75,11 @@ struct Tune {
     float *states; // see above
     float *angles; // [T][rope_dim], by position
     float *d_x;    // [T][n_embd], the stream's gradient
-    TuneBlock block;
+    // The blocks from first_kept on have insides of their own, those below share one set, which
+    // holds the last one's that ran. All share the gradients' buffers.
+    TuneBlock *blocks; // [n_layers]
+    int first_kept;
+    TuneBlock block; // the present one
 
     ActRow *acts;                // [T * max(n_experts_used, 1)]
     ActRow *thread_acts;         // [n_threads][the same]
@@ -88,8 +93,7 @@ struct Tune {
     double *values;             // [head_rows], of the objective
     float *head_in, *d_head_in; // [head_rows][n_embd]
     int *wanted;                // [T], positions that carry weight
-    void *owned[96];            // every allocation
-    int n_owned;
+    VEC(void *) owned;          // every allocation
     size_t n_bytes;
     bool measuring; // nothing is allocated, n_bytes alone is of use
 };

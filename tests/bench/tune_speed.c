@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/tune.h"
 
+enum { KEEP_BYTES = 512 << 20 }; // as r1ls tune
 enum { N_PROMPT = 256, N_ANSWER = 96, N = N_PROMPT + N_ANSWER, GROUP = 8, RANK = 8 };
 
 static double cpu_seconds(void)
@@ -20,7 +21,8 @@ static int fail(const Error *err)
 
 static bool train(Engine *engine, const int *ids, Error *err)
 {
-    TuneOptions options = {.rank = RANK, .alpha = 2 * RANK, .max_tokens = N};
+    TuneOptions options = {
+        .rank = RANK, .alpha = 2 * RANK, .max_tokens = N, .keep_bytes = KEEP_BYTES};
     float weights[N] = {0};
     double objective;
     Tune *tune = tune_new(engine, &options, err);
@@ -46,7 +48,8 @@ static bool train(Engine *engine, const int *ids, Error *err)
 static bool train_group(Engine *engine, const int *ids, Error *err)
 {
     enum { ALL = N_PROMPT + GROUP * N_ANSWER };
-    TuneOptions options = {.rank = RANK, .alpha = 2 * RANK, .max_tokens = ALL};
+    TuneOptions options = {
+        .rank = RANK, .alpha = 2 * RANK, .max_tokens = ALL, .keep_bytes = KEEP_BYTES};
     float weights[ALL] = {0};
     int packed[ALL], ends[GROUP];
     double objective;

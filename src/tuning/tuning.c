@@ -10,9 +10,10 @@
 #include "base/clock.h"
 #include "tuning/tuning_state.h"
 
-enum { MAX_TRAIN = 4000, MIN_BODY_BYTES = 12 };
+enum { MAX_TRAIN = 4000, MIN_BODY_BYTES = 12, KEEP_BYTES = 512 << 20 };
 static const int WARM_UP_EPOCHS = 3; // at most
 static const double SAVE_MS = 120000;
+static const double LEAST_RATE = 0.1;
 
 // The seconds of this run and those before.
 static double seconds_of(const TuningRun *run)
@@ -108,12 +109,24 @@ bool tuning_has_time(const TuningRun *run)
     return seconds_of(run) < time_for_training(run);
 }
 
+// When the warm-up ends at the latest.
+static double time_for_warm_up(const TuningRun *run)
+{
+    double start = run->at.measure_seconds;
+    return start + run->options->warm_up * (time_for_training(run) - start);
+}
+
+double tuning_rate_share(const TuningRun *run, bool warming)
+{
+    double start = warming ? run->at.measure_seconds : time_for_warm_up(run);
+    double end = warming ? time_for_warm_up(run) : time_for_training(run);
+    double left = end > start ? (end - seconds_of(run)) / (end - start) : 1;
+    return fmin(1, fmax(LEAST_RATE, left));
+}
+
 static bool wants_warm_up(const TuningRun *run)
 {
-    const TuningOptions *o = run->options;
-    double least =
-        run->at.measure_seconds + o->warm_up * (time_for_training(run) - run->at.measure_seconds);
-    return seconds_of(run) < least &&
+    return seconds_of(run) < time_for_warm_up(run) &&
            (run->at.warmed_up < (int64_t)run->tasks.n_train * WARM_UP_EPOCHS ||
             run->at.read < (int64_t)run->n_reading * WARM_UP_EPOCHS);
 }
@@ -207,6 +220,7 @@ bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cance
     TuneOptions tune = {.rank = options->rank,
                         .alpha = 2 * (float)options->rank,
                         .max_tokens = tuning_max_tokens(options),
+                        .keep_bytes = KEEP_BYTES,
                         .seed = options->seed};
     RepoLimits limits = {.max_train = MAX_TRAIN,
                          .max_held_out = (size_t)options->n_held_out,

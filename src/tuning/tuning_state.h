@@ -105,6 +105,8 @@ bool train_group(TuningRun *run, Error *err);
 
 // Is there time for training left?
 bool tuning_has_time(const TuningRun *run);
+// Falls from 1 over the time of the warm-up, and again over GRPO's: the rate's factor.
+double tuning_rate_share(const TuningRun *run, bool warming);
 void tuning_tell(TuningRun *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // Sampling goes on with the adapter as it is now, or without one.
 bool tuning_use(TuningRun *run, bool adapter, Error *err);

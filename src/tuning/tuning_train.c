@@ -9,12 +9,13 @@ enum { WARM_UP_BODIES = 2, WARM_UP_PIECES = 2, QUESTIONS = 2, MAX_TRIES = 8, RAT
 static const float CLIP_LOW = 0.2f, CLIP_HIGH = 0.28f; // DAPO's
 static const double LEAST_DIFFERENCE = 0.02;           // of a group's rewards
 
-// The rate rises over the first steps: Adam's second moments are guesses by then.
-static bool take_step(TuningRun *run, float rate, Error *err)
+// The rate rises over the first steps, when Adam's second moments are guesses, and then falls.
+static bool take_step(TuningRun *run, bool warming, Error *err)
 {
     double rise = fmin(1, (double)(tune_n_steps(run->tune) + 1) / RATE_STEPS);
-    TuneAdam adam = {
-        .rate = rate * (float)rise, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f, .max_norm = 1};
+    float most = warming ? run->options->rate : run->options->rl_rate;
+    float rate = most * (float)(rise * tuning_rate_share(run, warming));
+    TuneAdam adam = {.rate = rate, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f, .max_norm = 1};
     return tune_step(run->tune, &adam, NULL, err);
 }
 
@@ -101,7 +102,7 @@ bool train_warm_up(TuningRun *run, Error *err)
     ok = ok && learn(run, bodies, WARM_UP_BODIES, n_pieces ? share : 1, &loss, err) &&
          learn(run, pieces, n_pieces, 1 - share, &loss, err);
     if (ok && loss > 0) {
-        ok = take_step(run, run->options->rate, err);
+        ok = take_step(run, true, err);
         if (run->at.n_warm_up_steps++ == 0) run->at.first_loss = loss;
         run->at.last_loss = run->at.last_loss > 0 ? 0.8 * run->at.last_loss + 0.2 * loss : loss;
     }
@@ -228,5 +229,5 @@ bool train_group(TuningRun *run, Error *err)
         run->at.n_useless += !useful;
     }
     run->at.n_steps += n_useful > 0;
-    return n_useful == 0 || take_step(run, run->options->rl_rate, err);
+    return n_useful == 0 || take_step(run, false, err);
 }

@@ -5,8 +5,10 @@
 #include <stdatomic.h>
 
 #include "features/features.h"
+#include "projects.h"
 #include "server_private.h"
 #include "workspace.h"
+#include "workspace/queries.h"
 
 enum { MAX_ISSUES = 200, MAX_FINDINGS = 500 };
 
@@ -29,9 +31,11 @@ typedef struct CheckWork {
     Document *doc;
     const Syntax *syntax;
     uint64_t revision;
+    bool wants_digest;
     Arena *arena; // of what follows
     Str name;
     // Results.
+    Digest *digest;
     SyntaxIssue *issues;
     size_t n_issues;
     RuleFinding *findings;
@@ -59,6 +63,7 @@ static void check(uv_work_t *request)
     work->n_issues = syntax_issues(work->syntax, MAX_ISSUES, work->arena, &work->issues);
     work->n_findings =
         rules_find(work->syntax, work->name, MAX_FINDINGS, work->arena, &work->findings);
+    if (work->wants_digest) work->digest = digest_new(work->syntax, NULL, true);
 }
 
 static void install_findings(Document *doc, const CheckWork *work)
@@ -70,6 +75,7 @@ static void install_findings(Document *doc, const CheckWork *work)
     doc->findings = work->findings;
     doc->n_findings = work->n_findings;
     doc->checked_revision = work->revision;
+    if (!doc->digest) doc->digest = digest_retain(work->digest);
 }
 
 static bool is_wanted(const Connection *conn, const Document *doc)
@@ -97,6 +103,7 @@ static void on_checked(uv_work_t *request, int status)
         install_findings(doc, work);
     else
         arena_free(work->arena);
+    digest_release(work->digest);
     syntax_release(work->syntax);
     free(work);
     if (current)
@@ -120,6 +127,10 @@ void parsing_check(Connection *conn, Document *doc)
     work->doc = doc;
     work->syntax = syntax_retain(doc->syntax);
     work->revision = doc->revision;
+    // Colours take long the first time: a client asks for them soon, or has, and then has them
+    // made.
+    work->wants_digest = !doc->digest && projects_of(conn, doc)->config.semantic_tokens &&
+                         !workspace_is_asked(conn, doc);
     work->arena = arena_new();
     work->name = arena_str(work->arena, str_from(doc->name));
     doc->checking = work;
@@ -134,6 +145,19 @@ static void parse(uv_work_t *request)
     work->syntax = work->old ? syntax_reparse(work->old, work->text, work->changes.items,
                                               work->changes.n, &work->cancelled)
                              : syntax_parse(work->lang, work->text, &work->cancelled);
+}
+
+// What a document of a new language needs is compiled while it is parsed.
+static void compile_queries(uv_work_t *work)
+{
+    for (int kind = 0; kind < QUERY_KINDS; kind++)
+        queries_get(work->data, (QueryKind)kind);
+}
+
+static void on_compiled(uv_work_t *work, int status)
+{
+    (void)status;
+    free(work);
 }
 
 static void free_work(ParseWork *work)
@@ -198,6 +222,10 @@ static void start_work(Connection *conn, Document *doc)
     doc->changes = (TextChanges){0};
     doc->parsing = work;
     uv_queue_work(server_loop(conn->server), &work->work, parse, on_parsed);
+    if (work->old) return;
+    uv_work_t *queries = mem_zero(sizeof *queries);
+    queries->data = (void *)(uintptr_t)doc->lang;
+    uv_queue_work(server_loop(conn->server), queries, compile_queries, on_compiled);
 }
 
 void parsing_start(Connection *conn, Document *doc)

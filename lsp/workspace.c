@@ -423,6 +423,15 @@ void workspace_forget(const Request *request)
         if (asking->serial == request->serial) atomic_store(&asking->question.cancelled, true);
 }
 
+bool workspace_is_asked(Connection *conn, const Document *doc)
+{
+    for (const Asking *asking = conn->askings; asking; asking = asking->next) {
+        const Request *request = request_find(conn, asking->serial);
+        if (request && request->doc == doc) return true;
+    }
+    return false;
+}
+
 const Digest *question_digest(Question *q, bool with_semantics)
 {
     if (!q->syntax) return NULL;

@@ -59,6 +59,8 @@ void workspace_ask(Request *request, size_t byte_off, const Str params[QUESTION_
 
 // The request is answered: what runs for it may stop.
 void workspace_forget(const Request *request);
+// Whether a worker has a question about the document.
+bool workspace_is_asked(Connection *conn, const Document *doc);
 
 // The digest of the question's syntax; NULL without one. The document keeps it for later questions.
 // On a worker.

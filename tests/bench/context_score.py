@@ -249,9 +249,10 @@ class Batch:
 
 def todo_of(args, rows, done):
     """Batches of different prompts of about the same length, some holes at a time."""
-    for at in range(0, len(rows), HOLES_AT_ONCE):
+    at_once = max(HOLES_AT_ONCE, args.rows // max((len(row["ways"]) for row in rows), default=1))
+    for at in range(0, len(rows), at_once):
         groups = {}
-        for row in rows[at:at + HOLES_AT_ONCE]:
+        for row in rows[at:at + at_once]:
             same = {}
             for way, ids in row["ways"].items():
                 if (row["hole"], way) not in done and re.search(args.ways, way):

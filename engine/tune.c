@@ -194,7 +194,7 @@ static void take_products(Tune *t)
     t->sums = floats(t, threads * t->sum_floats);
     t->inner = floats(t, n * rank);
     t->d_inner = floats(t, n * rank);
-    t->scores = floats(t, threads * n);
+    t->attend = floats(t, threads * tune_attend_floats(s, n));
     t->head_rows = HEAD_FLOATS / s->n_vocab;
     t->head_rows = t->head_rows < 8               ? 8
                    : t->head_rows > MAX_HEAD_ROWS ? MAX_HEAD_ROWS

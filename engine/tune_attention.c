@@ -1,5 +1,5 @@
-// Attention of one sequence and its gradient, keys and values expanded for every key head. Rows of
-// scores are computed again in the backward pass, so that no matrix of them is kept.
+// What attention reads and what becomes of its gradient: queries, keys and values from their
+// projections, expanded for every key head, norms and rotation.
 #include <string.h>
 
 #include "attention.h"
@@ -33,123 +33,6 @@ static void rotate_back(const Shape *s, const float *angles, float *x)
 static const float *angles_of(const Tune *t, int row)
 {
     return t->angles + (size_t)tune_position(t, row) * (size_t)t->shape->rope_dim;
-}
-
-// --- scores and sums -----------------------------------------------------------------------------
-
-// What one query sees: n rows, n_shared of them from `shared` on, the others from `own` on up to
-// its own; and where its head's keys and values of row 0 are.
-typedef struct View {
-    const float *q, *k, *v;
-    size_t k_row, v_row;
-    int shared, n_shared, own, n;
-} View;
-
-static int larger(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-static View view_of(const Tune *t, int h, int row)
-{
-    const Shape *s = t->shape;
-    int start = t->starts[row], n = tune_position(t, row) + 1;
-    int first = s->sliding_window ? larger(0, n - s->sliding_window) : 0; // a position
-    size_t kv_head = (size_t)(h * t->n_kv / s->n_heads);
-    View view = {.k_row = (size_t)t->n_kv * (size_t)s->key_dim,
-                 .v_row = (size_t)t->n_kv * (size_t)s->value_dim,
-                 .shared = first,
-                 .n_shared = start ? larger(0, t->n_shared - first) : 0,
-                 .own = start ? start + larger(0, first - t->n_shared) : first,
-                 .n = n - first};
-    view.q = t->block.q + ((size_t)row * (size_t)s->n_heads + (size_t)h) * (size_t)s->key_dim;
-    view.k = t->block.k + kv_head * (size_t)s->key_dim;
-    view.v = t->block.v + kv_head * (size_t)s->value_dim;
-    return view;
-}
-
-// The row of the i-th that is seen.
-static size_t seen(const View *view, int i)
-{
-    return (size_t)(i < view->n_shared ? view->shared + i : view->own + i - view->n_shared);
-}
-
-static void weigh(const Tune *t, const View *view, float *scores)
-{
-    const Kernels *k = t->compute->k;
-    for (int i = 0; i < view->n; i++)
-        scores[i] = k->dot(view->q, view->k + seen(view, i) * view->k_row, t->shape->key_dim);
-    k->softmax(scores, view->n);
-}
-
-static float *scores_of(const Tune *t, int thread)
-{
-    return t->scores + (size_t)thread * (size_t)t->options.max_tokens;
-}
-
-// Query i % n_heads of row i / n_heads.
-static void attend(void *user, int i, int thread)
-{
-    const Tune *t = ((const TuneStep *)user)->t;
-    const Shape *s = t->shape;
-    const Kernels *k = t->compute->k;
-    View view = view_of(t, i % s->n_heads, i / s->n_heads);
-    float *scores = scores_of(t, thread), *out = t->block.att + (size_t)i * (size_t)s->value_dim;
-    weigh(t, &view, scores);
-    memset(out, 0, (size_t)s->value_dim * sizeof *out);
-    for (int j = 0; j < view.n; j++)
-        k->axpy(scores[j], view.v + seen(&view, j) * view.v_row, out, s->value_dim);
-}
-
-// One query of head h: with p the weights, ds_j = p_j (dout . v_j - dout . out).
-static void attend_query_back(Tune *t, int h, int row, float *scores)
-{
-    const Shape *s = t->shape;
-    const Kernels *k = t->compute->k;
-    TuneBlock *b = &t->block;
-    const size_t head = (size_t)row * (size_t)s->n_heads + (size_t)h;
-    const size_t k_row = (size_t)s->n_heads * (size_t)s->key_dim;
-    const size_t v_row = (size_t)s->n_heads * (size_t)s->value_dim;
-    View view = view_of(t, h, row);
-    const float *d_out = b->d_att + head * (size_t)s->value_dim;
-    float mean = k->dot(d_out, b->att + head * (size_t)s->value_dim, s->value_dim);
-    float *d_q = b->d_q + head * (size_t)s->key_dim;
-    float *d_k = b->d_k + (size_t)h * (size_t)s->key_dim;
-    float *d_v = b->d_v + (size_t)h * (size_t)s->value_dim;
-    weigh(t, &view, scores);
-    for (int j = 0; j < view.n; j++) {
-        size_t at = seen(&view, j);
-        float d_weight = k->dot(d_out, view.v + at * view.v_row, s->value_dim);
-        float d_score = scores[j] * (d_weight - mean);
-        k->axpy(d_score, view.k + at * view.k_row, d_q, s->key_dim);
-        k->axpy(d_score, view.q, d_k + at * k_row, s->key_dim);
-        k->axpy(scores[j], d_out, d_v + at * v_row, s->value_dim);
-    }
-}
-
-typedef struct BackStep {
-    Tune *t;
-    int n;
-} BackStep;
-
-// A thread owns a head's d_k and d_v.
-static void attend_head_back(void *user, int h, int thread)
-{
-    const BackStep *step = user;
-    for (int row = 0; row < step->n; row++)
-        attend_query_back(step->t, h, row, scores_of(step->t, thread));
-}
-
-// Fills d_q, d_k and d_v of every query head from d_att.
-static void attend_back(Tune *t, int n)
-{
-    const Shape *s = t->shape;
-    TuneBlock *b = &t->block;
-    const size_t rows = (size_t)n * (size_t)s->n_heads;
-    memset(b->d_q, 0, rows * (size_t)s->key_dim * sizeof(float));
-    memset(b->d_k, 0, rows * (size_t)s->key_dim * sizeof(float));
-    memset(b->d_v, 0, rows * (size_t)s->value_dim * sizeof(float));
-    compute_for(t->compute, s->n_heads, attend_head_back, &(BackStep){t, n});
 }
 
 // --- grouped-query attention ---------------------------------------------------------------------
@@ -412,13 +295,13 @@ void tune_attention(Tune *t, const Layer *l, int n)
         project_mla(t, l, n);
     else
         project_gqa(t, l, n);
-    compute_for(t->compute, n * t->shape->n_heads, attend, &(TuneStep){.t = t});
+    tune_attend(t, n);
 }
 
 void tune_attention_back(Tune *t, const Layer *l, int n)
 {
     memset(t->block.d_norm, 0, (size_t)n * (size_t)t->shape->n_embd * sizeof(float));
-    attend_back(t, n);
+    tune_attend_back(t, n);
     if (t->shape->mla)
         project_mla_back(t, l, n);
     else

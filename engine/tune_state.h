@@ -19,6 +19,7 @@ enum {
     TUNE_BACK_COLUMNS = 256, // the longest block of a format
     TUNE_BACK_FLOATS = TUNE_BACK_ROWS * TUNE_BACK_COLUMNS,
     TUNE_LINES = 16, // rows that are transposed at once
+    TUNE_QUERIES = 16,
 };
 
 // A and B of one matrix within Tune.params, their gradients at the same places of Tune.grads.
@@ -87,7 +88,7 @@ struct Tune {
     float *tiles, *lines, *sums; // [n_threads][...], see tune_product.c
     size_t tile_floats, sum_floats;
     float *inner, *d_inner;     // [n_acts][rank]: A x and its gradient
-    float *scores;              // [n_threads][T]
+    float *attend;              // [n_threads][tune_attend_floats]
     int head_rows;              // positions whose logits are in memory at once
     float *logits;              // [head_rows][n_vocab]
     double *values;             // [head_rows], of the objective
@@ -136,6 +137,15 @@ void tune_linear_back(Tune *t, const Matrix *w, const float *x, const float *dy,
 void tune_attention(Tune *t, const Layer *l, int n);
 // From d_att to d_norm, the gradient of attn_in, which is set.
 void tune_attention_back(Tune *t, const Layer *l, int n);
+
+// --- tune_attend.c: between q, k, v and att ------------------------------------------------------
+
+// What a thread needs, for sequences of max_tokens.
+size_t tune_attend_floats(const Shape *shape, size_t max_tokens);
+// Sets att of n rows.
+void tune_attend(Tune *t, int n);
+// From d_att to d_q, d_k and d_v of every query head, which are set.
+void tune_attend_back(Tune *t, int n);
 
 // --- tune_ffn.c: between ffn_in and out ----------------------------------------------------------
 

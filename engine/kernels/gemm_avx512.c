@@ -29,7 +29,7 @@ typedef struct Kind {
 
 // rows[r] is 32 bytes of row r: turns 16 x 8 dwords into 8 registers of 16 dwords. Rows r and r + 8
 // share a register, so that this is the exchange of 8 x 8 in both halves at once.
-static inline void interleave(const __m256i *rows, uint8_t (*out)[2][4 * TILE_ROWS], int tile)
+static inline __attribute__((always_inline)) void interleave(const __m256i *rows, __m512i *out)
 {
     const __m512i low = _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0);
     const __m512i high = _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2);
@@ -46,10 +46,34 @@ static inline void interleave(const __m256i *rows, uint8_t (*out)[2][4 * TILE_RO
             fours[i + 2 * j + 1] = _mm512_unpackhi_epi64(pairs[i + j], pairs[i + j + 2]);
         }
     for (int j = 0; j < 4; j++) {
-        __m512i first = _mm512_permutex2var_epi64(fours[j], low, fours[j + 4]);
-        __m512i second = _mm512_permutex2var_epi64(fours[j], high, fours[j + 4]);
-        _mm512_store_si512(out[j][tile], first);
-        _mm512_store_si512(out[j + 4][tile], second);
+        out[j] = _mm512_permutex2var_epi64(fours[j], low, fours[j + 4]);
+        out[j + 4] = _mm512_permutex2var_epi64(fours[j], high, fours[j + 4]);
+    }
+}
+
+// 16 bytes of each row as dwords, lane r of out[j] = row r's dword j: the exchange of 4 x 4 in all
+// four parts of a register at once. Rows past n_rows are zero.
+static inline __attribute__((always_inline)) void load_dwords(const char *w, size_t row_bytes,
+                                                              int n_rows, __m512i *out)
+{
+    __m512i rows[4], pairs[4];
+    for (int i = 0; i < 4; i++) {
+        __m128i part[4];
+        for (int j = 0; j < 4; j++) {
+            const char *row = w + (size_t)(4 * j + i) * row_bytes;
+            part[j] = 4 * j + i < n_rows ? _mm_loadu_si128((const __m128i *)(const void *)row)
+                                         : _mm_setzero_si128();
+        }
+        __m256i low = _mm256_set_m128i(part[1], part[0]), high = _mm256_set_m128i(part[3], part[2]);
+        rows[i] = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        pairs[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+        pairs[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        out[2 * i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+        out[2 * i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
     }
 }
 
@@ -74,7 +98,33 @@ static inline __attribute__((always_inline)) void unpack_bytes(TensorType type, 
     for (int g = 0; g < n_groups; g++) {
         for (int r = 0; r < n_rows; r++)
             rows[r] = group_bytes(type, w + (size_t)r * row_bytes, g);
-        interleave(rows, groups[g].u, tile);
+        __m512i u[8];
+        interleave(rows, u);
+        for (int j = 0; j < 8; j++)
+            _mm512_store_si512(groups[g].u[j][tile], u[j]);
+    }
+}
+
+// Of Q4_K two groups at once: the low nibbles of 32 bytes are one's, the high ones the next one's.
+static void unpack_nibbles(const char *w, size_t row_bytes, int n_groups, int n_rows,
+                           TileGroup *groups, int tile)
+{
+    const __m512i mask = _mm512_set1_epi8(15);
+    __m256i rows[TILE_ROWS];
+    for (int r = n_rows; r < TILE_ROWS; r++)
+        rows[r] = _mm256_setzero_si256();
+    for (int g = 0; g < n_groups; g += 2) {
+        for (int r = 0; r < n_rows; r++) {
+            const BlockQ4K *b = (const BlockQ4K *)(const void *)(w + (size_t)r * row_bytes) + g / 8;
+            rows[r] = _mm256_loadu_si256((const __m256i *)(b->qs + 16 * (g % 8)));
+        }
+        __m512i u[8];
+        interleave(rows, u);
+        for (int j = 0; j < 8; j++) {
+            __m512i high = _mm512_srli_epi16(u[j], 4);
+            _mm512_store_si512(groups[g].u[j][tile], _mm512_and_si512(u[j], mask));
+            _mm512_store_si512(groups[g + 1].u[j][tile], _mm512_and_si512(high, mask));
+        }
     }
 }
 
@@ -157,30 +207,40 @@ static inline __attribute__((always_inline)) void unpack_scales_32(TensorType ty
     }
 }
 
-// Q4_K and Q5_K: eight scales and eight minima of a row make one register of sixteen.
+// (v >> shift) & mask
+static inline __m512i bits_of(__m512i v, int shift, int mask)
+{
+    return _mm512_and_si512(_mm512_srli_epi32(v, (unsigned)shift), _mm512_set1_epi32(mask));
+}
+
+// Six bits of scale (or minimum) k of a Q4_K or Q5_K block; own: the dword of scales 0 to 3 (of
+// minima), rest: the last dword, where the low (high) four bits of 4 to 7 are.
+static inline __attribute__((always_inline)) __m512i k_scale(__m512i own, __m512i rest, int k,
+                                                             bool minimum)
+{
+    if (k < 4) return bits_of(own, 8 * k, 63);
+    __m512i low = bits_of(rest, 8 * (k - 4) + (minimum ? 4 : 0), 15);
+    return _mm512_or_si512(low, _mm512_slli_epi32(bits_of(own, 8 * (k - 4) + 6, 3), 4));
+}
+
+// Q4_K and Q5_K: both blocks begin with d, dmin and 12 bytes of scales and minima.
 static inline __attribute__((always_inline)) void unpack_scales_k(TensorType type, const char *w,
                                                                   size_t row_bytes, int n_groups,
                                                                   int n_rows, TileGroup *groups,
                                                                   int tile)
 {
-    const size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
-    for (int i = 0; i < n_groups / 8; i++) {
-        __m512 both[TILE_ROWS];
-        for (int r = 0; r < TILE_ROWS; r++) {
-            both[r] = _mm512_setzero_ps();
-            if (r >= n_rows) continue;
-            const BlockQ4K *b = (const void *)(w + (size_t)r * row_bytes + (size_t)i * block_bytes);
-            __m128i sc, m;
-            k_scales_x86(b->scales, &sc, &m);
-            __m512 values = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_unpacklo_epi64(sc, m)));
-            __m512 d = _mm512_mask_blend_ps(0xFF00, _mm512_set1_ps(half_at(&b->d)),
-                                            _mm512_set1_ps(half_at(&b->dmin)));
-            both[r] = _mm512_mul_ps(values, d);
-        }
-        transpose_16(both);
+    const size_t block_bytes = type == TENSOR_Q4_K ? sizeof(BlockQ4K) : sizeof(BlockQ5K);
+    for (int i = 0; i < n_groups / 8; i++, w += block_bytes) {
+        __m512i heads[4];
+        load_dwords(w, row_bytes, n_rows, heads);
+        __m512 d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(heads[0]));
+        __m512 dmin = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(heads[0], 16)));
+#pragma GCC unroll 8
         for (int k = 0; k < 8; k++) {
-            _mm512_store_ps(groups[8 * i + k].scale[0][tile], both[k]);
-            _mm512_store_ps(groups[8 * i + k].offset[0][tile], both[k + 8]);
+            __m512 scale = _mm512_cvtepi32_ps(k_scale(heads[1], heads[3], k, false));
+            __m512 min = _mm512_cvtepi32_ps(k_scale(heads[2], heads[3], k, true));
+            _mm512_store_ps(groups[8 * i + k].scale[0][tile], _mm512_mul_ps(scale, d));
+            _mm512_store_ps(groups[8 * i + k].offset[0][tile], _mm512_mul_ps(min, dmin));
         }
     }
 }
@@ -188,6 +248,7 @@ static inline __attribute__((always_inline)) void unpack_scales_k(TensorType typ
 static void unpack_tile(TensorType type, const char *w, size_t row_bytes, int n_groups, int n_rows,
                         TileGroup *groups, int tile)
 {
+    if (n_rows == 0) return; // what is in the tile is multiplied, and stored nowhere
     switch (type) {
 #define UNPACK(name, scales)                                                                       \
     case name:                                                                                     \
@@ -197,17 +258,20 @@ static void unpack_tile(TensorType type, const char *w, size_t row_bytes, int n_
         UNPACK(TENSOR_Q8_0, unpack_scales_32)
         UNPACK(TENSOR_Q4_0, unpack_scales_32)
         UNPACK(TENSOR_Q5_0, unpack_scales_32)
+        UNPACK(TENSOR_IQ4_NL, unpack_scales_32)
         UNPACK(TENSOR_Q4_1, unpack_scales_32)
         UNPACK(TENSOR_Q5_1, unpack_scales_32)
-        UNPACK(TENSOR_IQ4_NL, unpack_scales_32)
         UNPACK(TENSOR_MXFP4, unpack_scales_32)
         UNPACK(TENSOR_Q2_K, unpack_scales_16)
         UNPACK(TENSOR_Q3_K, unpack_scales_16)
         UNPACK(TENSOR_Q6_K, unpack_scales_16)
         UNPACK(TENSOR_IQ4_XS, unpack_scales_16)
-        UNPACK(TENSOR_Q4_K, unpack_scales_k)
         UNPACK(TENSOR_Q5_K, unpack_scales_k)
 #undef UNPACK
+    case TENSOR_Q4_K:
+        unpack_nibbles(w, row_bytes, n_groups, n_rows, groups, tile);
+        unpack_scales_k(TENSOR_Q4_K, w, row_bytes, n_groups, n_rows, groups, tile);
+        return;
     default: // F32, F16 and BF16 have no tiles
         return;
     }
@@ -366,7 +430,8 @@ static inline __attribute__((always_inline)) void all_times(const Block *b, cons
                                                             const Factors *factors, int n_acts,
                                                             bool halves, bool minima, Ahead *ahead)
 {
-    const int n_lines = ahead->n_rows * ahead->n_lines, each = n_lines / (n_acts / COLUMNS + 1) + 1;
+    const int n_steps = n_acts < COLUMNS ? 1 : n_acts / COLUMNS;
+    const int each = ahead->n_rows * ahead->n_lines / n_steps + 1;
     int i = 0;
 #define COLUMNS_AT_ONCE(n)                                                                         \
     for (; i + (n) <= n_acts; i += (n)) {                                                          \

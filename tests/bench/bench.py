@@ -27,6 +27,7 @@ DOC, PLOT = ROOT / "docs/performance.md", ROOT / "docs/performance.svg"
 LOG = ROOT / "build/bench.jsonl"
 BEGIN, END = "<!-- ./dev bench --write: begin -->", "<!-- ./dev bench --write: end -->"
 ANSWER_S = 900
+SERVED_BYTES = 4 << 30 # of a larger file the peer's server would take minutes for one long prompt
 RANDOM = ("r1-distill-1.5b", "v2-lite") # shapes whose weights are random (random_model.py): 1.1 and 10 GB of disk
 
 
@@ -113,7 +114,7 @@ def measure_key(args, model, mine, other):
         del figures["key_ms"], figures["rss_bytes"]
     long = keep("r1ls, long", model, ours(args, model, args.prompt, 1))
     mine[0].update(key_ms=long["key_ms"], rss_bytes=long["rss_bytes"])
-    if args.peer:
+    if args.peer and model.stat().st_size < SERVED_BYTES:
         server = Server(args, model)
         other[0].update(keep("llama-server", model, {"load_ms": server.ready_ms, "key_ms": server.key_ms(args.prompt),
                                                      "rss_bytes": resident_bytes(server.process.pid)}))

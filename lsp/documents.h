@@ -65,9 +65,11 @@ typedef struct Document {
 
     // features/'s.
     DocumentContext context;
-    double push_due_ms;                    // 0: nothing to publish
-    double compile_due_ms;                 // 0: the compiler is not to be asked
-    Arena *compiler_arena;                 // of compiler_issues; NULL: nothing is known
+    double visited_ms;     // when it was last edited or ghost text asked for; 0: never
+    size_t visited_at;     // the place then
+    double push_due_ms;    // 0: nothing to publish
+    double compile_due_ms; // 0: the compiler is not to be asked
+    Arena *compiler_arena; // of compiler_issues; NULL: nothing is known
     struct CompilerIssue *compiler_issues; // of the text of compiled_revision
     size_t n_compiler_issues;
     uint64_t compiled_revision;

@@ -30,7 +30,7 @@ Json *workspace_status(const Connection *conn);
 
 // --- questions
 
-enum { QUESTION_PARAMS = 3 };
+enum { QUESTION_PARAMS = 4 };
 
 // What a request wants to know, on its way to a worker and back.
 typedef struct Question {

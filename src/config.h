@@ -43,7 +43,8 @@
     X(prompt_tokens, INT, "promptTokens", 0, 0, 131072,                                            \
       "tokens of a prompt; 0: what fits, <=1536")                                                  \
     X(context_parts, TEXT, "contextParts", "auto", 0, 0,                                           \
-      "of other files in a prompt: definitions, header, similar, all, none; auto: what helps")     \
+      "of other files in a prompt: definitions, header, similar, recent, all, none; auto: what "   \
+      "helps")                                                                                     \
     X(context_bytes, INT, "contextBytes", 1600, 0, 100000, "of these parts at most")               \
     X(multi_line, BOOL, "multiLine", 1, 0, 1, "suggestions may have several lines")                \
     X(gate, NUM, "gate", -1, -1, 1, "show only above this mean probability; -1: 0.8")              \

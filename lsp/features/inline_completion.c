@@ -299,6 +299,7 @@ bool inline_completion_request(Call *call, Error *err)
     request_supersede(request);
     Wanted *kept = request->data = read_request(call, doc, position);
     const CompleteRequest *wanted = &kept->request;
+    inline_context_visit(doc, wanted->byte_off);
     if (answer_known(call, doc, wanted)) return true;
     call->later = true;
     Job *running = ahead_take(doc, wanted);

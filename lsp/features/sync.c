@@ -3,6 +3,7 @@
 #include "ahead.h"
 #include "compile.h"
 #include "features/features.h"
+#include "features/inline_context.h"
 #include "parsing.h"
 #include "surprises.h"
 #include "uri.h"
@@ -74,6 +75,7 @@ bool sync_did_change(Call *call, Error *err)
         return error_set(err, ERROR_INVALID, "a change without contentChanges");
     inline_edit_watch(conn, doc);
     bool ok = apply_all(conn, doc, changes, err);
+    inline_context_visit(doc, doc->changed_at);
     doc->version = types_int(call->params, "textDocument.version", doc->version + 1);
     request_drop_implicit(conn, doc);
     ahead_edited(doc);

@@ -51,7 +51,7 @@ bool context_read_parts(Str words, const EngineInfo *info, unsigned *out, Error 
         if (i == sizeof rows / sizeof *rows)
             return error_set(
                 err, ERROR_INVALID,
-                "context '%.*s', wanted definitions, header, similar, all, auto or none",
+                "context '%.*s', wanted definitions, header, similar, recent, all, auto or none",
                 (int)(word.len < 60 ? word.len : 60), word.ptr);
         *out |= rows[i].bit;
         words = str_slice(words, comma + 1, words.len);
@@ -366,6 +366,8 @@ size_t context_choose(const ContextRequest *request, Arena *arena, ContextPiece 
     for (size_t i = 0; i < names.n && add_definition(&c, names.items[i]); i++)
         ;
     VEC_FREE(&names);
+    for (size_t i = 0; request->parts & CONTEXT_RECENT && i < request->n_recent; i++)
+        add_text(&c, request->recent[i].path, str_trim_end(request->recent[i].text), "");
     if (request->parts & CONTEXT_HEADER) add_header(&c);
     return take_pieces(&c, out);
 }

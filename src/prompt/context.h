@@ -14,7 +14,9 @@
     X(1, CONTEXT_HEADER, "header")           /* the beginning of the source's header, or of the    \
                                                 file that stands closest */                        \
     X(2, CONTEXT_SIMILAR, "similar")         /* lines like those around the cursor, of files       \
-                                                with the same names and far away in this one */
+                                                with the same names and far away in this one */    \
+    X(3, CONTEXT_RECENT, "recent")           /* lines around the places that were edited or        \
+                                                visited last in other files */
 
 enum {
 #define X(bit, name, word) name = 1 << (bit),
@@ -43,6 +45,8 @@ typedef struct ContextRequest {
     Str path, root; // absolute
     unsigned parts; // bits
     size_t max_bytes;
+    const ContextPiece *recent; // newest first, paths absolute; n_recent may be 0
+    size_t n_recent;
 } ContextRequest;
 
 // What of the document the choice depends on: equal keys, equal choices, unless the index changed.

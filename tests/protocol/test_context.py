@@ -36,6 +36,23 @@ def test_definitions_of_other_files_are_shown():
     client.close()
 
 
+def test_what_was_worked_on_last_is_shown():
+    client, uri = open_project("context-recent", contextParts="recent")
+    folder = uri.rsplit("/", 1)[0]
+    assert pieces(client, uri, 3, 6) == 0  # nothing else was opened
+    for name, line in (("older.c", "int seen_before = 1;"), ("newer.c", "int seen_last = 2;"), ("unread.c", "int never = 3;")):
+        client.open(folder + "/" + name, "\n" * 20 + line + "\n" * 20)
+    place = {"line": 20, "character": 0}
+    client.answer(client.inline(folder + "/older.c", 20, 20, trigger=1))
+    client.change(folder + "/newer.c", 2, {"range": {"start": place, "end": place}, "text": "/**/ "})
+    shown = "newer.c\n/**/ int seen_last = 2;\n" + "older.c\nint seen_before = 1;\n"
+    found = client.until(lambda: pieces(client, uri, 9, 10))  # in another function
+    assert len(shown) <= found <= len(shown) + 60, found  # a token a byte, with separators and blank lines
+    client.change(uri, 2, {"range": {"start": {"line": 9, "character": 10}, "end": {"line": 9, "character": 10}}, "text": "="})
+    assert pieces(client, uri, 9, 11) == found  # typing changes nothing
+    client.close()
+
+
 def test_it_is_on_by_itself_where_it_helps_the_model():
     client, uri = open_project("context-auto")  # the scripted model's order is that of ours
     client.until(lambda: pieces(client, uri, 3, 6) > 0)

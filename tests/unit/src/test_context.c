@@ -166,7 +166,8 @@ static void parts_are_read(void **state)
     assert_int_equal(parts, 0);
     assert_false(context_read_parts(STR("headers"), NULL, &parts, &err));
     assert_string_equal(
-        err.text, "context 'headers', wanted definitions, header, similar, recent, all, auto or none");
+        err.text,
+        "context 'headers', wanted definitions, header, similar, recent, all, auto or none");
     // What helps depends on the model, and before there is one nothing does.
     const EngineInfo ours = {.fim_order = FIM_LINE_LAST}, other = {.fim_order = FIM_NONE};
     assert_ok(context_read_parts(STR("auto"), NULL, &parts, &err), err);

@@ -191,6 +191,71 @@ static inline __attribute__((always_inline)) void add_groups(TensorType type, si
     }
 }
 
+// The fifth bits of the elements 0 to 15 of four Q5_0 blocks, and of 16 to 31.
+static inline __attribute__((always_inline)) void
+gather_fifth_bits(const char *block, size_t block_bytes, uint64_t *low, uint64_t *high)
+{
+    uint64_t pairs[2];
+    for (int i = 0; i < 2; i++) {
+        uint32_t one, next;
+        memcpy(&one, block + (size_t)(2 * i) * block_bytes + 2, sizeof one);
+        memcpy(&next, block + (size_t)(2 * i + 1) * block_bytes + 2, sizeof next);
+        pairs[i] = (uint64_t)next << 32 | one;
+    }
+    const uint64_t lower = 0x0000FFFF0000FFFF;
+    uint64_t low0 = pairs[0] & lower, low1 = pairs[1] & lower;
+    uint64_t high0 = pairs[0] >> 16 & lower, high1 = pairs[1] >> 16 & lower;
+    *low = (uint32_t)(low0 | low0 >> 16) | (low1 | low1 >> 16) << 32;
+    *high = (uint32_t)(high0 | high0 >> 16) | (high1 | high1 >> 16) << 32;
+}
+
+// Adds groups g .. g + 3 of a Q4_0 or Q5_0 row. Their low nibbles make one register and their high
+// ones another, with four lanes of 32 bits a group in both, so that both products are added up
+// before they are scaled.
+static inline __attribute__((always_inline)) void add_four(TensorType type, size_t block_bytes,
+                                                           const void *row, int g, const ActRow *a,
+                                                           int n, __m512 *sum, __m256 *offsets)
+{
+    const int n_words = (int)block_bytes / 2, nibbles_at = type == TENSOR_Q5_0 ? 3 : 1;
+    const __m512i mask = _mm512_set1_epi8(15), fifth = _mm512_set1_epi8(16);
+    const __m512i groups = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+    const __m512i word = _mm512_broadcast_i32x4(_mm_set_epi16(7, 6, 5, 4, 3, 2, 1, 0));
+    const __m512i starts = _mm512_mullo_epi32(groups, _mm512_set1_epi32(n_words * 0x10001));
+    const __m512i nibbles =
+        _mm512_add_epi16(_mm512_add_epi16(starts, word), _mm512_set1_epi16((int16_t)nibbles_at));
+    const __m512i heads = _mm512_mullo_epi16(word, _mm512_set1_epi16((int16_t)n_words));
+    const char *block = (const char *)row + (size_t)g * block_bytes;
+    __m512i first = _mm512_loadu_si512(block);
+    __m512i second = _mm512_maskz_loadu_epi16((1u << (4 * n_words - 32)) - 1, block + 64);
+    __m512i bytes = _mm512_permutex2var_epi16(first, nibbles, second);
+    __m128 d =
+        _mm_cvtph_ps(_mm512_castsi512_si128(_mm512_permutex2var_epi16(first, heads, second)));
+    __m512i low = _mm512_and_si512(bytes, mask);
+    __m512i high = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), mask);
+    if (type == TENSOR_Q5_0) {
+        uint64_t in_low, in_high;
+        gather_fifth_bits(block, block_bytes, &in_low, &in_high);
+        low = _mm512_mask_add_epi8(low, in_low, low, fifth);
+        high = _mm512_mask_add_epi8(high, in_high, high, fifth);
+    }
+    for (int t = 0; t < n; t++) {
+        __m512i q0 = _mm512_loadu_si512(a[t].q + 32 * g);
+        __m512i q1 = _mm512_loadu_si512(a[t].q + 32 * g + 64);
+        __m512i products =
+            _mm512_dpbusd_epi32(_mm512_setzero_si512(), low, _mm512_shuffle_i32x4(q0, q1, 0x88));
+        products = _mm512_dpbusd_epi32(products, high, _mm512_shuffle_i32x4(q0, q1, 0xDD));
+        __m128 scale = _mm_mul_ps(d, _mm_loadu_ps(a[t].scale + g));
+        __m128i sums = _mm_loadu_si128((const __m128i *)(a[t].sums + 2 * g));
+        __m128 totals = _mm_cvtepi32_ps(_mm_madd_epi16(sums, _mm_set1_epi16(1)));
+        __m128 offset =
+            _mm_mul_ps(_mm_mul_ps(scale, totals), _mm_set1_ps((float)-group_zero(type)));
+        offsets[t] = _mm256_add_ps(offsets[t], _mm256_zextps128_ps256(offset));
+        sum[t] =
+            _mm512_fmadd_ps(_mm512_cvtepi32_ps(products),
+                            _mm512_permutexvar_ps(groups, _mm512_castps128_ps512(scale)), sum[t]);
+    }
+}
+
 static inline __attribute__((always_inline)) void dot_row_32(TensorType type, size_t block_bytes,
                                                              const void *row, int n_in,
                                                              const ActRow *a, int n, __m512 *out)
@@ -200,6 +265,10 @@ static inline __attribute__((always_inline)) void dot_row_32(TensorType type, si
     for (int t = 0; t < n; t++)
         sum[t] = _mm512_setzero_ps(), offsets[t] = _mm256_setzero_ps();
     int n_groups = n_in / 32, g = 0;
+    if (type == TENSOR_Q4_0 || type == TENSOR_Q5_0)
+#pragma GCC unroll 2
+        for (; g + 4 <= n_groups; g += 4)
+            add_four(type, block_bytes, row, g, a, n, sum, offsets);
     for (; g + 8 <= n_groups; g += 8)
         add_groups(type, block_bytes, row, g, 8, a, n, sum, offsets);
     switch (n_groups - g) { // widths like 576 and 896 leave two and four

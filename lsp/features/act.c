@@ -146,6 +146,48 @@ Json *act_new_target(const Request *request, TaskKind kind, ByteRange range)
     return target;
 }
 
+// An action whose instruction the user is asked for; params as text, since the message ends with
+// its handler.
+typedef struct Asked {
+    Act act;
+    OnLoop on_loop;
+    const char *params;
+} Asked;
+
+// Nothing written, or the question was closed: nothing is done.
+static void on_instruction(Connection *conn, uint64_t serial, Json *result, Json *failure)
+{
+    Request *request = request_find(conn, serial);
+    if (!request) return;
+    Asked *asked = request->data;
+    Str said = str_trim(types_str(result, "value"));
+    if (failure || said.len == 0) {
+        request_reply(request, NULL);
+        return;
+    }
+    if (!request->doc || request->version != request->doc->version) {
+        request_fail(request, RPC_CONTENT_MODIFIED, "the document changed while you were asked");
+        return;
+    }
+    Json *params = json_tokener_parse(asked->params);
+    asked->act.instruction = arena_str(request->arena, said);
+    act_start(request, params, &asked->act, asked->on_loop);
+    json_object_put(params);
+}
+
+static void ask_instruction(Call *call, const Act *act, OnLoop on_loop)
+{
+    Request *request = call->request;
+    Asked *asked = arena_alloc(request->arena, sizeof *asked);
+    const char *text = json_object_to_json_string_ext(call->params, JSON_C_TO_STRING_PLAIN);
+    *asked = (Asked){*act, on_loop, arena_str(request->arena, str_from(text)).ptr};
+    request->data = asked;
+    Json *params = json_object_new_object();
+    types_put_text(params, "title", "r1ls");
+    types_put_text(params, "prompt", "Rewrite the selected lines: what is to change?");
+    connection_call(request->conn, "r1ls/showInputBox", params, on_instruction, request->serial);
+}
+
 bool act_on_target(Call *call, Json *target, OnLoop on_loop, Error *err)
 {
     Request *request = call->request;
@@ -166,7 +208,10 @@ bool act_on_target(Call *call, Json *target, OnLoop on_loop, Error *err)
                      "the document changed since the action was listed");
         return true;
     }
-    act_start(request, call->params, &act, on_loop);
+    if (act.kind == TASK_CONVERT && act.instruction.len == 0 && call->conn->caps.input_box)
+        ask_instruction(call, &act, on_loop);
+    else
+        act_start(request, call->params, &act, on_loop);
     return true;
 }
 

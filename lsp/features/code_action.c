@@ -49,8 +49,9 @@ static void put_action(List *list, TaskKind kind, Str title, Str message, Json *
 {
     const ClientCaps *caps = &list->request->conn->caps;
     const char *code_kind = diagnostic ? QUICK_FIX : REWRITE;
-    // Words have no edit that resolve could give back.
-    bool words = kind == TASK_EXPLAIN || task_runs_tests(kind);
+    // Words have no edit that resolve could give back, and what asks the user is done by hand.
+    bool asks = kind == TASK_CONVERT && message.len == 0;
+    bool words = kind == TASK_EXPLAIN || task_runs_tests(kind) || asks;
     bool by_resolve = caps->code_action_literals && caps->code_action_resolve && !words;
     // Commands are refused where their edits could not be applied.
     if (!is_wanted_kind(list->only, code_kind) || !(by_resolve || caps->apply_edit)) return;
@@ -180,6 +181,10 @@ static void put_tasks(List *list)
     Str instruction = list->chat ? find_instruction(list) : none;
     if (instruction.len && is_found(list, TASK_CONVERT, &task))
         put_action(list, TASK_CONVERT, shorten(list, "Rewrite: ", instruction), instruction, NULL);
+    bool selected = list->selection.end > list->selection.start;
+    if (list->chat && selected && !instruction.len && list->request->conn->caps.input_box &&
+        is_found(list, TASK_CONVERT, &task))
+        put_action(list, TASK_CONVERT, STR("Rewrite by an instruction..."), none, NULL);
 }
 
 static void answer_list(Request *request)

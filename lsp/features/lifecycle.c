@@ -54,6 +54,7 @@ static void read_caps(ClientCaps *caps, Json *params)
         .register_watchers =
             types_bool(client, "workspace.didChangeWatchedFiles.dynamicRegistration"),
         .hover_markdown = types_array_has(client, "textDocument.hover.contentFormat", "markdown"),
+        .input_box = types_bool(client, "experimental.showInputBox"),
         .fold_limit = types_int(client, "textDocument.foldingRange.rangeLimit", 0),
     };
     Json *tags = types_get(action, "tagSupport.valueSet");

@@ -216,6 +216,9 @@ static Str find_command(const TestPlan *plan, Str root, Arena *arena)
     }
     if (strcmp(lang, "javascript") == 0)
         return arena_printf(arena, "node --test '%.*s'", STR_FMT(plan->file));
+    // Without a test yet, the project's own command only builds.
+    if (strcmp(lang, "go") == 0 && project_has_program("go")) return STR(PROJECT_GO_TESTS);
+    if (strcmp(lang, "rust") == 0 && project_has_program("cargo")) return STR(PROJECT_CARGO_TESTS);
     return STR(""); // the project's own
 }
 
@@ -443,9 +446,9 @@ static Str case_name(const TestPlan *plan, size_t i, Arena *arena)
     Str name = {0};
     // A name that the file has not yet.
     for (size_t k = i + 1; taken; k++) {
-        bool camel = strcmp(plan->framework->lang, "go") == 0;
-        name = arena_printf(arena, "%s%.*s%s%zu", camel ? "Test" : "test_", STR_FMT(plan->name),
-                            camel ? "Case" : "_", k);
+        // Go wants no small letter after Test, which a function that is not exported begins with.
+        bool go = strcmp(plan->framework->lang, "go") == 0;
+        name = arena_printf(arena, "%s_%.*s_%zu", go ? "Test" : "test", STR_FMT(plan->name), k);
         taken = str_has_word(plan->before, name) && k < i + 1000;
         if (taken) k += 99;
     }

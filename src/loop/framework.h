@@ -45,7 +45,7 @@ typedef struct TestPlan {
 
 // For the function of `task` in the file `path`: in the first test file that speaks of it, else one
 // of the same form, else a new one. Reads files below root. False: no form is known for the
-// language.
+// language, or there is no folder for the new file, which is named then.
 bool framework_plan(Str root, Str path, const Syntax *syntax, const Task *task, Arena *arena,
                     TestPlan *out);
 // `pattern` with the function's name in place of F.

@@ -422,6 +422,11 @@ bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw)
 
 // --- the run -------------------------------------------------------------------------------------
 
+void loop_limit_tests(LoopRun *run, const Candidate *ended)
+{
+    run->test_limit_ms = TEST_LIMIT_MS + TEST_FACTOR * ended->test_ms;
+}
+
 const Candidate *loop_try_original(LoopRun *run)
 {
     ByteRange all = {0, text_n_bytes(run->request->text)};
@@ -472,7 +477,7 @@ static bool find_baseline(LoopRun *run)
                          STR_FMT(run->result->baseline));
     }
     // A bug may itself be that the tests do not end: then the limit is the child's own.
-    if (c->tests != VERDICT_SKIPPED) run->test_limit_ms = TEST_LIMIT_MS + TEST_FACTOR * c->test_ms;
+    if (c->tests != VERDICT_SKIPPED) loop_limit_tests(run, c);
     return true;
 }
 

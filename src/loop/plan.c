@@ -38,11 +38,12 @@ typedef enum MoveKind {
 } MoveKind;
 
 // Of the first, the second... time; later ones decay from the last, but for small changes, which
-// come in the order of their chances: those fall with the place.
+// come in the order of their chances, which fall with the place, and lines written anew, where each
+// step goes on from another text.
 enum { N_CHANCES = 4 };
 static const double CHANCES[N_MOVES][N_CHANCES] = {
     [MOVE_SAMPLES] = {0.25, 0.2, 0.15, 0.1},  [MOVE_CHANGES] = {0.4},
-    [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.08, 0.06, 0.05, 0.04},
+    [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.3},
     [MOVE_REPAIR] = {0.1, 0.08, 0.06, 0.05},
 };
 static const double DECAY = 0.8, UNASKED = 0.1, SOUND_SHARE = 0.15;
@@ -142,6 +143,7 @@ static double find_chance(const Plan *plan, MoveKind kind)
     // A model that is asked nothing writes the function without having seen the bug.
     double share = kind == MOVE_SAMPLES && run->task.kind == TASK_FIX && !run->chat ? UNASKED : 1;
     if (kind == MOVE_CHANGES) return CHANCES[kind][0] / (n + 1);
+    if (kind == MOVE_REFILLS) return CHANCES[kind][0] / (n + 3);
     double chance = CHANCES[kind][n < N_CHANCES ? n : N_CHANCES - 1];
     for (; n >= N_CHANCES; n--)
         chance *= DECAY;

@@ -117,6 +117,8 @@ bool loop_is_malformed(const Candidate *candidate);
 // What made it fail, in a few lines.
 Str loop_failure_message(const Candidate *candidate);
 
+// What changes may take of the tests' time, from how long they took when they ended by themselves.
+void loop_limit_tests(LoopRun *run, const Candidate *ended);
 // Runs the tests on the text as it is. NULL once cancelled or out of time; else valid until the
 // next candidate is offered.
 const Candidate *loop_try_original(LoopRun *run);

@@ -49,6 +49,7 @@ static void choose_command(LoopRun *run, const TestPlan *plan)
     run->command = plan->command;
     run->has_tests = run->has_command = plan->command.len > 0;
     run->shown_at_root = false;
+    run->test_limit_ms = 0; // that was another command's
     r->test_command = plan->command;
     r->test_reason = STR("this file alone: the project's own command does not run it");
 }
@@ -188,6 +189,7 @@ static bool settle(LoopRun *run, const TestPlan *plan, Suite *suite)
         suite->text = framework_render(plan, suite->cases, suite->n, run->arena);
         const Candidate *c = run_file(run, plan, suite->text);
         if (!c || c->tests == VERDICT_SKIPPED) return false;
+        loop_limit_tests(run, c);
         if (c->tests == VERDICT_PASS) return true;
         if (!repair(run, plan, suite, c->output)) return false;
     }
@@ -310,7 +312,12 @@ bool write_tests(LoopRun *run, Error *err)
                          "the model %.*s answers no questions, wanted one with a chat template",
                          STR_FMT(engine_info(run->engine)->name));
     if (!framework_plan(request->root, request->path, request->syntax, &run->task, run->arena,
-                        plan))
+                        plan) &&
+        plan->file.len)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the tests of %.*s would be %.*s, wanted its folder to be there",
+                         STR_FMT(run->task.name), STR_FMT(plan->file));
+    if (plan->file.len == 0)
         return error_set(err, ERROR_UNSUPPORTED, "no form of tests is known for %.*s in %s",
                          STR_FMT(run->task.name), syntax_language(request->syntax)->title);
     run->plan = plan;

@@ -202,21 +202,19 @@ static bool find_cargo(const Search *s, Project *out)
     for (size_t i = 0; i < s->n_files && !tests; i++)
         tests =
             str_ends(s->files[i], STR(".rs")) && str_contains(read_text(s, s->files[i]), "#[test]");
-    return put(out, tests, tests ? STR("cargo test -q --offline") : STR("cargo build -q --offline"),
+    return put(out, tests, tests ? STR(PROJECT_CARGO_TESTS) : STR("cargo build -q --offline"),
                tests ? STR("Cargo.toml, and sources with #[test]")
                      : STR("Cargo.toml, but no #[test], so it is built"));
 }
 
 static bool find_go(const Search *s, Project *out)
 {
-    // The user's own cache of compiled packages is not to be written.
-#define GO_CACHE "GOCACHE=\"$PWD/.r1ls-cache\" GOFLAGS=-mod=mod GOPROXY=off "
     if (!has(s, "go.mod")) return false;
     if (!project_has_program("go")) return lack(out, STR("go.mod, but no go in PATH"));
     bool tests = false;
     for (size_t i = 0; i < s->n_files && !tests; i++)
         tests = str_ends(s->files[i], STR("_test.go"));
-    return put(out, tests, tests ? STR(GO_CACHE "go test ./...") : STR(GO_CACHE "go build ./..."),
+    return put(out, tests, tests ? STR(PROJECT_GO_TESTS) : STR(PROJECT_GO "build ./..."),
                tests ? STR("go.mod, and files named _test.go")
                      : STR("go.mod, but no file named _test.go, so it is built"));
 }

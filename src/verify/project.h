@@ -8,6 +8,12 @@
 // The files of a project that are looked at.
 enum { PROJECT_MAX_FILES = 4000 };
 
+// The tests of a Cargo or a Go project, for a shell in its root, where it has some. The user's own
+// cache of compiled packages is not to be written.
+#define PROJECT_CARGO_TESTS "cargo test -q --offline"
+#define PROJECT_GO "GOCACHE=\"$PWD/.r1ls-cache\" GOFLAGS=-mod=mod GOPROXY=off go "
+#define PROJECT_GO_TESTS PROJECT_GO "test ./..."
+
 typedef struct Project {
     Str command;  // for a shell in the root (or its copy); empty: none was found
     bool tests;   // it runs tests; else it only builds

@@ -9,6 +9,7 @@
 //   answer KEY => TEXT     when the text before the cursor ends with KEY, or with KEY and a part
 //                          of TEXT, the (rest of) TEXT follows. Several rows with one KEY are the
 //                          candidates of sampling, in turn; greedy takes the first.
+//   chat                   it answers questions too (ChatML)
 //   unlikely NAME => OTHER names that begin with NAME are unlikely, OTHER is expected
 //   trace PATH             appends a line for each generation
 #include "engine/engine.h"
@@ -27,6 +28,8 @@ enum {
     ID_MIDDLE,
     ID_END,
     ID_SEPARATOR,
+    ID_TURN, // of ChatML: where one begins and where it ends
+    ID_TURN_END,
     N_VOCAB,
     MAX_ANSWERS = 64,
     N_CTX = 8192
@@ -43,6 +46,7 @@ struct Engine {
     int n_answers, n_sampled;
     double open_ms, token_ms;
     float prob;
+    bool chats;
     char trace[512];
     char bytes[256];
 };
@@ -89,6 +93,7 @@ static void read_line(Engine *engine, char *line)
         read_answer(engine, str_from(line + 7), &engine->answers[engine->n_answers++]);
     if (strncmp(line, "unlikely ", 9) == 0)
         read_answer(engine, str_from(line + 9), &engine->unlikely);
+    if (strcmp(line, "chat") == 0) engine->chats = true;
     if (strncmp(line, "open_ms ", 8) == 0) engine->open_ms = atof(line + 8);
     if (strncmp(line, "token_ms ", 9) == 0) engine->token_ms = atof(line + 9);
     if (strncmp(line, "prob ", 5) == 0) engine->prob = (float)atof(line + 5);
@@ -132,6 +137,8 @@ Engine *engine_open(const EngineOptions *options, Error *err)
                                 .fim_middle = ID_MIDDLE,
                                 .file_sep = ID_SEPARATOR,
                                 .repo_name = -1};
+    engine->info.chat = engine->chats;
+    if (engine->chats) engine->info.chat_template = STR("<|im_start|>user\n{{ m }}<|im_end|>\n");
     sleep_ms(engine->open_ms);
     return engine;
 }
@@ -150,8 +157,11 @@ const EngineInfo *engine_info(const Engine *engine)
 
 size_t engine_tokenize(const Engine *engine, Str text, bool parse_special, int *out, size_t cap)
 {
-    (void)engine;
-    (void)parse_special;
+    for (int id = ID_TURN; engine->chats && parse_special && id <= ID_TURN_END; id++) {
+        if (!str_equal(text, engine_token_bytes(engine, id))) continue;
+        if (cap) out[0] = id;
+        return 1;
+    }
     for (size_t i = 0; i < text.len && i < cap; i++)
         out[i] = (unsigned char)text.ptr[i];
     return text.len;
@@ -160,6 +170,8 @@ size_t engine_tokenize(const Engine *engine, Str text, bool parse_special, int *
 Str engine_token_bytes(const Engine *engine, int id)
 {
     if (id < 0 || id >= N_VOCAB) return (Str){0};
+    if (id == ID_TURN) return STR("<|im_start|>");
+    if (id == ID_TURN_END) return STR("<|im_end|>");
     return id < 256 ? (Str){&engine->bytes[id], 1} : STR("<|control|>");
 }
 

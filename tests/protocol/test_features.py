@@ -342,6 +342,86 @@ def test_ghost_text_goes_before_a_body():
     client.close()
 
 
+# --- a model that answers questions
+
+CALLER = "int twice(int a)\n{\n    // a and a again, at most 100\n\n    return add(a, a);\n}\n"
+CHAT = "chat\nanswer ```c\\n => %s\\n```\n"
+
+
+def ask_with_caps(script, text, range_, **caps):
+    full = copy.deepcopy(FULL_CAPS)
+    full.update(caps)
+    client = Client(script, caps=full)
+    client.replies["workspace/applyEdit"] = {"applied": True}
+    client.open(URI, text)
+    actions = client.ask("textDocument/codeAction", {
+        "textDocument": {"uri": URI}, "range": range_, "context": {"diagnostics": []}})
+    return client, {a["title"]: a for a in actions}
+
+
+def test_each_task_of_a_model_that_is_asked():
+    add, note = "int add(int a, int b)\n{\n    return a + b;\n}", "// Twice a."
+    for line, title, answer, wanted in (
+            (2, "Write the code that this comment asks for", "    if (a > 50) return 100;",
+             CALLER.replace("100\n", "100\n    if (a > 50) return 100;\n")),
+            (4, "Write the missing function add", add, add + "\n\n" + CALLER),
+            (0, "Write a documentation comment", note, note + "\n" + CALLER)):
+        client, actions = ask_with_caps(CHAT % answer.replace("\n", "\\n"), CALLER, at(line, 11, 11))
+        assert title in actions, (title, list(actions))
+        edit = client.ask("codeAction/resolve", actions[title])["edit"]
+        assert apply_edits(CALLER, edit["documentChanges"][0]["edits"]) == wanted
+        client.close()
+
+
+def test_a_failure_is_explained():
+    client = Client("chat\nanswer assistant\\n => It has no c.\n")
+    client.open(URI, BUGGY)
+    (action,) = [a for a in list_actions(client, line=3, diagnostics=[UNDECLARED]) if a["title"].startswith("Explain: ")]
+    assert client.ask("workspace/executeCommand", action["command"]) is None
+    assert client.note("window/showMessage")["message"] == "It has no c."
+    assert client.text(URI) == BUGGY
+    client.close()
+
+
+def test_the_first_line_of_a_selection_may_be_an_instruction():
+    text = CALLER.replace("// a and a again, at most 100", "// without add")
+    client, actions = ask_with_caps(CHAT % "    return 2 * a;", text, {"start": {"line": 2, "character": 0}, "end": {"line": 5, "character": 0}})
+    edit = client.ask("codeAction/resolve", actions["Rewrite: without add"])["edit"]
+    assert apply_edits(text, edit["documentChanges"][0]["edits"]) == "int twice(int a)\n{\n    return 2 * a;\n}\n"
+    client.close()
+
+
+def test_an_instruction_is_asked_for_where_the_client_can():
+    title, selected = "Rewrite by an instruction...", {"start": {"line": 4, "character": 0}, "end": {"line": 5, "character": 0}}
+    client, actions = ask_with_caps(CHAT % "    return 2 * a;", CALLER, selected)
+    assert title not in actions, "this client cannot ask"
+    client.close()
+    for said in ("without add", "  ", None):
+        client, actions = ask_with_caps(CHAT % "    return 2 * a;", CALLER, selected, experimental={"showInputBox": True})
+        client.replies["r1ls/showInputBox"] = {"value": said} if said else None
+        assert client.ask("workspace/executeCommand", actions[title]["command"]) is None
+        edits = [c["params"]["edit"] for c in client.calls if c["method"] == "workspace/applyEdit"]
+        (question,) = [c for c in client.calls if c["method"] == "r1ls/showInputBox"]
+        assert "what is to change" in question["params"]["prompt"]
+        if said == "without add":
+            written = apply_edits(CALLER, edits[0]["documentChanges"][0]["edits"])
+            assert written == CALLER.replace("add(a, a)", "2 * a")
+        else:
+            assert edits == []
+        client.close()
+
+
+def test_an_edit_while_the_user_is_asked_makes_the_action_void():
+    selected = {"start": {"line": 4, "character": 0}, "end": {"line": 5, "character": 0}}
+    client, actions = ask_with_caps(CHAT % "    return 2 * a;", CALLER, selected, experimental={"showInputBox": True})
+    def change(params):
+        client.change(URI, 2, {"range": at(0, 0), "text": "\n"})
+        return {"value": "without add"}
+    client.replies["r1ls/showInputBox"] = change
+    assert client.fail("workspace/executeCommand", actions["Rewrite by an instruction..."]["command"]) == -32801
+    client.close()
+
+
 def test_unknown_commands():
     client = Client()
     assert client.fail("workspace/executeCommand", {"command": "rm"}) == -32602

@@ -17,8 +17,16 @@ return {
     ['workspace/applyEdit'] = function(_, params, context)
       return { applied = require('r1ls.edits').offer(vim.lsp.get_client_by_id(context.client_id), params.edit) }
     end,
+    -- The server waits for the line, so it is asked for here and not by vim.ui.input, which answers later.
+    ['r1ls/showInputBox'] = function(_, params)
+      local ok, line = pcall(vim.fn.input, { prompt = params.prompt .. ' ' })
+      return { value = ok and line or '' }
+    end,
   },
   -- The evidence of an edit travels in its change annotations, which only versioned edits have. The stock
   -- client applies both and says so of neither.
-  capabilities = { workspace = { workspaceEdit = { documentChanges = true, changeAnnotationSupport = { groupsOnLabel = true } } } },
+  capabilities = {
+    workspace = { workspaceEdit = { documentChanges = true, changeAnnotationSupport = { groupsOnLabel = true } } },
+    experimental = { showInputBox = true },
+  },
 }

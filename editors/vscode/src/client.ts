@@ -1,7 +1,7 @@
 // The language client: how the server is started, what it is told, and what is noted of its answers.
 // Ghost text, completion, diagnostics, code actions, lenses and progress are the protocol's own and
 // need no code here.
-import { type ExtensionContext, type LogOutputChannel, workspace } from 'vscode'
+import { type ExtensionContext, type LogOutputChannel, window, workspace } from 'vscode'
 import {
   CloseAction,
   type CloseHandlerResult,
@@ -12,6 +12,7 @@ import {
   type Middleware,
   type ServerOptions,
   State,
+  type StaticFeature,
   TransportKind,
   type WorkspaceEdit,
 } from 'vscode-languageclient/node'
@@ -113,6 +114,16 @@ function newMiddleware(parts: Parts, work: CancellableWork): Middleware {
   }
 }
 
+// Tells the server that it may ask the user for a line of text.
+const inputBox: StaticFeature = {
+  fillClientCapabilities: (capabilities) => {
+    capabilities.experimental = { ...capabilities.experimental, showInputBox: true }
+  },
+  initialize: () => {},
+  getState: () => ({ kind: 'static' }),
+  clear: () => {},
+}
+
 export function newClient(parts: Parts): LanguageClient {
   const { context, log, status } = parts
   const work = new CancellableWork(parts.client)
@@ -131,6 +142,10 @@ export function newClient(parts: Parts): LanguageClient {
     middleware: newMiddleware(parts, work),
   }
   const client = new LanguageClient('r1ls', 'r1ls', server, options)
+  client.registerFeature(inputBox)
+  client.onRequest('r1ls/showInputBox', async ({ title, prompt }: { title: string; prompt: string }) => ({
+    value: (await window.showInputBox({ title, prompt })) ?? '',
+  }))
   client.onDidChangeState(({ newState }) => {
     if (newState === State.Stopped) work.endAll()
   })

@@ -251,6 +251,83 @@ static void javascript_is_tested_by_node(void **state)
     tear_down(&s);
 }
 
+// Its suite is made by hand: the new case is added to it.
+static void an_existing_file_of_check_grows(void **state)
+{
+    (void)state;
+    static const char test[] =
+        "#include <check.h>\n#include <stdlib.h>\n\nint larger(int a, int b);\n\n"
+        "START_TEST(test_equal)\n{\n    ck_assert_int_eq(larger(1, 1), 1);\n}\nEND_TEST\n\n"
+        "int main(void)\n{\n    Suite *suite = suite_create(\"a\");\n"
+        "    TCase *tcase = tcase_create(\"all\");\n    tcase_add_test(tcase, test_equal);\n"
+        "    suite_add_tcase(suite, tcase);\n    SRunner *runner = srunner_create(suite);\n"
+        "    srunner_set_fork_status(runner, CK_NOFORK);\n    srunner_run_all(runner, CK_NORMAL);\n"
+        "    int n_failed = srunner_ntests_failed(runner);\n    srunner_free(runner);\n"
+        "    return n_failed != 0;\n}\n";
+    static const char *const answers[] = {
+        "    ck_assert_int_eq(larger(1, 2), 2);\n    ck_assert_int_eq(larger(5, 3), 3);\n"
+        "    ck_assert_int_eq(larger(5, 3), 5);\n}\nEND_TEST\n```\n"};
+    Setup s;
+    if (system("pkg-config --exists check") != 0) {
+        puts("skipped: Check is not installed");
+        skip();
+    }
+    set_up(&s, "a.c", "int larger(int a, int b)\n{\n    return a > b ? a : b;\n}\n");
+    put_file(&s, "tests/check_a.c", str_from(test));
+    put_file(
+        &s, "Makefile",
+        STR("test:\n\tcc -o suite a.c tests/check_a.c $$(pkg-config --libs check) && ./suite\n"));
+    assert_ok(run(&s, answers, 1), s.err);
+    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+    assert_false(s.result.test_file_is_new);
+    Str file = result_file(&s);
+    assert_says(file, "START_TEST(test_larger_1)\n{\n");
+    assert_says(file, "tcase_add_test(tcase, test_larger_1);\n");
+    assert_says(file, "    ck_assert_int_eq(larger(5, 3), 5);\n}\nEND_TEST\n");
+    assert_false(says(file, "larger(5, 3), 3"));
+    tear_down(&s);
+}
+
+// Their tool chains compile for long.
+static void go_and_rust_have_their_own_tests(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *program, *file, *code, *extra, *extra_text, *answer, *wanted;
+    } cases[] = {
+        {"go", "a.go",
+         "package a\n\nfunc larger(x, y int) int {\n\tif x > y {\n\t\treturn x\n\t}\n\treturn "
+         "y\n}\n",
+         "go.mod", "module a\n\ngo 1.18\n",
+         "\tif got := larger(1, 2); got != 2 {\n\t\tt.Errorf(\"got %v\", got)\n\t}\n"
+         "\tif got := larger(5, 3); got != 5 {\n\t\tt.Errorf(\"got %v\", got)\n\t}\n}\n```\n",
+         "(t *testing.T) {\n"},
+        {"cargo", "src/lib.rs",
+         "pub fn larger(a: i32, b: i32) -> i32 {\n    if a > b { a } else { b }\n}\n", "Cargo.toml",
+         "[package]\nname = \"larger\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+         "    assert_eq!(larger(1, 2), 2);\n    assert_eq!(larger(5, 3), 5);\n}\n```\n",
+         "#[test]\nfn "}};
+    size_t n_run = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Setup s;
+        if (!getenv("R1LS_SLOW") || !project_has_program(cases[i].program)) {
+            printf("skipped: %s (it is there: %d; R1LS_SLOW is set: %d)\n", cases[i].program,
+                   project_has_program(cases[i].program), getenv("R1LS_SLOW") != NULL);
+            continue;
+        }
+        n_run++;
+        set_up(&s, cases[i].file, cases[i].code);
+        put_file(&s, cases[i].extra, str_from(cases[i].extra_text));
+        if (i == 1) put_file(&s, "tests/other.rs", STR("// nothing yet\n"));
+        assert_ok(run(&s, &cases[i].answer, 1), s.err);
+        if (!s.result.found) fail_msg("%s: %.*s", cases[i].program, STR_FMT(s.result.summary));
+        assert_says(result_file(&s), cases[i].wanted);
+        assert_true(s.result.n_noticed > 0);
+        tear_down(&s);
+    }
+    if (n_run == 0) skip();
+}
+
 static void without_trust_or_a_form_there_is_none(void **state)
 {
     (void)state;
@@ -260,6 +337,10 @@ static void without_trust_or_a_form_there_is_none(void **state)
     s.request.trusted = false;
     assert_false(run(&s, answers, 1));
     assert_says(str_from(s.err.text), "trusted");
+    tear_down(&s);
+    set_up(&s, "a.rs", "pub fn larger(a: i32, b: i32) -> i32 { if a > b { a } else { b } }\n");
+    assert_false(run(&s, answers, 1));
+    assert_says(str_from(s.err.text), "would be tests/larger.rs, wanted its folder");
     tear_down(&s);
     set_up(&s, "a.java", "class A { int larger(int a, int b) { return a > b ? a : b; } }\n");
     assert_false(run(&s, answers, 1));
@@ -277,6 +358,8 @@ int main(void)
         cmocka_unit_test(python_takes_todays_value_and_says_so),
         cmocka_unit_test(a_new_file_of_python_is_run_alone),
         cmocka_unit_test(javascript_is_tested_by_node),
+        cmocka_unit_test(an_existing_file_of_check_grows),
+        cmocka_unit_test(go_and_rust_have_their_own_tests),
         cmocka_unit_test(without_trust_or_a_form_there_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

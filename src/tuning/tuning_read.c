@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "tuning/tuning_state.h"
 
-enum { MAX_TOKENS = 2 << 20, MAX_PATH_TOKENS = 64, MIN_PIECE_TOKENS = 16 };
+enum { MAX_TOKENS = 2 << 20, MAX_PATH_TOKENS = 64, MIN_PIECE_TOKENS = 16, HEADER_READS = 3 };
 
 // [separator] path, as models that know other files were trained (prompt/fim.h), else nothing.
 static size_t put_head(const Engine *engine, Str path, int *out, Arena *arena)
@@ -46,9 +46,27 @@ static size_t cut_file(const TuningRun *run, const RepoFile *file, Arena *arena,
     return n_all;
 }
 
+static void shuffle(TextVec *texts, uint64_t *seed)
+{
+    for (size_t i = texts->n; i > 1; i--) {
+        size_t j = random_next(seed) % i;
+        TrainingText swap = texts->items[i - 1];
+        texts->items[i - 1] = texts->items[j];
+        texts->items[j] = swap;
+    }
+}
+
+static bool is_header(Str path)
+{
+    static const char *const ends[] = {".h", ".hh", ".hpp", ".hxx"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (str_ends(path, str_from(ends[i]))) return true;
+    return false;
+}
+
 void reading_make(TuningRun *run, Arena *arena)
 {
-    TextVec texts = {0};
+    TextVec headers = {0}, others = {0}, all = {0};
     const RepoTasks *tasks = &run->tasks;
     size_t n_tokens = 0;
     uint64_t seed = run->options->seed;
@@ -56,16 +74,20 @@ void reading_make(TuningRun *run, Arena *arena)
     size_t start = tasks->n_files ? random_next(&seed) % tasks->n_files : 0;
     for (size_t i = 0; i < tasks->n_files && n_tokens < MAX_TOKENS; i++) {
         const RepoFile *file = &tasks->files[(start + i) % tasks->n_files];
-        if (!file->held_out) n_tokens += cut_file(run, file, arena, &texts);
+        if (file->held_out) continue;
+        n_tokens += cut_file(run, file, arena, is_header(file->path) ? &headers : &others);
     }
-    for (size_t i = texts.n; i > 1; i--) {
-        size_t j = random_next(&seed) % i;
-        TrainingText swap = texts.items[i - 1];
-        texts.items[i - 1] = texts.items[j];
-        texts.items[j] = swap;
+    shuffle(&headers, &seed);
+    shuffle(&others, &seed);
+    // One of each in turn, headers up to three times: they say what exists.
+    for (size_t i = 0; i < HEADER_READS * headers.n || i < others.n; i++) {
+        if (i < HEADER_READS * headers.n) VEC_PUSH(&all, headers.items[i % headers.n]);
+        if (i < others.n) VEC_PUSH(&all, others.items[i]);
     }
-    run->n_reading = texts.n;
-    run->reading = arena_array(arena, texts.n ? texts.n : 1, sizeof *run->reading);
-    if (texts.n) memcpy(run->reading, texts.items, texts.n * sizeof *texts.items);
-    VEC_FREE(&texts);
+    run->n_reading = all.n;
+    run->reading = arena_array(arena, all.n ? all.n : 1, sizeof *run->reading);
+    if (all.n) memcpy(run->reading, all.items, all.n * sizeof *all.items);
+    VEC_FREE(&headers);
+    VEC_FREE(&others);
+    VEC_FREE(&all);
 }

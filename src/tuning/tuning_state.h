@@ -28,10 +28,12 @@ typedef struct TuningProgress {
     int32_t n_warm_up_steps, n_steps, n_groups, n_useless;
 } TuningProgress;
 
-// A sequence of which tokens from n_given on are learnt.
+// A sequence to learn: a piece of a file behind its name, or an answer behind its question.
 typedef struct TrainingText {
     int *ids;
-    int n, n_given; // n 0: none, or it is too long
+    int n, n_given;   // of them the name's or question's; n 0: none, or it is too long
+    bool answer;      // else a piece
+    bool in_document; // what is before the answer is the file around it, and is learnt as well
 } TrainingText;
 
 typedef struct TuningRun {

@@ -6,6 +6,7 @@
 #include "tuning/tuning_state.h"
 
 enum { WARM_UP_BODIES = 2, WARM_UP_PIECES = 2, QUESTIONS = 2, MAX_TRIES = 8, RATE_STEPS = 8 };
+static const double ANSWER_SHARE = 0.5;                // of the warm-up's loss
 static const float CLIP_LOW = 0.2f, CLIP_HIGH = 0.28f; // DAPO's
 static const double LEAST_DIFFERENCE = 0.02;           // of a group's rewards
 
@@ -54,7 +55,7 @@ static bool make_example(TuningRun *run, const RepoTask *task, Arena *arena, Tra
         if (n > 0 && n <= (size_t)o->answer && n_prompt <= o->context) {
             memcpy(ids, prompt, (size_t)n_prompt * sizeof *ids);
             if (end >= 0) ids[(size_t)n_prompt + n++] = end;
-            *out = (TrainingText){ids, n_prompt + (int)n, n_prompt};
+            *out = (TrainingText){ids, n_prompt + (int)n, n_prompt, true, end >= 0};
         }
     }
     loop_question_free(q);
@@ -62,21 +63,34 @@ static bool make_example(TuningRun *run, const RepoTask *task, Arena *arena, Tra
     return true;
 }
 
-// Adds `share` times the mean loss of a token of the texts.
-static bool learn(TuningRun *run, const TrainingText *texts, int n, double share, double *loss,
-                  Error *err)
+typedef enum TokenUse { TOKEN_GIVEN, TOKEN_READ, TOKEN_ANSWER } TokenUse;
+
+static TokenUse use_of(const TuningRun *run, const TrainingText *t, int i)
 {
-    int n_tokens = 0;
+    if (i >= t->n_given) return t->answer ? TOKEN_ANSWER : TOKEN_READ;
+    bool read = t->in_document && !engine_token_is_control(run->engine, t->ids[i]);
+    return read ? TOKEN_READ : TOKEN_GIVEN;
+}
+
+// Adds the loss of n texts: ANSWER_SHARE of it is the mean of the answers' tokens, the rest of
+// those that are read.
+static bool learn(TuningRun *run, const TrainingText *texts, int n, double *loss, Error *err)
+{
+    int counts[3] = {0};
     bool ok = true;
     for (int i = 0; i < n; i++)
-        n_tokens += texts[i].n - texts[i].n_given;
+        for (int k = 1; k < texts[i].n; k++)
+            counts[use_of(run, &texts[i], k)]++;
+    double share = counts[TOKEN_READ] == 0 ? 1 : counts[TOKEN_ANSWER] == 0 ? 0 : ANSWER_SHARE;
+    const double factors[] = {0, (1 - share) / fmax(1, counts[TOKEN_READ]),
+                              share / fmax(1, counts[TOKEN_ANSWER])};
     for (int i = 0; ok && i < n; i++) {
         const TrainingText *t = &texts[i];
         double objective = 0;
         if (t->n < 2) continue;
         float *weights = mem_zero((size_t)t->n * sizeof *weights);
-        for (int k = t->n_given; k < t->n; k++)
-            weights[k] = (float)(share / n_tokens);
+        for (int k = 1; k < t->n; k++)
+            weights[k] = (float)factors[use_of(run, t, k)];
         TuneSequence q = {.ids = t->ids, .n = t->n, .weights = weights};
         ok = accumulate(run, &q, &objective, err);
         free(weights);
@@ -88,19 +102,17 @@ static bool learn(TuningRun *run, const TrainingText *texts, int n, double share
 bool train_warm_up(TuningRun *run, Error *err)
 {
     Arena *arena = arena_new();
-    TrainingText bodies[WARM_UP_BODIES], pieces[WARM_UP_PIECES];
-    const double share = WARM_UP_BODIES / (double)(WARM_UP_BODIES + WARM_UP_PIECES);
+    TrainingText texts[WARM_UP_BODIES + WARM_UP_PIECES];
     double loss = 0;
+    int n = 0;
     bool ok = true;
-    for (int i = 0; ok && i < WARM_UP_BODIES; i++) {
+    for (; ok && n < WARM_UP_BODIES; n++) {
         size_t k = (size_t)run->at.warmed_up++ % run->tasks.n_train;
-        ok = make_example(run, &run->tasks.train[k], arena, &bodies[i], err);
+        ok = make_example(run, &run->tasks.train[k], arena, &texts[n], err);
     }
-    int n_pieces = run->n_reading ? WARM_UP_PIECES : 0;
-    for (int i = 0; i < n_pieces; i++)
-        pieces[i] = run->reading[(size_t)run->at.read++ % run->n_reading];
-    ok = ok && learn(run, bodies, WARM_UP_BODIES, n_pieces ? share : 1, &loss, err) &&
-         learn(run, pieces, n_pieces, 1 - share, &loss, err);
+    for (int i = 0; run->n_reading && i < WARM_UP_PIECES; i++)
+        texts[n++] = run->reading[(size_t)run->at.read++ % run->n_reading];
+    ok = ok && learn(run, texts, n, &loss, err);
     if (ok && loss > 0) {
         ok = take_step(run, true, err);
         if (run->at.n_warm_up_steps++ == 0) run->at.first_loss = loss;

@@ -29,7 +29,7 @@ typedef struct Flags {
 
 static const Flags defaults = {.out = "r1ls.lora.gguf",
                                .hours = 1,
-                               .rank = 8,
+                               .rank = 16,
                                .context = 256,
                                .answer = 128,
                                .group = 8,
@@ -243,7 +243,7 @@ int cli_tune(int argc, char **argv)
          config, "testCommand", 0, 0},
         {"warm-up", "X", "its share of the time; 0: GRPO alone (default 0.5)", CLI_NUM,
          &flags.warm_up, NULL, 0, 1},
-        {"rank", "N", "of the adapter (default 8)", CLI_INT, &flags.rank, NULL, 1, 128},
+        {"rank", "N", "of the adapter (default 16)", CLI_INT, &flags.rank, NULL, 1, 128},
         {"rate", "X", "learning rate of the warm-up (default 1e-3)", CLI_NUM, &flags.rate, NULL,
          1e-7, 1},
         {"rl-rate", "X", "learning rate of GRPO (default 5e-4)", CLI_NUM, &flags.rl_rate, NULL,

@@ -58,7 +58,6 @@ typedef struct Compute {
     const struct LoraSet *lora_set; // adapters of the pass that runs; NULL: none
     float *lora;                    // their scratch, once lora_reserve was called
     Products products;
-    unsigned n_passes;              // that have begun
     const MatmulObserver *observer; // NULL: nobody looks
     Team *team;                     // NULL while measuring
     int n_threads;

@@ -79,10 +79,8 @@ static void embed_row(void *user, int t, int thread)
                         r->c->x + (size_t)t * (size_t)n_embd);
 }
 
-// Begins every pass: whatever was in c->x is gone.
 static void embed(Compute *c, const Shape *s, const Matrix *table, const int *ids, int n)
 {
-    c->n_passes++;
     compute_for_rows(c, n, embed_row, &(Rows){.c = c, .s = s, .table = table, .ids = ids});
 }
 

@@ -11,8 +11,9 @@
 // was told; any number of times until the next pass.
 void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass);
 void forward_logits(Compute *c, const Shape *s, const Weights *w, int first, int n, float *logits);
-// forward_pass in steps: forward_begin, and then every layer in its order. Between two layers the
-// pass may rest for as long as c->n_passes stays what forward_begin made it.
+// forward_pass in steps: forward_begin, and then every layer in its order. Between two layers c->x
+// [n][n_embd] is all that there is of a pass beside the cache rows: put back after another
+// forward_begin, the layers may go on.
 void forward_begin(Compute *c, const Shape *s, const Weights *w, const Pass *pass);
 void forward_layer(Compute *c, const Shape *s, const Weights *w, const Pass *pass, int layer);
 

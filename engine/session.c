@@ -43,6 +43,8 @@ Session *session_new(Engine *engine, int n_ctx, Error *err)
     }
     s->ids = mem_zero((size_t)n_ctx * sizeof *s->ids);
     s->logits = mem_zero((size_t)engine->shape.n_vocab * sizeof *s->logits);
+    s->cut_rows =
+        mem_alloc((size_t)COMPUTE_CHUNK * (size_t)engine->shape.n_embd * sizeof *s->cut_rows);
     return s;
 }
 
@@ -54,6 +56,7 @@ void session_free(Session *session)
     free(session->mtp.states);
     free(session->ids);
     free(session->logits);
+    free(session->cut_rows);
     free(session);
 }
 
@@ -126,6 +129,7 @@ bool session_check_ids(const Session *s, const int *ids, int n, int max, Error *
 void session_begin_pass(Session *s)
 {
     s->engine->compute.lora_set = s->lora.n ? &s->lora : NULL;
+    s->cut = (CutPass){0};
 }
 
 void session_keep_states(Session *s, int first, int n)
@@ -136,32 +140,36 @@ void session_keep_states(Session *s, int first, int n)
                             s->mtp.states + (size_t)first * (size_t)e->shape.n_embd);
 }
 
-// The layers that are done of a pass of the next n ids.
-static int find_layer(const Session *s, int n)
+// Begins a pass, or takes up the one that was cut; returns the next layer.
+static int begin_or_resume(Session *s, const Pass *pass)
 {
-    const CutPass *cut = &s->cut;
-    bool goes_on = cut->layer > 0 && cut->first == s->kv.len && cut->n == n &&
-                   cut->pass == s->engine->compute.n_passes;
-    return goes_on ? cut->layer : 0;
+    Engine *e = s->engine;
+    const CutPass cut = s->cut;
+    bool goes_on = cut.layer > 0 && cut.first == s->kv.len && cut.n == pass->n;
+    session_begin_pass(s);
+    forward_begin(&e->compute, &e->shape, &e->weights, pass);
+    if (!goes_on) return 0;
+    memcpy(e->compute.x, s->cut_rows,
+           (size_t)cut.n * (size_t)e->shape.n_embd * sizeof *s->cut_rows);
+    return cut.layer;
 }
 
 // A pass of the next n ids, and logits [n_logits][n_vocab] of the last ones. Polls before each
-// layer. Cancelled: false, and the same pass goes on there if it is the engine's next one.
+// layer. Cancelled: false, and the next pass of the same ids goes on there.
 static bool evaluate(Session *s, int n, int n_logits, float *logits, EngineCancel cancel,
                      Error *err)
 {
     Engine *e = s->engine;
     Compute *c = &e->compute;
     Pass pass = {.own = &s->kv, .ids = s->ids + s->kv.len, .n = n};
-    session_begin_pass(s);
-    int layer = find_layer(s, n);
-    s->cut = (CutPass){0};
-    for (; layer < e->shape.n_layers; layer++) {
-        if (engine_is_cancelled(cancel, err)) {
-            s->cut = (CutPass){s->kv.len, n, layer, c->n_passes};
+    if (engine_is_cancelled(cancel, err)) return false;
+    int first = begin_or_resume(s, &pass);
+    for (int layer = first; layer < e->shape.n_layers; layer++) {
+        if (layer > first && engine_is_cancelled(cancel, err)) {
+            s->cut = (CutPass){s->kv.len, n, layer};
+            memcpy(s->cut_rows, c->x, (size_t)n * (size_t)e->shape.n_embd * sizeof *s->cut_rows);
             return false;
         }
-        if (layer == 0) forward_begin(c, &e->shape, &e->weights, &pass);
         forward_layer(c, &e->shape, &e->weights, &pass, layer);
     }
     s->kv.len += n;

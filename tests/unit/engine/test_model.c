@@ -252,8 +252,8 @@ static void cancelled_work_is_kept_and_told(void **state)
     engine_close(e);
 }
 
-// A cancel ends a pass between two layers, and the next sync of the same ids goes on there, unless
-// another pass came between or ids of that pass are others now.
+// A cancel ends a pass between two layers, and the next sync of the same ids goes on there,
+// whatever other sessions did, unless ids of that pass are others now.
 static void a_cancelled_pass_goes_on_where_it_stopped(void **state)
 {
     (void)state;

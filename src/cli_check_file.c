@@ -184,13 +184,16 @@ static void add_rules(CheckedFile *file, const Syntax *syntax)
             offer_fix(file, syntax, found[i].fix_range, found[i].fix);
 }
 
-static void add_compiler(CheckedFile *file, const SyntaxIssue *syntax, size_t n_syntax)
+static void add_compiler(CheckedFile *file, const Syntax *syntax, const SyntaxIssue *issues,
+                         size_t n_issues)
 {
     if (!file->rules->trusted || !dotfile_asks(&file->rules->project, STR(RULE_COMPILER))) return;
     Judgement j = ask_compiler(file, file->text);
-    for (size_t i = 0; i < j.n; i++)
-        if (!compiler_doubles(file->text, &j.issues[i], syntax, n_syntax))
-            add(file, compiler_finding(&j.issues[i]));
+    for (size_t i = 0; i < j.n; i++) {
+        RuleFinding found = compiler_finding(&j.issues[i]);
+        if (compiler_doubles(file->text, &j.issues[i], issues, n_issues)) continue;
+        if (add(file, found) && found.has_fix) offer_fix(file, syntax, found.fix_range, found.fix);
+    }
     if (j.ran && !j.ok && j.n_errors == 0)
         file->note = STR("the compiler fails on what the file includes, and judged no more of it");
 }
@@ -208,7 +211,7 @@ static void check_text(CheckedFile *file)
     size_t n = syntax_issues(syntax, MAX_ISSUES, file->arena, &issues);
     add_syntax(file, syntax, issues, n);
     add_rules(file, syntax);
-    add_compiler(file, issues, n);
+    add_compiler(file, syntax, issues, n);
     syntax_release(syntax);
 }
 

@@ -7,6 +7,7 @@
 #include "features/features.h"
 #include "parsing.h"
 #include "server_private.h"
+#include "verify/compiler.h"
 #include "verify/project.h"
 #include "workspace.h"
 
@@ -106,6 +107,11 @@ static void put_known_fixes(List *list)
         return;
     put_fixes(list, doc->findings, doc->n_findings);
     put_fixes(list, doc->surprises, doc->n_surprises);
+    bool compiled = doc->compiler_arena && doc->compiled_revision == doc->revision;
+    for (size_t i = 0; compiled && i < doc->n_compiler_issues; i++) {
+        RuleFinding found = compiler_finding(&doc->compiler_issues[i]);
+        put_fixes(list, &found, 1);
+    }
 }
 
 static bool is_found(const List *list, TaskKind kind, Task *task)

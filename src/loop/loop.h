@@ -26,14 +26,15 @@
     X(3, PROPOSE_MUTANT, "mutant") /* small changes of the function; where tests decide */         \
     X(4, PROPOSE_REFILL, "refill") /* the model rewrites some lines of the function */             \
     X(5, PROPOSE_BRANCH, "branch") /* the model leaves the function where it doubts it most */     \
-    X(6, PROPOSE_ARGUED, "argued") /* chat that begins with a comment in the body */
+    X(6, PROPOSE_ARGUED, "argued") /* chat that begins with a comment in the body */               \
+    X(7, PROPOSE_KNOWN, "known")   /* fixes that the parser, rules and the compiler have */
 
 enum {
 #define X(bit, name, word) name = 1 << (bit),
     PROPOSERS(X)
 #undef X
         PROPOSE_SAMPLE = PROPOSE_CHAT | PROPOSE_MIDDLE | PROPOSE_LED | PROPOSE_ARGUED,
-    PROPOSE_ALL = (1 << 7) - 1
+    PROPOSE_ALL = (1 << 8) - 1
 };
 
 // "sample,mutant" to bits; "sample" is chat, argued, middle and led, "" and "all" are all.

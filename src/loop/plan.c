@@ -3,7 +3,8 @@
 // samples is as cheap as twenty small changes, on a larger one it costs as much as a thousand. The
 // quotient decides.
 //
-//   one greedy sample ─> while nothing passed: the move with the highest chance / cost
+//   known fixes ─> one greedy sample ─> while nothing passed: the move with the highest chance /
+//   cost
 //
 // The chances are rough, from what passed on the tasks of tests/bench/loop.py and what did not;
 // their order matters, not their value.
@@ -225,7 +226,9 @@ static bool make_move(Plan *plan, MoveKind kind, Error *err)
 static bool write_first(LoopRun *run, Error *err)
 {
     run->round = run->result->n_rounds = 1;
-    if (!loop_allowed(run, PROPOSE_SAMPLE)) return true;
+    bool known = run->task.kind == TASK_FIX && loop_allowed(run, PROPOSE_KNOWN);
+    if (known && !loop_end_stage(run, propose_known(run, err), err)) return false;
+    if (run->passed >= 0 || !loop_allowed(run, PROPOSE_SAMPLE)) return true;
     return loop_end_stage(run, propose_samples(run, 0, 1, err), err);
 }
 

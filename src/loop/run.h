@@ -131,6 +131,8 @@ bool write_tests(LoopRun *run, Error *err);
 // Each offers candidates until loop_offer says stop. False only with an error of the engine. Those
 // of small changes are in search.h and repair.h, that of lines written anew in rewrite.h.
 bool propose_samples(LoopRun *run, int first, int n, Error *err);
+// For a fix: edits that need no model, because the parser, a rule or the compiler has them.
+bool propose_known(LoopRun *run, Error *err);
 // Every small change, for what the tests notice of them.
 bool propose_mutants(LoopRun *run, Error *err);
 // The doubts' i-th branch off the function.

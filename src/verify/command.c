@@ -102,8 +102,9 @@ static bool is_compiler(const char *word)
 // Warnings that mean a bug in nearly every case count as errors; where the file had them before,
 // the comparison with the original leaves them out.
 static const char *const strict_options[] = {
-    "-fsyntax-only", "-Werror=implicit", "-Werror=int-conversion",
-    "-Werror=incompatible-pointer-types", "-Werror=return-type"};
+    "-fsyntax-only",          "-Werror=implicit",
+    "-Werror=int-conversion", "-Werror=incompatible-pointer-types",
+    "-Werror=return-type",    "-fdiagnostics-parseable-fixits"};
 
 static char **adapt(const Words *words, const VerifyRequest *request, const char *folder,
                     const char *scratch, Arena *arena)

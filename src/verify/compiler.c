@@ -17,7 +17,7 @@
 #include "verify/command.h"
 #include "verify/verify.h"
 
-enum { POLL_US = 2000, TAB_WIDTH = 8 };
+enum { POLL_US = 2000, TAB_WIDTH = 8, SHOWN_BYTES = 40 };
 
 struct Compiler {
     CompilerInput input;
@@ -102,8 +102,60 @@ static bool read_line(const Compiler *c, Str line, CompilerIssue *out)
     take(&s, "fatal ");
     bool is_error = take(&s, "error:");
     if (!is_error && !take(&s, "warning:")) return false;
-    *out = (CompilerIssue){find_range(c, row - 1, column), is_error, clean(s)};
+    *out = (CompilerIssue){find_range(c, row - 1, column), is_error, clean(s), 0, {0}, {0}, {0}};
     return out->message.len > 0;
+}
+
+// Of a fix-it's text in quotes; escapes that need no table. False: another stands there.
+static bool unquote(Str s, Arena *arena, Str *out)
+{
+    char *text = arena_alloc(arena, s.len + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (c == '"') {
+            *out = (Str){text, n};
+            return true;
+        }
+        if (c == '\\' && ++i < s.len) {
+            static const char marks[] = "\\\"nt", meant[] = "\\\"\n\t";
+            const char *mark = s.ptr[i] ? strchr(marks, s.ptr[i]) : NULL;
+            if (!mark) return false;
+            c = meant[mark - marks];
+        }
+        text[n++] = c;
+    }
+    return false;
+}
+
+static bool take_place(const Compiler *c, Str *s, size_t *out)
+{
+    uint32_t row, column;
+    const TextSnap *text = c->input.text;
+    if (!take_number(s, &row) || !take(s, ":") || !take_number(s, &column)) return false;
+    if (row == 0 || row > text_n_lines(text) || column == 0) return false;
+    *out = text_line_start(text, row - 1) + column - 1;
+    return *out <= text_line_end(text, row - 1);
+}
+
+// fix-it:"PATH":{3:12-3:18}:"length", columns in bytes from 1, for the issue before it.
+static void read_fix(const Compiler *c, Str line, CompilerIssue *issue)
+{
+    ByteRange range;
+    Str text;
+    if (!take(&line, "fix-it:\"") || !str_starts(line, c->path)) return;
+    line = str_slice(line, c->path.len, line.len);
+    bool known = take(&line, "\":{") && take_place(c, &line, &range.start) && take(&line, "-") &&
+                 take_place(c, &line, &range.end) && take(&line, "}:\"") &&
+                 unquote(line, c->arena, &text) && range.start <= range.end;
+    issue->n_fixes += known ? 1 : 2;
+    if (!known) return;
+    Str shown = str_trim(str_slice(text, 0, SHOWN_BYTES));
+    const char *what = range.start == range.end ? "Insert" : "Replace by";
+    issue->fix_range = range;
+    issue->fix = text;
+    issue->fix_title = text.len ? arena_printf(c->arena, "%s '%.*s'", what, STR_FMT(shown))
+                                : STR("Remove what the compiler marks");
 }
 
 static int by_place(const void *a, const void *b)
@@ -123,9 +175,12 @@ size_t compiler_issues(const Compiler *c, size_t max, CompilerIssue **out, bool 
     *ok = !c->child.overran && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     for (size_t at = 0; at < output.len && issues.n < max;) {
         size_t end = str_find(output, STR("\n"), at);
-        if (read_line(c, str_slice(output, at, end), &issue)) {
+        Str line = str_slice(output, at, end);
+        if (read_line(c, line, &issue)) {
             issue.message = arena_str(c->arena, issue.message);
             VEC_PUSH(&issues, issue);
+        } else if (issues.n) {
+            read_fix(c, line, &issues.items[issues.n - 1]);
         }
         at = end + 1;
     }
@@ -144,7 +199,11 @@ RuleFinding compiler_finding(const CompilerIssue *issue)
     return (RuleFinding){.rule = STR(RULE_COMPILER),
                          .severity = issue->is_error ? SEVERITY_ERROR : SEVERITY_WARNING,
                          .range = issue->range,
-                         .message = issue->message};
+                         .message = issue->message,
+                         .has_fix = issue->n_fixes == 1,
+                         .fix_range = issue->fix_range,
+                         .fix = issue->fix,
+                         .fix_title = issue->fix_title};
 }
 
 bool compiler_doubles(const TextSnap *text, const CompilerIssue *issue, const SyntaxIssue *syntax,

@@ -21,6 +21,9 @@ typedef struct CompilerIssue {
     ByteRange range; // of the text: a word, or a line where no column was told
     bool is_error;   // else a warning
     Str message;
+    int n_fixes; // edits that the compiler proposes for it; of one, and no more, it is kept here
+    ByteRange fix_range;
+    Str fix, fix_title;
 } CompilerIssue;
 
 typedef struct Compiler Compiler;

@@ -41,6 +41,26 @@ def test_errors_of_the_compiler_are_published():
         assert not list(pathlib.Path(work).glob("[!s]*")), "something was written into the project"
 
 
+def test_what_the_compiler_proposes_needs_no_model():
+    text = "int f(int f\u00e4rst, int second)\n{\n    return f\u00e4rst + secnd;\n}\n"
+    with tempfile.TemporaryDirectory() as work:
+        client, uri = start(work, text)
+        items = published(client, uri, has_compiler)
+        actions = client.ask("textDocument/codeAction", {
+            "textDocument": {"uri": uri}, "range": items[0]["range"], "context": {"diagnostics": items}})
+        (action,) = [a for a in actions if "edit" in a]
+        assert action["kind"] == "quickfix" and action["title"] == "Replace by 'second'", action
+        (edit,) = action["edit"]["documentChanges"][0]["edits"]
+        line = text.split("\n")[2].encode()
+        start_, end = edit["range"]["start"], edit["range"]["end"]
+        assert start_["line"] == 2 and line[start_["character"]:end["character"]] == b"secnd" and edit["newText"] == "second"
+        client.change(uri, 2, {"text": text.replace("secnd", "second")})
+        client.note("textDocument/publishDiagnostics", lambda p: p.get("version") == 2 and not p["diagnostics"])
+        assert not [a for a in client.ask("textDocument/codeAction", {
+            "textDocument": {"uri": uri}, "range": items[0]["range"], "context": {"diagnostics": []}}) if "edit" in a]
+        client.close()
+
+
 def test_tabs_and_python_and_javascript():
     with tempfile.TemporaryDirectory() as work:
         client, uri = start(work, "int f(void)\n{\n\tint é = 1;\n\treturn é + b;\n}\n")

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "loop/loop.h"
 #include "verify/project.h"
 #include "verify/report.h"
 #include "workspace/files.h"
@@ -205,6 +206,22 @@ static void test_files_are_known_by_name(void **state)
         if (project_is_test_file(str_from(others[i]))) fail_msg("%s", others[i]);
 }
 
+static void messages_name_what_failed(void **state)
+{
+    (void)state;
+    static const char *const told[][3] = {
+        {"cc -o t t.c\n/tmp/x/t.c:3: FAILED: f is 1\nmake: *** [test] Error 1\n", "/tmp/x",
+         "t.c:3: FAILED: f is 1"},
+        {"all is well\n", "", "all is well"},
+        {"", "", ""}};
+    Arena *arena = arena_new();
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        Str said = loop_message(str_from(told[i][0]), str_from(told[i][1]), arena);
+        assert_true(str_equal(said, str_from(told[i][2])));
+    }
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +229,7 @@ int main(void)
         cmocka_unit_test(other_text_has_no_failure),
         cmocka_unit_test(no_more_failures_than_wanted),
         cmocka_unit_test(test_files_are_known_by_name),
+        cmocka_unit_test(messages_name_what_failed),
     };
     return cmocka_run_group_tests(tests, make_project, remove_project);
 }

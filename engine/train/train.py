@@ -78,18 +78,20 @@ class Muon:
 
 
 class Rows:
-    """Epoch after epoch, each its own file if it is ready, else the last one again in another order. An epoch may be a part
+    """File after file as they become ready; while the next one is not, the earlier ones again in another order. A file may be a part
     of the corpus, when it arrives in parts."""
 
     def __init__(self, folder, count, seed):
-        self.folder, self.count, self.seed, self.epoch, self.at = folder, count, seed, 0, 0
+        self.folder, self.count, self.seed, self.epoch, self.files, self.at = folder, count, seed, 0, 0, 0
         while not os.path.exists(f"{folder}/rows_0.ok"): time.sleep(0.5)
         self.read()
 
     def read(self):
-        ready = torch.tensor(int(os.path.exists(f"{self.folder}/rows_{self.epoch}.ok")), device=DEVICE)
+        ready = torch.tensor(int(os.path.exists(f"{self.folder}/rows_{self.files}.ok")), device=DEVICE)
         if WORLD > 1: dist.broadcast(ready, 0)  # every process must read the same file
-        if ready.item(): self.data = torch.from_numpy(np.fromfile(f"{self.folder}/rows_{self.epoch}.bin", dtype=np.int16).reshape(-1, ROW))
+        number = self.files if ready.item() else self.epoch % self.files
+        self.files += ready.item()
+        self.data = torch.from_numpy(np.fromfile(f"{self.folder}/rows_{number}.bin", dtype=np.int16).reshape(-1, ROW))
         generator = torch.Generator().manual_seed(self.seed * 1000 + self.epoch)
         self.order = torch.randperm(len(self.data), generator=generator)[RANK::WORLD]
         self.limit = len(self.data) // WORLD // self.count * self.count

@@ -9,7 +9,7 @@ Answers are sampled one step ahead, while the processors run the tests; the rati
 --cold SHARE begins with R1-Lite's cold start: bugs in this share of the library's families and of the generated functions, mended
 as their author wrote them, are read once; it is kept if more of the valid tasks are solved behind it. What was read comes last in the
 training that follows. Bodies are asked for in every way in which the loop asks (prompts.py). The rate falls in the last --decay of the time.
-OUT receives log.csv, eval.csv, samples.jsonl, state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
+OUT receives log.csv, eval.csv (step -1: before the cold start), samples.jsonl, state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
 most of the valid tasks; after --patience evaluations without a better one the training ends."""
 import argparse
 import concurrent.futures
@@ -249,7 +249,7 @@ class Trainer:
                 for n, p in d.items(): p.copy_(torch.from_numpy(data[f"{n.replace('-', '.', 2)}.weight.lora_{k}"]).float())
 
     def run(self):
-        a = self.args; self.steps = self.updates = 0; ahead = None; result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}}
+        a = self.args; self.steps = -1 if self.examples else 0; self.updates = 0; ahead = None; result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}}
         print(f"{result['tasks']}, ready after {time.time() - self.begin:.0f} s", flush=True)
         valid = [p for p in self.parts if p.startswith("valid") and self.parts[p]]
         self.best = self.evaluate(valid, a.eval_tasks); self.evaluate(self.others, a.eval_tasks); worse = 0
@@ -280,7 +280,7 @@ class Trainer:
     def cold_start(self, result, valid):
         """Kept only if it is better: else the training begins with the base."""
         start = {k: {n: p.detach().clone() for n, p in d.items()} for k, d in (("a", self.policy.a), ("b", self.policy.b))}
-        result["cold"] = self.read(); worth = self.evaluate(valid, self.args.eval_tasks); result["cold"]["valid"] = round(worth, 4)
+        result["cold"] = self.read(); self.steps = 0; worth = self.evaluate(valid, self.args.eval_tasks); result["cold"]["valid"] = round(worth, 4)
         result["cold"]["kept"] = worth > self.best; print(f"the cold start: {result['cold']}", flush=True)
         if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = 0
         else:

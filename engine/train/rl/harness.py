@@ -14,7 +14,7 @@ import tempfile
 WARNINGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-function"]
 SANITIZERS = ["-g0", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 PLAIN = ["-g0", "-O0"]
-WALL_SECONDS, COMPILE_SECONDS, CPU_SECONDS, MEMORY, FILE_BYTES = 6, 20, 4, 1 << 30, 16 << 20
+WALL_SECONDS, COMPILE_SECONDS, CPU_SECONDS, MEMORY, FILE_BYTES = 4, 20, 3, 1 << 30, 16 << 20
 
 # The results leave by a descriptor of their own, so that what the candidate prints does not disturb them.
 C_HEAD = r'''#include <stdbool.h>

@@ -120,15 +120,29 @@ static bool find_adapter(const char *path, char *out, size_t n_bytes)
     return n > 0 && (size_t)n < n_bytes && access(out, R_OK) == 0;
 }
 
+// A path, "embedded", or NULL for none.
+static const char *choose_adapter(Engine *e, const EngineOptions *o)
+{
+    const char *wanted = o->adapter && o->adapter[0] ? o->adapter : NULL;
+    if (!wanted || strcmp(wanted, "auto") != 0) return wanted;
+    if (o->path && find_adapter(o->path, e->adapter_path, sizeof e->adapter_path))
+        return e->adapter_path;
+    const void *image = o->adapter_image;
+    return image && adapter_image_fits(e, image, o->adapter_image_bytes) ? "embedded" : NULL;
+}
+
 static bool open_adapter(Engine *e, const EngineOptions *o, Error *err)
 {
-    char beside[4096];
-    const char *path = o->adapter && o->adapter[0] ? o->adapter : NULL;
-    if (path && strcmp(path, "auto") == 0)
-        path = o->path && find_adapter(o->path, beside, sizeof beside) ? beside : NULL;
+    const char *path = choose_adapter(e, o);
     if (!path) return true;
+    bool embedded = strcmp(path, "embedded") == 0;
+    if (embedded && !o->adapter_image)
+        return error_set(err, ERROR_NOT_FOUND, "this program has no embedded adapter");
     e->info.arch = str_from(shape_arch_name(e->shape.arch)); // an adapter has to be of it
-    e->adapter = adapter_open(e, path, err);
+    e->adapter = embedded ? adapter_open_image(e, o->adapter_image, o->adapter_image_bytes, err)
+                          : adapter_open(e, path, err);
+    if (path != e->adapter_path) snprintf(e->adapter_path, sizeof e->adapter_path, "%s", path);
+    e->info.adapter = str_from(e->adapter_path);
     return e->adapter != NULL;
 }
 

@@ -33,14 +33,18 @@ typedef struct EngineOptions {
     const void *image;   // a GGUF file already in memory, borrowed until engine_close
     size_t image_bytes;  //
     int n_threads;       // the team; 0: one per core that this process may use
-    const char *adapter; // path of a LoRA file; "auto": MODEL.lora.gguf beside MODEL.gguf, if there
-                         // is one; NULL or "": none
-    const char *isa;     // "ref", "avx2", "avx512", "neon"; NULL: the best this machine has
+    const char *adapter; // path of a LoRA file; "auto": MODEL.lora.gguf beside MODEL.gguf, else the
+                         // adapter image if it was made for this model; "embedded": the adapter
+                         // image; NULL or "": none
+    const void *adapter_image; // a LoRA file in memory, borrowed until engine_open returns; or NULL
+    size_t adapter_image_bytes;
+    const char *isa; // "ref", "avx2", "avx512", "neon"; NULL: the best this machine has
 } EngineOptions;
 
 // Facts about the open model, valid until engine_close. Token ids are -1 where absent.
 typedef struct EngineInfo {
     Str name, arch, license, quantisation;
+    Str adapter; // path of the open adapter, "embedded", or empty
     const char *isa;
     size_t file_bytes, cache_bytes_per_token;
     uint64_t n_params, n_active_params; // in the file; used for one token

@@ -146,9 +146,8 @@ static bool bind_all(Adapter *adapter, const Gguf *file, Error *err)
     return true;
 }
 
-Adapter *adapter_open(const Engine *engine, const char *path, Error *err)
+static Adapter *open_file(const Engine *engine, Gguf *file, Error *err)
 {
-    Gguf *file = gguf_open(path, err);
     if (!file) return NULL;
     Adapter *adapter = mem_zero(sizeof *adapter);
     adapter->engine = engine;
@@ -159,6 +158,44 @@ Adapter *adapter_open(const Engine *engine, const char *path, Error *err)
     if (ok) return adapter;
     adapter_close(adapter);
     return NULL;
+}
+
+Adapter *adapter_open(const Engine *engine, const char *path, Error *err)
+{
+    return open_file(engine, gguf_open(path, err), err);
+}
+
+Adapter *adapter_open_image(const Engine *engine, const void *image, size_t n_bytes, Error *err)
+{
+    return open_file(engine, gguf_open_image(image, n_bytes, err), err);
+}
+
+static void hash_base(const Gguf *base, char hex[SHA256_HEX + 1])
+{
+    enum { BYTES = 64 };
+    Sha256 hash;
+    sha256_init(&hash);
+    for (size_t i = 0; i < gguf_n_tensors(base); i++) {
+        const GgufTensor *t = gguf_tensor(base, i);
+        sha256_add(&hash, t->name);
+        sha256_add(&hash, (Str){t->data, t->n_bytes < BYTES ? t->n_bytes : BYTES});
+    }
+    sha256_hex(&hash, hex);
+}
+
+bool adapter_image_fits(const Engine *engine, const void *image, size_t n_bytes)
+{
+    Error ignored = {0};
+    char hex[SHA256_HEX + 1];
+    Str wanted = {0};
+    Gguf *file = gguf_open_image(image, n_bytes, &ignored);
+    bool fits = file && gguf_read_str(file, "r1ls.base.fingerprint", &wanted, &ignored);
+    if (fits) {
+        hash_base(engine->gguf, hex);
+        fits = str_equal(wanted, str_from(hex));
+    }
+    gguf_close(file);
+    return fits;
 }
 
 void adapter_close(Adapter *adapter)

@@ -26,6 +26,12 @@ struct Adapter {
     size_t n_pairs;
 };
 
+// An adapter from a file in memory, which is read and not kept. NULL as adapter_open.
+Adapter *adapter_open_image(const Engine *engine, const void *image, size_t n_bytes, Error *err);
+// Was the adapter in memory made for this very model? Its r1ls.base.fingerprint is the SHA-256 over
+// the name and the first 64 bytes of each of the base's tensors, in their order. Any thread.
+bool adapter_image_fits(const Engine *engine, const void *image, size_t n_bytes);
+
 // The adapters of a pass.
 typedef struct LoraSet {
     AdapterUse uses[LORA_MAX_ADAPTERS];

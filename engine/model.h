@@ -27,6 +27,7 @@ struct Engine {
     Tokenizer *tokenizer;
     Compute compute;
     Adapter *adapter; // of the options, or NULL
+    char adapter_path[4096];
     EngineInfo info;
     Candidate *candidates;     // [n_vocab], scratch of one choice
     unsigned char *kinds;      // [n_vocab], TOKEN_* bits

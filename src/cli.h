@@ -97,6 +97,8 @@ bool cli_make_model(const char *name,
 bool cli_find_model(const char *name, Arena *arena, Str *path, Error *err);
 // The embedded model as the options' image.
 void cli_embedded_model(EngineOptions *options);
+// Sets the embedded adapter for the adapter "auto" and "embedded".
+void cli_embedded_adapter(EngineOptions *options);
 // Finds and opens, with the options beside the file. NULL: it was printed and *code says which exit
 // code.
 Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, int *code);

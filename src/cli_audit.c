@@ -228,6 +228,7 @@ static Engine *open_model(const Flags *flags, const AuditRecord *run, Replay *re
     cli_find_model(name, flags->arena, &path, &err);
     options.path = path.len ? path.ptr : NULL;
     if (!path.len) cli_embedded_model(&options);
+    cli_embedded_adapter(&options);
     audit_model_place(&options, &model);
     audit_model_facts(engine_info(engine), &model);
     files_hash_remembered(flags->folder, path.len ? path.ptr : "/proc/self/exe", model.image, hash,
@@ -236,7 +237,10 @@ static Engine *open_model(const Flags *flags, const AuditRecord *run, Replay *re
         replay_note(replay, "another model: sha256 %s, recorded is %s", hash, run->model_hash.ptr);
     if (!str_equal(str_from(model.isa), run->isa))
         replay_note(replay, "another instruction set: %s, recorded is %s", model.isa, run->isa.ptr);
-    if (run->adapter_path.len && files_hash(run->adapter_path.ptr, hash, &err) &&
+    bool embedded = str_equal(run->adapter_path, STR("embedded"));
+    if (run->adapter_path.len &&
+        files_hash_remembered(flags->folder, embedded ? "/proc/self/exe" : run->adapter_path.ptr,
+                              embedded ? model.adapter_image : STR(""), hash, &err) &&
         !str_equal(str_from(hash), run->adapter_hash))
         replay_note(replay, "another adapter: sha256 %s", hash);
     return engine;

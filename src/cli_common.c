@@ -87,6 +87,11 @@ void cli_embedded_model(EngineOptions *options)
     options->image = embedded_model_image(&options->image_bytes);
 }
 
+void cli_embedded_adapter(EngineOptions *options)
+{
+    options->adapter_image = embedded_adapter_image(&options->adapter_image_bytes);
+}
+
 Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, int *code)
 {
     Error err = {0};
@@ -100,6 +105,7 @@ Engine *cli_open_model(const char *name, EngineOptions options, Arena *arena, in
         options.path = path.ptr;
     else
         cli_embedded_model(&options);
+    cli_embedded_adapter(&options);
     Engine *engine = engine_open(&options, &err);
     if (!engine)
         *code = cli_fail(err.code == ERROR_INVALID ? CLI_USAGE : CLI_FAILED, "model %s: %s",

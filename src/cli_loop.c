@@ -275,6 +275,7 @@ static ChainEnd write_record(const Engine *engine, const Flags *flags, const Loo
     audit_configure(&flags->config, &options);
     if (!options.on || !cli_find_model(flags->config.model, arena, &path, &err)) return end;
     cli_embedded_model(&opened);
+    cli_embedded_adapter(&opened);
     if (path.len) opened.path = path.ptr;
     audit_model_place(&opened, &model);
     audit_model_facts(engine_info(engine), &model);

@@ -12,7 +12,7 @@
     X(model, TEXT, "model", "", 0, 0,                                                              \
       "a GGUF model, a folder of safetensors; empty: the embedded one")                            \
     X(adapter, TEXT, "adapter", "auto", 0, 0,                                                      \
-      "of actions, a LoRA file; auto: MODEL.lora.gguf beside the model; off")                      \
+      "of actions, a LoRA file; auto: MODEL.lora.gguf beside it, or the one that ships; off")      \
     X(threads, INT, "threads", 0, 0, 256, "engine threads; 0: one per core")                       \
     X(context, INT, "context", 0, 0, 131072, "tokens of context; 0: the model's, at most 8192")    \
     X(prefix_cache_mb, INT, "prefixCacheMb", 256, 0, 1048576,                                      \

@@ -92,6 +92,7 @@ static int serve(const Flags *flags)
                              .engine = {.n_threads = flags->config.threads}};
     if (path.len) options.engine.path = path.ptr;
     options.engine.image = embedded_model_image(&options.engine.image_bytes);
+    cli_embedded_adapter(&options.engine);
     int code = server_run(&options, &err);
     if (err.code != ERROR_NONE) cli_fail(code, "%s", err.text);
     arena_free(arena);

@@ -44,27 +44,12 @@ static void copy(char *to, size_t n_bytes, Str s)
     snprintf(to, n_bytes, "%.*s", STR_FMT(s));
 }
 
-// As engine_open resolves "auto".
-static void find_adapter(const EngineOptions *options, AuditModel *out)
-{
-    Str model = str_from(options->path), end = STR(".gguf");
-    if (!options->adapter || !options->adapter[0]) return;
-    if (strcmp(options->adapter, "auto") != 0) {
-        copy(out->adapter, sizeof out->adapter, str_from(options->adapter));
-        return;
-    }
-    if (!str_ends(model, end)) return;
-    snprintf(out->adapter, sizeof out->adapter, "%.*s.lora.gguf", (int)(model.len - end.len),
-             model.ptr);
-    if (access(out->adapter, F_OK) != 0) out->adapter[0] = '\0';
-}
-
 void audit_model_place(const EngineOptions *options, AuditModel *out)
 {
     *out = (AuditModel){0};
     copy(out->path, sizeof out->path, str_from(options->path));
     if (!options->path) out->image = (Str){options->image, options->image_bytes};
-    find_adapter(options, out);
+    out->adapter_image = (Str){options->adapter_image, options->adapter_image_bytes};
 }
 
 void audit_model_facts(const EngineInfo *info, AuditModel *out)
@@ -73,6 +58,7 @@ void audit_model_facts(const EngineInfo *info, AuditModel *out)
     copy(out->name, sizeof out->name, info->name);
     copy(out->quantisation, sizeof out->quantisation, info->quantisation);
     copy(out->isa, sizeof out->isa, str_from(info->isa));
+    copy(out->adapter, sizeof out->adapter, info->adapter);
 }
 
 static void put_hash_of_file(Json *o, const char *key, Str folder, const char *path, Str image)
@@ -94,8 +80,10 @@ static void put_model(Json *out, const AuditModel *model, Str folder)
     record_put_text(o, "isa", model->isa);
     record_put_int(o, "threads", model->n_threads);
     record_put_bytes(o, "adapter", str_from(model->adapter));
+    bool embedded = strcmp(model->adapter, "embedded") == 0;
     if (model->adapter[0])
-        put_hash_of_file(o, "adapterSha256", folder, model->adapter, STR(""));
+        put_hash_of_file(o, "adapterSha256", folder, embedded ? "/proc/self/exe" : model->adapter,
+                         embedded ? model->adapter_image : STR(""));
     else
         record_put_text(o, "adapterSha256", "");
 }

@@ -22,9 +22,9 @@ Str audit_folder(Arena *arena);
 // The model, as a copy of what EngineInfo and EngineOptions say of it.
 typedef struct AuditModel {
     char name[80], quantisation[24], isa[16];
-    char path[4096];    // "": the image
-    char adapter[4096]; // "": none
-    Str image;          // the embedded model; borrowed
+    char path[4096];          // "": the image
+    char adapter[4096];       // "embedded"; "": none
+    Str image, adapter_image; // the embedded ones; borrowed
     int n_threads;
 } AuditModel;
 

@@ -3,7 +3,9 @@
 
 #include <math.h>
 
+#include "base/sha256.h"
 #include "engine/engine.h"
+#include "engine/gguf.h"
 #include "unit/gguf_builder.h"
 
 enum { N_EMBD = 32, N_FF = 64, N_VOCAB = 258, RANK = 4, N_MATRICES = 7 };
@@ -147,6 +149,7 @@ typedef struct Flaws {
     const char *type, *arch, *matrix; // instead of the right ones
     int n_in;                         // of the first A
     bool lacks_b;
+    const char *base; // the fingerprint of the model that it was made for
 } Flaws;
 
 // Adapter k (0 or 1), with flaws.
@@ -155,11 +158,12 @@ static void write_adapter(const char *path, int k, Flaws flaws)
     StrBuf b = {0};
     Values v = {0};
     float a[RANK * N_FF], lora_b[N_FF * RANK];
-    build_header(&b, 3, 2 * N_MATRICES - flaws.lacks_b, 4);
+    build_header(&b, 3, 2 * N_MATRICES - flaws.lacks_b, 5);
     build_pair_text(&b, "general.architecture", flaws.arch ? flaws.arch : "llama");
     build_pair_text(&b, "general.type", flaws.type ? flaws.type : "adapter");
     build_pair_text(&b, "adapter.type", "lora");
     pair_float(&b, "adapter.lora.alpha", 8);
+    build_pair_text(&b, "r1ls.base.fingerprint", flaws.base ? flaws.base : "");
     for (int m = 0; m < N_MATRICES; m++) {
         char name[80];
         int n_in = matrices[m].n_in, n_out = matrices[m].n_out;
@@ -296,6 +300,73 @@ static void the_file_beside_the_model_is_found(void **state)
     tear_down(&s);
 }
 
+static Str read_all(const char *path, char *out, size_t cap)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    Str all = {out, fread(out, 1, cap, f)};
+    fclose(f);
+    return all;
+}
+
+// SHA-256 over each tensor's name and first 64 bytes.
+static void fingerprint(const char *path, char *hex)
+{
+    Error err = {0};
+    Sha256 hash;
+    Gguf *file = gguf_open(path, &err);
+    assert_non_null(file);
+    sha256_init(&hash);
+    for (size_t i = 0; i < gguf_n_tensors(file); i++) {
+        sha256_add(&hash, gguf_tensor(file, i)->name);
+        sha256_add(&hash, (Str){gguf_tensor(file, i)->data, 64});
+    }
+    sha256_hex(&hash, hex);
+    gguf_close(file);
+}
+
+static void expect_adapter(const EngineOptions *options, const char *wanted)
+{
+    Error err = {0};
+    Engine *engine = engine_open(options, &err);
+    if (!engine) fail_msg("%s", err.text);
+    assert_true((engine_adapter(engine) != NULL) == (wanted[0] != '\0'));
+    assert_true(str_equal(engine_info(engine)->adapter, str_from(wanted)));
+    engine_close(engine);
+}
+
+// Unless a file lies beside that.
+static void an_image_is_used_with_its_model_alone(void **state)
+{
+    (void)state;
+    static char image[1 << 17] __attribute__((aligned(64)));
+    Setup s;
+    char hex[SHA256_HEX + 1], beside[128];
+    set_up(&s);
+    write_base(s.path, 0, 0);
+    fingerprint(s.path, hex);
+    write_adapter(s.adapter[0], 0, (Flaws){.base = hex});
+    Str all = read_all(s.adapter[0], image, sizeof image);
+    EngineOptions options = {.path = s.path,
+                             .n_threads = 1,
+                             .adapter = "auto",
+                             .adapter_image = all.ptr,
+                             .adapter_image_bytes = all.len};
+    expect_adapter(&options, "embedded");
+    snprintf(beside, sizeof beside, "%s/base.lora.gguf", s.folder);
+    write_adapter(beside, 1, (Flaws){0});
+    expect_adapter(&options, beside);
+    assert_int_equal(remove(beside), 0);
+    options.adapter = "";
+    expect_adapter(&options, "");
+    write_base(s.path, 1, 0); // other weights
+    options.adapter = "auto";
+    expect_adapter(&options, "");
+    options.adapter = "embedded"; // asked for by name
+    expect_adapter(&options, "embedded");
+    tear_down(&s);
+}
+
 static void misfits_are_refused(void **state)
 {
     (void)state;
@@ -329,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adapters_equal_merged_weights),
         cmocka_unit_test(the_file_beside_the_model_is_found),
+        cmocka_unit_test(an_image_is_used_with_its_model_alone),
         cmocka_unit_test(misfits_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,8 +26,7 @@ typedef struct LastSuggestion {
     char why[160];
     int64_t version;
     int prompt_tokens, piece_tokens, reused_tokens, evaluated_tokens, generated_tokens;
-    double confidence, line_prob, whole_prob, wait_ms, prefill_ms, decode_ms, first_token_ms,
-        total_ms;
+    double line_prob, whole_prob, wait_ms, prefill_ms, decode_ms, first_token_ms, total_ms;
 } LastSuggestion;
 
 // What of other files the model is shown with this document, until the cursor is elsewhere.

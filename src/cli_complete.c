@@ -73,7 +73,7 @@ static void print_json(const TextSnap *text, const CompleteResult *r, double loa
     json_object_object_add(out, "reused_tokens", json_object_new_int(r->reused_tokens));
     json_object_object_add(out, "evaluated_tokens", json_object_new_int(r->evaluated_tokens));
     json_object_object_add(out, "generated_tokens", json_object_new_int(r->generated_tokens));
-    json_object_object_add(out, "confidence", cli_json_num(r->confidence, 4));
+    json_object_object_add(out, "line_probability", cli_json_num(r->line_prob, 4));
     json_object_object_add(out, "ms", json_times(r, load_ms));
     const char *why = why_nothing_text(r->why);
     json_object_object_add(out, "why_nothing", r->insert.len ? NULL : json_object_new_string(why));
@@ -88,9 +88,9 @@ static void print_text(const CompleteResult *r)
     else
         cli_fail(CLI_FINDINGS, "nothing to offer: %s", why_nothing_text(r->why));
     fprintf(stderr,
-            "r1ls: %d prompt tokens, %d generated, confidence %.2f, %.0f ms (prefill %.0f, decode "
+            "r1ls: %d prompt tokens, %d generated, probability %.2f, %.0f ms (prefill %.0f, decode "
             "%.0f)\n",
-            r->prompt_tokens, r->generated_tokens, r->confidence, r->ms_total, r->ms_prefill,
+            r->prompt_tokens, r->generated_tokens, r->line_prob, r->ms_total, r->ms_prefill,
             r->ms_decode);
 }
 

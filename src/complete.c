@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-enum { GATE_TOKENS = 6, SUFFIX_SHARE_PCT = 25, PIECES_SHARE_PCT = 50 };
+enum { JUDGED_TOKENS = 6, SUFFIX_SHARE_PCT = 25, PIECES_SHARE_PCT = 50 };
 
 const char *why_nothing_text(WhyNothing why)
 {
@@ -44,8 +44,7 @@ typedef struct Run {
 // Too unsure to be shown whatever follows: the rest need not be written.
 static bool is_hopeless(const Run *run)
 {
-    double gate = run->request->gate;
-    return gate > 0 && run->n_judged == GATE_TOKENS && run->prob_sum < gate * GATE_TOKENS;
+    return run->request->gate > 0 && run->line_prob < run->request->gate;
 }
 
 // The token that ends a line belongs to it: whether it ends there is a part of being right.
@@ -67,7 +66,7 @@ static bool on_token(void *user, const GeneratedToken *token)
     run->n_chosen -= run->n_chosen < token->bytes.len ? run->n_chosen : token->bytes.len;
     // What only repeats the typed text says nothing of what follows it.
     chosen = chosen || run->n_forced >= token->bytes.len;
-    if (!chosen && run->n_judged < GATE_TOKENS) {
+    if (!chosen && run->n_judged < JUDGED_TOKENS) {
         run->prob_sum += (double)token->prob;
         run->n_judged++;
     }
@@ -185,7 +184,6 @@ static void judge(const CompleteRequest *request, const EndingContext *context, 
     result->confidence = run->n_judged ? run->prob_sum / run->n_judged : 0;
     result->line_prob = run->line_prob;
     result->whole_prob = run->whole_prob;
-    if (request->n_choices && run->n_judged == 0) result->confidence = 1; // all of it was chosen
     if (result->why == WHY_HEALING) return;
     Ending ending = ending_trim(context, result->raw, arena);
     result->why = WHY_SHOWN;
@@ -193,7 +191,7 @@ static void judge(const CompleteRequest *request, const EndingContext *context, 
         result->why = WHY_EMPTY;
     else if (ending.insert.len == 0)
         result->why = WHY_OVERLAP;
-    else if (request->gate > 0 && result->confidence < request->gate)
+    else if (request->gate > 0 && result->line_prob < request->gate)
         result->why = WHY_UNSURE;
     else if (request->gate > 0 && ending_adds_error(context, &ending))
         result->why = WHY_SYNTAX;

@@ -11,7 +11,7 @@
 #define WHY_NOTHING(X)                                                                             \
     X(WHY_SHOWN, "shown")                                                                          \
     X(WHY_EMPTY, "the model ended at once")                                                        \
-    X(WHY_UNSURE, "the model is unsure (mean probability under the threshold)")                    \
+    X(WHY_UNSURE, "the model is unsure (the line's probability is under the gate)")                \
     X(WHY_OVERLAP, "only text that already follows the cursor was generated")                      \
     X(WHY_SYNTAX, "the text would add a syntax error")                                             \
     X(WHY_NO_FIM, "the model has no fill-in-the-middle tokens")                                    \
@@ -28,9 +28,9 @@ typedef enum WhyNothing {
 // A sentence for people and logs; never NULL.
 const char *why_nothing_text(WhyNothing why);
 
-// The gate threshold at which at least half of what is shown is right, on held-out code
-// (docs/prompt.md, "The gate").
-#define COMPLETE_DEFAULT_GATE 0.8
+// The gate at which at least half of what is shown is right, on held-out code (docs/prompt.md,
+// "The gate").
+#define COMPLETE_DEFAULT_GATE 0.15
 
 // The prompt length that a model's speed allows within a session of n_ctx tokens.
 int complete_default_prompt_tokens(const EngineInfo *info, int n_ctx);
@@ -54,8 +54,7 @@ typedef struct CompleteRequest {
     int max_tokens;        // of the answer
     int max_prompt_tokens; // 0: complete_default_prompt_tokens
     bool multi_line;
-    double gate; // show only if the first tokens' mean probability reaches this; 0: off; below 0:
-                 // COMPLETE_DEFAULT_GATE
+    double gate;      // show only if line_prob reaches this; 0: off; below 0: COMPLETE_DEFAULT_GATE
     double budget_ms; // stop so long after the first token and use what there is; 0: none
 } CompleteRequest;
 
@@ -64,7 +63,7 @@ typedef struct CompleteResult {
     ByteRange replace;
     WhyNothing why;
     int prompt_tokens, piece_tokens, reused_tokens, evaluated_tokens, generated_tokens;
-    double confidence;            // mean probability of the first tokens
+    double confidence;            // mean probability of the first six tokens
     double line_prob, whole_prob; // product of the probabilities of the first line's tokens with
                                   // its end, and of all
     double ms_prompt, ms_prefill, ms_decode, ms_first_token, ms_total;

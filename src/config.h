@@ -47,7 +47,7 @@
       "helps")                                                                                     \
     X(context_bytes, INT, "contextBytes", 1600, 0, 100000, "of these parts at most")               \
     X(multi_line, BOOL, "multiLine", 1, 0, 1, "suggestions may have several lines")                \
-    X(gate, NUM, "gate", -1, -1, 1, "show only above this mean probability; -1: 0.8")              \
+    X(gate, NUM, "gate", -1, -1, 1, "show a line of this probability or more; -1: 0.15")           \
     X(check_members, BOOL, "checkMembers", 1, 0, 1,                                                \
       "C, Python: no suggestion names a member that its type has not")                             \
     X(next_edit, BOOL, "nextEdit", 0, 0, 1, "textDocument/inlineEdit: where to change what next")  \

@@ -82,7 +82,6 @@ static void remember(Request *request, const CompleteResult *result, double wait
                              .reused_tokens = result->reused_tokens,
                              .evaluated_tokens = result->evaluated_tokens,
                              .generated_tokens = result->generated_tokens,
-                             .confidence = result->confidence,
                              .line_prob = result->line_prob,
                              .whole_prob = result->whole_prob,
                              .wait_ms = wait_ms,

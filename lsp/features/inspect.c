@@ -28,7 +28,6 @@ static Json *new_suggestion(const LastSuggestion *last)
     types_put_int(value, "reusedTokens", last->reused_tokens);
     types_put_int(value, "evaluatedTokens", last->evaluated_tokens);
     types_put_int(value, "generatedTokens", last->generated_tokens);
-    types_put_num(value, "confidence", last->confidence);
     types_put_num(value, "lineProbability", last->line_prob);
     types_put_num(value, "wholeProbability", last->whole_prob);
     Json *ms = types_put_object(value, "ms");

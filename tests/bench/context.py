@@ -48,7 +48,7 @@ FORMS = {"prefix first": "sep,comment,named,sepless:few,repo:few,plain:few",
          "suffix first": "sep,comment:few,named:few", "line last": "sep,comment:few,named:few"}
 MARKS = {"python": "# "}
 RESAMPLES = 2000
-GATES = (0, .5, .6, .65, .7, .75, .8, .85, .9, .95)
+GATES = (0, .02, .05, .1, .15, .2, .25, .3, .4)
 
 
 class Prompts:
@@ -281,7 +281,7 @@ def print_gate(rows, way, scores, right, empty):
             continue
         print("\ngate, %s, %s (%d holes): shown, right of shown (standard error), right of all" % (way, kind, len(some)))
         for gate in GATES:
-            shown = [key for key in some if key not in empty and scores[key]["confidence"] >= gate]
+            shown = [key for key in some if key not in empty and scores[key]["line_prob"] >= gate]
             n, hits = max(1, len(shown)), sum(right[key] for key in shown)
             print("  %.2f %5.1f%%  %5.1f%% (%.1f)  %5.1f%%" % (
                 gate, 100 * len(shown) / len(some), 100 * hits / n, 100 * (hits / n * (1 - hits / n) / n) ** .5, 100 * hits / len(some)))

@@ -6,7 +6,7 @@ Usage: context_score.py MODEL.gguf FILE.jsonl.xz SCORES.jsonl [--device cuda|cpu
 
 Reads Qwen2's form (engine/train/rl/policy.py) and the embedded model's (engine/train/model.py). Writes a JSON line for each
 hole and way: "plain", the log-likelihood of the target in nats; "healed", the same where no token may be chosen but those
-that spell what healing took back, as our engine chooses; "text" and "confidence", the greedy answer from the cursor on and what
+that spell what healing took back, as our engine chooses; "text" and "line_prob", the greedy answer from the cursor on and what
 the gate judges it by, of the ways that --answers names. What stands in SCORES is not computed again; holes are taken in their
 order, so that what there was time for is a fair sample. Needs torch, numpy, gguf.
 """
@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "engine/train"), str(ROOT / "engine/train/rl")]
 
 TOKENS = {"block": 128}  # of an answer, else LINE_TOKENS
-LINE_TOKENS, HOLES_AT_ONCE, GATE_TOKENS = 48, 48, 6  # the last as in src/complete.c
+LINE_TOKENS, HOLES_AT_ONCE = 48, 48
 READ_AT_ONCE, LOGITS_AT_ONCE = 64, 512  # prompts, states: what bounds the memory
 
 
@@ -212,10 +212,10 @@ class Batch:
         return row["forced"].encode()[sum(len(self.vocabulary.bytes[id]) for id in row["target"][:t]):]
 
     def answers(self):
-        """The greedy answer of each row, without what healing forced, and what the gate looks at: the mean probability of
-        the first tokens that are not all forced."""
+        """The greedy answer of each row, without what healing forced, and what the gate looks at: the product of the
+        probabilities of the first line's tokens that are not all forced."""
         left = [r["forced"].encode() for r in self.rows]
-        text, done, judged = [b""] * len(self.rows), [False] * len(self.rows), [[] for _ in self.rows]
+        text, done, line_prob = [b""] * len(self.rows), [False] * len(self.rows), [1.0] * len(self.rows)
         logits = self.model.logits(self.last)
         for n in range(self.room - 1):
             probs, ids = self.vocabulary.constrain(logits, left).softmax(-1).max(-1)
@@ -226,16 +226,15 @@ class Batch:
                     done[i] = True
                     continue
                 token = self.vocabulary.bytes[id]
-                if len(left[i]) < len(token):
-                    judged[i].append(prob)
+                if len(left[i]) < len(token) and b"\n" not in text[i].lstrip():
+                    line_prob[i] *= prob
                 text[i] += token[len(left[i]):]
                 left[i] = left[i][len(token):]
                 done[i] = n + 1 >= TOKENS.get(self.rows[i]["kind"], LINE_TOKENS) or self.is_finished(self.rows[i], text[i])
             if all(done):
                 break
             logits = self.model.logits(self.go_on(ids[:, None], n)[:, 0])
-        return [{"text": t.decode(errors="replace"), "confidence": round(sum(p[:GATE_TOKENS]) / max(1, len(p[:GATE_TOKENS])), 4)}
-                for t, p in zip(text, judged)]
+        return [{"text": t.decode(errors="replace"), "line_prob": float("%.4g" % p)} for t, p in zip(text, line_prob)]
 
     @staticmethod
     def is_finished(row, text):

@@ -73,7 +73,7 @@ class Ours:
             command += ["--model", path_of(model)]
         env = dict(os.environ, XDG_CACHE_HOME=cache, XDG_STATE_HOME=cache, XDG_RUNTIME_DIR=cache)
         self.client, self.context, self.package, self.kind = Client(command, env), context, None, None
-        options = {"gate": 0.001, "budgetMs": 0, "computeAhead": "off", "prefixCacheMb": 0, "compilerDiagnostics": False,
+        options = {"gate": 1e-30, "budgetMs": 0, "computeAhead": "off", "prefixCacheMb": 0, "compilerDiagnostics": False,
                    "rulesOff": "all", "contextParts": context.replace("+", ",")}
         if context == "none":
             options["indexFiles"] = 0
@@ -143,7 +143,7 @@ class Ours:
             tail = hole.document[hole.start:].split("\n")[0].encode()
             n_bytes = item["range"]["end"]["character"] - column
             insert, replaced = item["insertText"], len(tail[:n_bytes].decode())
-        return {"insert": insert, "replaced": replaced, "ms": ms, "why": why["why"], "confidence": why["confidence"],
+        return {"insert": insert, "replaced": replaced, "ms": ms, "why": why["why"],
                 "line_prob": why.get("lineProbability"), "whole_prob": why.get("wholeProbability"),
                 "prompt_tokens": why["promptTokens"], "piece_tokens": why["pieceTokens"],
                 "reused_tokens": why["reusedTokens"], "tokens": why["generatedTokens"]}

@@ -13,8 +13,8 @@ import warnings
 
 import holes
 
-GATE = .8                                   # COMPLETE_DEFAULT_GATE
-THRESHOLDS = (0, .5, .6, .65, .7, .75, .8, .85, .9)
+GATE = .15                                  # COMPLETE_DEFAULT_GATE
+THRESHOLDS = (0, .02, .05, .1, .15, .2, .25, .3, .4)
 STUBS, COMPILE_S = 40, 60
 FLAGS = {"c": ["-x", "c", "-std=gnu11"], "cpp": ["-x", "c++", "-std=gnu++17"]}
 
@@ -102,7 +102,7 @@ def percentile(values, p):
 
 
 def is_shown(row):
-    return bool(row["insert"]) and row.get("confidence", 1) >= GATE
+    return bool(row["insert"]) and row.get("line_prob", 1) >= GATE
 
 
 def print_row(name, rows):
@@ -138,14 +138,13 @@ def print_pair(name, mine, other):
 def print_gate(name, rows):
     print("\n%s: gate, shown, exact of shown, exact of all" % name)
     for gate in THRESHOLDS:
-        shown = [r for r in rows if r["insert"] and r["confidence"] >= gate]
+        shown = [r for r in rows if r["insert"] and r["line_prob"] >= gate]
         good = sum(r["exact"] for r in shown)
         print("  %.2f  %4.0f%%  %4.0f%%  %4.0f%%" % (gate, 100 * len(shown) / len(rows), 100 * good / max(1, len(shown)),
                                                   100 * good / len(rows)))
 
 
-MEASURES = {"confidence": "mean of the first tokens", "line_prob": "product of the first line",
-            "whole_prob": "product of all"}
+MEASURES = {"line_prob": "product of the first line", "whole_prob": "product of all"}
 PRECISIONS = (.5, .6, .7, .8)
 
 
@@ -225,4 +224,4 @@ def print_all(out, n_show):
                 print_measures("%s, %s" % (os.path.basename(model), kind or "all"),
                                [r for r in some if kind in (None, r["kind"])])
     for row in [r for r in rows if not r["exact"]][:n_show]:
-        print(json.dumps({k: row.get(k) for k in ("who", "hole", "missing", "insert", "why", "confidence")}))
+        print(json.dumps({k: row.get(k) for k in ("who", "hole", "missing", "insert", "why", "line_prob")}))

@@ -34,8 +34,8 @@ if a["items"]:
 else:
     print("\033[33m(nothing shown: %s)\033[0m" % a["why_nothing"])
 print("      the author wrote: %s" % sys.argv[1].strip())
-print("      %d prompt tokens, %d written, first after %.0f ms, confidence %.2f"
-      % (a["prompt_tokens"], a["generated_tokens"], ms["first_token"], a["confidence"]))
+print("      %d prompt tokens, %d written, first after %.0f ms, probability %.2f"
+      % (a["prompt_tokens"], a["generated_tokens"], ms["first_token"], a["line_probability"]))
 P
   mv "$file.kept" "$file"
 }

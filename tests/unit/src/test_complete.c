@@ -30,7 +30,7 @@ static void set_up(Setup *s, const char *document)
                                    .max_tokens = 40,
                                    .max_prompt_tokens = 512,
                                    .multi_line = true,
-                                   .gate = 0.5};
+                                   .gate = 0.3};
 }
 
 static void tear_down(Setup *s)
@@ -101,27 +101,28 @@ static void models_without_fim_and_large_texts_say_so(void **state)
     tear_down(&s);
 }
 
-static void the_gate_judges_the_first_tokens(void **state)
+static void the_gate_judges_the_line(void **state)
 {
     (void)state;
     Setup s;
     set_up(&s, "int x = <|>;\n");
-    static const float unsure[] = {0.1f, 0.2f, 0.3f, 0.1f, 0.2f, 0.3f};
+    static const float unsure[] = {0.9f, 0.8f, 0.5f, 0.9f, 0.5f, 0.9f};
     memcpy(s.engine->probs, unsure, sizeof unsure);
     assert_ok(run(&s, "a + b + c + d + e + f", (EngineCancel){0}), s.err);
     assert_int_equal(s.result.why, WHY_UNSURE);
     assert_int_equal(s.result.insert.len, 0);
-    assert_true(s.result.confidence > 0.19 && s.result.confidence < 0.21);
-    assert_int_equal(s.result.generated_tokens, 6); // what cannot be shown is not written
-    s.request.gate = 0.15;
+    assert_true(s.result.line_prob > 0.161 && s.result.line_prob < 0.163);
+    assert_int_equal(s.result.generated_tokens, 5); // what cannot be shown is not written
+    s.request.gate = 0.01;
     assert_ok(run(&s, "a + b + c + d + e + f", (EngineCancel){0}), s.err);
     assert_int_equal(s.result.why, WHY_SHOWN);
-    s.request.gate = 0; // off, with the check of the syntax
-    assert_ok(run(&s, "a)", (EngineCancel){0}), s.err);
-    assert_int_equal(s.result.why, WHY_SHOWN);
+    assert_true(s.result.line_prob > 0.01 && s.result.line_prob < 0.146);
     s.request.gate = -1; // the default, which is above this
     assert_ok(run(&s, "a + b + c + d + e + f", (EngineCancel){0}), s.err);
     assert_int_equal(s.result.why, WHY_UNSURE);
+    s.request.gate = 0; // off, with the check of the syntax
+    assert_ok(run(&s, "a)", (EngineCancel){0}), s.err);
+    assert_int_equal(s.result.why, WHY_SHOWN);
     tear_down(&s);
 }
 
@@ -215,7 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_nothing_has_its_reason),
         cmocka_unit_test(models_without_fim_and_large_texts_say_so),
-        cmocka_unit_test(the_gate_judges_the_first_tokens),
+        cmocka_unit_test(the_gate_judges_the_line),
         cmocka_unit_test(lines_follow_only_where_a_block_begins),
         cmocka_unit_test(the_selected_item_begins_the_suggestion),
         cmocka_unit_test(a_typed_character_reuses_the_prompt),

@@ -89,8 +89,8 @@ function M.explain()
     if err then return vim.notify('r1ls: ' .. err.message, vim.log.levels.ERROR) end
     if not result then return vim.notify('r1ls: no suggestion was asked for in this buffer yet') end
     local ms = result.ms
-    vim.notify(('r1ls: %s (%d prompt tokens, %d reused, %d written, confidence %.2f, %.0f ms)'):format(
-      result.why, result.promptTokens, result.reusedTokens, result.generatedTokens, result.confidence, ms.total))
+    vim.notify(('r1ls: %s (%d prompt tokens, %d reused, %d written, probability %.2f, %.0f ms)'):format(
+      result.why, result.promptTokens, result.reusedTokens, result.generatedTokens, result.lineProbability, ms.total))
   end)
 end
 

@@ -384,7 +384,7 @@ static const char *find_flaw(const LoopRun *run, Candidate *c, const char *known
 {
     c->text_hash = strcmp(c->proposer, "change") != 0 ? hash_candidate(run, c) : 0;
     bool earlier = is_earlier_one(run, c);
-    c->repeats = earlier || c->text_hash == hash_text(run, run->request->text);
+    c->repeats = earlier || c->text_hash == run->text_hash;
     if (earlier) return "the same as an earlier one";
     if (known) return known;
     return c->repeats ? "it changes nothing" : NULL;
@@ -716,6 +716,7 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
         return error_set(err, ERROR_INVALID, "nothing to do for '%s' at byte %zu of %.*s",
                          task_word(r->kind), r->selection.start, STR_FMT(r->path));
     if (!prepare_tests(run, filled, err)) return false;
+    run->text_hash = hash_text(run, r->text);
     // Where tests tell right from wrong, time is what ends the search.
     if (budget->rounds <= 0)
         budget->rounds = run->has_tests && budget->ms > 0 ? ENDLESS_ROUNDS : DEFAULT_ROUNDS;

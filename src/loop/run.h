@@ -38,18 +38,19 @@ typedef struct LoopRun {
     // Tries something that needs no model, where a trial's place would be idle; NULL: nothing does.
     void (*use_idle)(struct LoopRun *run, void *user);
     void *idle_user;
-    bool is_idle;                // what is started now is started beside the model
-    Candidate original;          // the text as it is, verdict pending: not tried
-    double test_limit_ms;        // of one run of the tests, from the baseline; 0: the child's own
-    Str command;                 // for a shell in the copy; empty: none
-    bool has_command;            // it may be run
-    bool has_tests;              // and runs tests; else it only builds the project
-    bool found_command;          // it was found in the project, not given by the user
-    bool shown_at_root;          // it has to see the copy at the root's own path
-    Str overlay, overlay_text;   // a file that every test run finds in the copy; path empty: none
-    bool keep_output;            // of tests, in the candidate
-    VEC(Str) answers;            // of TASK_WRITE_TESTS
-    const struct TestPlan *plan; // of TASK_WRITE_TESTS
+    bool is_idle;                 // what is started now is started beside the model
+    Candidate original;           // the text as it is, verdict pending: not tried
+    unsigned long long text_hash; // of that text, as in a candidate
+    double test_limit_ms;         // of one run of the tests, from the baseline; 0: the child's own
+    Str command;                  // for a shell in the copy; empty: none
+    bool has_command;             // it may be run
+    bool has_tests;               // and runs tests; else it only builds the project
+    bool found_command;           // it was found in the project, not given by the user
+    bool shown_at_root;           // it has to see the copy at the root's own path
+    Str overlay, overlay_text;    // a file that every test run finds in the copy; path empty: none
+    bool keep_output;             // of tests, in the candidate
+    VEC(Str) answers;             // of TASK_WRITE_TESTS
+    const struct TestPlan *plan;  // of TASK_WRITE_TESTS
     ChatForm form;
     bool chat; // the model answers questions
     int round;

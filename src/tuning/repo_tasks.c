@@ -120,12 +120,7 @@ static void hold_out(RepoFile **files, size_t n)
 
 static void shuffle(RepoTask *items, size_t n, uint64_t seed)
 {
-    for (size_t i = n; i > 1; i--) {
-        size_t j = random_next(&seed) % i;
-        RepoTask swap = items[i - 1];
-        items[i - 1] = items[j];
-        items[j] = swap;
-    }
+    random_shuffle(items, n, sizeof *items, &seed);
 }
 
 static void deal(const TaskVec *all, const RepoLimits *limits, Arena *arena, RepoTasks *out)

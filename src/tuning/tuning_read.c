@@ -46,16 +46,6 @@ static size_t cut_file(const TuningRun *run, const RepoFile *file, Arena *arena,
     return n_all;
 }
 
-static void shuffle(TextVec *texts, uint64_t *seed)
-{
-    for (size_t i = texts->n; i > 1; i--) {
-        size_t j = random_next(seed) % i;
-        TrainingText swap = texts->items[i - 1];
-        texts->items[i - 1] = texts->items[j];
-        texts->items[j] = swap;
-    }
-}
-
 static bool is_header(Str path)
 {
     static const char *const ends[] = {".h", ".hh", ".hpp", ".hxx"};
@@ -77,8 +67,8 @@ void reading_make(TuningRun *run, Arena *arena)
         if (file->held_out) continue;
         n_tokens += cut_file(run, file, arena, is_header(file->path) ? &headers : &others);
     }
-    shuffle(&headers, &seed);
-    shuffle(&others, &seed);
+    random_shuffle(headers.items, headers.n, sizeof *headers.items, &seed);
+    random_shuffle(others.items, others.n, sizeof *others.items, &seed);
     // One of each in turn, headers up to three times: they say what exists.
     for (size_t i = 0; i < HEADER_READS * headers.n || i < others.n; i++) {
         if (i < HEADER_READS * headers.n) VEC_PUSH(&all, headers.items[i % headers.n]);

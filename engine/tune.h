@@ -78,7 +78,10 @@ typedef struct TuneAdam {
 // (may be NULL). Where that is no finite number nothing changes but that the sum is forgotten, and
 // false with ERROR_DAMAGED is returned.
 bool tune_step(Tune *tune, const TuneAdam *adam, double *norm, Error *err);
-// How many steps were taken, those before a checkpoint was loaded included.
+// Forgets the moments: for another objective, whose gradients have another length. Moments of
+// longer ones would hold its steps small for as long as they last.
+void tune_restart(Tune *tune);
+// How many steps were taken since then, those before a checkpoint was loaded included.
 int64_t tune_n_steps(const Tune *tune);
 
 // --- adapters and checkpoints, for a Tune of tune_new --------------------------------------------

@@ -39,6 +39,13 @@ bool tune_step(Tune *t, const TuneAdam *adam, double *norm, Error *err)
     return true;
 }
 
+void tune_restart(Tune *t)
+{
+    memset(t->first, 0, t->n_params * sizeof *t->first);
+    memset(t->second, 0, t->n_params * sizeof *t->second);
+    t->n_steps = 0;
+}
+
 int64_t tune_n_steps(const Tune *tune)
 {
     return tune->n_steps;

@@ -16,12 +16,12 @@ enum { NICE = 10, SHOW_MS = 1000, LINE_SHOW_MS = 20000 };
 
 typedef struct Flags {
     Config config;
-    const char *repo, *out, *answers;
+    const char *repo, *out, *answers, *hold;
     FILE *answers_file;
     double hours;
     int rank, context, answer, group, n_held_out;
     double rate, rl_rate, warm_up;
-    bool json;
+    bool json, hold_files;
     uint64_t seed;
     double shown_ms;
     bool is_terminal;
@@ -133,7 +133,8 @@ static void print_text(const Flags *flags, const TuningResult *r)
 {
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
-    printf("%d functions to train on, %d held out (other files)\n", r->n_train, r->n_held_out);
+    printf("%d functions to train on, %d held out%s\n", r->n_train, r->n_held_out,
+           flags->hold_files ? " (other files)" : "");
     if (r->n_warm_up_steps)
         printf("warm-up: %d steps, loss of a token %.3f to %.3f\n", r->n_warm_up_steps,
                r->first_loss, r->last_loss);
@@ -167,6 +168,7 @@ static int run_tuning(Flags *flags, Engine *engine, Str root)
                              .answer = flags->answer,
                              .group = flags->group,
                              .n_held_out = flags->n_held_out,
+                             .hold_files = flags->hold_files,
                              .rate = (float)flags->rate,
                              .rl_rate = (float)flags->rl_rate,
                              .warm_up = flags->warm_up,
@@ -212,6 +214,9 @@ static int run(Flags *flags, Arena *arena)
                         "%s is not trusted: tuning compiles and runs what is in it and what the "
                         "model writes; wanted --trust, or r1ls trust",
                         root.ptr);
+    flags->hold_files = flags->hold && strcmp(flags->hold, "files") == 0;
+    if (flags->hold && !flags->hold_files && strcmp(flags->hold, "functions") != 0)
+        return cli_fail(CLI_USAGE, "--hold %s, wanted functions or files", flags->hold);
     // Threads that start from here on inherit it, and so do the compilers.
     setpriority(PRIO_PROCESS, 0, NICE);
     EngineOptions options = {.n_threads = flags->config.threads};
@@ -257,6 +262,10 @@ int cli_tune(int argc, char **argv)
          2048},
         {"held-out", "N", "functions to measure with at most (default 40)", CLI_INT,
          &flags.n_held_out, NULL, 1, 1000},
+        {"hold", "WHAT",
+         "functions: a fifth of them, of every file; files: whole ones (default "
+         "functions)",
+         CLI_TEXT, &flags.hold, NULL, 0, 0},
         {"seed", "N", "of everything that is drawn (default 0)", CLI_SEED, &flags.seed, NULL, 0, 0},
         CLI_OPTION_THREADS(config),
         CLI_OPTION_SET(config),
@@ -268,8 +277,10 @@ int cli_tune(int argc, char **argv)
         "writes\n"
         "them anew, and what compiles and passes the tests is made likelier (GRPO), after a "
         "warm-up\n"
-        "on the bodies that were there. A fifth of the files is held out; on their functions it\n"
-        "measures before and after, and the adapter is kept only where it is better. Runs at nice\n"
+        "on the bodies that were there. A fifth of the functions is held out and never read; on "
+        "them\n"
+        "it measures before and after, and the adapter is kept only where it is better. Runs at "
+        "nice\n"
         "10; an interrupt saves, and the same command goes on. Exit codes: 0 kept, 1 not better,\n"
         "2 usage, 3 failure or interrupted.\n",
         options,

@@ -109,6 +109,108 @@ static int by_hash(const void *a, const void *b)
     return p < q ? -1 : p > q ? 1 : str_compare(x->path, y->path);
 }
 
+// Is what is taken out a function's only statement, or does a docstring stay?
+static bool is_statement(const RepoTask *task)
+{
+    Str text = task->file->text;
+    return is_python(task->file->lang) && task->body.start > 0 &&
+           !strchr("\"'", text.ptr[task->body.start - 1]);
+}
+
+static unsigned long long order_of(const RepoTask *task)
+{
+    return str_hash(task->name, str_hash(task->file->path, 7));
+}
+
+static int by_number(const void *a, const void *b)
+{
+    unsigned long long x = *(const unsigned long long *)a, y = *(const unsigned long long *)b;
+    return x < y ? -1 : x > y;
+}
+
+// A fifth of the tasks, at least one, is not above it.
+static unsigned long long find_limit(const TaskVec *tasks)
+{
+    size_t n_held = tasks->n / HELD_OUT_SHARE ? tasks->n / HELD_OUT_SHARE : 1;
+    unsigned long long *orders = mem_alloc(tasks->n * sizeof *orders), limit;
+    for (size_t i = 0; i < tasks->n; i++)
+        orders[i] = order_of(&tasks->items[i]);
+    qsort(orders, tasks->n, sizeof *orders, by_number);
+    limit = orders[n_held - 1];
+    free(orders);
+    return limit;
+}
+
+// The file with declarations in place of the functions that are held out.
+static Str declare(const RepoFile *file, const RepoTask *held, size_t n, Arena *arena)
+{
+    StrBuf out = {0};
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        const RepoTask *t = &held[i];
+        bool python = is_python(file->lang);
+        Str before = str_slice(file->text, at, t->body.start - !python);
+        strbuf_append(&out, python ? before : str_trim_end(before));
+        if (!python) strbuf_append(&out, STR(";"));
+        if (python && is_statement(t)) strbuf_append(&out, STR("raise NotImplementedError"));
+        at = python ? t->body.end : (size_t)(t->function.ptr + t->function.len - file->text.ptr);
+    }
+    strbuf_append(&out, str_slice(file->text, at, file->text.len));
+    Str text = arena_str(arena, strbuf_str(&out));
+    strbuf_deinit(&out);
+    return text;
+}
+
+// Of a file's n tasks those up to the limit go to *held and keep the file as it stands; *file
+// becomes what there is to train on, and its tasks go to *train. Where that does not compile none
+// is held out.
+static void split_file(RepoFile *file, Str root, const RepoLimits *limits, unsigned long long most,
+                       const RepoTask *tasks, size_t n, Arena *arena, TaskVec *train, TaskVec *held)
+{
+    RepoFile *whole = arena_array(arena, 1, sizeof *whole);
+    size_t n_held = held->n, end = 0;
+    *whole = *file;
+    whole->held_out = true;
+    for (size_t i = 0; i < n; i++) {
+        RepoTask task = tasks[i];
+        size_t start = (size_t)(task.function.ptr - file->text.ptr);
+        if (start < end || order_of(&task) > most) continue;
+        end = start + task.function.len;
+        task.file = whole;
+        VEC_PUSH(held, task);
+    }
+    if (held->n > n_held) {
+        file->text = declare(whole, held->items + n_held, held->n - n_held, arena);
+        if (read_file(file, root, limits, train)) return;
+        file->text = whole->text;
+        held->n = n_held;
+    }
+    for (size_t i = 0; i < n; i++)
+        VEC_PUSH(train, tasks[i]);
+}
+
+static bool hold_functions(TaskVec *tasks, RepoFile *files, Str root, const RepoLimits *limits,
+                           EngineCancel cancel, Arena *arena, Error *err)
+{
+    TaskVec train = {0}, held = {0};
+    unsigned long long most = tasks->n ? find_limit(tasks) : 0;
+    bool ok = true;
+    for (size_t i = 0, n; ok && i < tasks->n; i += n) {
+        const RepoFile *file = tasks->items[i].file;
+        for (n = 1; i + n < tasks->n && tasks->items[i + n].file == file;)
+            n++;
+        split_file(&files[file - files], root, limits, most, tasks->items + i, n, arena, &train,
+                   &held);
+        ok = !engine_is_cancelled(cancel, err);
+    }
+    for (size_t i = 0; i < held.n; i++)
+        VEC_PUSH(&train, held.items[i]);
+    VEC_FREE(&held);
+    VEC_FREE(tasks);
+    *tasks = train;
+    return ok;
+}
+
 // A fifth of the files that have tasks.
 static void hold_out(RepoFile **files, size_t n)
 {
@@ -118,29 +220,54 @@ static void hold_out(RepoFile **files, size_t n)
         files[i]->held_out = true;
 }
 
-static void shuffle(RepoTask *items, size_t n, uint64_t seed)
+static bool has_body(const RepoTask *tasks, size_t n, Str body)
 {
-    random_shuffle(items, n, sizeof *items, &seed);
+    for (size_t i = 0; i < n; i++)
+        if (str_equal(str_trim(repo_task_body(&tasks[i])), body)) return true;
+    return false;
 }
 
 static void deal(const TaskVec *all, const RepoLimits *limits, Arena *arena, RepoTasks *out)
 {
     unsigned long long hash = limits->seed;
+    size_t n_held = 0;
+    uint64_t seeds[2] = {limits->seed, limits->seed};
     out->train = arena_array(arena, all->n ? all->n : 1, sizeof *out->train);
     out->held_out = arena_array(arena, all->n ? all->n : 1, sizeof *out->held_out);
     for (size_t i = 0; i < all->n; i++) {
         const RepoTask *t = &all->items[i];
         hash = str_hash(t->function, str_hash(t->file->path, hash));
         if (t->file->held_out)
-            out->held_out[out->n_held_out++] = *t;
+            out->held_out[n_held++] = *t;
         else
             out->train[out->n_train++] = *t;
     }
     snprintf(out->hash, sizeof out->hash, "%016llx", hash);
-    shuffle(out->train, out->n_train, limits->seed);
-    shuffle(out->held_out, out->n_held_out, limits->seed);
+    for (size_t i = 0; i < n_held; i++)
+        if (!limits->hold_functions ||
+            !has_body(out->train, out->n_train, str_trim(repo_task_body(&out->held_out[i]))))
+            out->held_out[out->n_held_out++] = out->held_out[i];
+    random_shuffle(out->train, out->n_train, sizeof *out->train, &seeds[0]);
+    random_shuffle(out->held_out, out->n_held_out, sizeof *out->held_out, &seeds[1]);
     if (out->n_train > limits->max_train) out->n_train = limits->max_train;
     if (out->n_held_out > limits->max_held_out) out->n_held_out = limits->max_held_out;
+}
+
+static bool check_found(const RepoLimits *limits, const RepoTasks *tasks, size_t n_files, Str root,
+                        Error *err)
+{
+    if (limits->hold_functions && (tasks->n_train == 0 || tasks->n_held_out == 0))
+        return error_set(
+            err, ERROR_INVALID,
+            "of the functions of %.*s in C, C++ or Python that can be hidden, in files "
+            "that compile, %zu are to train on and %zu to measure with, wanted some "
+            "of both; whole files are held out with --hold files",
+            STR_FMT(root), tasks->n_train, tasks->n_held_out);
+    if (limits->hold_functions || n_files >= 2) return true;
+    return error_set(err, ERROR_INVALID,
+                     "%zu files of %.*s have functions in C, C++ or Python that can be hidden and "
+                     "that compile, wanted 2 or more: some to train on and some to measure with",
+                     n_files, STR_FMT(root));
 }
 
 bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Arena *arena,
@@ -164,15 +291,13 @@ bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Ar
         if (read_file(file, root, limits, &all)) VEC_PUSH(&found, file);
         ok = !engine_is_cancelled(cancel, err);
     }
-    if (ok && found.n < 2)
-        ok =
-            error_set(err, ERROR_INVALID,
-                      "%zu files of %.*s have functions in C, C++ or Python that can be hidden and "
-                      "that compile, wanted 2 or more: some to train on and some to measure with",
-                      found.n, STR_FMT(root));
-    if (ok) {
+    if (ok && limits->hold_functions)
+        ok = hold_functions(&all, out->files, root, limits, cancel, arena, err);
+    else if (found.n)
         hold_out(found.items, found.n);
+    if (ok) {
         deal(&all, limits, arena, out);
+        ok = check_found(limits, out, found.n, root, err);
     }
     VEC_FREE(&found);
     VEC_FREE(&all);
@@ -188,10 +313,7 @@ bool repo_task_open(const RepoTask *task, Str root, OpenTask *out, Error *err)
 {
     const RepoFile *file = task->file;
     // A docstring stays, and is a body by itself.
-    bool statement = is_python(file->lang) && task->body.start > 0 &&
-                     file->text.ptr[task->body.start - 1] != '"' &&
-                     file->text.ptr[task->body.start - 1] != '\'';
-    Str filler = statement ? STR("pass") : is_python(file->lang) ? STR("") : STR("\n");
+    Str filler = is_statement(task) ? STR("pass") : is_python(file->lang) ? STR("") : STR("\n");
     TextSnap *whole = text_new(file->text, err);
     *out = (OpenTask){0};
     if (whole) out->text = text_edit(whole, task->body, filler, NULL, err);

@@ -8,7 +8,7 @@
 
 typedef struct RepoFile {
     Str path, absolute; // relative to the root
-    Str text;
+    Str text;           // to train on: without what is held out of it
     const Language *lang;
     bool held_out;
 } RepoFile;
@@ -34,13 +34,16 @@ typedef struct RepoTasks {
 typedef struct RepoLimits {
     size_t max_train, max_held_out;
     size_t min_body_bytes, max_body_bytes;
-    uint64_t seed; // of the order and of which files are held out
+    uint64_t seed; // of the order
+    bool hold_functions;
 } RepoLimits;
 
-// Functions in C, C++ and Python whose file compiles by itself, in an order of the seed's; a fifth
-// of the files that have any, at least one, is held out. Everything is in the arena. Blocks for a
-// compiler's run a file. False with ERROR_CANCELLED, or ERROR_INVALID where fewer than two files
-// have any.
+// Functions in C, C++ and Python whose file compiles by itself, in an order of the seed's. Held out
+// is a fifth of the files that have any, at least one; with hold_functions a fifth of the functions
+// in place of it: their file, as it is read and trained on, has a declaration there (Python: raises
+// NotImplementedError), and those whose body stands elsewhere too are not measured. Everything is
+// in the arena. Blocks for one or two runs of a compiler a file. False with ERROR_CANCELLED, or
+// ERROR_INVALID where there is nothing to train on or to measure with.
 bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Arena *arena,
                      RepoTasks *out, Error *err);
 

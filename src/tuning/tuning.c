@@ -135,14 +135,17 @@ static bool train(TuningRun *run, Error *err)
 {
     bool ok = true, warming = true;
     while (ok && tuning_has_time(run)) {
-        warming = warming && wants_warm_up(run);
+        bool warms = warming && wants_warm_up(run);
+        if (warming && !warms && run->at.n_steps == 0) tune_restart(run->tune);
+        warming = warms;
         ok = warming ? train_warm_up(run, err) : train_group(run, err);
         if (ok && warming)
             tuning_tell(run, "warm-up: step %d, loss %.3f (first %.3f)", run->at.n_warm_up_steps,
                         run->at.last_loss, run->at.first_loss);
         else if (ok)
-            tuning_tell(run, "GRPO: step %d, %d questions, %d of them without a difference",
-                        run->at.n_steps, run->at.n_groups, run->at.n_useless);
+            tuning_tell(run,
+                        "GRPO: step %d, %d questions, %d of them without a difference, reward %.3f",
+                        run->at.n_steps, run->at.n_groups, run->at.n_useless, run->at.reward);
         if (ok && clock_ms() - run->saved_ms > SAVE_MS) ok = save(run, err);
     }
     return ok;
@@ -226,6 +229,7 @@ bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cance
                          .max_held_out = (size_t)options->n_held_out,
                          .min_body_bytes = MIN_BODY_BYTES,
                          .max_body_bytes = (size_t)options->answer * 3,
+                         .hold_functions = !options->hold_files,
                          .seed = options->seed};
     tuning_tell(&run, "looking for functions");
     bool ok = repo_tasks_find(options->root, &limits, cancel, arena, &run.tasks, err);

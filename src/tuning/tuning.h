@@ -27,6 +27,7 @@ typedef struct TuningOptions {
     int answer;       // tokens of a body at most
     int group;        // answers to one question, 2 .. 16
     int n_held_out;   // functions that are measured at most
+    bool hold_files;  // whole files are held out, not functions of every file
     float rate;       // of the warm-up
     float rl_rate;    // of GRPO
     double warm_up;   // its share of the time for training, at most

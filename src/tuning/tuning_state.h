@@ -25,6 +25,7 @@ typedef struct TuningProgress {
     int64_t warmed_up, read, asked; // bodies, pieces of files and questions so far
     double seconds, measure_seconds;
     double first_loss, last_loss;
+    double reward; // of the last questions' answers, a running mean
     int32_t n_warm_up_steps, n_steps, n_groups, n_useless;
 } TuningProgress;
 

@@ -9,6 +9,7 @@ enum { WARM_UP_BODIES = 2, WARM_UP_PIECES = 2, QUESTIONS = 2, MAX_TRIES = 8, RAT
 static const double ANSWER_SHARE = 0.5;                // of the warm-up's loss
 static const float CLIP_LOW = 0.2f, CLIP_HIGH = 0.28f; // DAPO's
 static const double LEAST_DIFFERENCE = 0.02;           // of a group's rewards
+static const double REWARD_FORGET = 0.05;              // of the running mean, a question
 
 // The rate rises over the first steps, when Adam's second moments are guesses, and then falls.
 static bool take_step(TuningRun *run, bool warming, Error *err)
@@ -239,6 +240,8 @@ bool train_group(TuningRun *run, Error *err)
         run->at.asked++;
         run->at.n_groups++;
         run->at.n_useless += !useful;
+        double forget = fmax(1.0 / run->at.n_groups, REWARD_FORGET);
+        run->at.reward += forget * (mean - run->at.reward);
     }
     run->at.n_steps += n_useful > 0;
     return n_useful == 0 || take_step(run, false, err);

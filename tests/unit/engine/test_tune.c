@@ -172,6 +172,29 @@ static void a_checkpoint_goes_on_with_the_same_numbers(void **state)
     tear_down(&s);
 }
 
+// A small gradient behind large ones: their moments would hold the step small.
+static void steps_after_a_restart_are_as_long_as_the_first(void **state)
+{
+    (void)state;
+    Setup s;
+    Error err = {0};
+    set_up(&s);
+    float moved[2];
+    for (int restarted = 0; restarted < 2; restarted++) {
+        s.tune->grads[0] = 0.5f;
+        assert_ok(tune_step(s.tune, &adam, NULL, &err), err);
+        if (restarted) tune_restart(s.tune);
+        float before = s.tune->params[0];
+        s.tune->grads[0] = -0.001f;
+        assert_ok(tune_step(s.tune, &adam, NULL, &err), err);
+        moved[restarted] = (s.tune->params[0] - before) / adam.rate;
+    }
+    assert_true(moved[0] < 0); // on with what was before
+    assert_true(fabsf(moved[1] - 1) < 0.1f);
+    assert_int_equal(tune_n_steps(s.tune), 1);
+    tear_down(&s);
+}
+
 static void refuse(const Setup *s, ErrorCode code, const char *wanted)
 {
     Error err = {0};
@@ -224,6 +247,7 @@ int main(void)
         cmocka_unit_test(steps_follow_adamw),
         cmocka_unit_test(the_loss_falls_and_the_file_is_what_was_trained),
         cmocka_unit_test(a_checkpoint_goes_on_with_the_same_numbers),
+        cmocka_unit_test(steps_after_a_restart_are_as_long_as_the_first),
         cmocka_unit_test(bad_checkpoints_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,6 +195,59 @@ static void held_out_files_are_not_read(void **state)
     tear_down(&s);
 }
 
+static bool holds(Str text, Str part)
+{
+    return str_find(text, part, 0) < text.len;
+}
+
+// Held-out functions are not in what is read and trained on, and those that stand twice are not
+// measured.
+static void held_out_functions_are_not_read(void **state)
+{
+    (void)state;
+    Setup s;
+    Error err = {0};
+    RepoTasks tasks;
+    char text[2048] = "", more[2048] = "def last():\n    return 12345 * 2\n";
+    set_up(&s);
+    for (int i = 0; i < 12; i++) {
+        size_t n = strlen(text), m = strlen(more);
+        snprintf(text + n, sizeof text - n, "static int f%d(int x)\n{\n    return x * %d;\n}\n\n",
+                 i, 1000 + i / 2 * 2);
+        snprintf(more + m, sizeof more - m, "\n\ndef g%d(x):\n    %sreturn x * %d\n", i,
+                 i % 2 ? "\"\"\"Of x.\"\"\"\n    " : "", 2000 + i);
+    }
+    put(&s, "many.c", text);
+    put(&s, "many.py", more);
+    const RepoLimits limits = {.max_train = 100,
+                               .max_held_out = 100,
+                               .min_body_bytes = 5,
+                               .max_body_bytes = 200,
+                               .hold_functions = true};
+    assert_ok(repo_tasks_find(root_of(&s), &limits, (EngineCancel){0}, s.arena, &tasks, &err), err);
+    printf("%zu to train on, %zu held out\n", tasks.n_train, tasks.n_held_out);
+    assert_true(tasks.n_held_out > 0 && tasks.n_train >= 20);
+    for (size_t i = 0; i < tasks.n_held_out; i++) {
+        const RepoTask *t = &tasks.held_out[i];
+        Str body = str_trim(repo_task_body(t));
+        OpenTask open;
+        assert_true(holds(t->file->text, body));
+        assert_ok(repo_task_open(t, root_of(&s), &open, &err), err);
+        // The other ones that are held out stand around it as in the file.
+        assert_int_equal(text_str(open.text).len, t->file->text.len - repo_task_body(t).len +
+                                                      (open.hole.end - open.hole.start));
+        repo_task_close(&open);
+        for (size_t k = 0; k < tasks.n_files; k++) {
+            const RepoFile *file = &tasks.files[k];
+            assert_false(file->held_out || holds(file->text, body));
+            if (str_equal(file->path, t->file->path)) assert_true(holds(file->text, t->name));
+        }
+        for (size_t k = 0; k < tasks.n_train; k++)
+            assert_false(str_equal(tasks.train[k].name, t->name));
+    }
+    tear_down(&s);
+}
+
 // Ends the run once the warm-up has made some steps.
 typedef struct Watch {
     int steps, wanted;
@@ -281,6 +334,7 @@ int main(void)
         cmocka_unit_test(functions_whose_files_compile_become_tasks),
         cmocka_unit_test(macros_that_confuse_the_parser_cost_their_function_alone),
         cmocka_unit_test(held_out_files_are_not_read),
+        cmocka_unit_test(held_out_functions_are_not_read),
         cmocka_unit_test(a_run_learns_stops_and_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,14 @@ static int run(Flags *flags, Arena *arena)
     return code;
 }
 
+static const char about[] =
+    "Trains an adapter on a repository: bodies of its functions are taken out, the model writes\n"
+    "them anew, and what compiles and passes the tests is made likelier (GRPO), after a warm-up\n"
+    "on the bodies that were there. A fifth of the functions is held out and never read; on them\n"
+    "it measures before and after, and the adapter is kept only where it is better. Runs at nice\n"
+    "10; an interrupt saves, and the same command goes on. Exit codes: 0 kept, 1 not better,\n"
+    "2 usage, 3 failure or interrupted.\n";
+
 int cli_tune(int argc, char **argv)
 {
     Flags flags = defaults;
@@ -271,22 +279,8 @@ int cli_tune(int argc, char **argv)
         CLI_OPTION_SET(config),
         CLI_OPTION_JSON(&flags.json),
     };
-    const CliCommand command = {
-        "r1ls tune --repo PATH --trust [options]",
-        "Trains an adapter on a repository: bodies of its functions are taken out, the model "
-        "writes\n"
-        "them anew, and what compiles and passes the tests is made likelier (GRPO), after a "
-        "warm-up\n"
-        "on the bodies that were there. A fifth of the functions is held out and never read; on "
-        "them\n"
-        "it measures before and after, and the adapter is kept only where it is better. Runs at "
-        "nice\n"
-        "10; an interrupt saves, and the same command goes on. Exit codes: 0 kept, 1 not better,\n"
-        "2 usage, 3 failure or interrupted.\n",
-        options,
-        sizeof options / sizeof *options,
-        0,
-        0};
+    const CliCommand command = {"r1ls tune --repo PATH --trust [options]", about, options,
+                                sizeof options / sizeof *options,          0,     0};
     int n_args, code;
     if (cli_parse(&command, argc, argv, &n_args, &code)) {
         Arena *arena = arena_new();

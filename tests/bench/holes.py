@@ -154,9 +154,9 @@ def punch(path, package, text, lines, row, kind, rng):
     return Hole(path, package, kind, text, at + cut, at + len(line), closers) if closers else None
 
 
-def choose(folder, n, kinds, languages, seed):
-    """n holes: each kind, language, package and file as often as another, each hole once."""
-    rng, found = random.Random(seed), find_files(folder, languages)
+def choose(folder, n, kinds, languages, seed, per_file=None):
+    """n holes: each kind, language, package and file as often as another, each hole once, per_file of a file at most."""
+    rng, found, used = random.Random(seed), find_files(folder, languages), collections.Counter()
     missing = [l for l in languages if l not in found]
     if missing:
         sys.exit("quality: no %s sources in %s" % (missing[0], folder))
@@ -167,6 +167,8 @@ def choose(folder, n, kinds, languages, seed):
         kind, language = kinds[len(holes) % len(kinds)], languages[len(holes) // len(kinds) % len(languages)]
         package = rng.choice(sorted(found[language]))
         path = rng.choice(found[language][package])
+        if per_file and used[path] >= per_file:
+            continue
         if path not in texts:
             data = path.read_bytes()
             texts[path] = data.decode() if b"\r" not in data and is_text(data) else ""
@@ -177,6 +179,7 @@ def choose(folder, n, kinds, languages, seed):
         hole = punch(path, package, texts[path], lines, row, kind, rng)
         if hole and hole.id not in seen:
             seen.add(hole.id)
+            used[path] += 1
             holes.append(hole)
     return holes
 

@@ -2,7 +2,7 @@
 """How often suggestions are right, and how soon: holes in code that no model of ours saw.
 
 Usage: quality.py R1LS [--model M]... [--holes N] [--kinds rest,line,block] [--languages c,cpp,python]
-       [--sources DIR] [--context none,definitions,...] [--llama PATH] [--jobs N --threads T]
+       [--per-file N] [--sources DIR] [--context none,definitions,...] [--llama PATH] [--jobs N --threads T]
        [--out DIR] [--seconds S] [--compile] [--report] [--show N]
 
 Punches holes (tests/bench/holes.py) into held-out sources and asks the real server for ghost text, once for each
@@ -323,6 +323,7 @@ def read_args():
     parser.add_argument("--holes", type=int, default=300)
     parser.add_argument("--kinds", default="rest,line,block")
     parser.add_argument("--languages", default="c,cpp,python")
+    parser.add_argument("--per-file", type=int, help="holes of one file at most: small packages have few files")
     parser.add_argument("--sources", type=pathlib.Path, help="a folder of packages; default: fetched into the user's cache")
     parser.add_argument("--context", default="none", help="such as none,definitions,definitions+header")
     parser.add_argument("--llama", help="a llama-server, to be asked the same")
@@ -354,7 +355,8 @@ def main():
         kinds = args.kinds.split(",")
         if not set(kinds) <= set(holes.KINDS):
             sys.exit("quality: --kinds %s, wanted some of %s" % (args.kinds, ",".join(holes.KINDS)))
-        chosen = holes.choose(sources, args.holes, kinds, args.languages.split(","), args.seed)
+        chosen = holes.choose(sources, args.holes, kinds, args.languages.split(","), args.seed,
+                              args.per_file)
         if len(chosen) < args.holes:
             print("quality: %d holes found of %d" % (len(chosen), args.holes), file=sys.stderr)
         if not args.report:

@@ -2,6 +2,7 @@
 import collections
 import concurrent.futures
 import json
+import math
 import os
 import pathlib
 import random
@@ -114,10 +115,17 @@ def print_row(name, rows):
         percentile(times, .95)))
 
 
-def interval(differences):
-    """The middle 95% of the mean of differences by the bootstrap."""
-    rng = random.Random(1)
-    means = sorted(sum(rng.choices(differences, k=len(differences))) / len(differences) for _ in range(1000))
+def interval(by_hole):
+    """The middle 95% of the mean by the bootstrap over files: holes of one file are alike."""
+    files = collections.defaultdict(list)
+    for hole, value in by_hole.items():
+        files[hole.split(":")[0]].append(value)
+    sums = [(sum(values), len(values)) for values in files.values()]
+    rng, means = random.Random(1), []
+    for _ in range(1000):
+        total, n = map(sum, zip(*rng.choices(sums, k=len(sums))))
+        means.append(total / n)
+    means.sort()
     return means[25], means[974]
 
 
@@ -126,13 +134,41 @@ def print_pair(name, mine, other):
     both = sorted(mine.keys() & other.keys())
     if not both:
         return
-    differences = [mine[h]["exact"] - other[h]["exact"] for h in both]
+    differences = {h: mine[h]["exact"] - other[h]["exact"] for h in both}
     low, high = interval(differences)
     faster = sum(mine[h]["ms"] < other[h]["ms"] for h in both) / len(both)
     print("| %s | %d | %.1f%% | %.1f%% | %+.1f | %+.1f to %+.1f | %.0f%% |" % (
         name, len(both), 100 * sum(mine[h]["exact"] for h in both) / len(both),
         100 * sum(other[h]["exact"] for h in both) / len(both),
-        100 * sum(differences) / len(both), 100 * low, 100 * high, 100 * faster))
+        100 * sum(differences.values()) / len(both), 100 * low, 100 * high, 100 * faster))
+
+
+def print_models(groups):
+    """Each model against the first one on the same holes, each with its first context."""
+    first = {}
+    for who, model, context in groups:
+        if who == "r1ls":
+            first.setdefault(model, groups[who, model, context])
+    base, *others = first.items() if first else [None]
+    for model, some in others:
+        for key, value in [(None, "all"), *((k, v) for k in ("kind", "language") for v in sorted({r[k] for r in some}))]:
+            mine, other = ({r["hole"]: r for r in rows if key is None or r[key] == value} for rows in (base[1], some))
+            print_pair("%s less %s, %s" % (os.path.basename(base[0]), os.path.basename(model), value), mine, other)
+
+
+def print_quarters(groups):
+    """How many of the suggestions that are the surest are right, where a quarter of all holes gets one."""
+    for (who, model, context), some in groups.items():
+        if who != "r1ls":
+            continue
+        for kind in [None, *sorted({r["kind"] for r in some})]:
+            rows = [r for r in some if kind in (None, r["kind"])]
+            given = sorted((r for r in rows if r["insert"]), key=lambda r: -r["line_prob"])[:math.ceil(len(rows) / 4)]
+            if len(given) * 4 >= len(rows):
+                exact = {r["hole"]: r["exact"] for r in given}
+                print("| %s, %s, %s | %d | %.1f%% | %.1f to %.1f%% | %.2f |" % (
+                    os.path.basename(model), context, kind or "all", len(rows), 100 * sum(exact.values()) / len(given),
+                    *(100 * x for x in interval(exact)), given[-1]["line_prob"]))
 
 
 def print_gate(name, rows):
@@ -217,6 +253,10 @@ def print_all(out, n_show):
                                for group in (groups["r1ls", model, context], some))
                 print_pair("%s less llama.cpp, %s" % (os.path.basename(model), kind or "all"), mine, other)
     print_ablation(groups)
+    print_models(groups)
+    print("\n| a quarter shown | holes | right of these | 95% of chance | from the gate |")
+    print("|---|---|---|---|---|")
+    print_quarters(groups)
     for (who, model, context), some in groups.items():
         if who == "r1ls":
             print_gate("%s, %s" % (os.path.basename(model), context), some)

@@ -224,7 +224,8 @@ bool train_group(TuningRun *run, Error *err)
         Arena *arena = arena_new();
         Group g;
         double spread;
-        size_t k = (size_t)run->at.asked % run->tasks.n_train;
+        // Those first whose bodies the warm-up has not shown.
+        size_t k = (size_t)(run->at.warmed_up + run->at.asked) % run->tasks.n_train;
         SamplerOptions sampler = {.temperature = 1,
                                   .top_p = 1,
                                   .seed = run->options->seed + 1000003 * (uint64_t)run->at.asked};

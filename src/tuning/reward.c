@@ -48,6 +48,6 @@ BodyReward reward_body(const Candidate *c, const char *flaw, bool has_tests, Str
     r.passes = r.compiles && has_tests && c->tests == VERDICT_PASS;
     r.alike = r.compiles ? reward_likeness(written, original) : 0;
     r.sum = has_tests ? 0.05 * r.parses + 0.25 * r.compiles + 0.10 * r.alike + 0.60 * r.passes
-                      : 0.10 * r.parses + 0.50 * r.compiles + 0.40 * r.alike;
+                      : 0.10 * r.parses + 0.30 * r.compiles + 0.60 * r.alike;
     return r;
 }

@@ -2,8 +2,8 @@
 //
 //   part       with tests   without
 //   parses        0.05        0.10    it is a body, and the file still parses
-//   compiles      0.25        0.50    as the closed loop judges it
-//   alike         0.10        0.40    the longest common sequence of its words and the original's
+//   compiles      0.25        0.30    as the closed loop judges it
+//   alike         0.10        0.60    the longest common sequence of its words and the original's
 //   tests         0.60          -     the project's tests pass, which fail without the body
 //
 // A compiler alone would teach to write "return 0;". So without tests likeness has much weight, and

@@ -15,7 +15,7 @@ class Shape:
     kv_rank: int = 256
     dense_ff: int = 1536
     experts: int = 16
-    used: int = 6
+    used: int = 4
     groups: int = 4
     used_groups: int = 3
     expert_ff: int = 256

@@ -15,6 +15,7 @@ import collections, json, multiprocessing, os, random, re, sys, time
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from bodies import documented
 from corpus import lines_of
 from similar import Neighbours
 
@@ -29,6 +30,8 @@ CUT_SHARE, JOINED_SHARE = 0.75, 0.2  # of documents with a hole: SUF suffix PRE 
 PROMPT, SUFFIX_SHARE, SUFFIX_CHARACTERS = 1536, 0.25, 1536  # src/complete.c's tokens, and the part of them that src/prompt/fim.c gives the suffix
 CHARACTERS_A_TOKEN = 3.1
 HELD_HOLES = {"c": 6, "cpp": 2, "python": 1}  # pairs of a file
+BODY_SHARE, ALONE_SHARE = 0.3, 0.3  # of holes where a documented function's body begins: that body; of documented functions: also as a small file
+INCLUDES = re.compile(r"#\s*include\b|import\b|from\s+\S+\s+import\b|use\s|package\s")
 COMMENTS = ("#", "//", "*", "/*", '"""')
 SAMPLE = {"c": 40e6, "python": 22e6, "cpp": 11e6, "go": 6e6, "typescript": 6e6, "javascript": 4e6, "shell": 3e6, "rust": 4e6}
 tokenizer = None
@@ -95,6 +98,9 @@ def line_cut(line, rng):
 def middle(lines, rows, rng):
     """Draws the hole of a document: the row of its first line, which is one of rows, the row of its last, and the column where that
     one's end is; -1 for a hole of nothing, on a line of its own."""
+    if rng.random() < BODY_SHARE and (found := [f for f in documented(lines) if f[1] in rows]):
+        _, i, j = rng.choice(found)
+        return i, j, len(lines[j].rstrip("\n"))
     for _ in range(8):  # A line with something on it teaches more, and few ask for help within a comment.
         i = rng.choice(rows); body = lines[i].strip()
         if len(body) > 3 and (rng.random() < 0.25 or not body.startswith(COMMENTS)): break
@@ -143,9 +149,9 @@ def documents(row, near, rng):
     rows up, and plain ones as long as a row. The hole is where a prompt's prefix is full, but at a file's beginning
     and end anywhere. Parts of other files come on top of the prompt's tokens."""
     text, at, head = row["text"], 0, header(row)
-    if "hole" in row:  # distill.py's: a teacher wrote these lines
+    if "hole" in row:  # distill.py's, whose lines a teacher wrote, and tasks.py's
         lines = text.splitlines(keepends=True); i, j = row["hole"]
-        yield holed(lines, (i, j, len(lines[j].rstrip("\n"))), [], head, PROMPT, rng)[0]
+        yield holed(lines, (i, j, len(lines[j].rstrip("\n"))), tokens_of(row.get("pieces", ())), head, PROMPT, rng)[0]
         return
     while len(text) - at > (0 if at == 0 else 150):
         plain = rng.random() < PLAIN_SHARE
@@ -165,6 +171,17 @@ def documents(row, near, rng):
         at += max(reached, 1)
 
 
+def small_files(row, rng):
+    """Documented functions of a file almost alone, their bodies the holes: what the closed loop asks in a small file."""
+    lines = row["text"].splitlines(keepends=True)
+    for comment, i, j in documented(lines):
+        if rng.random() > ALONE_SHARE or indent_of(lines[comment]): continue
+        start, end = max(0, comment - rng.choice((0, 0, 0, 8, 25))), j + 2 + rng.choice((0, 0, 3, 15))
+        above = [line for line in lines[:min(start, 80)] if INCLUDES.match(line)][:8]
+        piece = above + ["\n"] * (len(above) > 0) + lines[start:end]; shift = len(piece) - len(lines[start:end]) - start
+        yield holed(piece, (i + shift, j + shift, len(lines[j].rstrip("\n"))), [], header(row), PROMPT, rng)[0]
+
+
 def header(row): return [SEP] + encode(row["path"] + "\n")[:64]
 
 
@@ -175,7 +192,10 @@ def parts(row, near, lines, hole, at, rng):
     elif chance < SIMILAR_SHARE + PEER_SHARE and (peer := rng.choice(near.rows)) is not row:
         start = rng.randrange(max(1, len(peer["text"]) - 600)); start = peer["text"].find("\n", start) + 1
         found = [(peer["path"], peer["text"][start:start + rng.choice([300, 600, 1000])] + "\n")]
-    return [t for path, text in found for t in header({"path": path}) + encode(text)]
+    return tokens_of(found)
+
+
+def tokens_of(parts): return [t for path, text in parts for t in header({"path": path}) + encode(text)]
 
 
 def packed(documents):
@@ -195,8 +215,10 @@ def pack_files(job):
     rng = random.Random(seed); found, peers = [], collections.defaultdict(list)
     for row in rows: peers[row["pkg"]].append(row)
     for of_package in peers.values():
-        near = Neighbours(of_package)
-        for row in of_package: found += documents(row, near, rng)
+        near = Neighbours([row for row in of_package if "hole" not in row])
+        for row in of_package:
+            found += documents(row, near, rng)
+            if "hole" not in row: found += small_files(row, rng)
     rng.shuffle(found); bins = []
     for i in range(0, len(found), 800): bins += packed(found[i:i + 800])
     return np.array([b + [EOT] * (ROW - len(b)) for b in bins], dtype=np.uint16), sum(map(len, bins))

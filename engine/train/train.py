@@ -39,6 +39,7 @@ def arguments():
     p.add_argument("--balance-rate", type=float, default=0.001); p.add_argument("--seed", type=int, default=0); p.add_argument("--max-steps", type=int, default=10**9)
     p.add_argument("--no-compile", action="store_true"); p.add_argument("--hole-weight", type=float, default=4)
     p.add_argument("--round-from", type=float, default=2, help="the share of the budget from which matrices are rounded to Q4_K in the passes")
+    p.add_argument("--used", type=int, default=Shape.used, help="experts of a token"); p.add_argument("--used-groups", type=int, default=Shape.used_groups)
     p.add_argument("--fp8", action="store_true", help="emulate products of E4M3 numbers (fp8.py)")
     if "--settings" in sys.argv:
         with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
@@ -91,6 +92,7 @@ class Rows:
         if WORLD > 1: dist.broadcast(ready, 0)  # every process must read the same file
         number = self.files if ready.item() else self.epoch % self.files
         self.files += ready.item()
+        if RANK == 0: open(f"{self.folder}/rows_{number}.read", "w").close()  # for who packs no further ahead than there is need
         self.data = torch.from_numpy(np.fromfile(f"{self.folder}/rows_{number}.bin", dtype=np.int16).reshape(-1, ROW))
         generator = torch.Generator().manual_seed(self.seed * 1000 + self.epoch)
         self.order = torch.randperm(len(self.data), generator=generator)[RANK::WORLD]
@@ -193,7 +195,7 @@ def build(args):
     if DEVICE == "cuda": torch.cuda.set_device(RANK % torch.cuda.device_count())
     if WORLD > 1: dist.init_process_group("nccl")
     torch.backends.cuda.matmul.allow_tf32 = True
-    model = Model(Shape(), args.mtp_part, args.hole_weight)
+    model = Model(Shape(used=args.used, used_groups=args.used_groups), args.mtp_part, args.hole_weight)
     if args.fp8: import fp8; fp8.replace(model)
     return model.to(DEVICE)
 

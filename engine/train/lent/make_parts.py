@@ -1,6 +1,6 @@
 """Packs a leg for a machine that is lent for minutes and takes files of at most 50 MiB a call: part-00, part-01, ... in OUT.
 
-usage: make_parts.py OUT --init MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] SHARD.zst...
+usage: make_parts.py OUT --init MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] [--functions DIR] SHARD.zst...
 
 DATA is prepare.py's folder (tokenizer.json, val_*, held_cases.json), --r1ls a release build, --held-out the sources that
 tests/bench/quality.py keeps in the cache, SHARD the corpus in the order of training. Each part is a .tar.zst of its own, without a
@@ -36,13 +36,14 @@ class Part:
         print(path, len(packed))
 
 
-def stripped(binary, model):
-    """The program without debugging information and without the embedded model, which the parts have no room for twice; every run names a model."""
+def stripped(binary):
+    """The program without debugging information and without the models in it, which the parts have no room for twice; every run names a model."""
     with tempfile.NamedTemporaryFile() as f:
         subprocess.run(["strip", "-o", f.name, binary], check=True)
         data = bytearray(pathlib.Path(f.name).read_bytes())
-    at = data.find(model)
-    if at >= 0: data[at:at + len(model)] = bytes(len(model))
+    for path in (ROOT / "engine/models").glob("*.gguf"):
+        model = path.read_bytes(); at = data.find(model)
+        if at >= 0: data[at:at + len(model)] = bytes(len(model))
     return bytes(data)
 
 
@@ -61,10 +62,10 @@ def tools(part, args):
     part.copy("lib/gguf", os.path.dirname(gguf.__file__))
     for pattern in ("tokenizer.json", "val_*", "held_cases.json"):
         for path in sorted(glob.glob(f"{args.data}/{pattern}")): part.copy("data/" + os.path.basename(path), path)
-    for path in sorted(glob.glob(f"{args.student}/*")) if args.student else (): part.copy("student/" + os.path.basename(path), path)
+    for name in ("student", "functions"):
+        for path in sorted(glob.glob(f"{getattr(args, name)}/*")) if getattr(args, name) else (): part.copy(f"{name}/{os.path.basename(path)}", path)
     part.copy("bin/zstd", os.path.realpath(shutil.which("zstd")))
-    embedded = (ROOT / "engine/models/r1ls-mini.gguf").read_bytes()
-    part.put("holes/r1ls", stripped(args.r1ls, embedded), 0o755)
+    part.put("holes/r1ls", stripped(args.r1ls), 0o755)
     for name, path in libraries(args.r1ls): part.copy("holes/lib/" + name, path)
     for name in ("bench", "e2e"): part.copy("holes/tests/" + name, ROOT / "tests" / name)
     for path in sorted(pathlib.Path(args.held_out).iterdir()):
@@ -76,6 +77,7 @@ def main():
     parser.add_argument("out"); parser.add_argument("shards", nargs="+")
     for name in ("--init", "--data", "--r1ls", "--held-out"): parser.add_argument(name, required=True)
     parser.add_argument("--student", default="", help="a folder of student.py's vocabulary and prepare.py's held, for student.sh")
+    parser.add_argument("--functions", default="", help="a folder of functions.py's shards")
     args = parser.parse_args(); os.makedirs(args.out, exist_ok=True)
     parts, room = [Part(), Part()], 0
     weights = pathlib.Path(args.init).read_bytes()

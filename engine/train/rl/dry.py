@@ -46,14 +46,17 @@ def plain(p, groups, train):
 def main():
     if len(sys.argv) != 3: sys.exit(__doc__)
     write_tiny(*sys.argv[1:]); torch.manual_seed(0); rng = np.random.default_rng(0)
-    p = Policy(sys.argv[2], 8, 32, "cpu", torch.float32)
+    p = Policy(sys.argv[2], 8, 32, "cpu", torch.float32); p.recompute = False
     with torch.no_grad():
         for b in p.b.values(): b.normal_(0, 0.05)
         p.freeze(); draw = lambda low, high: rng.integers(0, TOKENS, int(rng.integers(low, high))).tolist()
         groups = [(draw(5, 20), [draw(1, 30) for _ in range(3)]) for _ in range(5)]
         worst = {"packed rows": (p.log_probs(groups)[0] - plain(p, groups, False)).abs().max(), "the base in packed rows": (p.base_log_probs(groups) - plain(p, groups, "base")).abs().max()}
-        prompts = [q for q, _ in groups[:2]]; sampled = Sampler(p, 6, 32, 12, torch.zeros(p.out.shape[0], dtype=torch.bool), 1).sample(prompts, 3)
-        worst["the sampler"] = (torch.cat([r[1] for rows in sampled for r in rows]) - p.log_probs([(q, [r[0] for r in rows]) for q, rows in zip(prompts, sampled)])[0]).abs().max()
+        prompts = [q for q, _ in groups[:2]]; stop = torch.rand(p.out.shape[0]) < 0.05
+        for what, each, stops in (("the sampler", 3, torch.zeros_like(stop)), ("the sampler that moves its rows together", 40, stop)):
+            sampled = Sampler(p, 2 * each, 32, 60, stops, 1).sample(prompts, each)
+            worst[what] = (torch.cat([r[1] for rows in sampled for r in rows]) - p.log_probs([(q, [r[0] for r in rows]) for q, rows in zip(prompts, sampled)])[0]).abs().max()
+        print(f"answers of {min(len(r[0]) for r in sampled[0])} to {max(len(r[0]) for r in sampled[0])} tokens")
     for what, error in worst.items(): print(f"{what}: at most {error:.1e} nats away")
     sys.exit(any(e > 1e-4 for e in worst.values()))
 

@@ -8,8 +8,11 @@ groups without a difference teach nothing and are replaced by others. --kl holds
 Answers are sampled one step ahead, while the processors run the tests; the ratio of the two policies corrects for that step.
 --cold SHARE begins with R1-Lite's cold start: bugs in this share of the library's families and of the generated functions, mended
 as their author wrote them, are read once; it is kept if more of the valid tasks are solved behind it. What was read comes last in the
-training that follows. Bodies are asked for in every way in which the loop asks (prompts.py). The rate falls in the last --decay of the time.
-OUT receives log.csv, eval.csv (step -1: before the cold start), samples.jsonl, state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
+training that follows. Bodies are asked for in every way in which the loop asks (prompts.py). The rate falls in the last --decay of a stage.
+--start FILE.npz begins with an adapter instead. --stages is R1-Lite's pipeline as [name, share of the time]: "rl" reinforces, "reject" samples
+questions that the reinforcement did not come to, "tune" reads the verified answers (lite.py). A stage that leaves the valid tasks worse than
+chance explains (--slack) is taken back.
+OUT receives chosen (a file that appears when adapter.npz is final), log.csv, eval.csv (step -1: before the cold start), samples.jsonl, failures.jsonl (measured answers that do not compile), state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
 most of the valid tasks; after --patience evaluations without a better one the training ends."""
 import argparse
 import concurrent.futures
@@ -25,6 +28,7 @@ import time
 import numpy as np
 import torch
 
+import lite
 import prompts
 import reward
 from policy import Policy, Sampler, stop_tokens, tokenizer_of
@@ -42,6 +46,10 @@ def arguments():
     p.add_argument("--patience", type=int, default=10**9); p.add_argument("--zero", action="store_true", help="R1-Zero: think first, the form by reward alone")
     p.add_argument("--bodies", type=float, default=0.0, help="the share of questions that are bodies to write; 0: as many as there are"); p.add_argument("--cold", type=float, default=0.0); p.add_argument("--cold-rate", type=float, default=1e-4)
     p.add_argument("--cold-seconds", type=float, default=120); p.add_argument("--decay", type=float, default=0.0); p.add_argument("--again", type=float, default=0.0, help="the share of the mends that are asked for again after a wrong answer")
+    p.add_argument("--start", default="", help="an adapter to begin with"); p.add_argument("--stages", type=json.loads, default=[["rl", 1.0]]); p.add_argument("--slack", type=float, default=0.02); p.add_argument("--tune-rate", type=float, default=5e-5)
+    p.add_argument("--miss", type=float, default=0.0, help="what an answer loses that does not compile"); p.add_argument("--kl-share", type=float, default=1.0, help="the share of the passes in which the KL is computed, weighted by its inverse")
+    p.add_argument("--keep", action="store_true", help="keep what a backward pass needs in place of computing it again; turned off where memory runs out")
+    p.add_argument("--beside", default="", help="while this file is there --share of the time is taken"); p.add_argument("--share", type=float, default=1.0)
     p.add_argument("--parts", default="held,generated", help="parts that are evaluated before and after, beside valid")
     if "--settings" in sys.argv:
         with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
@@ -53,11 +61,11 @@ STATS = "reward solved compiled format useful length thought ended entropy clipp
 
 
 class Questions:
-    """Draws tasks, those oftener whose last groups differed: a task that is always or never solved teaches nothing.
-    bodies: the share of bodies to write (0: as many as there are). Tasks that were read come last."""
+    """Draws tasks, those oftener whose last groups differed: a task that is always or never solved teaches nothing, and another
+    one of the same function that always or never is most likely neither. bodies: the share of bodies to write (0: as many as there are). Tasks that were read come last."""
 
     def __init__(self, tasks, seed, bodies=0.0, read=()):
-        self.rng = random.Random(seed); self.rate = {}; self.bodies = bodies; known = set(read)
+        self.rng = random.Random(seed); self.rate = {}; self.functions = {}; self.bodies = bodies; known = set(read)
         kinds = {"body": [t for t in tasks if t["kind"] == "body"], "fix": [t for t in tasks if t["kind"] == "fix"]} if bodies else {"all": tasks}
         self.tasks = {k: v for k, v in kinds.items() if v}
         self.order = {k: sorted(self.rng.sample(v, len(v)), key=lambda t: t["id"] not in known) for k, v in self.tasks.items()}  # popped from the end
@@ -71,11 +79,24 @@ class Questions:
     def draw(self, n):
         out = []
         while len(out) < n:
-            t = self.next(); known = self.rate.get(t["id"])
+            t = self.next(); known = self.rate.get(t["id"]); near = self.functions.get(self.function(t), [])
+            if known is None and len(near) > 1 and (min(near) == 1 or max(near) == 0) and self.rng.random() < 0.7: continue
             if known is None or 0 < known < 1 or self.rng.random() < 0.1: out.append(t)
         return out
 
-    def learn(self, task, solved): self.rate[task["id"]] = solved
+    @staticmethod
+    def function(t): return t["origin"], t["name"], t["language"], t["kind"]
+
+    def learn(self, task, solved): self.rate[task["id"]] = solved; self.functions.setdefault(self.function(task), []).append(solved)
+
+    def prefer(self):
+        """From here on those first that some of their answers solve."""
+        for kind, v in self.tasks.items(): self.order[kind] = sorted(self.rng.sample(v, len(v)), key=lambda t: 0 < (self.rate.get(t["id"]) or 0) < 1)
+
+    def fresh(self, n):
+        """Tasks that were not sampled yet."""
+        left = [t for v in self.tasks.values() for t in v if t["id"] not in self.rate]
+        return self.rng.sample(left, min(n, len(left)))
 
 
 class Trainer:
@@ -86,6 +107,7 @@ class Trainer:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.tokenizer = tokenizer_of(args.model)
         self.policy = Policy(args.model, args.rank, args.alpha, device, torch.bfloat16 if device == "cuda" else torch.float32)
+        self.policy.recompute = not args.keep
         self.sampler = Sampler(self.policy, args.questions * args.group, args.longest_prompt, args.longest_answer, stop_tokens(self.tokenizer, self.policy.out.shape[0], not args.zero), args.seed)
         with open(args.tasks) as f: tasks = [json.loads(line) for line in f]
         tasks = [t for t in tasks if len(self.encode(prompts.prompt(t, args.zero))) <= args.longest_prompt]
@@ -95,9 +117,10 @@ class Trainer:
         read = [t for t in self.parts["train"] if self.is_read(t)]; self.examples = [t for t in read if t["kind"] == "fix" and "failed" not in t]
         self.questions = Questions(self.parts["train"], args.seed, args.bodies, [t["id"] for t in read])
         self.adam = torch.optim.AdamW([*self.policy.a.parameters(), *self.policy.b.parameters()], lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
-        self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled format useful_groups tokens_mean thought_words ended entropy ratio_clipped kl grad_norm".split())
+        self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled format useful_groups tokens_mean thought_words ended entropy ratio_clipped kl grad_norm sampling_s waiting_s training_s stage".split())
         self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward format".split())
-        self.samples = open(f"{args.out}/samples.jsonl", "w", buffering=1); self.best = -1.0; self.begin = time.time()
+        self.samples = open(f"{args.out}/samples.jsonl", "w", buffering=1); self.failures = open(f"{args.out}/failures.jsonl", "w", buffering=1); self.best = -1.0; self.begin = time.time()
+        self.harvest = lite.Harvest(); self.stage = ""; self.until = args.deadline - args.reserve; self.spent = dict.fromkeys(("sampling", "waiting"), 0.0)
 
     def encode(self, text): return self.tokenizer.encode(text, add_special_tokens=False).ids
 
@@ -135,16 +158,18 @@ class Trainer:
 
     def roll_out(self, tasks, group, heat=1.0):
         """Samples, and hands the answers to the workers: [(task, prompt ids, answers, future of scores)]"""
-        self.policy.freeze(); ids = [self.encode(prompts.prompt(t, self.args.zero)) for t in tasks]
-        sampled = self.sampler.sample(ids, group, heat)
+        begin = time.time(); self.policy.freeze(); ids = [self.encode(prompts.prompt(t, self.args.zero)) for t in tasks]
+        sampled = self.sampler.sample(ids, group, heat); self.spent["sampling"] = time.time() - begin
         return [(t, p, rows, self.judge(t, rows)) for t, p, rows in zip(tasks, ids, sampled)]
 
     def groups_of(self, rollout, stats):
         """Groups to train on: (prompt, [(answer, its log-probabilities when sampled, advantage)]); those without a difference are left out."""
         groups = []
         for task, prompt, answers, future in rollout:
-            scores = future.result(); rewards = np.array([s["reward"] for s in scores])
-            stats["reward"] += rewards.tolist(); stats["solved"] += [s["all"] for s in scores]; stats["compiled"] += [s["compiles"] for s in scores]
+            begin = time.time(); scores = future.result(); self.spent["waiting"] += time.time() - begin
+            rewards = np.array([s["reward"] - self.args.miss * (1 - s["compiles"]) for s in scores])
+            if not self.args.zero: self.harvest.note(task, prompt, answers, scores, lambda ids, ended, t=task: reward.code_block(self.answer_text(t, ids, ended))[0])
+            stats["reward"] += [s["reward"] for s in scores]; stats["solved"] += [s["all"] for s in scores]; stats["compiled"] += [s["compiles"] for s in scores]
             if self.args.zero:
                 stats["format"] += [s["format"] for s in scores]
                 stats["thought"] += [len((reward.split_thought(self.answer_text(task, a[0]))[0] or "").split()) for a in answers]
@@ -158,21 +183,14 @@ class Trainer:
         return groups
 
     def train(self, groups, stats):
-        order = np.random.default_rng(self.steps).permutation(len(groups)); device = self.policy.device
-        size = lambda g: len(g[0]) + sum(len(a) for a, _, _ in g[1])
+        order = np.random.default_rng(self.steps).permutation(len(groups))
         for part in np.array_split(order, self.args.minibatches):
-            batch = sorted((groups[i] for i in part), key=size); total = sum(len(a) for _, answers in batch for a, _, _ in answers)
-            while batch:
-                n = max(1, min(len(batch), self.args.tokens // size(batch[-1]))); chunk, batch = batch[-n:], batch[:-n]
-                asked = [(prompt, [a for a, _, _ in answers]) for prompt, answers in chunk]
-                old = torch.cat([o for _, answers in chunk for _, o, _ in answers]).to(device); advantage = torch.cat([torch.full((len(a),), d) for _, answers in chunk for a, _, d in answers]).to(device)
-                away = self.policy.base_log_probs(asked) if self.args.kl else old
-                logp, entropy = self.policy.log_probs(asked); ratio = (logp - old).clamp(-20, 20).exp()
-                clipped = ratio.clamp(1 - self.args.clip_low, 1 + self.args.clip_high)
-                gain = torch.minimum(ratio * advantage, clipped * advantage)
-                away = (away - logp).clamp(-20, 20); k3 = away.exp() - away - 1
-                ((self.args.kl * k3 - gain).sum() / total).backward()
-                with torch.no_grad(): stats["clipped"].append(((ratio - clipped).abs() > 1e-6).float().mean().item()); stats["entropy"].append(entropy.mean().item()); stats["kl"].append(k3.mean().item())
+            batch = [groups[i] for i in part]
+            try: self.backward(batch, stats)
+            except torch.OutOfMemoryError:
+                if self.policy.recompute: raise
+                print(f"step {self.steps}: out of memory, from here on the forward pass is computed again", flush=True)
+                self.policy.recompute = True; self.adam.zero_grad(set_to_none=True); torch.cuda.empty_cache(); self.backward(batch, stats)
             norm = torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item()
             if not np.isfinite(norm):  # one such update and every later answer is noise
                 print(f"step {self.steps}: the gradient's length is {norm}, no update", flush=True); self.adam.zero_grad(set_to_none=True); continue
@@ -180,34 +198,52 @@ class Trainer:
             self.updates += 1
             self.update(self.args.rate * min(1, self.updates / self.args.warm_up) * self.falling())
 
+    def backward(self, batch, stats):
+        device, a = self.policy.device, self.args; size = lambda g: len(g[0]) + sum(len(x) for x, _, _ in g[1])
+        batch = sorted(batch, key=size); total = sum(len(x) for _, answers in batch for x, _, _ in answers)
+        while batch:
+            n = max(1, min(len(batch), a.tokens // size(batch[-1]))); chunk, batch = batch[-n:], batch[:-n]
+            asked = [(prompt, [x for x, _, _ in answers]) for prompt, answers in chunk]; measured = a.kl and self.questions.rng.random() < a.kl_share
+            old = torch.cat([o for _, answers in chunk for _, o, _ in answers]).to(device); advantage = torch.cat([torch.full((len(x),), d) for _, answers in chunk for x, _, d in answers]).to(device)
+            away = self.policy.base_log_probs(asked) if measured else None
+            logp, entropy = self.policy.log_probs(asked); ratio = (logp - old).clamp(-20, 20).exp()
+            clipped = ratio.clamp(1 - a.clip_low, 1 + a.clip_high)
+            loss = -torch.minimum(ratio * advantage, clipped * advantage)
+            if measured: away = (away - logp).clamp(-20, 20); k3 = away.exp() - away - 1; loss = loss + a.kl / a.kl_share * k3
+            (loss.sum() / total).backward()
+            with torch.no_grad():
+                stats["clipped"].append(((ratio - clipped).abs() > 1e-6).float().mean()); stats["entropy"].append(entropy.mean())
+                if measured: stats["kl"].append(k3.mean())
+
     def update(self, rate):
         for g in self.adam.param_groups: g["lr"] = rate
         self.adam.step(); self.adam.zero_grad(set_to_none=True)
 
     def falling(self):
-        """The rate's share that is left: a line down to a tenth over the last --decay of the time."""
-        a = self.args; left = (a.deadline - a.reserve - time.time()) / (max(1, a.deadline - a.reserve - self.begin_training) * a.decay) if a.decay else 1
+        """The rate's share that is left: a line down to a tenth over the last --decay of the stage."""
+        a = self.args; left = (self.until - time.time()) / (max(1, self.until - self.begin_training) * a.decay) if a.decay else 1
         return max(0.1, min(1.0, left))
 
-    def read(self):
-        """One pass over the cold start's tasks with the author's answer to each; short ones first would be a course, so they come mixed."""
-        rng = random.Random(self.args.seed); begin = time.time(); device = self.policy.device; losses = []
-        rows = [(self.encode(prompts.prompt(t)), self.encode(t["reference"].strip() + "\n```")) for t in self.examples]
-        rows = [r for r in rows if len(r[1]) <= self.args.longest_answer]; rng.shuffle(rows)
+    def authors(self, tasks): return [(self.encode(prompts.prompt(t)), self.encode(t["reference"].strip() + "\n```")) for t in tasks]
+
+    def read(self, rows, seconds, rate):
+        """One pass over (prompt, answer) rows; short ones first would be a course, so they come mixed."""
+        rng = random.Random(self.args.seed); begin = time.time(); losses = []; self.adam.state.clear()
+        rows = [r for r in rows if len(r[1]) <= self.args.longest_answer and len(r[0]) <= self.args.longest_prompt]; rng.shuffle(rows)
         batches = [rows[i:i + 32] for i in range(0, len(rows), 32)]
         for n, batch in enumerate(batches):
-            done = max(n / len(batches), (time.time() - begin) / self.args.cold_seconds)
+            done = max(n / len(batches), (time.time() - begin) / seconds)
             if done >= 1: break
             batch = sorted(batch, key=lambda r: len(r[0]) + len(r[1])); total = sum(len(a) for _, a in batch); loss = 0.0
             while batch:
                 k = max(1, min(len(batch), self.args.tokens // (len(batch[-1][0]) + len(batch[-1][1])))); chunk, batch = batch[-k:], batch[:-k]
-                logp, _ = self.policy.log_probs([(p, [a]) for p, a in chunk]); (-logp.sum() / total).backward(); loss -= logp.sum().item() / total
-            norm = torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item(); losses.append(loss)
-            if np.isfinite(norm): self.update(self.args.cold_rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done)))
+                logp, _ = self.policy.log_probs([(p, [a]) for p, a in chunk]); (-logp.sum() / total).backward(); loss -= logp.detach().sum() / total
+            norm = torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item(); losses.append(float(loss))
+            if np.isfinite(norm): self.update(rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done)))
             else: self.adam.zero_grad(set_to_none=True)
             if n % 20 == 19: print(f"read {n + 1} of {len(batches)} batches, {time.time() - begin:.0f} s, {np.mean(losses[-20:]):.4f} nats a token", flush=True)
         self.adam.state.clear()
-        return {"tasks": len(rows), "batches": len(losses), "seconds": round(time.time() - begin), "first": round(float(np.mean(losses[:10])), 4), "last": round(float(np.mean(losses[-10:])), 4)}
+        return {"tasks": len(rows), "batches": len(losses), "seconds": round(time.time() - begin), "first": round(float(np.mean(losses[:10])), 4), "last": round(float(np.mean(losses[-10:])), 4)} if losses else {"tasks": 0}
 
     def evaluate(self, parts, count):
         """The share of the parts' tasks that greedy answers solve, the same ones each time."""
@@ -216,6 +252,8 @@ class Trainer:
             chosen = sorted(self.parts[part], key=lambda t: t["id"]); random.Random(7).shuffle(chosen); tasks += [(part, t) for t in chosen[:count]]
         for i in range(0, len(tasks), self.sampler.rows): rollout += self.roll_out([t for _, t in tasks[i:i + self.sampler.rows]], 1, 0.0)
         scores = [(part, t, f.result()[0]) for (part, _), (t, _, _, f) in zip(tasks, rollout)]; share = lambda chosen, k: float(np.mean([s.get(k, 0) for s in chosen]))
+        for (part, t, s), (_, _, answers, _) in zip(scores, rollout):
+            if not s["compiles"]: self.failures.write(json.dumps({"step": self.steps, "part": part, "id": t["id"], "message": s["message"], "answer": self.answer_text(t, answers[0][0], answers[0][2])}) + "\n")
         for part in parts:
             of = [s for p, _, s in scores if p == part]; total += [s["all"] for s in of]
             for language in ("c", "python"):
@@ -242,45 +280,91 @@ class Trainer:
         data = {f"{n.replace('-', '.', 2)}.weight.lora_{k}": p.detach().float().cpu().numpy().astype(np.float16) for k, d in (("a", self.policy.a), ("b", self.policy.b)) for n, p in d.items()}
         np.savez(f"{self.args.out}/{name}.tmp.npz", alpha=self.args.alpha, rank=self.args.rank, **data); os.rename(f"{self.args.out}/{name}.tmp.npz", f"{self.args.out}/{name}.npz")
 
-    def load(self, name):
-        data = np.load(f"{self.args.out}/{name}.npz")
+    def load(self, path):
+        data = np.load(path)
         with torch.no_grad():
             for k, d in (("a", self.policy.a), ("b", self.policy.b)):
                 for n, p in d.items(): p.copy_(torch.from_numpy(data[f"{n.replace('-', '.', 2)}.weight.lora_{k}"]).float())
 
     def run(self):
-        a = self.args; self.steps = -1 if self.examples else 0; self.updates = 0; ahead = None; result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}}
+        a = self.args; self.steps = -1 if self.examples else 0; self.updates = 0; self.result = result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}, "stages": []}
+        if a.start: self.load(a.start)
         print(f"{result['tasks']}, ready after {time.time() - self.begin:.0f} s", flush=True)
-        valid = [p for p in self.parts if p.startswith("valid") and self.parts[p]]
-        self.best = self.evaluate(valid, a.eval_tasks); self.evaluate(self.others, a.eval_tasks); worse = 0
+        self.valid = [p for p in self.parts if p.startswith("valid") and self.parts[p]]
+        self.best = self.evaluate(self.valid, a.eval_tasks); self.evaluate(self.others, a.eval_tasks)
+        if a.start: self.save("adapter"); result["best_step"] = self.steps
         if a.holes: result["holes_before"] = self.holes()
-        if self.examples: self.cold_start(result, valid)
-        self.begin_training = time.time()
-        while time.time() < a.deadline - a.reserve and self.steps < a.max_steps and worse < a.patience:
-            rollout = self.roll_out(self.questions.draw(a.questions), a.group)
-            if ahead: self.learn(ahead)
-            ahead = rollout
-            if self.steps and self.steps % a.eval_every == 0 and time.time() < a.deadline - a.reserve:
-                worth = self.evaluate(valid, a.eval_tasks)
-                worse = 0 if worth > self.best else worse + 1
-                if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = self.steps
-                self.save(f"step-{self.steps}")
-        if ahead: self.learn(ahead)
-        self.save(f"step-{self.steps}"); print("saved", flush=True)
-        worth = self.evaluate(valid, a.eval_tasks)
-        if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = self.steps
-        elif "best_step" in result: self.load("adapter")
-        last, self.steps = self.steps, result.get("best_step", self.steps)
+        if self.examples: self.cold_start(result, self.valid)
+        begin = time.time(); whole = a.deadline - a.reserve - begin; at = 0.0
+        for n, (self.stage, share) in enumerate(a.stages):
+            at += share; self.last = n + 1 == len(a.stages); self.begin_training, self.until = time.time(), begin + whole * at
+            if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune}[self.stage]()
+        last, at_end = self.steps, result.get("best_step", self.steps)
+        if "best_step" in result: self.load(f"{a.out}/adapter.npz")
+        self.steps = at_end
+        with open(f"{a.out}/chosen", "w") as f: f.write(f"step {at_end}\n")
         self.evaluate(self.others, a.eval_tasks)
         if a.holes: result["holes_after"] = self.holes()
         result |= {"steps": last, "best_valid": round(self.best, 4), "seconds": round(time.time() - self.begin)}
         with open(f"{a.out}/state.json", "w") as f: json.dump(result, f, indent=1)
         self.pool.shutdown()
 
+    def weigh(self, name):
+        """The valid tasks as they are solved now; kept where they are solved best."""
+        worth = self.evaluate(self.valid, self.args.eval_tasks); better = worth > self.best
+        if better: self.best = worth; self.save("adapter"); self.result["best_step"] = self.steps
+        self.save(name); self.result["stages"].append({"stage": self.stage, "step": self.steps, "valid": round(worth, 4), "seconds": round(time.time() - self.begin)})
+        return worth, better
+
+    def end_stage(self, worth):
+        """What was measured of the others shows the stages' shares; the choice is by the valid tasks alone."""
+        if not self.last: self.evaluate([p for p in self.others if p.startswith("held")], self.args.eval_tasks)
+        if worth < self.best - self.args.slack and "best_step" in self.result:
+            print(f"{self.stage} is taken back: {worth:.4f} of the valid tasks, {self.best:.4f} before", flush=True); self.load(f"{self.args.out}/adapter.npz")
+
+    def reinforce(self):
+        a = self.args; ahead = None; worse = 0; self.adam.state.clear(); self.updates = 0
+        if self.questions.rate: self.questions.prefer()
+        while time.time() < self.until and self.steps < a.max_steps and worse < a.patience:
+            begin = time.time(); rollout = self.roll_out(self.questions.draw(a.questions), a.group)
+            if ahead:
+                self.learn(ahead)
+                if self.steps % a.eval_every == 0 and time.time() < self.until: worse = 0 if self.weigh(f"step-{self.steps}")[1] else worse + 1
+            ahead = rollout
+            if a.beside and os.path.exists(a.beside): time.sleep(min(60, (time.time() - begin) * (1 / a.share - 1)))
+        if ahead: self.learn(ahead)
+        self.end_stage(self.weigh(f"step-{self.steps}")[0])
+
+    def reject(self):
+        """Answers to questions that the reinforcement did not come to: a few each, those of a batch judged while the next are sampled."""
+        pending = []; each = 3
+        while time.time() < self.until:
+            tasks = self.questions.fresh(self.sampler.rows // each)
+            if not tasks: break
+            pending.append(self.roll_out(tasks, each))
+            for t in tasks: self.questions.rate[t["id"]] = None  # not drawn again; unknown until it is judged
+            if len(pending) > 2: self.collect(pending.pop(0))
+        for rollout in pending: self.collect(rollout)
+        print(f"rejection sampling: {len(self.harvest.right)} of {len(self.harvest.tasks)} questions have a verified answer, {len(self.harvest.failed)} one that does not compile", flush=True)
+
+    def collect(self, rollout):
+        for task, prompt, answers, future in rollout:
+            scores = future.result(); self.questions.learn(task, float(np.mean([s["all"] for s in scores])))
+            self.harvest.note(task, prompt, answers, scores, lambda ids, ended, t=task: reward.code_block(self.answer_text(t, ids, ended))[0])
+
+    def tune(self):
+        """Reads the verified answers, mixed with some of the cold start's that were not sampled."""
+        rows, counts = self.harvest.rows(self.encode, self.args.seed)
+        unseen = [t for t in self.parts["train"] if t["kind"] == "fix" and "failed" not in t and t.get("reference") and t["id"] not in self.harvest.tasks]
+        unseen = random.Random(self.args.seed).sample(unseen, min(len(unseen), len(rows) // 8))
+        read = self.read(rows + self.authors(unseen), self.until - time.time(), self.args.tune_rate)
+        self.result["tune"] = counts | {"cold": len(unseen)} | read; print(f"read again: {self.result['tune']}", flush=True)
+        self.end_stage(self.weigh("tuned")[0])
+
     def cold_start(self, result, valid):
         """Kept only if it is better: else the training begins with the base."""
         start = {k: {n: p.detach().clone() for n, p in d.items()} for k, d in (("a", self.policy.a), ("b", self.policy.b))}
-        result["cold"] = self.read(); self.steps = 0; worth = self.evaluate(valid, self.args.eval_tasks); result["cold"]["valid"] = round(worth, 4)
+        result["cold"] = self.read(self.authors(self.examples), self.args.cold_seconds, self.args.cold_rate); self.steps = 0; worth = self.evaluate(valid, self.args.eval_tasks); result["cold"]["valid"] = round(worth, 4)
         result["cold"]["kept"] = worth > self.best; print(f"the cold start: {result['cold']}", flush=True)
         if worth > self.best: self.best = worth; self.save("adapter"); result["best_step"] = 0
         else:
@@ -289,12 +373,13 @@ class Trainer:
                     for n, p in d.items(): p.copy_(start[k][n])
 
     def learn(self, rollout):
-        stats = {k: [] for k in STATS}
-        groups = self.groups_of(rollout, stats)
+        stats = {k: [] for k in STATS}; sampling, self.spent["waiting"] = self.spent["sampling"], 0.0
+        groups = self.groups_of(rollout, stats); begin = time.time()
         if groups: self.train(groups, stats)
-        self.steps += 1; mean = lambda k: round(float(np.mean(stats[k])), 4) if stats[k] else ""
-        self.log.writerow([self.steps, round(time.time() - self.begin, 1)] + [mean(k) for k in STATS])
-        if self.steps % 5 == 0: print(f"step {self.steps} {time.time() - self.begin:.0f} s reward {mean('reward')} solved {mean('solved')} compiled {mean('compiled')} useful {mean('useful')} length {mean('length')} ended {mean('ended')} entropy {mean('entropy')} clipped {mean('clipped')}" + (f" format {mean('format')} thought {mean('thought')}" if self.args.zero else ""), flush=True)
+        seconds = [round(x, 2) for x in (sampling, self.spent["waiting"], time.time() - begin)]
+        self.steps += 1; mean = lambda k: round(float(np.mean([float(x) for x in stats[k]])), 4) if stats[k] else ""
+        self.log.writerow([self.steps, round(time.time() - self.begin, 1)] + [mean(k) for k in STATS] + seconds + [self.stage])
+        if self.steps % 5 == 0: print(f"step {self.steps} {time.time() - self.begin:.0f} s reward {mean('reward')} solved {mean('solved')} compiled {mean('compiled')} useful {mean('useful')} length {mean('length')} ended {mean('ended')} entropy {mean('entropy')} clipped {mean('clipped')} sampling, waiting, training {seconds}" + (f" format {mean('format')} thought {mean('thought')}" if self.args.zero else ""), flush=True)
 
 
 if __name__ == "__main__":

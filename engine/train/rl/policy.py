@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 import torch.utils.checkpoint
 
-LINEAR = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+JOINED = (("attn_q", "attn_k", "attn_v"), ("attn_output",), ("ffn_gate", "ffn_up"), ("ffn_down",))  # by their input
+LINEAR = tuple(n for names in JOINED for n in names)
 FIM_MARKS = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>", "<|file_sep|>", "<|repo_name|>")
 PRE_TOKENIZER = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
@@ -87,20 +88,38 @@ class Policy(torch.nn.Module):
                 rows, columns = self.w[f"blk.{i}.{n}.weight"].shape; key = f"blk-{i}-{n}"
                 self.a[key] = torch.nn.Parameter(((torch.rand(rank, columns, generator=g) * 2 - 1) / math.sqrt(columns)).to(device))
                 self.b[key] = torch.nn.Parameter(torch.zeros(rows, rank, device=device))
-        self.freeze()
+        self.merged, self.recompute = {}, True
 
+    @torch.no_grad()
     def freeze(self):
-        """The adapter in the type of the arithmetic, in place: a captured graph goes on reading the same memory."""
-        with torch.no_grad():
-            if not hasattr(self, "fast"): self.fast = {n: (self.a[n].to(self.dtype), (self.b[n] * self.scale).to(self.dtype)) for n in self.a}
-            for n, (a, b) in self.fast.items(): a.copy_(self.a[n]); b.copy_(self.b[n] * self.scale)
+        """The weights with the adapter added, those that read the same input joined: a token of a batch is a third of the
+        kernels so. In place: a captured graph goes on reading the same memory."""
+        for i in range(self.shape.layers):
+            for names in JOINED:
+                parts = [self.w[f"blk.{i}.{n}.weight"] for n in names]; biases = [self.bias.get(f"blk.{i}.{n}.bias") for n in names]
+                if (i, names) not in self.merged:
+                    bias = torch.cat([w.new_zeros(len(w)) if b is None else b for w, b in zip(parts, biases)]) if any(b is not None for b in biases) else None
+                    self.merged[i, names] = torch.empty(sum(map(len, parts)), parts[0].shape[1], device=self.device, dtype=self.dtype), bias, [len(w) for w in parts]
+                at = 0
+                for n, w in zip(names, parts):
+                    a, b = self.adapter(i, n); torch.addmm(w, b, a, out=self.merged[i, names][0][at:at + len(w)]); at += len(w)
 
-    def linear(self, x, i, name, train):
-        """train: True with the trained adapter, False with its frozen copy, "base" without any."""
+    def adapter(self, i, name):
         key = f"blk-{i}-{name}"
-        if train == "base": return F.linear(x, self.w[f"blk.{i}.{name}.weight"], self.bias.get(f"blk.{i}.{name}.bias"))
-        a, b = (self.a[key].to(self.dtype), (self.b[key] * self.scale).to(self.dtype)) if train else self.fast[key]
-        return F.linear(x, self.w[f"blk.{i}.{name}.weight"], self.bias.get(f"blk.{i}.{name}.bias")) + F.linear(F.linear(x, a), b)
+        return self.a[key].to(self.dtype), (self.b[key] * self.scale).to(self.dtype)
+
+    def linear(self, x, i, names, train):
+        """The products of several matrices that read x. train: True with the trained adapter, False with the weights as
+        they were frozen, "base" without any adapter."""
+        if train is False:
+            w, bias, sizes = self.merged[i, names]
+            return F.linear(x, w, bias).split(sizes, -1)
+        out = [F.linear(x, self.w[f"blk.{i}.{n}.weight"], self.bias.get(f"blk.{i}.{n}.bias")) for n in names]
+        if train == "base": return out
+        for k, n in enumerate(names):
+            a, b = self.adapter(i, n)
+            out[k] = torch.addmm(out[k].flatten(0, -2), F.linear(x, a).flatten(0, -2), b.T).view_as(out[k])
+        return out
 
     def norm(self, x, name): return F.rms_norm(x.float(), (x.shape[-1],), self.w[name], self.shape.epsilon).to(self.dtype)
 
@@ -119,16 +138,16 @@ class Policy(torch.nn.Module):
         s, (batch, length, _) = self.shape, x.shape
         h = self.norm(x, f"blk.{i}.attn_norm.weight")
         split = lambda t, n: t.view(batch, length, n, s.head).transpose(1, 2)
-        q, k, v = (split(self.linear(h, i, n, train), c) for n, c in (("attn_q", s.heads), ("attn_k", s.kv_heads), ("attn_v", s.kv_heads)))
+        q, k, v = (split(t, n) for t, n in zip(self.linear(h, i, JOINED[0], train), (s.heads, s.kv_heads, s.kv_heads)))
         y = attend(i, self.rotate(q, cos, sin), self.rotate(k, cos, sin), v)
-        x = x + self.linear(y.transpose(1, 2).reshape(batch, length, s.width), i, "attn_output", train)
-        h = self.norm(x, f"blk.{i}.ffn_norm.weight")
-        return x + self.linear(F.silu(self.linear(h, i, "ffn_gate", train)) * self.linear(h, i, "ffn_up", train), i, "ffn_down", train)
+        x = x + self.linear(y.transpose(1, 2).reshape(batch, length, s.width), i, JOINED[1], train)[0]
+        gate, up = self.linear(self.norm(x, f"blk.{i}.ffn_norm.weight"), i, JOINED[2], train)
+        return x + self.linear(F.silu(gate) * up, i, JOINED[3], train)[0]
 
     def hidden(self, ids, positions, attend, train=False):
         x = F.embedding(ids, self.w["token_embd.weight"]); cos, sin = self.angles(positions)
         for i in range(self.shape.layers):
-            x = torch.utils.checkpoint.checkpoint(self.block, x, i, cos, sin, attend, train, use_reentrant=False) if train is True else self.block(x, i, cos, sin, attend, train)
+            x = torch.utils.checkpoint.checkpoint(self.block, x, i, cos, sin, attend, train, use_reentrant=False) if train is True and self.recompute else self.block(x, i, cos, sin, attend, train)
         return self.norm(x, "output_norm.weight")
 
     def packed(self, groups):
@@ -174,56 +193,62 @@ class Policy(torch.nn.Module):
 
 
 class Sampler:
-    """Samples rows in lockstep with one static cache; on a GPU each step is the replay of one captured graph."""
+    """Samples rows in lockstep with one static cache; on a GPU each step is the replay of one captured graph. Answers end at
+    different lengths: when half of the rows have ended the others move together, and half as many are computed."""
 
     def __init__(self, policy, rows, longest_prompt, longest_answer, stop, seed=0):
         self.p, self.rows, self.prompt, self.answer = policy, rows, longest_prompt, longest_answer
         s, device = policy.shape, policy.device
         self.capacity = longest_prompt + longest_answer
+        self.sizes = [rows]  # the numbers of rows that are computed at once, the largest first
+        while self.sizes[-1] >= 32: self.sizes.append((self.sizes[-1] + 1) // 2)
         self.k = [torch.zeros(rows, s.kv_heads, self.capacity, s.head, device=device, dtype=policy.dtype) for _ in range(s.layers)]
         self.v = [torch.zeros_like(k) for k in self.k]
         self.at = torch.zeros(1, dtype=torch.long, device=device); self.pad = torch.zeros(rows, dtype=torch.long, device=device)
         self.token = torch.zeros(rows, dtype=torch.long, device=device); self.logp = torch.zeros(rows, device=device)
         self.done = torch.zeros(rows, dtype=torch.bool, device=device); self.heat = torch.ones(1, device=device)
-        self.stop = stop.to(device); self.graphs = {}
+        self.stop = stop.to(device); self.graphs = {}; self.memory = None
         self.places = torch.arange(self.capacity, device=device)
         torch.manual_seed(seed)
 
     def choose(self, h):
-        logp = F.linear(h, self.p.out).float().log_softmax(-1)
-        noise = -torch.empty_like(logp).exponential_().log()  # Gumbel: the argmax is a draw from the distribution
-        token = (logp + self.heat * noise).argmax(-1)
-        self.logp.copy_(logp.gather(-1, token[:, None])[:, 0]); self.token.copy_(token)
+        n = len(h); logits = F.linear(h, self.p.out).float()
+        noise = torch.empty_like(logits).exponential_().log_().mul_(self.heat)  # Gumbel: the argmax is a draw from the distribution
+        token = noise.neg_().add_(logits).argmax(-1)
+        self.logp[:n].copy_(logits.gather(-1, token[:, None])[:, 0] - logits.logsumexp(-1)); self.token[:n].copy_(token)
 
-    def step(self, span):
-        """One token for every row; span: how much of the cache attention reads."""
-        s = self.p.shape
-        seen = (self.places[None, :span] <= self.at) & (self.places[None, :span] >= self.pad[:, None])
-        hide = torch.zeros(self.rows, 1, 1, span, device=self.p.device, dtype=self.p.dtype).masked_fill(~seen[:, None, None], float("-inf"))
+    def step(self, span, rows):
+        """One token for each of the first rows; span: how much of the cache attention reads."""
+        s = self.p.shape; pad = self.pad[:rows]
+        seen = (self.places[None, :span] <= self.at) & (self.places[None, :span] >= pad[:, None])
+        hide = torch.zeros(rows, 1, 1, span, device=self.p.device, dtype=self.p.dtype).masked_fill(~seen[:, None, None], float("-inf"))
 
         def attend(i, q, k, v):
-            self.k[i].index_copy_(2, self.at, k); self.v[i].index_copy_(2, self.at, v)
-            q = q.reshape(self.rows, s.kv_heads, s.heads // s.kv_heads, s.head)
-            w = (q @ self.k[i][:, :, :span].transpose(2, 3)) * s.head ** -0.5 + hide
-            return (w.float().softmax(-1).to(q.dtype) @ self.v[i][:, :, :span]).view(self.rows, s.heads, 1, s.head)
+            keys, values = self.k[i][:rows], self.v[i][:rows]
+            keys.index_copy_(2, self.at, k); values.index_copy_(2, self.at, v)
+            q = q.reshape(rows, s.kv_heads, s.heads // s.kv_heads, s.head)
+            w = (q @ keys[:, :, :span].transpose(2, 3)) * s.head ** -0.5 + hide
+            return (w.float().softmax(-1).to(q.dtype) @ values[:, :, :span]).view(rows, s.heads, 1, s.head)
 
-        h = self.p.hidden(self.token[:, None], (self.at - self.pad)[:, None], attend)
+        h = self.p.hidden(self.token[:rows, None], (self.at - pad)[:, None], attend)
         self.choose(h[:, -1]); self.at += 1
 
-    def replay(self, span):
-        if self.p.device != "cuda": return self.step(span)
-        if span not in self.graphs:
+    def replay(self, span, rows):
+        if self.p.device != "cuda": return self.step(span, rows)
+        if (span, rows) not in self.graphs:
             keep = self.at.clone(), self.token.clone()
             stream = torch.cuda.Stream(); stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream): self.step(span); self.at.copy_(keep[0])
+            with torch.cuda.stream(stream): self.step(span, rows); self.at.copy_(keep[0])
             torch.cuda.current_stream().wait_stream(stream)
-            self.graphs[span] = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graphs[span]): self.step(span)
-            self.at.copy_(keep[0]); self.token.copy_(keep[1])
-        self.graphs[span].replay()
+            self.graphs[span, rows] = graph = torch.cuda.CUDAGraph()
+            # One memory for all graphs: they are replayed one after another and leave nothing there.
+            with torch.cuda.graph(graph, pool=self.memory): self.step(span, rows)
+            self.memory = graph.pool(); self.at.copy_(keep[0]); self.token.copy_(keep[1])
+        self.graphs[span, rows].replay()
 
     def fill(self, prompts, each):
-        """Evaluates the prompts, set to end at one place, and copies each one's cache to its rows; the first token of each row."""
+        """Evaluates the prompts, set to end at one place, and copies each one's cache to its rows; the state of each row
+        after its prompt, and the longest prompt's length."""
         s, longest = self.p.shape, max(map(len, prompts)); group = s.heads // s.kv_heads
         if longest > self.prompt: raise ValueError(f"a prompt has {longest} tokens, wanted at most {self.prompt}")
         first = []
@@ -241,28 +266,44 @@ class Sampler:
 
             h = self.p.hidden(ids, (place[None] - pad[:, None]).clamp(min=0), attend)[:, -1]
             first.append(h.repeat_interleave(each, 0)); self.pad[rows] = pad.repeat_interleave(each)
-        used = len(prompts) * each; h = torch.cat(first)
-        if used < self.rows: h = torch.cat((h, h[:1].expand(self.rows - used, -1))); self.pad[used:] = self.pad[0]; self.copy_rows(used, longest)
         self.at.fill_(longest)
-        return h, longest, used
+        return torch.cat(first), longest
 
-    def copy_rows(self, used, longest):
-        for k in (*self.k, *self.v): k[used:, :, :longest] = k[:1, :, :longest]
+    def gather(self, order, length):
+        """Moves these rows to the front."""
+        n = len(order)
+        for x in (*self.k, *self.v): x[:n, :, :length] = x[order, :, :length]
+        for x in (self.pad, self.token, self.done): x[:n] = x[order]
 
     @torch.no_grad()
     def sample(self, prompts, each=1, heat=1.0):
         """For each prompt `each` answers: (ids with the stop token, their log-probabilities, ended by a stop token?)."""
-        h, longest, used = self.fill(prompts, each); self.heat.fill_(heat)
-        self.choose(h); tokens, logps = [self.token.clone()], [self.logp.clone()]; self.done.copy_(self.stop[self.token])
+        used = len(prompts) * each; rows = min(n for n in self.sizes if n >= used)
+        h, longest = self.fill(prompts, each); self.heat.fill_(heat); device = self.p.device
+        self.pad[used:rows] = self.pad[0]  # rows that are computed and not asked for attend to what was left there
+        tokens = torch.zeros(rows, self.answer, dtype=torch.long, device=device); logps = torch.zeros(rows, self.answer, device=device)
+        owner = torch.arange(rows, device=device); self.token.zero_(); self.done.fill_(True); n = 0
+
+        def note():
+            tokens[owner, n] = self.token[:rows]; logps[owner, n] = self.logp[:rows]
+
+        self.choose(h); note(); self.done[:used] = self.stop[self.token[:used]]
         for n in range(1, self.answer):
-            if n % 8 == 0 and self.done[:used].float().mean().item() >= 0.985: break
-            self.replay(min(self.capacity, -(-(longest + n + 1) // 128) * 128))
-            tokens.append(self.token.clone()); logps.append(self.logp.clone()); self.done |= self.stop[self.token]
-        tokens, logps = torch.stack(tokens, 1).cpu(), torch.stack(logps, 1).cpu()
+            if n % 8 == 0:
+                left = rows - int(self.done[:rows].sum())
+                if left <= 0.015 * used: break
+                smaller = min(m for m in self.sizes if m >= left)
+                if smaller < rows:
+                    order = self.done[:rows].byte().argsort(stable=True)[:smaller]
+                    self.gather(order, longest + n - 1); owner = owner[order]; rows = smaller
+            self.replay(min(self.capacity, -(-(longest + n + 1) // 128) * 128), rows)
+            note(); self.done[:rows] |= self.stop[self.token[:rows]]
+        else: n = self.answer
+        tokens, logps = tokens[:used, :n].cpu(), logps[:used, :n].cpu()
         ended = self.stop.cpu()[tokens]; out = []
         for r in range(used):
-            at = ended[r].nonzero(); n = at[0].item() + 1 if len(at) else tokens.shape[1]
-            out.append((tokens[r, :n].tolist(), logps[r, :n], len(at) > 0))
+            at = ended[r].nonzero(); m = at[0].item() + 1 if len(at) else n
+            out.append((tokens[r, :m].tolist(), logps[r, :m], len(at) > 0))
         return [out[i * each:(i + 1) * each] for i in range(len(prompts))]
 
 

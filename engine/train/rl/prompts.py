@@ -34,6 +34,8 @@ BODY_WAYS = ("chat", "middle", "led", "again")
 def failure(task):
     """What stands behind the question when an answer has failed: task["failed"] is its text, task["said"] the tests' message."""
     if "failed" not in task: return ""
+    if task["said"] == "it changes nothing":
+        return "\n\nAn earlier answer repeated the function unchanged, with its bug. Think about what fails, and change the line that causes it."
     return (f"\n\nThis attempt was wrong:\n```{task['language']}\n{task['failed'].strip()}\n```\nIt gives:\n```\n{task['said'].strip()}\n```\n"
             "Write it differently, so that this is right.")
 

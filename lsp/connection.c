@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "dispatch.h"
 #include "features/features.h"
+#include "features/ranking.h"
 #include "features/test_results.h"
 #include "parsing.h"
 #include "progress.h"
@@ -297,6 +298,7 @@ void connection_close(Connection *conn)
     uv_close((uv_handle_t *)&conn->pushing.timer, on_timer_closed);
     uv_close((uv_handle_t *)&conn->compiles.timer, on_timer_closed);
     uv_close((uv_handle_t *)&conn->surprises.timer, on_timer_closed);
+    uv_close((uv_handle_t *)&conn->rankings.timer, on_timer_closed);
     transport_close(conn->transport);
 }
 
@@ -344,7 +346,8 @@ static void init(Connection *conn, struct Server *server, uv_loop_t *loop, const
     due_init(&conn->pushing, loop, conn, offsetof(Document, push_due_ms), diagnostics_push);
     due_init(&conn->compiles, loop, conn, offsetof(Document, compile_due_ms), compile_begin);
     due_init(&conn->surprises, loop, conn, offsetof(Document, surprise_due_ms), surprises_begin);
-    conn->n_open = 5;
+    due_init(&conn->rankings, loop, conn, offsetof(Document, ranking_due_ms), ranking_end_wait);
+    conn->n_open = 6;
 }
 
 Connection *connection_open(struct Server *server, uv_loop_t *loop, uv_stream_t *listener,

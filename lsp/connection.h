@@ -59,6 +59,7 @@ struct Request {
     // answer.
     void (*parsed)(Request *request);
     bool wants_findings;
+    struct Ranking *ranking; // features/ranking.c's: it waits for the model's order
     // Nobody asked for it by hand: an edit makes it pointless.
     bool implicit;
     Arena *arena; // the handler's own data
@@ -101,7 +102,8 @@ struct Connection {
     int64_t edits_offered, edits_shown, edits_accepted; // of textDocument/inlineEdit
     int64_t process_id;                                 // 0: none to watch
     uv_timer_t process_timer;
-    Due pushing, compiles, surprises; // what is due of documents
+    Due pushing, compiles, surprises, rankings; // what is due of documents
+    bool ranks_late;                            // the model's last order of names came too late
 };
 
 // --- connections

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ahead.h"
+#include "features/ranking.h"
 #include "features/semantic_tokens.h"
 #include "index/digest.h"
 #include "uri.h"
@@ -81,6 +82,7 @@ static void clear(Document *doc)
     digest_release(doc->digest);
     semantic_result_free(doc->semantic);
     ahead_free(doc->ahead);
+    ranking_stop(doc);
     suggestions_free(doc->suggestions);
     free(doc->uri);
     free(doc->path);

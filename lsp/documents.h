@@ -15,6 +15,7 @@
 #include "workspace/syntax.h"
 
 struct CheckWork;
+struct Job;
 struct ParseWork;
 
 typedef VEC(TextChange) TextChanges;
@@ -28,6 +29,20 @@ typedef struct LastSuggestion {
     int prompt_tokens, piece_tokens, reused_tokens, evaluated_tokens, generated_tokens;
     double line_prob, whole_prob, wait_ms, prefill_ms, decode_ms, first_token_ms, total_ms;
 } LastSuggestion;
+
+// What the last completion did, for r1ls/explain.
+typedef struct LastCompletion {
+    const char *order; // constant text; NULL: there was none
+    size_t n;          // items
+    double ms;         // until the answer
+} LastCompletion;
+
+// The model's order was asked for, and has not been there yet: ranking.c's.
+typedef struct RankingAttempt {
+    double asked_ms; // 0: it was there
+    ByteRange word;  // up to the cursor, in the text of that revision
+    uint64_t revision;
+} RankingAttempt;
 
 // What of other files the model is shown with this document, until the cursor is elsewhere.
 typedef struct DocumentContext {
@@ -84,6 +99,10 @@ typedef struct Document {
     LastSuggestion last_suggestion;
     struct Suggestions *suggestions; // suggestions.c's; NULL: none was made
     struct Ahead *ahead;             // ahead.c's; NULL: none was begun
+    struct Job *warming;             // ranking.c's; waits or runs, or NULL
+    double ranking_due_ms;           // completions wait for the model until then; 0: none does
+    RankingAttempt ranking_attempt;
+    LastCompletion last_completion;
 } Document;
 
 typedef struct Documents {

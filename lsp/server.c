@@ -13,6 +13,7 @@
 #include "ahead.h"
 #include "base/log.h"
 #include "features/features.h"
+#include "features/ranking.h"
 #include "progress.h"
 #include "server_private.h"
 #include "suggestions.h"
@@ -69,6 +70,13 @@ static void on_engine_state(void *user, EngineState state, const Error *err)
     }
 }
 
+static void on_expects(void *user)
+{
+    const Server *server = user;
+    for (Connection *conn = server->connections; conn; conn = conn->next)
+        ranking_look(conn);
+}
+
 static bool open_engine(Server *server, const Config *config, Error *err)
 {
     EngineOptions options = server->options->engine;
@@ -77,8 +85,9 @@ static bool open_engine(Server *server, const Config *config, Error *err)
         options.path = config->model[0] ? config->model : NULL;
     if (config->threads > 0) options.n_threads = config->threads;
     options.adapter = strcmp(config->adapter, "off") == 0 ? NULL : config->adapter;
-    JobsEvents events = {on_job_ended, on_job_progress, on_engine_state, server,
-                         server->options->find_model};
+    JobsEvents events = {
+        on_job_ended, on_job_progress, on_engine_state, server, server->options->find_model,
+        on_expects};
     JobsLimits limits = {config->context, (uint64_t)config->prefix_cache_mb << 20};
     server->engine_err = (Error){0};
     server->jobs = jobs_new(&server->loop, &options, limits, events, &server->engine_err);

@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 
+// Steps that are kept for the expectation, from that on which goes beyond the cursor.
+enum { EXPECTED_STEPS = 2 };
 enum { JUDGED_TOKENS = 6, SUFFIX_SHARE_PCT = 25, PIECES_SHARE_PCT = 50 };
 
 const char *why_nothing_text(WhyNothing why)
@@ -32,13 +34,15 @@ int complete_default_prompt_tokens(const EngineInfo *info, int n_ctx)
 // State of one run, for the engine's callbacks.
 typedef struct Run {
     const CompleteRequest *request;
+    const Engine *engine;
+    const Session *session;
     const EndingContext *context;
     StrBuf raw;      // generated, from the cursor on
     size_t n_forced; // bytes of the healed token that are not yet passed
     size_t n_chosen; // bytes of a choice that are not yet passed: the model was not free
     double start_ms, first_ms, prob_sum;
     double line_prob, whole_prob;
-    int n_tokens, n_judged;
+    int n_tokens, n_judged, n_expected;
 } Run;
 
 // Too unsure to be shown whatever follows: the rest need not be written.
@@ -58,9 +62,25 @@ static void add_to_products(Run *run, double prob)
     run->whole_prob *= prob;
 }
 
+// The token was chosen from the session's logits. False: no more is needed.
+static bool keep_expectation(Run *run, const GeneratedToken *token)
+{
+    const CompleteRequest *request = run->request;
+    if (!request->expectation || request->n_choices) return false;
+    if (run->n_expected == EXPECTED_STEPS) return false;
+    if (run->n_tokens == 0)
+        expectation_begin(request->expectation, request->path, text_str(request->text),
+                          request->byte_off - run->n_forced);
+    expectation_add(request->expectation, session_logits(run->session),
+                    engine_info(run->engine)->n_vocab, token->id, token->bytes);
+    run->n_expected += token->bytes.len > run->n_forced;
+    return run->n_expected < EXPECTED_STEPS;
+}
+
 static bool on_token(void *user, const GeneratedToken *token)
 {
     Run *run = user;
+    if (!keep_expectation(run, token) && run->request->only_expect) return false;
     if (run->n_tokens++ == 0) run->first_ms = clock_ms();
     bool chosen = run->n_chosen > 0;
     run->n_chosen -= run->n_chosen < token->bytes.len ? run->n_chosen : token->bytes.len;
@@ -255,6 +275,8 @@ static bool run_at(Engine *engine, Session *session, const CompleteRequest *requ
     result->ms_prompt = clock_ms() - start;
     result->piece_tokens = prompt.n_piece_tokens;
     Run run = {.request = request,
+               .engine = engine,
+               .session = session,
                .context = &context,
                .n_forced = prompt.forced.len,
                .line_prob = 1,
@@ -279,6 +301,7 @@ static bool run_after_selected(Engine *engine, Session *session, const CompleteR
     after.text = text;
     after.syntax = NULL;
     after.selected = (Str){NULL, 0};
+    after.expectation = NULL; // it is about the text as it is
     after.byte_off = range.start + request->selected.len;
     bool ok = run_at(engine, session, &after, cancel, arena, result, err);
     size_t replaced = result->replace.end - result->replace.start;

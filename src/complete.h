@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "engine/engine.h"
+#include "expectation.h"
 #include "prefix_cache.h"
 #include "prompt/ending.h"
 #include "prompt/fim.h"
@@ -44,6 +45,7 @@ typedef struct CompleteRequest {
     Str selected; // selectedCompletionInfo.text: the suggestion must start with it, else empty
     ByteRange selected_range;
     PrefixCache *prefixes;      // saved prompts to begin with, or NULL; the engine thread's
+    Expectation *expectation;   // keeps what the model expects there; or NULL
     const ContextPiece *pieces; // of other files (prompt/context.h); may be NULL
     size_t n_pieces;
     // The answer must begin with this text and then with one of the choices (the model takes the
@@ -51,6 +53,7 @@ typedef struct CompleteRequest {
     Str begin;
     const Str *choices;
     size_t n_choices;
+    bool only_expect;      // write no further than the expectation of the cursor's word needs
     int max_tokens;        // of the answer
     int max_prompt_tokens; // 0: complete_default_prompt_tokens
     bool multi_line;

@@ -20,6 +20,8 @@
     X(trusted, BOOL, "trusted", 0, 0, 1, "the folder may be compiled (untrusted: parsed only)")    \
     X(inline_completion, BOOL, "inlineCompletion", 1, 0, 1, "ghost text")                          \
     X(completion, BOOL, "completion", 1, 0, 1, "symbol completion")                                \
+    X(rank_completion, BOOL, "rankCompletion", 1, 0, 1,                                            \
+      "completions in the model's order, where it is there within 50 ms")                          \
     X(diagnostics, BOOL, "diagnostics", 1, 0, 1, "syntax diagnostics, and the rules'")             \
     X(compiler_diagnostics, BOOL, "compilerDiagnostics", 1, 0, 1, "the compiler's, where trusted") \
     X(rules_off, TEXT, "rulesOff", "", 0, 0, "ids of rules that do not apply, or all")             \

@@ -52,7 +52,7 @@ typedef struct Progress {
 typedef struct News {
     Queue ended;
     Progress progress;
-    bool has_state, thread_done;
+    bool has_state, thread_done, expects;
     EngineState state;
 } News;
 
@@ -71,6 +71,8 @@ struct Jobs {
 
     pthread_mutex_t out_lock;
     News news;
+
+    Expectation *expectation; // has a lock of its own
 
     // Written by the engine thread before it tells READY or FAILED, constant afterwards.
     Engine *engine;
@@ -204,6 +206,15 @@ static void tell_state(Jobs *jobs, EngineState state)
     uv_async_send(&jobs->async);
 }
 
+static void tell_expectation(void *user)
+{
+    Jobs *jobs = user;
+    pthread_mutex_lock(&jobs->out_lock);
+    jobs->news.expects = true;
+    pthread_mutex_unlock(&jobs->out_lock);
+    uv_async_send(&jobs->async);
+}
+
 static void tell_progress(void *user, int pct, Str text)
 {
     Run *run = user;
@@ -285,6 +296,7 @@ static bool run_kind(Run *run, Error *err)
     if (job->kind == JOB_COMPLETE) {
         EngineCancel cancel = {poll_interactive, run};
         job->complete.prefixes = jobs->prefixes;
+        job->complete.expectation = jobs->expectation;
         return complete_run(jobs->engine, session, &job->complete, cancel, job->arena,
                             &job->complete_result, err);
     }
@@ -477,6 +489,7 @@ static void free_jobs(Jobs *jobs)
     pthread_mutex_destroy(&jobs->in_lock);
     pthread_mutex_destroy(&jobs->out_lock);
     pthread_cond_destroy(&jobs->in_wake);
+    expectation_free(jobs->expectation);
     free((char *)jobs->options.path);
     free((char *)jobs->options.isa);
     free((char *)jobs->options.adapter);
@@ -517,6 +530,8 @@ static void on_news(uv_async_t *async)
     pthread_mutex_unlock(&jobs->out_lock);
     if (news.has_state && !atomic_load(&jobs->closing)) deliver_state(jobs, news.state);
     if (news.progress.job && !atomic_load(&jobs->closing)) deliver_progress(jobs, &news.progress);
+    if (news.expects && !atomic_load(&jobs->closing) && jobs->events.expects)
+        jobs->events.expects(jobs->events.user);
     Job *job;
     while ((job = queue_pop(&news.ended)))
         jobs->events.ended(jobs->events.user, job);
@@ -551,6 +566,7 @@ Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, JobsLimits 
     jobs->options.adapter = copy_text(options->adapter);
     jobs->limits = limits;
     jobs->events = events;
+    jobs->expectation = expectation_new(tell_expectation, jobs);
     atomic_init(&jobs->closing, false);
     pthread_mutex_init(&jobs->in_lock, NULL);
     pthread_mutex_init(&jobs->out_lock, NULL);
@@ -649,4 +665,17 @@ const EngineInfo *jobs_engine_info(const Jobs *jobs)
 bool jobs_are_running(const Jobs *jobs)
 {
     return atomic_load(&jobs->n_unended) > 0;
+}
+
+ExpectationReach jobs_expectation_reach(const Jobs *jobs, Str path, Str text, ByteRange word)
+{
+    return jobs->info ? expectation_reach(jobs->expectation, path, text, word)
+                      : EXPECTATION_ELSEWHERE;
+}
+
+bool jobs_rank(const Jobs *jobs, Str path, Str text, ByteRange word, const Str *names, size_t n,
+               Arena *arena, float *scores)
+{
+    return jobs->info && expectation_rank(jobs->expectation, jobs->engine, path, text, word, names,
+                                          n, arena, scores);
 }

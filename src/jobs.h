@@ -72,6 +72,7 @@ typedef struct JobsEvents {
     // (a name, a folder that has to be converted first), NULL for the image; Jobs frees it. Gives
     // up once *closing is set. May be NULL: then it is a file.
     bool (*find_model)(const char *path, const atomic_bool *closing, char **file, Error *err);
+    void (*expects)(void *user); // more is known of what the model expects; may be NULL
 } JobsEvents;
 
 typedef struct JobsLimits {
@@ -101,3 +102,8 @@ const EngineOptions *jobs_engine_options(const Jobs *jobs);
 const EngineInfo *jobs_engine_info(const Jobs *jobs);
 // True while a job waits or runs: false soon after the last was cancelled. Any thread.
 bool jobs_are_running(const Jobs *jobs);
+// As in expectation.h, of the completions that have run and that which runs now; ELSEWHERE and
+// false without an open engine. Loop thread.
+ExpectationReach jobs_expectation_reach(const Jobs *jobs, Str path, Str text, ByteRange word);
+bool jobs_rank(const Jobs *jobs, Str path, Str text, ByteRange word, const Str *names, size_t n,
+               Arena *arena, float *scores);

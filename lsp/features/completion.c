@@ -1,11 +1,14 @@
 // Completion of symbol names: parameters and local variables in reach, then the definitions of the
-// open documents and of the indexed workspace. No model; it waits for no parse.
+// open documents and of the indexed workspace. It waits for no parse, and a moment at most for the
+// model's order (features/ranking.h).
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "features/features.h"
 #include "features/imports.h"
 #include "features/members.h"
+#include "features/ranking.h"
 #include "workspace.h"
 
 enum { MAX_ITEMS = 100, MAX_ALL = 600 };
@@ -77,7 +80,8 @@ typedef struct Item {
 
 typedef struct Items {
     LspRange range;
-    Item *items; // in the order in which they are shown
+    ByteRange word; // up to the cursor
+    Item *items;    // the best first
     size_t n;
     bool incomplete;
 } Items;
@@ -178,6 +182,30 @@ static void add_keywords(const Question *q, Str prefix, Items *found)
     }
 }
 
+// Names that the document mentions and nobody defines for us, such as a library's.
+static void add_words(const Question *q, ByteRange word, Str prefix, Items *found)
+{
+    enum { TEXT_ITEM = 1, MAX_BYTES = 1 << 18, MAX_WORDS = 200 };
+    if (prefix.len == 0 || !q->lang) return;
+    Str text = text_str(q->text);
+    size_t first = word.start > MAX_BYTES ? word.start - MAX_BYTES : 0, n = 0;
+    size_t last = word.end + MAX_BYTES < text.len ? word.end + MAX_BYTES : text.len;
+    for (size_t at = str_find(text, prefix, first); at < last && n < MAX_WORDS;
+         at = str_find(text, prefix, at)) {
+        size_t end = at;
+        bool begins = at == 0 || !str_is_word_byte(text.ptr[at - 1]);
+        while (end < text.len && str_is_word_byte(text.ptr[end]))
+            end++;
+        Str name = str_slice(text, at, end);
+        if (begins && at != word.start && end - at > prefix.len + 1 && !has_item(found, name)) {
+            add_item(q, found,
+                     (Item){.name = name, .detail = STR("in this file"), .kind = TEXT_ITEM});
+            n++;
+        }
+        at = end;
+    }
+}
+
 static void add_imports(const Question *q, ByteRange *word, Items *found)
 {
     enum { FILE_ITEM = 17 };
@@ -202,19 +230,35 @@ static void find_items(Question *q)
         add_locals(q, word, prefix, found);
         add_hits(q, word, prefix, found);
         add_keywords(q, prefix, found);
+        add_words(q, word, prefix, found);
     }
+    found->word = word;
     found->range = position_from_range(q->text, word, q->encoding);
 }
 
-static void answer_items(Request *request, Question *q)
+static void remember(Request *request, const Items *found, RankingOutcome outcome)
 {
-    const Items *found = q->data;
+    static const char *const orders[] = {
+        [RANKING_OFF] = "without the model",
+        [RANKING_KNOWN] = "the model's",
+        [RANKING_LATE] = "without the model: it was not in time",
+    };
+    request->doc->last_completion =
+        (LastCompletion){orders[outcome], found->n, clock_ms() - request->started_ms};
+    snprintf(request->note, sizeof request->note, "%zu items, order %s", found->n, orders[outcome]);
+}
+
+static void reply_items(Request *request, const size_t *order, RankingOutcome outcome)
+{
+    const Items *found = request->data;
     Json *list = json_object_new_object();
-    // A scan that still runs may find more.
-    types_put_bool(list, "isIncomplete", found->incomplete || workspace_is_scanning(request->conn));
+    // A scan that still runs may find more, and a model that was late be there the next time.
+    bool incomplete =
+        found->incomplete || outcome == RANKING_LATE || workspace_is_scanning(request->conn);
+    types_put_bool(list, "isIncomplete", incomplete);
     Json *items = types_put_array(list, "items");
     for (size_t i = 0; i < found->n; i++) {
-        const Item *item = &found->items[i];
+        const Item *item = &found->items[order ? order[i] : i];
         Json *value = new_plain_item(item->name, item->kind, item->detail, found->range, i);
         if (item->path.len) {
             Json *data = types_put_object(value, "data");
@@ -223,7 +267,31 @@ static void answer_items(Request *request, Question *q)
         }
         json_object_array_add(items, value);
     }
+    remember(request, found, outcome);
     request_reply(request, list);
+}
+
+// The worker's arena does not last.
+static Items *copy_items(const Items *found, Arena *arena)
+{
+    Items *copy = arena_alloc(arena, sizeof *copy);
+    *copy = *found;
+    copy->items = arena_array(arena, found->n + 1, sizeof *copy->items);
+    for (size_t i = 0; i < found->n; i++) {
+        const Item *item = &found->items[i];
+        copy->items[i] = (Item){arena_str(arena, item->name), arena_str(arena, item->detail),
+                                arena_str(arena, item->path), item->kind};
+    }
+    return copy;
+}
+
+static void answer_items(Request *request, Question *q)
+{
+    Items *found = request->data = copy_items(q->data, request->arena);
+    Str *names = arena_array(request->arena, found->n + 1, sizeof *names);
+    for (size_t i = 0; i < found->n; i++)
+        names[i] = found->items[i].name;
+    ranking_start(request, found->word, names, found->n, reply_items);
 }
 
 bool completion_request(Call *call, Error *err)
@@ -237,6 +305,7 @@ bool completion_request(Call *call, Error *err)
     if (!doc || !sync_config(call)->completion) return true;
     Request *request = call->request;
     request->version = doc->version;
+    request->revision = doc->revision;
     request->doc = doc;
     call->later = true;
     bool by_character = types_int(call->params, "context.triggerKind", 1) == 2;

@@ -29,6 +29,9 @@ bool sync_find_document(Call *call, Document **doc, Error *err);
 const Config *sync_config(const Call *call);
 
 bool inline_completion_request(Call *call, Error *err);
+// What ghost text at this place asks of the engine by the settings; what it points to is the
+// document's.
+CompleteRequest inline_completion_like(Connection *conn, const Document *doc, size_t byte_off);
 
 bool inline_edit_request(Call *call, Error *err);
 bool inline_edit_shown(Call *call, Error *err);

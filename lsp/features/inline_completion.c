@@ -131,7 +131,6 @@ static void start_job(Request *request, TextSnap *text, Syntax *syntax)
     CompleteRequest wanted = ((const Wanted *)request->data)->request;
     wanted.text = text;
     wanted.syntax = syntax;
-    wanted.path = str_from(request->doc->name);
     wanted.pieces = context->pieces;
     wanted.n_pieces = context->n_pieces;
     request_start_job(request, job_new_complete(&wanted, request), on_job_ended);
@@ -230,24 +229,32 @@ static void read_selected(Call *call, const Document *doc, CompleteRequest *out)
     out->selected_range = bytes;
 }
 
-// What is asked for, in the request's arena: text and syntax are the document's, borrowed.
-static Wanted *read_request(Call *call, const Document *doc, LspPosition position)
+CompleteRequest inline_completion_like(Connection *conn, const Document *doc, size_t byte_off)
 {
-    const Config *config = &projects_of(call->conn, doc)->config;
-    Wanted *wanted = arena_alloc(call->request->arena, sizeof *wanted);
-    *wanted = (Wanted){0};
-    wanted->request = (CompleteRequest){
+    const Config *config = &projects_of(conn, doc)->config;
+    return (CompleteRequest){
         .text = doc->text,
         .syntax = doc->syntax,
         .lang = doc->lang,
         .path = str_from(doc->name),
-        .byte_off = position_to_offset(doc->text, position, call->conn->encoding),
+        .byte_off = byte_off,
+        .pieces = doc->context.pieces,
+        .n_pieces = doc->context.n_pieces,
         .max_tokens = config->max_tokens,
         .max_prompt_tokens = config->prompt_tokens,
         .multi_line = config->multi_line,
         .gate = config->gate,
         .budget_ms = config->budget_ms,
     };
+}
+
+// What is asked for, in the request's arena: text, syntax and pieces are the document's, borrowed.
+static Wanted *read_request(Call *call, const Document *doc, LspPosition position)
+{
+    Wanted *wanted = arena_alloc(call->request->arena, sizeof *wanted);
+    *wanted = (Wanted){0};
+    size_t byte_off = position_to_offset(doc->text, position, call->conn->encoding);
+    wanted->request = inline_completion_like(call->conn, doc, byte_off);
     read_selected(call, doc, &wanted->request);
     return wanted;
 }

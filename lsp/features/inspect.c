@@ -43,7 +43,16 @@ bool inspect_explain(Call *call, Error *err)
 {
     Document *doc;
     if (!sync_find_document(call, &doc, err)) return false;
-    if (doc && doc->last_suggestion.valid) call->result = new_suggestion(&doc->last_suggestion);
+    if (!doc) return true;
+    const LastCompletion *completion = &doc->last_completion;
+    if (!doc->last_suggestion.valid && !completion->order) return true;
+    const LastSuggestion none = {.from = "nothing", .why = "no suggestion was asked for"};
+    call->result = new_suggestion(doc->last_suggestion.valid ? &doc->last_suggestion : &none);
+    if (!completion->order) return true;
+    Json *value = types_put_object(call->result, "completion");
+    types_put_text(value, "order", completion->order);
+    types_put_int(value, "items", (int64_t)completion->n);
+    types_put_num(value, "ms", completion->ms);
     return true;
 }
 

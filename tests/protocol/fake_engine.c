@@ -348,6 +348,8 @@ static bool emit_byte(Session *session, const GenerateOptions *options, char byt
     if (options->cancel.poll && options->cancel.poll(options->cancel.user))
         return error_set(err, ERROR_CANCELLED, "cancelled");
     int id = (unsigned char)byte;
+    memset(session->logits, 0, sizeof session->logits);
+    session->logits[id] = 8; // from which the byte is chosen
     GeneratedToken token = {.id = id,
                             .bytes = engine_token_bytes(engine, id),
                             .prob = engine->prob,

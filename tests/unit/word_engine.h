@@ -167,6 +167,14 @@ int session_n_ctx(const Session *session)
     return WORD_CTX;
 }
 
+// The words' engine chooses without any.
+const float *session_logits(const Session *session)
+{
+    static const float none[WORD_VOCAB];
+    (void)session;
+    return none;
+}
+
 static inline bool word_cancelled(EngineCancel cancel, Error *err)
 {
     if (!cancel.poll || !cancel.poll(cancel.user)) return false;

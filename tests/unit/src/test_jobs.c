@@ -48,6 +48,18 @@ const EngineInfo *engine_info(const Engine *engine)
     return &engine->info;
 }
 
+size_t engine_tokenize(const Engine *engine, Str text, bool parse_special, int *out, size_t cap)
+{
+    (void)engine, (void)text, (void)parse_special, (void)out, (void)cap;
+    return 0;
+}
+
+Str engine_token_bytes(const Engine *engine, int id)
+{
+    (void)engine, (void)id;
+    return STR("");
+}
+
 Session *session_new(Engine *engine, int n_ctx, Error *err)
 {
     (void)engine, (void)n_ctx, (void)err;
@@ -198,7 +210,7 @@ static void watch_open(Watch *w)
     uv_loop_init(&w->loop);
     EngineOptions options = {.path = "a", .isa = "ref"};
     w->jobs = jobs_new(&w->loop, &options, (JobsLimits){0, 1 << 20},
-                       (JobsEvents){on_ended, on_progress, on_state, w, NULL}, &err);
+                       (JobsEvents){on_ended, on_progress, on_state, w, NULL, NULL}, &err);
     if (!w->jobs) fail_msg("%s", err.text);
 }
 

@@ -93,7 +93,7 @@ class Policy(torch.nn.Module):
     @torch.no_grad()
     def freeze(self):
         """The weights with the adapter added, those that read the same input joined: a token of a batch is a third of the
-        kernels so. In place: a captured graph goes on reading the same memory."""
+        kernels so. In place: a captured graph goes on reading the same memory. After each change of the adapter, before sampling."""
         for i in range(self.shape.layers):
             for names in JOINED:
                 parts = [self.w[f"blk.{i}.{n}.weight"] for n in names]; biases = [self.bias.get(f"blk.{i}.{n}.bias") for n in names]
@@ -197,7 +197,7 @@ class Sampler:
     different lengths: when half of the rows have ended the others move together, and half as many are computed."""
 
     def __init__(self, policy, rows, longest_prompt, longest_answer, stop, seed=0):
-        self.p, self.rows, self.prompt, self.answer = policy, rows, longest_prompt, longest_answer
+        self.p, self.rows, self.prompt, self.answer = policy, rows, longest_prompt, longest_answer; policy.freeze()
         s, device = policy.shape, policy.device
         self.capacity = longest_prompt + longest_answer
         self.sizes = [rows]  # the numbers of rows that are computed at once, the largest first

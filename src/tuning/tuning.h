@@ -1,5 +1,5 @@
 // Tunes an adapter on a repository: a supervised warm-up on its own function bodies, then GRPO with
-// the compiler and the project's tests as the reward, and a measurement on files that were held
+// the compiler and the project's tests as the reward, and a measurement on functions that were held
 // out, before and after. docs/tune.md tells the method and its sources.
 //
 // Engine thread. Runs compilers and tests as the closed loop does: for trusted folders only.

@@ -1,90 +1,123 @@
 """A larger model's answers to holes in the corpus, kept where they say what the file says or compile: sequence-level distillation
 (Kim and Rush, 2016).
 
-usage: distill.py SHARD TEACHER.gguf OUT.jsonl [--holes N] [--seconds S] [--rows N] [--device cuda]
+usage: distill.py cut OUT.jsonl FILES SHARD...                  files of shards with their holes: bodies under a signature, blocks, lines, rests of lines
+       distill.py answer HOLES.jsonl TEACHER.gguf OUT [--adapter LORA.gguf] [--seconds S] [--rows N] [--every S] [--device cuda]
 
-The teacher is a Qwen2 model with fill-in-the-middle tokens (rl/policy.py); it answers greedily. OUT's rows are the shard's, where text is
-the file with the answer in the hole and hole the rows of its first and last line; "said" tells whether the answer is the file's
-("same") or another that the compiler has no more against than against the file ("compiles"). prepare.py packs OUT as any shard.
-What the teacher did not end, or leaves with more errors, is dropped. Needs cc for C and C++.
+The teacher is a Qwen2 model with fill-in-the-middle tokens (rl/policy.py), which answers greedily. OUT-0.zst, OUT-1.zst, ... are shards as
+they become complete, each with an empty OUT-N.ok after it: the shard's rows, where text is the part of the file around a hole with the
+answer in it and hole the rows of its first and last line; "said" tells whether the answer is the file's ("same") or another that the
+compiler has no more against than against the file ("compiles") and of which the teacher was sure. prepare.py packs them as any shard.
+OUT.json has the counts by kind. Needs cc for C and C++, and zstd.
 """
-import argparse, collections, json, os, random, sys, time
+import argparse, collections, concurrent.futures, itertools, json, os, random, subprocess, sys, time
 
-import torch
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rl"))
-import policy
+from asked import BEFORE, Hole, holes_in, verdict_of
 from corpus import lines_of
-from prepare import indent_of, middle
-from verdict import LANGUAGES, judge
+from verdict import LANGUAGES, errors
 
-BEFORE, AFTER, PROMPT, ANSWER = 3000, 1200, 1280, 96  # characters of the prompt, its tokens, an answer's tokens
-
-
-class Hole:
-    """Lines of a file that the teacher shall write again, from behind their indentation to the end of the last."""
-
-    def __init__(self, row, rng):
-        self.row, self.lines = row, row["text"].splitlines(keepends=True)
-        i, j, column = middle(self.lines, range(len(self.lines)), rng)
-        whole = len(self.lines[j].rstrip("\n"))
-        self.first, self.last = i, j if column == whole else i
-        text = row["text"]; at = sum(map(len, self.lines[:i]))
-        self.begin = at + indent_of(self.lines[i])
-        self.end = max(self.begin, sum(map(len, self.lines[:self.last])) + len(self.lines[self.last].rstrip("\n")))
-        self.missing = text[self.begin:self.end]
-
-    def prompt(self):
-        text = self.row["text"]; start = max(0, self.begin - BEFORE); start = text.find("\n", start, self.begin) + 1 if start else 0
-        after = text[self.end:self.end + AFTER]
-        return f"<|fim_prefix|>{text[start:self.begin]}<|fim_suffix|>{after}<|fim_middle|>"
-
-    def filled(self, answer): return self.row["text"][:self.begin] + answer + self.row["text"][self.end:]
+PROMPT, ANSWER = 1152, {"body": 256, "block": 128}  # tokens of a prompt; of an answer, by the longest kind of a batch
+SHARE = 0.5  # of the files, so that many packages have holes
+TOGETHER = 1024  # holes that are sorted by length, so that a batch is little padding
 
 
-def kept_row(hole, answer, said):
-    answer = answer.rstrip()
-    return {**{k: hole.row[k] for k in ("lang", "pkg", "path")}, "text": hole.filled(answer), "hole": [hole.first, hole.first + answer.count("\n")], "said": said}
+def cut(out, files, shards):
+    rng, kinds, left = random.Random(3), collections.Counter(), files
+    with open(out, "w", encoding="utf-8") as f:
+        for row in (json.loads(l) for s in shards for l in lines_of(s) if rng.random() < SHARE):
+            if left == 0: break
+            if row["lang"] not in LANGUAGES or not 1500 <= len(row["text"]) <= 24000: continue
+            holes = holes_in(row, rng)
+            if not any(h[0] == "body" for h in holes): continue
+            f.write(json.dumps({k: row[k] for k in ("lang", "pkg", "path", "text")} | {"holes": holes}, ensure_ascii=False) + "\n"); left -= 1
+            kinds.update(f"{row['lang']} {h[0]}" for h in holes)
+    print(f"{files - left} files, holes: {dict(kinds.most_common())}")
 
 
-def holes_of(shard, count, rng):
-    for row in map(json.loads, lines_of(shard)):
-        if count <= 0: return
-        if row["lang"] not in LANGUAGES or row["text"].count("\n") < 8: continue
-        hole = Hole(row, rng)
-        if 4 <= len(hole.missing.strip()) <= 400:
-            count -= 1
-            yield hole
+class Shards:
+    """Rows as files of zstd, each complete when its .ok stands."""
+
+    def __init__(self, out, every): self.out, self.every, self.rows, self.number, self.begun = out, every, [], 0, time.time()
+
+    def put(self, row, now=False):
+        if row: self.rows.append(json.dumps(row, ensure_ascii=False) + "\n")
+        if not self.rows or not (now or time.time() - self.begun > self.every): return
+        name = f"{self.out}-{self.number}"; random.Random(self.number).shuffle(self.rows)
+        subprocess.run(["zstd", "-q", "-3", "-f", "-o", name + ".part"], input="".join(self.rows).encode(), check=True)
+        os.rename(name + ".part", name + ".zst"); open(name + ".ok", "w").close()
+        self.rows, self.begun = [], time.time(); self.number += 1
+
+
+class Teacher:
+    def __init__(self, args):
+        import torch, policy
+        alpha, rank, pairs = self.adapter(args.adapter) if args.adapter else (1, 1, {})
+        dtype = torch.bfloat16 if args.device == "cuda" else torch.float32
+        self.policy = policy.Policy(args.teacher, rank, alpha, device=args.device, dtype=dtype)
+        with torch.no_grad():
+            for name, x in pairs.items():
+                base, part = name.rsplit(".weight.lora_", 1); key = "-".join(base.split(".", 2))
+                (self.policy.a if part == "a" else self.policy.b)[key].copy_(torch.from_numpy(x).float())
+        self.tokenizer = policy.tokenizer_of(args.teacher); stop = policy.stop_tokens(self.tokenizer, len(self.policy.out), fences=False)
+        self.samplers = {k: policy.Sampler(self.policy, args.rows, PROMPT, n, stop, 1) for k, n in ANSWER.items()}
+
+    @staticmethod
+    def adapter(path):
+        import gguf, numpy as np
+        reader = gguf.GGUFReader(path); pairs = {t.name: np.array(t.data) for t in reader.tensors}
+        return reader.fields["adapter.lora.alpha"].contents(), next(len(x) for n, x in pairs.items() if n.endswith("lora_a")), pairs
+
+    def answers(self, holes):
+        """[(hole, (text, whether it ended), mean log-probability)] of holes of like size."""
+        ids = [e.ids for e in self.tokenizer.encode_batch([h.prompt() for h in holes], add_special_tokens=False)]
+        fit = [(h, x) for h, x in zip(holes, ids) if len(x) <= PROMPT]
+        if not fit: return []
+        sampler = self.samplers["body" if any(h.kind == "body" for h, _ in fit) else "block"]
+        sampled = sampler.sample([x for _, x in fit], 1, 0.0)
+        return [(h, (self.tokenizer.decode(tokens[:-1] if ended else tokens), ended), logps.mean().item()) for (h, _), [(tokens, logps, ended)] in zip(fit, sampled)]
+
+
+def batches(path, size):
+    """Holes in the file's order, some together sorted by how much they take."""
+    languages = {l for l in LANGUAGES if errors("", l) == 0}  # without those whose compiler is missing
+    holes = (Hole(row, *h) for row in map(json.loads, lines_of(path)) if row["lang"] in languages for h in row["holes"])
+    while some := list(itertools.islice(holes, TOGETHER)):
+        some.sort(key=lambda h: (h.kind == "body", h.begin > BEFORE, min(h.begin, BEFORE)))
+        order = [some[i:i + size] for i in range(0, len(some), size)]
+        yield from reversed(order)  # bodies first
+
+
+def answer(args):
+    begin, teacher, shards, counts = time.time(), Teacher(args), Shards(args.out, args.every), collections.Counter(); loaded = time.time()
+    waiting = collections.deque()
+
+    def settle(all_of_them=False, limit=1e18):
+        while waiting and (all_of_them or waiting[0][1].done()) and time.time() < limit:
+            hole, job = waiting.popleft(); said, text = job.result(); counts[f"{hole.row['lang']} {hole.kind} {said}"] += 1
+            shards.put(hole.filled(text, said) if said in ("same", "compiles") else None)
+
+    with concurrent.futures.ThreadPoolExecutor(args.judges) as pool:
+        for number, batch in enumerate(batches(args.holes, args.rows)):
+            for hole, text, sure in teacher.answers(batch): waiting.append((hole, pool.submit(verdict_of, hole, text, sure)))
+            settle()
+            if number % 4 == 0: print(f"{time.time() - begin:.0f} s: {sum(counts.values())} judged, {len(waiting)} waiting, {sum(counts.values()) / (time.time() - loaded):.1f} a second", flush=True)
+            if time.time() - begin > args.seconds: break
+        sampled = time.time(); settle(True, sampled + 20)
+        for _, job in waiting: job.cancel()
+    shards.put(None, True)
+    result = {"seconds": round(sampled - loaded, 1), "loading": round(loaded - begin, 1), "answers": sum(counts.values()) + len(waiting), "not judged": len(waiting), "counts": dict(sorted(counts.items()))}
+    with open(args.out + ".json", "w") as f: json.dump(result, f, indent=0)
+    open(args.out + ".done", "w").close()
+    print(json.dumps(result), flush=True)
 
 
 def main():
+    if sys.argv[1:2] == ["cut"] and len(sys.argv) > 4: return cut(sys.argv[2], int(sys.argv[3]), sys.argv[4:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for n in ("shard", "teacher", "out"): parser.add_argument(n)
-    parser.add_argument("--holes", type=int, default=10**9); parser.add_argument("--seconds", type=float, default=1e9)
-    parser.add_argument("--rows", type=int, default=128); parser.add_argument("--device", default="cuda"); parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args(); begin = time.time()
-    teacher = policy.Policy(args.teacher, 1, 1, device=args.device, dtype=torch.bfloat16 if args.device == "cuda" else torch.float32)
-    tokenizer = policy.tokenizer_of(args.teacher); stop = policy.stop_tokens(tokenizer, len(teacher.out), fences=False)
-    for name in ("<|fim_pad|>", "<|file_sep|>", "<|repo_name|>", "<|cursor|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"):
-        if tokenizer.token_to_id(name) is not None: stop[tokenizer.token_to_id(name)] = True
-    sampler = policy.Sampler(teacher, args.rows, PROMPT, ANSWER, stop, args.seed); count, waiting = collections.Counter(), []
-
-    def answer(out):
-        ids = [tokenizer.encode(h.prompt(), add_special_tokens=False).ids for h in waiting]
-        fit = [(h, x) for h, x in zip(waiting, ids) if len(x) <= PROMPT]; count["prompt too long"] += len(waiting) - len(fit)
-        for (hole, _), [(tokens, _, ended)] in zip(fit, sampler.sample([x for _, x in fit], 1, 0.0) if fit else []):
-            text = tokenizer.decode(tokens[:-1]); said = judge(hole.row["text"], hole.begin, hole.end, text, hole.row["lang"]) if ended else "not ended"
-            count[said] += 1
-            if said in ("same", "compiles"): out.write(json.dumps(kept_row(hole, text, said), ensure_ascii=False) + "\n")
-        print(f"{sum(count.values())} holes, {time.time() - begin:.0f} s: {dict(count.most_common())}", flush=True)
-        waiting.clear()
-
-    with open(args.out, "w", encoding="utf-8", buffering=1) as out:
-        for hole in holes_of(args.shard, args.holes, random.Random(args.seed)):
-            waiting.append(hole)
-            if len(waiting) == args.rows: answer(out)
-            if time.time() - begin > args.seconds: break
-        if waiting and time.time() - begin < args.seconds: answer(out)
+    for n in ("command", "holes", "teacher", "out"): parser.add_argument(n)
+    parser.add_argument("--adapter", default=""); parser.add_argument("--seconds", type=float, default=1e9); parser.add_argument("--every", type=float, default=45)
+    parser.add_argument("--rows", type=int, default=128); parser.add_argument("--judges", type=int, default=3); parser.add_argument("--device", default="cuda")
+    answer(parser.parse_args())
 
 
 if __name__ == "__main__": main()

@@ -98,19 +98,28 @@ class Rows:
         self.order = torch.randperm(len(self.data), generator=generator)[RANK::WORLD]
         self.limit = len(self.data) // WORLD // self.count * self.count
 
-    def next(self):
+    def next(self): return tuple(map(moved, self.next_on_host()))
+
+    def next_on_host(self):
         if self.at + self.count > self.limit:
             self.epoch += 1; self.at = 0
             self.read()
         rows = self.data[self.order[self.at:self.at + self.count]]; self.at += self.count
-        return on_device(rows.int() & 0xffff)
+        return with_documents(rows.int() & 0xffff)
 
 
-def on_device(rows):
+def with_documents(rows):
     """The rows and where their documents begin, as the model takes them."""
-    documents = boundaries(rows[:, :-2] & (HOLE - 1), 16 * len(rows))
-    move = lambda x: (x.pin_memory() if DEVICE == "cuda" else x).to(DEVICE, non_blocking=True)
-    return move(rows).long(), move(documents)
+    return rows, boundaries(rows[:, :-2] & (HOLE - 1), 16 * len(rows))
+
+
+def moved(x):
+    """To the device, numbers of tokens as indices; a document's beginning stays 32 bits wide, as attention wants it."""
+    x = (x.pin_memory() if DEVICE == "cuda" else x).to(DEVICE, non_blocking=True)
+    return x.long() if x.ndim > 1 else x
+
+
+def on_device(rows): return tuple(map(moved, with_documents(rows)))
 
 
 def all_reduce(model, experts):

@@ -1,6 +1,6 @@
 """Packs a leg for a machine that is lent for minutes and takes files of at most 50 MiB a call: part-00, part-01, ... in OUT.
 
-usage: make_parts.py OUT --init MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] [--functions DIR] SHARD.zst...
+usage: make_parts.py OUT --init MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] [--functions DIR] [--holes FILE.zst] SHARD.zst...
 
 DATA is prepare.py's folder (tokenizer.json, val_*, held_cases.json), --r1ls a release build, --held-out the sources that
 tests/bench/quality.py keeps in the cache, SHARD the corpus in the order of training. Each part is a .tar.zst of its own, without a
@@ -58,7 +58,9 @@ def tools(part, args):
     """What trains, exports and asks for holes."""
     import gguf
     for path in sorted(HERE.parent.glob("*.py")) + [HERE.parent / "pack_parts.sh"]: part.copy("train/" + path.name, path)
-    for name in ("start.sh", "work.sh", "holes.sh", "student.sh", "collect.sh"): part.copy(name, HERE / name)
+    for path in sorted((HERE.parent / "rl").glob("*.py")) if args.holes else (): part.copy("train/rl/" + path.name, path)
+    if args.holes: part.copy("holes.zst", args.holes)
+    for name in ("start.sh", "work.sh", "holes.sh", "student.sh", "distill.sh", "collect.sh"): part.copy(name, HERE / name)
     part.copy("lib/gguf", os.path.dirname(gguf.__file__))
     for pattern in ("tokenizer.json", "val_*", "held_cases.json"):
         for path in sorted(glob.glob(f"{args.data}/{pattern}")): part.copy("data/" + os.path.basename(path), path)
@@ -78,6 +80,7 @@ def main():
     for name in ("--init", "--data", "--r1ls", "--held-out"): parser.add_argument(name, required=True)
     parser.add_argument("--student", default="", help="a folder of student.py's vocabulary and prepare.py's held, for student.sh")
     parser.add_argument("--functions", default="", help="a folder of functions.py's shards")
+    parser.add_argument("--holes", default="", help="distill.py's holes, for distill.sh")
     args = parser.parse_args(); os.makedirs(args.out, exist_ok=True)
     parts, room = [Part(), Part()], 0
     weights = pathlib.Path(args.init).read_bytes()

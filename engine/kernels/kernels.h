@@ -22,8 +22,8 @@ enum {
     TILE_ROWS = 16,
     TILE_DEPTH = 256,
     GEMM_BLOCK = 512,
-    GEMM_ACTS = 256,
-    GEMM_BLOCK_BYTES = GEMM_BLOCK / 32 * (1536 + GEMM_ACTS * 12),
+    GEMM_ACTS = 512,
+    GEMM_BLOCK_BYTES = GEMM_BLOCK * 32 + 128 + GEMM_ACTS * (GEMM_BLOCK / 32 + 1) * 4,
 };
 
 // One activation vector of n elements: F32, and if quantised its 8-bit form.
@@ -44,6 +44,7 @@ typedef struct HalfRows {
 
 typedef struct Kernels {
     const char *name;
+    bool rounds_weights; // in gemm; see there
 
     // q, scale, sums from x[n]; n % 32 == 0. A block with NaN or infinity gets scale NaN.
     void (*quantize)(const float *x, int n, int8_t *q, float *scale, int16_t *sums);
@@ -61,7 +62,9 @@ typedef struct Kernels {
     // Prefill: y[t * y_stride + r] for r in [0, n_rows), t in [0, n_acts). For quantised types each
     // group of TILE_ROWS rows is unpacked once into an int8 tile inside `scratch` (at least
     // gemm_scratch_bytes(n_in) bytes, 64-byte aligned, private to the calling thread) and
-    // multiplied with all n_acts vectors.
+    // multiplied with all n_acts vectors. With rounds_weights the tile has 8-bit numbers with one
+    // scale for GEMM_BLOCK columns of a row, a 127th of the largest weight that the row's scales in
+    // them allow.
     void (*gemm)(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                  const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch);
 

@@ -130,6 +130,7 @@ static void quantize_avx512(const float *x, int n, int8_t *q, float *scale, int1
 
 const Kernels kernels_avx512 = {
     .name = "avx512",
+    .rounds_weights = true,
     .quantize = quantize_avx512,
     .gemv = gemv_avx512,
     .gemv_two = gemv_two_avx512,

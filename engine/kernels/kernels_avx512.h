@@ -16,6 +16,19 @@ void dot_rows_avx512(const float *x, size_t x_stride, int n_x, const HalfRows *r
 void add_rows_avx512(const float *weights, size_t w_stride, int n_y, const HalfRows *rows, float *y,
                      size_t y_stride);
 
+enum { GEMM_BLOCK_GROUPS = GEMM_BLOCK / 32 };
+
+// A block of columns of two tiles: weight u - 128 times its row's scale.
+typedef struct Tiles {
+    uint8_t u[GEMM_BLOCK_GROUPS][8][2][4 * TILE_ROWS]; // lane r = row r, columns 4j..4j+3
+    float scale[2][TILE_ROWS];
+} Tiles;
+
+// The first n_rows (16 of these at most) of a quantised matrix's rows at w, n_groups of 32 columns,
+// into tile 0 or 1.
+void unpack_tile_avx512(TensorType type, const char *w, size_t row_bytes, int n_groups, int n_rows,
+                        Tiles *tiles, int tile);
+
 // The first n lanes, n < 16.
 static inline __mmask16 tail_mask(int n)
 {

@@ -10,6 +10,7 @@
 
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
+#include "kernels/unpack.h"
 
 static const TensorType all_types[] = {
 #define X(name, id, block, bytes) TENSOR_##name,
@@ -120,6 +121,63 @@ static void assert_near(float got, float wanted, float scale, const char *what)
         fail_msg("%s: %g, wanted %g (scale %g)", what, (double)got, (double)wanted, (double)scale);
 }
 
+// The 8-bit numbers of a row with one scale for GEMM_BLOCK columns, of which a table with
+// `rounds_weights` makes its grouped products: from byte v of a group to v * factor + offset, whose
+// high byte is 128 above the number.
+static void round_block(const Group32 *groups, int n_groups, int highest, float *out)
+{
+    float peak = 0;
+    for (int i = 0; i < 2 * n_groups; i++) {
+        const Group32 *g = &groups[i / 2];
+        int most = highest - g->zero > g->zero ? highest - g->zero : g->zero;
+        float m = g->min[i % 2], top = fabsf(fmaf(g->scale[i % 2], (float)most, -m));
+        peak = fmaxf(peak, g->zero ? top : fmaxf(top, fabsf(m)));
+    }
+    const float inverse = peak > 1e-30f ? 127 * 256 / peak : 0;
+    for (int i = 0; i < 32 * n_groups; i++) {
+        const Group32 *g = &groups[i / 32];
+        int h = i % 32 / 16, factor = (int)rintf(g->scale[h] * inverse);
+        int below = g->zero ? factor * g->zero : (int)rintf(g->min[h] * inverse);
+        int number = ((g->u[i % 32] * factor - below + 128 * 256 + 128) >> 8) - 128;
+        float exact = g->scale[h] * (float)(g->u[i % 32] - g->zero) - g->min[h];
+        assert_in_range(number + 127, 0, 254);
+        out[i] = (float)number * (peak / 127);
+        assert_true(fabsf(out[i] - exact) <= 0.76f * peak / 127); // a half, and of the factor's
+    }
+}
+
+static void round_row(TensorType type, const void *row, int n, float *out)
+{
+    static const uint8_t highest[] = {
+        [TENSOR_Q4_0] = 15,  [TENSOR_Q4_1] = 15, [TENSOR_Q5_0] = 31,    [TENSOR_Q5_1] = 31,
+        [TENSOR_Q8_0] = 255, [TENSOR_Q2_K] = 3,  [TENSOR_Q3_K] = 7,     [TENSOR_Q4_K] = 15,
+        [TENSOR_Q5_K] = 31,  [TENSOR_Q6_K] = 63, [TENSOR_IQ4_NL] = 241, [TENSOR_IQ4_XS] = 241,
+        [TENSOR_MXFP4] = 24};
+    for (int at = 0; at < n; at += GEMM_BLOCK) {
+        Group32 groups[GEMM_BLOCK / 32];
+        int n_groups = (n - at < GEMM_BLOCK ? n - at : GEMM_BLOCK) / 32;
+        for (int g = 0; g < n_groups; g++)
+            unpack_group(type, row, at / 32 + g, &groups[g]);
+        round_block(groups, n_groups, highest[type], out + at);
+    }
+}
+
+// What a grouped product of the row and the vector should be.
+static float grouped_product(const Kernels *k, TensorType type, const void *row, int n,
+                             const ActRow *act)
+{
+    float y;
+    kernels_ref.gemv(type, row, 0, n, 1, act, &y);
+    if (!k->rounds_weights || tensor_type_info(type)->block_elements == 1) return y;
+    float *weights = malloc((size_t)n * sizeof *weights);
+    double sum = 0;
+    round_row(type, row, n, weights);
+    for (int i = 0; i < n; i++)
+        sum += (double)weights[i] * (double)act->scale[i / 32] * act->q[i];
+    free(weights);
+    return (float)sum;
+}
+
 static const Kernels *find_or_skip(const char *name)
 {
     const Kernels *k = kernels_find(name);
@@ -155,8 +213,9 @@ static void check_products(const Kernels *k, TensorType type, int n_in, int n_ro
             float scale = sqrtf((float)n_in) * 3;
             snprintf(what, sizeof what, "%s %s %dx%d row %d act %d", k->name, info->name, n_in,
                      n_rows, r, t);
-            assert_near(got[at], wanted[at], scale, what);
             assert_near(one[r], wanted[at], scale, what);
+            const unsigned char *row = w + (size_t)r * row_bytes;
+            assert_near(got[at], grouped_product(k, type, row, n_in, &acts[t]), scale, what);
         }
         assert_true(got[(size_t)t * stride + (size_t)n_rows] == 0); // nothing past the rows
         if (t == 0) continue;

@@ -230,16 +230,18 @@ static void attend_item(void *user, int i, int thread)
 }
 
 // Lays the heads of keys and values out group by group, each by an item of its own, and runs all
-// blocks of the queries that use them.
-static void attend_by_groups(Run *r, int n_kv_heads, TeamItem *lay_out)
+// blocks of the queries that use them. False: ended between two groups.
+static bool attend_by_groups(Run *r, int n_kv_heads, TeamItem *lay_out)
 {
     const int shared_by = r->s->n_heads / n_kv_heads, n_blocks = count_blocks(r->pass->n);
     for (r->head0 = 0; r->head0 < n_kv_heads; r->head0 += r->c->heads_in_group) {
         int left = n_kv_heads - r->head0;
         int n = left < r->c->heads_in_group ? left : r->c->heads_in_group;
+        if (r->head0 > 0 && compute_is_stopped(r->c)) return false;
         compute_for(r->c, n, lay_out, r);
         compute_for(r->c, n * shared_by * n_blocks, attend_item, r);
     }
+    return true;
 }
 
 // Zeroes the padding of transposed values, which a matrix product reads as zero times zero.
@@ -329,7 +331,7 @@ static void finish_gqa_row(void *user, int t, int thread)
     c->k->to_f16(v, (int)kv->v_width, kv_values(kv, r->layer) + slot * kv->v_width);
 }
 
-void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
+bool attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
     Run run = {.c = c, .s = s, .l = l, .pass = pass, .layer = layer};
     const int n = pass->n;
@@ -344,9 +346,9 @@ void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass,
     matmul_run(c, 3);
     compute_for_rows(c, n, finish_gqa_row, &run);
     if (pass_is_block(pass, MIN_BLOCK_TOKENS))
-        attend_by_groups(&run, s->n_kv_heads, lay_out_head);
-    else
-        attend_by_parts(&run, s->n_kv_heads, attend_gqa_part);
+        return attend_by_groups(&run, s->n_kv_heads, lay_out_head);
+    attend_by_parts(&run, s->n_kv_heads, attend_gqa_part);
+    return true;
 }
 
 // --- multi-head latent attention -----------------------------------------------------------------
@@ -535,14 +537,14 @@ static bool expanding_pays(const Shape *s, int n)
     return n >= MIN_BLOCK_TOKENS && saved > 0 && n * saved > expand;
 }
 
-void attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
+bool attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
     Run run = {.c = c, .s = s, .l = l, .pass = pass, .layer = layer};
     project_mla(&run);
     if (!pass_is_block(pass, MIN_BLOCK_TOKENS) || !expanding_pays(s, pass->n)) {
         attend_absorbed(&run);
-        return;
+        return true;
     }
     compute_for_rows(c, pass->own->len + pass->n, widen_latent, &run);
-    attend_by_groups(&run, s->n_heads, expand_head);
+    return attend_by_groups(&run, s->n_heads, expand_head);
 }

@@ -22,8 +22,8 @@ void attention_frequencies(Compute *c, const Shape *s, const float *divisors);
 
 // c->att [n][n_heads * value_dim] from c->h [n][n_embd] (normalised) for the rows of the pass;
 // writes their rows of the layer's cache before any of them is read, so that rows of one sequence
-// may stand in one pass in any order.
-void attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);
-void attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);
+// may stand in one pass in any order. False: c->watch ended it.
+bool attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);
+bool attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);
 // Only writes the cache rows of a pass, from c->h: for rows whose output nobody needs.
 void attention_mla_store(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);

@@ -44,7 +44,7 @@ static Pass make_pass(Session *s, Kv *tails)
 
 static void add_row(Batch *b, Sequence *q, int id)
 {
-    assert(q->len < q->cap && b->n_rows < COMPUTE_CHUNK);
+    assert(q->len < q->cap && b->n_rows < b->session->engine->compute.pass_rows);
     b->ids[b->n_rows] = id;
     b->rows[b->n_rows++] = (PassRow){b->session->kv.len + q->len, q->first + q->len, q->first};
     q->len++;
@@ -67,7 +67,7 @@ static int take_pending(Sequence *q)
 // Every sequence keeps a place for its last row, whatever the others have to catch up with.
 static void gather_rows(Batch *b)
 {
-    int room = COMPUTE_CHUNK - b->n;
+    int room = b->session->engine->compute.pass_rows - b->n;
     b->n_rows = b->n_last = 0;
     for (int i = 0; i < b->n; i++)
         for (Sequence *q = &b->sequences[i]; n_pending(q) > 1 && room > 0; room--)
@@ -277,10 +277,11 @@ bool session_score_continuations(Session *session, const int *ids, const int *le
         sc.logits && kv_init(&sc.tails, &session->engine->shape, session->kv.n_layers, total, err);
     if (!sc.logits) error_set(err, ERROR_NO_MEMORY, "no memory for %d rows of logits", SCORE_CHUNK);
     if (ok) list_rows(&sc, ids, lengths, n, logprobs);
-    for (int at = 0; ok && at < sc.n_rows; at += COMPUTE_CHUNK) {
+    const int most = session->engine->compute.pass_rows;
+    for (int at = 0; ok && at < sc.n_rows; at += most) {
         ok = !engine_is_cancelled(cancel, err);
         int left = sc.n_rows - at;
-        if (ok) score_rows(&sc, at, left < COMPUTE_CHUNK ? left : COMPUTE_CHUNK);
+        if (ok) score_rows(&sc, at, left < most ? left : most);
     }
     kv_deinit(&sc.tails);
     free(sc.logits);

@@ -9,6 +9,11 @@
 
 enum { CHUNK_ROWS = 64, MAX_CHUNK_ROWS = 256, MIN_GEMM_ACTS = 4, MIN_SHARED_ROWS = 4 };
 
+bool compute_is_stopped(const Compute *c)
+{
+    return c->watch.look && c->watch.look(c->watch.user);
+}
+
 void compute_for(Compute *c, int n, TeamItem *item, void *user)
 {
     team_run(c->team, n, 1, item, user);

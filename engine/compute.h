@@ -12,7 +12,7 @@
 #include "weights.h"
 
 enum {
-    COMPUTE_CHUNK = 256,      // tokens of one prefill pass at most
+    COMPUTE_CHUNK = 512,      // tokens of one prefill pass at most, of any model
     COMPUTE_QUERY_BLOCK = 32, // queries that share a pass over the keys
 };
 
@@ -51,6 +51,12 @@ typedef struct MoePairs {
     int *starts;    // [n_experts + 1]: the first row of each expert
 } MoePairs;
 
+// Told between two parts of a long pass, on the thread that runs it. True: the pass ends there.
+typedef struct PassWatch {
+    bool (*look)(void *user);
+    void *user;
+} PassWatch;
+
 struct LoraSet;
 
 typedef struct Compute {
@@ -59,6 +65,9 @@ typedef struct Compute {
     float *lora;                    // their scratch, once lora_reserve was called
     Products products;
     const MatmulObserver *observer; // NULL: nobody looks
+    PassWatch watch;                // look NULL: nobody looks
+    unsigned n_passes;              // begun so far: who kept its buffers sees whether they are its
+    int pass_rows;                  // tokens of a prefill pass at most, of this model
     Team *team;                     // NULL while measuring
     int n_threads;
     int max_tasks, n_tasks; // n_tasks: of the product that runs
@@ -67,7 +76,7 @@ typedef struct Compute {
     int *task_starts;       // [max_tasks], first row chunk of each task
     char **gemm_scratch;    // [n_threads], private to a thread
 
-    // One pass's buffers, T = COMPUTE_CHUNK rows each.
+    // One pass's buffers, T = pass_rows rows each.
     float *x, *h;  // [T][n_embd] residual stream; normalised or projected
     float *q;      // [T][n_heads * key_dim]
     float *kv;     // [T][kv_lora + rope_dim], or keys then values
@@ -117,6 +126,9 @@ bool matrix_is_quantised(const Matrix *m);
 void matmul_run(Compute *c, int n_tasks);
 // One product.
 void matmul(Compute *c, const Matrix *w, const Acts *acts, int n_acts, float *y);
+
+// Whether the pass that runs is to end. Between its parts, never within one.
+bool compute_is_stopped(const Compute *c);
 
 // item(user, i, thread) for i in [0, n) over the team.
 void compute_for(Compute *c, int n, TeamItem *item, void *user);

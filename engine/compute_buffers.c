@@ -64,7 +64,7 @@ static Widths measure(const Shape *s, const Weights *w)
 
 static void init_buffers(Compute *c, const Shape *s, const Widths *w, bool *ok)
 {
-    const size_t t = COMPUTE_CHUNK, f = sizeof(float);
+    const size_t t = (size_t)c->pass_rows, f = sizeof(float);
     c->x = add_block(c, t * w->embd, f, ok);
     c->h = add_block(c, t * w->embd, f, ok);
     c->q = add_block(c, t * w->q, f, ok);
@@ -91,6 +91,7 @@ static bool init_all(Compute *c, const Shape *shape, const Weights *weights)
 {
     Widths widths = measure(shape, weights);
     bool ok = true;
+    c->pass_rows = shape->n_experts > 0 ? COMPUTE_CHUNK : COMPUTE_CHUNK / 2;
     init_buffers(c, shape, &widths, &ok);
     c->max_tasks = (int)(2 * widths.experts + 2 + widths.heads + 4);
     c->tasks = add_block(c, (size_t)c->max_tasks, sizeof(MatmulTask), &ok);

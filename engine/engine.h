@@ -125,8 +125,8 @@ typedef struct SyncStats {
 } SyncStats;
 
 // Makes the session hold exactly these ids (1 <= n < n_ctx), keeping the longest common prefix of
-// what it holds; the logits after the last id are then at hand. Polls before each layer of a pass.
-// Cancelled: what was evaluated stays valid and is reused by the next sync.
+// what it holds; the logits after the last id are then at hand. Polls before each layer of a pass
+// and within it. Cancelled: what was evaluated stays valid and is reused by the next sync.
 bool session_sync(Session *session, const int *ids, int n, EngineCancel cancel, SyncStats *stats,
                   Error *err);
 // The logits [n_vocab] after the last id; valid until the next call on any session.

@@ -48,25 +48,29 @@ static void add_to_stream(Compute *c, const Shape *s, const float *delta, int n)
     compute_for_rows(c, n, add_row, &(Rows){.c = c, .s = s, .delta = delta});
 }
 
-static void run_layer(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
+// x += attention(norm x)
+static bool run_attention(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
     const int n = pass->n;
     normalise(c, s, l->attn_norm, n);
-    if (s->mla)
-        attention_mla(c, s, l, pass, layer);
-    else
-        attention_gqa(c, s, l, pass, layer);
+    if (!(s->mla ? attention_mla : attention_gqa)(c, s, l, pass, layer)) return false;
     acts_fill(c, &c->acts, c->att, (size_t)l->output.n_in, n, l->output.n_in,
               matrix_is_quantised(&l->output));
     matmul(c, &l->output, &c->acts, n, c->h);
     add_to_stream(c, s, c->h, n);
+    return true;
+}
 
+// x += feed-forward(norm x)
+static bool run_network(Compute *c, const Shape *s, const Layer *l, int n)
+{
     normalise(c, s, l->ffn_norm, n);
-    if (l->moe)
-        moe_sparse(c, s, l, n);
-    else
+    if (!l->moe)
         moe_dense(c, s, l, n);
+    else if (!moe_sparse(c, s, l, n))
+        return false;
     add_to_stream(c, s, c->ff_down, n);
+    return true;
 }
 
 static void embed_row(void *user, int t, int thread)
@@ -104,7 +108,7 @@ void forward_logits(Compute *c, const Shape *s, const Weights *w, int first, int
 void forward_begin(Compute *c, const Shape *s, const Weights *w, const Pass *pass)
 {
     const Kv *own = pass->own;
-    assert(pass->n >= 1 && pass->n <= COMPUTE_CHUNK);
+    assert(pass->n >= 1 && pass->n <= c->pass_rows);
     assert(pass->rows || (own->len + pass->n <= own->n_ctx && own->n_ctx <= c->n_ctx));
     (void)own;
     c->products = pass->kernels == PASS_ALONE     ? PRODUCTS_BY_VECTOR
@@ -114,16 +118,23 @@ void forward_begin(Compute *c, const Shape *s, const Weights *w, const Pass *pas
     attention_angles(c, s, pass);
 }
 
-void forward_layer(Compute *c, const Shape *s, const Weights *w, const Pass *pass, int layer)
+int forward_n_stages(const Shape *s)
 {
-    run_layer(c, s, &w->layers[layer], pass, layer);
+    return 2 * s->n_layers;
+}
+
+bool forward_stage(Compute *c, const Shape *s, const Weights *w, const Pass *pass, int stage)
+{
+    const Layer *l = &w->layers[stage / 2];
+    return stage % 2 ? run_network(c, s, l, pass->n) : run_attention(c, s, l, pass, stage / 2);
 }
 
 void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass)
 {
+    assert(!c->watch.look);
     forward_begin(c, s, w, pass);
-    for (int i = 0; i < s->n_layers; i++)
-        forward_layer(c, s, w, pass, i);
+    for (int i = 0; i < forward_n_stages(s); i++)
+        forward_stage(c, s, w, pass, i);
 }
 
 // --- multi-token prediction ----------------------------------------------------------------------
@@ -180,7 +191,7 @@ void forward_mtp(Compute *c, const Shape *s, const Weights *w, Kv *kv, const uin
     const size_t n_embd = (size_t)s->n_embd;
     const Layer *block = w->mtp.block;
     assert(w->mtp.present && kv->n_layers == 1 && n_wanted >= 0 && n_wanted <= n);
-    assert(n >= 1 && n <= COMPUTE_CHUNK && kv->len + n <= kv->n_ctx);
+    assert(n >= 1 && n <= c->pass_rows && kv->len + n <= kv->n_ctx);
     if (!s->mla) n_wanted = n;
     c->products = PRODUCTS_BY_COUNT;
     join(c, s, &w->mtp, states, ids, n);
@@ -195,7 +206,8 @@ void forward_mtp(Compute *c, const Shape *s, const Weights *w, Kv *kv, const uin
     if (n_wanted == 0) return;
     pass.n = n_wanted;
     attention_angles(c, s, &pass);
-    run_layer(c, s, block, &pass, 0);
+    run_attention(c, s, block, &pass, 0);
+    run_network(c, s, block, pass.n);
     kv->len += n_wanted;
 }
 

@@ -4,18 +4,20 @@
 #include "compute.h"
 #include "pass.h"
 
-// Evaluates a pass: 1 .. COMPUTE_CHUNK ids within the vocabulary. Leaves the last layer's state of
+// Evaluates a pass: 1 .. c->pass_rows ids within the vocabulary. Leaves the last layer's state of
 // the rows in c->x [n][n_embd] and every cache's len as it was; own must have room for the rows,
 // and c for attention over the longest sequence. Cannot fail; nothing is allocated. forward_logits
 // then takes [n][n_vocab] of rows first .. first + n - 1 from there, with the kernels that the pass
 // was told; any number of times until the next pass.
 void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass);
 void forward_logits(Compute *c, const Shape *s, const Weights *w, int first, int n, float *logits);
-// forward_pass in steps: forward_begin, and then every layer in its order. Between two layers c->x
-// [n][n_embd] is all that there is of a pass beside the cache rows: put back after another
-// forward_begin, the layers may go on.
+// forward_pass in steps: forward_begin, and then every stage in its order, a layer's attention and
+// its feed-forward network being one each. Between two stages c->x [n][n_embd] is all that there is
+// of a pass beside the cache rows: put back after another forward_begin, the stages may go on.
+// False: c->watch ended the stage, which changed c->x in nothing and may be run again.
 void forward_begin(Compute *c, const Shape *s, const Weights *w, const Pass *pass);
-void forward_layer(Compute *c, const Shape *s, const Weights *w, const Pass *pass, int layer);
+int forward_n_stages(const Shape *s);
+bool forward_stage(Compute *c, const Shape *s, const Weights *w, const Pass *pass, int stage);
 
 // Multi-token prediction (weights.h, Mtp), between passes of the main model.
 //

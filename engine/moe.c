@@ -170,14 +170,29 @@ void moe_dense(Compute *c, const Shape *s, const Layer *l, int n)
     run_mlp(c, &l->mlp, n, c->ff_down);
 }
 
+// Many experts' products are run a few at a time, some 20 ms of two cores' work: between them the
+// pass may end. A product more, of n_rows rows, and whether there is time to look.
+static bool run_when_many(Compute *c, int *n_tasks, long *n_products, const Matrix *w, int n_rows)
+{
+    const long enough = 4000L * 1000 * 1000;
+    *n_products += (long)w->n_in * w->n_out * n_rows;
+    if (*n_products < enough) return true;
+    matmul_run(c, *n_tasks);
+    *n_tasks = 0;
+    *n_products = 0;
+    return !compute_is_stopped(c);
+}
+
 // The rows of every chosen expert: gate, up, then down into rows [base, base + pairs) of ff_down.
-static void run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs, float *out)
+// False: ended between them.
+static bool run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs, float *out)
 {
     const size_t n_ff = (size_t)s->n_ff_expert, n_embd = (size_t)s->n_embd;
     const int *starts = c->pairs.starts;
     for (int r = 0; r < n_pairs; r++)
         c->gathered[r] = c->acts.rows[c->pairs.token_of[r]];
     int n_tasks = 0;
+    long n_products = 0;
     for (int e = 0; e < s->n_experts; e++) {
         int n_rows = starts[e + 1] - starts[e];
         if (n_rows == 0) continue;
@@ -186,20 +201,24 @@ static void run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs,
                                            c->ff_gate + at * n_ff, n_ff};
         c->tasks[n_tasks++] =
             (MatmulTask){&l->experts.up, e, c->gathered + at, n_rows, c->ff_up + at * n_ff, n_ff};
+        if (!run_when_many(c, &n_tasks, &n_products, &l->experts.up, 2 * n_rows)) return false;
     }
     matmul_run(c, n_tasks);
     activate(c, n_pairs, s->n_ff_expert);
     acts_fill(c, &c->ff_acts, c->ff_gate, n_ff, n_pairs, s->n_ff_expert,
               matrix_is_quantised(&l->experts.down));
     n_tasks = 0;
+    n_products = 0;
     for (int e = 0; e < s->n_experts; e++) {
         size_t at = (size_t)starts[e];
         int n_rows = starts[e + 1] - starts[e];
-        if (n_rows)
-            c->tasks[n_tasks++] = (MatmulTask){
-                &l->experts.down, e, c->ff_acts.rows + at, n_rows, out + at * n_embd, n_embd};
+        if (n_rows == 0) continue;
+        c->tasks[n_tasks++] = (MatmulTask){&l->experts.down,  e,     c->ff_acts.rows + at, n_rows,
+                                           out + at * n_embd, n_embd};
+        if (!run_when_many(c, &n_tasks, &n_products, &l->experts.down, n_rows)) return false;
     }
     matmul_run(c, n_tasks);
+    return true;
 }
 
 // Adds the experts' rows of a token, which lie behind the n_tokens rows of the shared expert.
@@ -220,7 +239,7 @@ static void mix_row(void *user, int t, int thread)
     }
 }
 
-void moe_sparse(Compute *c, const Shape *s, const Layer *l, int n)
+bool moe_sparse(Compute *c, const Shape *s, const Layer *l, int n)
 {
     const size_t n_embd = (size_t)s->n_embd;
     bool quantised = matrix_is_quantised(&l->experts.gate) || matrix_is_quantised(&l->experts.up);
@@ -233,6 +252,7 @@ void moe_sparse(Compute *c, const Shape *s, const Layer *l, int n)
         run_mlp(c, &l->shared, n, c->ff_down);
     else
         memset(c->ff_down, 0, (size_t)n * n_embd * sizeof *c->ff_down);
-    run_experts(c, s, l, n * s->n_experts_used, c->ff_down + (size_t)n * n_embd);
+    if (!run_experts(c, s, l, n * s->n_experts_used, c->ff_down + (size_t)n * n_embd)) return false;
     compute_for_rows(c, n, mix_row, &(Mixing){c, s->n_embd, s->n_experts_used, n});
+    return true;
 }

@@ -5,8 +5,8 @@
 
 // c->ff_down [n][n_embd] from c->h [n][n_embd].
 void moe_dense(Compute *c, const Shape *s, const Layer *l, int n);
-// Likewise: the chosen experts' weighted sum plus the shared expert.
-void moe_sparse(Compute *c, const Shape *s, const Layer *l, int n);
+// Likewise: the chosen experts' weighted sum plus the shared expert. False: c->watch ended it.
+bool moe_sparse(Compute *c, const Shape *s, const Layer *l, int n);
 
 // The scores [n_experts] that a router's logits stand for: a sigmoid of each, or their softmax.
 void moe_gate_scores(const Shape *s, const float *logits, float *scores);

@@ -21,7 +21,7 @@ static void advance(Session *s, int end, bool wanted)
 {
     Engine *e = s->engine;
     Kv *kv = &s->mtp.kv;
-    int left = end - kv->len, n = left < COMPUTE_CHUNK ? left : COMPUTE_CHUNK;
+    int left = end - kv->len, most = e->compute.pass_rows, n = left < most ? left : most;
     session_begin_pass(s);
     forward_mtp(&e->compute, &e->shape, &e->weights, kv,
                 s->mtp.states + (size_t)kv->len * (size_t)e->shape.n_embd, s->ids + kv->len + 1, n,

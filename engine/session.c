@@ -43,8 +43,8 @@ Session *session_new(Engine *engine, int n_ctx, Error *err)
     }
     s->ids = mem_zero((size_t)n_ctx * sizeof *s->ids);
     s->logits = mem_zero((size_t)engine->shape.n_vocab * sizeof *s->logits);
-    s->cut_rows =
-        mem_alloc((size_t)COMPUTE_CHUNK * (size_t)engine->shape.n_embd * sizeof *s->cut_rows);
+    s->cut_rows = mem_alloc((size_t)engine->compute.pass_rows * (size_t)engine->shape.n_embd *
+                            sizeof *s->cut_rows);
     return s;
 }
 
@@ -128,7 +128,9 @@ bool session_check_ids(const Session *s, const int *ids, int n, int max, Error *
 
 void session_begin_pass(Session *s)
 {
-    s->engine->compute.lora_set = s->lora.n ? &s->lora : NULL;
+    Compute *c = &s->engine->compute;
+    c->lora_set = s->lora.n ? &s->lora : NULL;
+    c->n_passes++;
     s->cut = (CutPass){0};
 }
 
@@ -140,41 +142,82 @@ void session_keep_states(Session *s, int first, int n)
                             s->mtp.states + (size_t)first * (size_t)e->shape.n_embd);
 }
 
-// Begins a pass, or takes up the one that was cut; returns the next layer.
+// Begins a pass, or takes up the one that was cut; returns the next stage.
 static int begin_or_resume(Session *s, const Pass *pass)
 {
     Engine *e = s->engine;
     const CutPass cut = s->cut;
-    bool goes_on = cut.layer > 0 && cut.first == s->kv.len && cut.n == pass->n;
+    bool goes_on = cut.stage > 0 && cut.first == s->kv.len && cut.n == pass->n;
     session_begin_pass(s);
     forward_begin(&e->compute, &e->shape, &e->weights, pass);
     if (!goes_on) return 0;
     memcpy(e->compute.x, s->cut_rows,
            (size_t)cut.n * (size_t)e->shape.n_embd * sizeof *s->cut_rows);
-    return cut.layer;
+    return cut.stage;
 }
 
-// A pass of the next n ids, and logits [n_logits][n_vocab] of the last ones. Polls before each
-// layer. Cancelled: false, and the next pass of the same ids goes on there.
+// A pass of which others may want to know whether it goes on, and its next stage or the one that
+// runs.
+typedef struct Watched {
+    Session *session;
+    int n, stage;
+    EngineCancel cancel;
+    bool cancelled;
+    Error *err;
+} Watched;
+
+// The state is kept before the poll, which may run other sessions. True where the pass cannot go on
+// at once: it is cancelled, or its buffers have been used.
+static bool keep_and_poll(void *watched)
+{
+    Watched *w = watched;
+    Session *s = w->session;
+    Compute *c = &s->engine->compute;
+    const unsigned n_passes = c->n_passes;
+    const PassWatch watch = c->watch;
+    s->cut = (CutPass){s->kv.len, w->n, w->stage};
+    memcpy(s->cut_rows, c->x, (size_t)w->n * (size_t)s->engine->shape.n_embd * sizeof *s->cut_rows);
+    c->watch = (PassWatch){0};
+    w->cancelled = engine_is_cancelled(w->cancel, w->err);
+    c->watch = watch;
+    return w->cancelled || c->n_passes != n_passes;
+}
+
+// All stages of a pass. Polls before each and within long ones. Cancelled: false, and the next pass
+// of the same ids goes on at that stage.
+static bool run_stages(Session *s, const Pass *pass, EngineCancel cancel, Error *err)
+{
+    Engine *e = s->engine;
+    Watched w = {.session = s, .n = pass->n, .cancel = cancel, .err = err};
+    if (engine_is_cancelled(cancel, err)) return false;
+    w.stage = begin_or_resume(s, pass);
+    for (bool begun = true; w.stage < forward_n_stages(&e->shape);) {
+        if (cancel.poll) e->compute.watch = (PassWatch){keep_and_poll, &w};
+        bool stopped = (!begun && compute_is_stopped(&e->compute)) ||
+                       !forward_stage(&e->compute, &e->shape, &e->weights, pass, w.stage);
+        e->compute.watch = (PassWatch){0};
+        if (w.cancelled) return false;
+        if (stopped)
+            w.stage = begin_or_resume(s, pass);
+        else
+            w.stage++;
+        begun = stopped;
+    }
+    s->cut = (CutPass){0};
+    return true;
+}
+
+// A pass of the next n ids, and logits [n_logits][n_vocab] of the last ones. False: cancelled.
 static bool evaluate(Session *s, int n, int n_logits, float *logits, EngineCancel cancel,
                      Error *err)
 {
     Engine *e = s->engine;
-    Compute *c = &e->compute;
     Pass pass = {.own = &s->kv, .ids = s->ids + s->kv.len, .n = n};
-    if (engine_is_cancelled(cancel, err)) return false;
-    int first = begin_or_resume(s, &pass);
-    for (int layer = first; layer < e->shape.n_layers; layer++) {
-        if (layer > first && engine_is_cancelled(cancel, err)) {
-            s->cut = (CutPass){s->kv.len, n, layer};
-            memcpy(s->cut_rows, c->x, (size_t)n * (size_t)e->shape.n_embd * sizeof *s->cut_rows);
-            return false;
-        }
-        forward_layer(c, &e->shape, &e->weights, &pass, layer);
-    }
+    if (!run_stages(s, &pass, cancel, err)) return false;
     s->kv.len += n;
     s->has_logits = n_logits == 1;
-    if (n_logits > 0) forward_logits(c, &e->shape, &e->weights, n - n_logits, n_logits, logits);
+    if (n_logits > 0)
+        forward_logits(&e->compute, &e->shape, &e->weights, n - n_logits, n_logits, logits);
     session_keep_states(s, s->kv.len - n, n);
     return true;
 }
@@ -202,7 +245,7 @@ bool session_sync(Session *session, const int *ids, int n, EngineCancel cancel, 
     bool ok = true;
     while (ok && session->kv.len < n) {
         int left = n - session->kv.len;
-        int chunk = left < COMPUTE_CHUNK ? left : COMPUTE_CHUNK;
+        int most = session->engine->compute.pass_rows, chunk = left < most ? left : most;
         ok = evaluate(session, chunk, chunk == left, session->logits, cancel, err);
     }
     stats->n_evaluated = session->kv.len - stats->n_reused;
@@ -248,7 +291,7 @@ bool session_visit(Session *session, const int *ids, int n, int from, OnLogits v
     bool ok = true;
     while (ok && session->kv.len < n) {
         int first = session->kv.len, before = from - 1 - first;
-        int most = before > 0 ? COMPUTE_CHUNK : SCORE_CHUNK;
+        int most = before > 0 ? session->engine->compute.pass_rows : SCORE_CHUNK;
         int left = before > 0 ? before : n - first, chunk = left < most ? left : most;
         ok = evaluate(session, chunk, before > 0 ? 0 : chunk, rows, cancel, err);
         session->has_logits = false; // the rows are the caller's

@@ -16,11 +16,11 @@ typedef struct SessionMtp {
     uint16_t *states; // [n_ctx][n_embd] half floats, of every cached token
 } SessionMtp;
 
-// A pass of the n ids after the cached ones that was cancelled after some layers. Any other pass of
-// the session ends it.
+// A pass of the n ids after the cached ones that was cancelled after some stages (forward.h). Any
+// other pass of the session ends it.
 typedef struct CutPass {
     int first, n; // tokens cached before it, tokens of it
-    int layer;    // the next one; 0: there is no such pass
+    int stage;    // the next one; 0: there is no such pass
 } CutPass;
 
 struct Session {
@@ -30,7 +30,7 @@ struct Session {
     float *logits; // [n_vocab] after ids[kv.len - 1], if has_logits
     bool has_logits;
     CutPass cut;
-    float *cut_rows; // [COMPUTE_CHUNK][n_embd]: its state
+    float *cut_rows; // [pass_rows][n_embd]: its state
     LoraSet lora;
     SessionMtp mtp;
 };

@@ -70,7 +70,7 @@ static void run_case(const Case *k, int n_threads)
         fprintf(stderr, "%s\n", err.text);
         exit(1);
     }
-    memset(c.q, 0, COMPUTE_CHUNK * (size_t)(s.n_heads * s.key_dim) * sizeof *c.q);
+    memset(c.q, 0, (size_t)c.pass_rows * (size_t)(s.n_heads * s.key_dim) * sizeof *c.q);
     for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++)
         for (size_t j = 0; j < sizeof tokens / sizeof *tokens; j++) {
             kv.len = contexts[i];

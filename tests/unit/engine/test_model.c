@@ -237,7 +237,7 @@ static void cancelled_work_is_kept_and_told(void **state)
     Engine *e = open_engine();
     Error err = {0};
     SyncStats stats;
-    int ids[600], left = engine_info(e)->n_layers + 1, held;
+    int ids[600], left = 2 * engine_info(e)->n_layers + 1, held;
     for (int i = 0; i < 600; i++)
         ids[i] = (i * 7919 + 11) % 16000;
     Session *s = session_new(e, 0, &err);
@@ -252,7 +252,7 @@ static void cancelled_work_is_kept_and_told(void **state)
     engine_close(e);
 }
 
-// A cancel ends a pass between two layers, and the next sync of the same ids goes on there,
+// A cancel ends a pass between two stages, and the next sync of the same ids goes on there,
 // whatever other sessions did, unless ids of that pass are others now.
 static void a_cancelled_pass_goes_on_where_it_stopped(void **state)
 {
@@ -277,11 +277,58 @@ static void a_cancelled_pass_goes_on_where_it_stopped(void **state)
         if (n_calls == 1) ids[200]--;
         if (n_calls == 3) assert_ok(session_append(whole, 5, &err), err);
     }
-    assert_true(n_calls > engine_info(e)->n_layers && n_calls < 2 * engine_info(e)->n_layers);
+    assert_true(n_calls > engine_info(e)->n_layers && n_calls < 4 * engine_info(e)->n_layers);
     assert_memory_equal(session_logits(s), wanted, n_vocab * sizeof *wanted);
     free(wanted);
     session_free(s);
     session_free(whole);
+    engine_close(e);
+}
+
+// Runs a pass of another session at every third poll.
+typedef struct Guest {
+    Session *session;
+    int n_polls;
+} Guest;
+
+static bool let_guest_compute(void *user)
+{
+    Guest *guest = user;
+    Error err = {0};
+    SyncStats stats;
+    int ids[20];
+    for (int i = 0; i < 20; i++)
+        ids[i] = (i + guest->n_polls) % 16000;
+    if (guest->n_polls++ % 3 == 0)
+        assert_ok(session_sync(guest->session, ids, 20, (EngineCancel){0}, &stats, &err), err);
+    return false;
+}
+
+static void a_poll_may_run_other_sessions(void **state)
+{
+    (void)state;
+    Engine *e = open_engine();
+    Error err = {0};
+    SyncStats stats;
+    const size_t n_vocab = (size_t)engine_info(e)->n_vocab;
+    int ids[70];
+    for (int i = 0; i < 70; i++)
+        ids[i] = (i * 7919 + 11) % 16000;
+    Session *s = session_new(e, 0, &err);
+    Guest guest = {.session = session_new(e, 0, &err)};
+    assert_ok(session_sync(s, ids, 70, (EngineCancel){0}, &stats, &err), err);
+    float *wanted = mem_alloc(n_vocab * sizeof *wanted);
+    memcpy(wanted, session_logits(s), n_vocab * sizeof *wanted);
+    ids[0]++;
+    assert_ok(session_sync(s, ids, 1, (EngineCancel){0}, &stats, &err), err);
+    ids[0]--;
+    assert_ok(session_sync(s, ids, 70, (EngineCancel){let_guest_compute, &guest}, &stats, &err),
+              err);
+    assert_true(guest.n_polls > engine_info(e)->n_layers);
+    assert_memory_equal(session_logits(s), wanted, n_vocab * sizeof *wanted);
+    free(wanted);
+    session_free(guest.session);
+    session_free(s);
     engine_close(e);
 }
 
@@ -365,6 +412,7 @@ int main(void)
         cmocka_unit_test(reused_prefix_gives_the_logits_of_a_fresh_one),
         cmocka_unit_test(cancelled_work_is_kept_and_told),
         cmocka_unit_test(a_cancelled_pass_goes_on_where_it_stopped),
+        cmocka_unit_test(a_poll_may_run_other_sessions),
         cmocka_unit_test(healed_output_begins_with_what_was_taken_back),
         cmocka_unit_test(wrong_requests_are_errors),
     };

@@ -415,6 +415,10 @@ bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw)
         put_failed(run, &c, flaw);
         return loop_wants_more(run);
     }
+    if (c.verdict == VERDICT_FAIL) {
+        VEC_PUSH(&run->candidates, c);
+        return loop_wants_more(run);
+    }
     if (!wait_for_place(run, LOOP_MAX_TRIALS - 1)) return false;
     start_trial(run, &c);
     return loop_wants_more(run);

@@ -10,12 +10,14 @@
 // their order matters, not their value.
 #include "loop/plan.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "loop/challenge.h"
 #include "loop/doubt.h"
 #include "loop/repair.h"
 #include "loop/rewrite.h"
+#include "loop/screen.h"
 #include "loop/search.h"
 
 // Small changes are so much cheaper than answers on a slow machine that they would take all the
@@ -25,6 +27,9 @@ enum { REPAIRS_A_ROUND = 2 };
 enum { CHUNK = 20, BRANCH_COST_TOKENS = 40, REFILL_COST_TOKENS = 20, FULL_BATCH = 8 };
 // Where the model can be asked, so many small changes are tried before it and the rest beside it.
 enum { FIRST_CHUNKS = 2 };
+// Where one run of the tests judges many, what is likely comes in chunks all the same: of what
+// passes in one, the likeliest is taken.
+enum { WIDE_CHUNK = SCREEN_MAX_VERSIONS };
 static const double DEFAULT_TOKEN_MS = 50, DEFAULT_TRIAL_MS = 200;
 // A token that is read costs a fraction of one that is written, and so does one of a full batch.
 static const double READ_SHARE = 0.2, BATCH_SHARE = 0.4;
@@ -85,6 +90,12 @@ static Prices find_prices(const LoopRun *run)
     return p;
 }
 
+static size_t find_chunk(const Plan *plan)
+{
+    bool wide = plan->run->screens && plan->n_done[MOVE_CHANGES] >= FIRST_CHUNKS;
+    return wide ? WIDE_CHUNK : CHUNK;
+}
+
 static double find_cost(const Plan *plan, MoveKind kind, const Prices *p)
 {
     const LoopRun *run = plan->run;
@@ -95,7 +106,8 @@ static double find_cost(const Plan *plan, MoveKind kind, const Prices *p)
         return n * (p->answer_tokens * p->token_ms * (n < FULL_BATCH / 2 ? 1 : BATCH_SHARE) +
                     p->trial_ms);
     case MOVE_CHANGES:
-        return CHUNK * p->trial_ms + (plan->search.is_read ? 0 : 2 * p->function_tokens * read_ms);
+        return (double)find_chunk(plan) * p->trial_ms +
+               (plan->search.is_read ? 0 : 2 * p->function_tokens * read_ms);
     case MOVE_BRANCH:
         return BRANCH_COST_TOKENS * p->token_ms + p->trial_ms;
     case MOVE_REFILLS:
@@ -103,7 +115,7 @@ static double find_cost(const Plan *plan, MoveKind kind, const Prices *p)
                (2 * p->function_tokens * read_ms +
                 REWRITE_ANSWERS * (REFILL_COST_TOKENS * BATCH_SHARE * p->token_ms + p->trial_ms));
     default:
-        return p->function_tokens * read_ms + REPAIR_TRIALS * p->trial_ms;
+        return p->function_tokens * read_ms + repair_trials(run) * p->trial_ms;
     }
 }
 
@@ -115,7 +127,7 @@ static bool has_more(Plan *plan, MoveKind kind)
     bool slips = run->passed >= 0 && run->candidates.items[run->passed].slip.len;
     bool tests_decide = run->has_tests && (run->passed < 0 || slips);
     bool fix = tests_decide && run->task.kind == TASK_FIX;
-    bool beside = run->chat && plan->n_done[MOVE_CHANGES] >= FIRST_CHUNKS &&
+    bool beside = run->chat && !run->screens && plan->n_done[MOVE_CHANGES] >= FIRST_CHUNKS &&
                   plan->n_done[MOVE_SAMPLES] < run->request->budget.rounds;
     switch (kind) {
     case MOVE_SAMPLES:
@@ -143,7 +155,11 @@ static double find_chance(const Plan *plan, MoveKind kind)
     const LoopRun *run = plan->run;
     // A model that is asked nothing writes the function without having seen the bug.
     double share = kind == MOVE_SAMPLES && run->task.kind == TASK_FIX && !run->chat ? UNASKED : 1;
-    if (kind == MOVE_CHANGES) return CHANCES[kind][0] / (n + 1);
+    if (kind == MOVE_CHANGES) {
+        // Half of the bugs that a change mends are mended by one of the first fifty.
+        double n_chunks = (double)plan->search.n_tried / CHUNK + 1;
+        return CHANCES[kind][0] * (double)find_chunk(plan) / CHUNK / (n_chunks * sqrt(n_chunks));
+    }
     if (kind == MOVE_REFILLS) return CHANCES[kind][0] / (n + 3);
     double chance = CHANCES[kind][n < N_CHANCES ? n : N_CHANCES - 1];
     for (; n >= N_CHANCES; n--)
@@ -197,7 +213,7 @@ static bool work(Plan *plan, MoveKind kind, Error *err)
     case MOVE_SAMPLES:
         return write_samples(plan, err);
     case MOVE_CHANGES:
-        return propose_changes(run, &plan->search, CHUNK, err);
+        return propose_changes(run, &plan->search, find_chunk(plan), err);
     case MOVE_BRANCH:
         return branch_off(plan, err);
     case MOVE_REFILLS:

@@ -5,20 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "loop/trial.h"
 
 extern const char probe_python_start[];
 
-enum { POLL_US = 2000, MAX_OUT_BYTES = 1 << 16, MAX_SHOWN = 160 };
+enum { MAX_OUT_BYTES = 1 << 16, MAX_SHOWN = 160 };
 static const double PROBE_MS = 15000;
 static const char OUT_NAME[] = ".r1ls-probe.out";
 
 // --- the harness ---------------------------------------------------------------------------------
 
-static void put_json_string(StrBuf *out, Str s)
+void probe_put_json_string(StrBuf *out, Str s)
 {
     strbuf_append_char(out, '"');
     for (size_t i = 0; i < s.len; i++) {
@@ -38,15 +36,15 @@ static bool write_python(LoopRun *run, Scratch *scratch, const Str *versions, in
     Error err = {0};
     StrBuf task = {0};
     strbuf_append(&task, STR("{\"path\": "));
-    put_json_string(&task, run->request->path);
+    probe_put_json_string(&task, run->request->path);
     strbuf_append(&task, STR(", \"name\": "));
-    put_json_string(&task, run->task.name);
+    probe_put_json_string(&task, run->task.name);
     strbuf_append(&task, STR(", \"rivals\": ["));
     bool ok = scratch_write(scratch, run->request->path, versions[0], &err);
     for (int i = 1; ok && i < n; i++) {
         Str name = arena_printf(run->arena, ".r1ls-rival-%d", i);
         strbuf_append(&task, i > 1 ? STR(", ") : STR(""));
-        put_json_string(&task, name);
+        probe_put_json_string(&task, name);
         ok = scratch_write(scratch, name, versions[i], &err);
     }
     strbuf_append(&task, STR("]}"));
@@ -68,26 +66,6 @@ static bool write_c(LoopRun *run, Scratch *scratch, const Str *versions, int n)
 }
 
 // --- running -------------------------------------------------------------------------------------
-
-static bool run_tests(LoopRun *run, const Scratch *scratch)
-{
-    Error err = {0};
-    Child child = {.out = -1};
-    SandboxCommand command = trial_command(run, scratch_folder(scratch).ptr);
-    Str shell = arena_printf(run->arena,
-                             "PYTHONPATH=\"$PWD${PYTHONPATH:+:$PYTHONPATH}\"; "
-                             "export PYTHONPATH; %.*s",
-                             STR_FMT(run->command));
-    char *argv[] = {"sh", "-c", (char *)shell.ptr, NULL};
-    command.argv = argv;
-    double start = clock_ms();
-    bool ok = sandbox_start(&child, run->request->sandbox, &command, run->arena, &err), ended = !ok;
-    while (!ended && !(ended = child_poll(&child)) && !loop_is_cancelled(run) &&
-           !loop_is_out_of_time(run) && clock_ms() - start < PROBE_MS)
-        usleep(POLL_US);
-    child_free(&child);
-    return ok && ended;
-}
 
 static Str clip(Str s)
 {
@@ -131,6 +109,9 @@ void probe_run(LoopRun *run, const Str *versions, int n, Probe *out)
     loop_tell(run, "trying more inputs than its tests");
     bool ok = scratch && (python ? write_python(run, scratch, versions, n)
                                  : write_c(run, scratch, versions, n));
-    if (ok && run_tests(run, scratch)) read_report(scratch, out, run->arena);
+    Child child = {.out = -1};
+    if (ok && trial_run(run, scratch, STR(TRIAL_PYTHON_HERE), PROBE_MS, &child))
+        read_report(scratch, out, run->arena);
+    child_free(&child);
     scratch_free(scratch);
 }

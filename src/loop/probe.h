@@ -19,6 +19,9 @@ typedef struct Probe {
 // know) gives n_inputs 0, no error.
 void probe_run(LoopRun *run, const Str *versions, int n, Probe *out);
 
+// s as a string of JSON.
+void probe_put_json_string(StrBuf *out, Str s);
+
 // The C harness around version 0, whose tries are written to the file `out_path`; empty if the
 // function's types are not supported.
 Str probe_c_harness(const Language *lang, Str name, const Str *versions, int n, Str out_path,

@@ -8,4 +8,12 @@ probe_python_start:
 probe_runtime_start:
     .incbin PROBE_RUNTIME
     .byte 0
+    .globl screen_python_start
+screen_python_start:
+    .incbin SCREEN_PYTHON
+    .byte 0
+    .globl screen_runtime_start
+screen_runtime_start:
+    .incbin SCREEN_RUNTIME
+    .byte 0
     .section .note.GNU-stack, "", %progbits

@@ -5,7 +5,12 @@
 #include "loop/challenge.h"
 #include "loop/search.h"
 
-enum { MAX_LISTED = 1500 };
+enum { MAX_LISTED = 1500, TRIALS = 24, SCREENED_TRIALS = 256 };
+
+int repair_trials(const LoopRun *run)
+{
+    return run->screens ? SCREENED_TRIALS : TRIALS;
+}
 
 // A small change is worth another one only where it brought the answer further.
 static bool may_be_repaired(const LoopRun *run, int candidate)
@@ -47,7 +52,8 @@ static size_t make_changes(LoopRun *run, int candidate, const TextSnap *text, co
 {
     const Candidate base = widen(run, &run->candidates.items[candidate], text);
     size_t start = base.replace.start, end = start + base.insert.len, n_out = 0;
-    for (size_t i = 0; i < n && n_out < REPAIR_TRIALS; i++) {
+    size_t max = (size_t)repair_trials(run);
+    for (size_t i = 0; i < n && n_out < max; i++) {
         ByteRange r = mutants[i].replace;
         if (r.start < start || r.end > end) continue;
         Str before = str_slice(text_str(text), start, r.start);
@@ -80,12 +86,12 @@ static bool repair(LoopRun *run, int candidate, const Syntax *syntax, Error *err
     ByteRange function;
     Mutant *mutants;
     Doubts doubts;
-    Candidate changes[REPAIR_TRIALS] = {{.proposer = "mutant"}};
     if (!loop_find_function(run, syntax, &base, &function)) return true;
     size_t n = mutate_list(syntax, function, MUTATE_REPAIRS, MAX_LISTED, run->arena, &mutants);
     if (!doubts_read(run, syntax, function, mutants, n, &doubts, err)) return false;
     if (base.slip.len) put_guards_first(run, mutants, n);
     size_t first = run->candidates.n;
+    Candidate *changes = arena_array(run->arena, (size_t)repair_trials(run), sizeof *changes);
     n = make_changes(run, candidate, syntax_text(syntax), mutants, n, changes);
     return !search_offer(run, changes, n) || search_choose(run, first, err);
 }

@@ -4,7 +4,8 @@
 
 #include "loop/run.h"
 
-enum { REPAIR_TRIALS = 24 }; // of one answer
+// Of one answer: more, where one run of the tests judges many.
+int repair_trials(const LoopRun *run);
 
 // The best of the answers that compile, fail their tests and were not repaired yet; -1: none.
 int repair_find(const LoopRun *run);

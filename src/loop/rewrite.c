@@ -6,6 +6,7 @@
 
 #include "complete.h"
 #include "loop/challenge.h"
+#include "loop/screen.h"
 #include "loop/search.h"
 #include "loop/trace.h"
 #include "prompt/body.h"
@@ -33,6 +34,8 @@ typedef struct Parent {
     SyntaxFunction function;
     Hole holes[MAX_HOLES];
     int n_holes;
+    Candidate made[REWRITE_HOLES * REWRITE_ANSWERS]; // by this step, where it is judged as a whole
+    int n_made;
 } Parent;
 
 // One hole that is being filled.
@@ -304,7 +307,22 @@ static bool decode(const Fill *fill, const FimPrompt *prompt, int step, Filler *
     return true;
 }
 
-static bool fill_hole(const Parent *p, const Hole *hole, int step, Error *err)
+static void put_candidate(Parent *p, const Candidate *c)
+{
+    if (screen_may(p->run))
+        p->made[p->n_made++] = *c;
+    else if (loop_wants_more(p->run))
+        loop_offer(p->run, c, NULL);
+}
+
+static void offer_made(Parent *p)
+{
+    screen_judge(p->run, p->made, (size_t)p->n_made);
+    for (int i = 0; i < p->n_made && loop_wants_more(p->run); i++)
+        loop_offer(p->run, &p->made[i], NULL);
+}
+
+static bool fill_hole(Parent *p, const Hole *hole, int step, Error *err)
 {
     LoopRun *run = p->run;
     Fill fill;
@@ -322,7 +340,7 @@ static bool fill_hole(const Parent *p, const Hole *hole, int step, Error *err)
               decode(&fill, &prompt, step, fillers, REWRITE_ANSWERS, err);
     for (int i = 0; ok && i < REWRITE_ANSWERS; i++) {
         Candidate c;
-        if (make_candidate(&fillers[i], &c) && loop_wants_more(run)) loop_offer(run, &c, NULL);
+        if (make_candidate(&fillers[i], &c)) put_candidate(p, &c);
         strbuf_deinit(&fillers[i].raw);
     }
     text_release(fill.host);
@@ -344,6 +362,7 @@ bool propose_rewrites(LoopRun *run, int from, Error *err)
             loop_tell(run, "rewriting line %u", p.holes[first_hole + i].row + 1);
             ok = fill_hole(&p, &p.holes[first_hole + i], REWRITE_HOLES * step + i, err);
         }
+        if (ok) offer_made(&p);
     }
     close_parent(&p);
     bool drained = ok && loop_drain(run);

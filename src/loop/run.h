@@ -63,6 +63,7 @@ typedef struct LoopRun {
     int challenged;               // 1 + the candidate that n_noticed tells of; 0: none yet
     bool keep_going;              // a pass does not end the round: the best of several is wanted
     double start_ms, deadline_ms; // deadline of the stage; 0: none
+    bool screens, no_screen;      // screen.h: it has judged some; it cannot here
     bool mends;      // what passed crashes on other inputs, and there is time to mend it
     double hurry_ms; // when the search of a rival ends; 0: it has none yet
     Error err;       // CANCELLED, once the caller said so
@@ -72,8 +73,8 @@ typedef struct LoopRun {
 
 // Takes a candidate (proposer, replace, insert, n_tokens...) and starts its verification; waits for
 // a free place while too many run. A candidate that was offered before, changes nothing or has a
-// flaw (NULL: none is known) is recorded as failed at once. False: stop proposing (one passed, out
-// of time, or cancelled).
+// flaw (NULL: none is known) is recorded as failed at once, and so is one that was judged before
+// (its verdict is FAIL). False: stop proposing (one passed, out of time, or cancelled).
 bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw);
 // Nothing has passed, or what passed has to be borne out by others.
 bool loop_needs_more(const LoopRun *run);
@@ -98,6 +99,8 @@ bool loop_needs_agreement(const LoopRun *run);
 // Those of the proposers' bits that the request allows.
 unsigned loop_allowed(const LoopRun *run, unsigned bits);
 bool loop_is_out_of_time(const LoopRun *run);
+// How many failures an output of the tests tells, and in which line the first; 0: unknown.
+void loop_count_failures(LoopRun *run, Str output, int *n_failures, int *failed_line);
 // Is the engine's adapter used? One that was trained on questions and answers is only by models
 // that are asked some.
 bool loop_is_adapted(const LoopRun *run);

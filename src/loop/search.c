@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "loop/mutate.h"
 #include "loop/run.h"
+#include "loop/screen.h"
 #include "loop/search.h"
 
 enum {
@@ -71,7 +72,7 @@ bool search_choose(LoopRun *run, size_t first, Error *err)
 
 // --- small changes -------------------------------------------------------------------------------
 
-bool search_offer(LoopRun *run, const Candidate *changes, size_t n)
+bool search_offer(LoopRun *run, Candidate *changes, size_t n)
 {
     bool written = run->task.kind == TASK_WRITE_TESTS;
     bool more = true, tests = written || run->task.kind == TASK_TESTS; // then every change counts
@@ -80,6 +81,7 @@ bool search_offer(LoopRun *run, const Candidate *changes, size_t n)
     run->keep_going = true;
     for (size_t i = 0; i < n && more; i += step) {
         loop_tell(run, "trying small changes: %zu of %zu", i + 1, n);
+        if (step == 1 && i % SCREEN_MAX_VERSIONS == 0) screen_judge(run, &changes[i], n - i);
         more = loop_offer(run, &changes[i], NULL);
         if (!tests) loop_hurry(run, RIVAL_MS);
     }
@@ -141,6 +143,7 @@ void search_use_idle(LoopRun *run, void *user)
 {
     Search *search = user;
     if (!search->is_read || !search_has_changes(run, search)) return;
+    search->n_tried++;
     loop_offer(run, make_candidates(run, &search->changes[search->next_change++], 1), NULL);
 }
 
@@ -150,6 +153,7 @@ static bool offer_next(LoopRun *run, Search *search, size_t n)
     if (n > left) n = left;
     const Mutant *next = search->changes + search->next_change;
     search->next_change += n;
+    search->n_tried += n;
     return search_offer(run, make_candidates(run, next, n), n);
 }
 

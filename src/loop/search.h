@@ -7,6 +7,7 @@
 typedef struct Search {
     Mutant *changes; // the likeliest first, once they are read; then pairs of them
     size_t n_changes, next_change;
+    size_t n_tried; // of changes and of pairs
     bool paired;
     Doubts doubts;
     int next_branch;
@@ -27,8 +28,8 @@ void search_use_idle(LoopRun *run, void *user);
 // Where one of those has passed since the candidate `first`, tries those behind it as
 // propose_changes does, and chooses among all that passed.
 bool search_settle(LoopRun *run, Search *search, size_t first, Error *err);
-// Offers changes one after the other until one has passed and there was time for a rival. False
-// once cancelled.
-bool search_offer(LoopRun *run, const Candidate *changes, size_t n);
+// Offers changes (screened, if they can be) one after the other until one has passed and there was
+// time for a rival. False once cancelled.
+bool search_offer(LoopRun *run, Candidate *changes, size_t n);
 // Of the candidates from `first` on that passed, the likeliest becomes the run's.
 bool search_choose(LoopRun *run, size_t first, Error *err);

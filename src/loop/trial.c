@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sandbox/sandbox.h"
 
-enum { MESSAGE_BYTES = 700, MESSAGE_LINES = 8, MALFORMED = 1 << 20 };
+enum { POLL_US = 1000, MESSAGE_BYTES = 700, MESSAGE_LINES = 8, MALFORMED = 1 << 20 };
 // What runs beside the model leaves it its cores.
 enum { IDLE_NICE = 15 };
 // What was found may have to build the whole project first.
@@ -80,7 +81,7 @@ bool loop_is_malformed(const Candidate *candidate)
 
 // --- tests ---------------------------------------------------------------------------------------
 
-static Scratch *take_scratch(LoopRun *run, Error *err)
+Scratch *trial_take_scratch(LoopRun *run, Error *err)
 {
     for (int i = 0; i < run->n_scratches; i++) {
         if (run->scratch_taken[i]) continue;
@@ -94,7 +95,7 @@ static Scratch *take_scratch(LoopRun *run, Error *err)
     return run->scratches[run->n_scratches++] = scratch;
 }
 
-static void give_back(LoopRun *run, const Scratch *scratch)
+void trial_give_back(LoopRun *run, const Scratch *scratch)
 {
     for (int i = 0; i < run->n_scratches; i++)
         if (run->scratches[i] == scratch) run->scratch_taken[i] = false;
@@ -117,10 +118,26 @@ SandboxCommand trial_command(const LoopRun *run, const char *copy)
                             .limits = {.wall_ms = run->found_command ? FOUND_LIMIT_MS : 0}};
 }
 
+bool trial_run(LoopRun *run, const Scratch *scratch, Str words, double limit_ms, Child *child)
+{
+    Error err = {0};
+    SandboxCommand command = trial_command(run, scratch_folder(scratch).ptr);
+    Str shell = arena_printf(run->arena, "%.*s %.*s", STR_FMT(words), STR_FMT(run->command));
+    char *argv[] = {"sh", "-c", (char *)shell.ptr, NULL};
+    command.argv = argv;
+    *child = (Child){.out = -1};
+    double start = clock_ms();
+    bool ok = sandbox_start(child, run->request->sandbox, &command, run->arena, &err), ended = !ok;
+    while (!ended && !(ended = child_poll(child)) && !loop_is_cancelled(run) &&
+           !loop_is_out_of_time(run) && clock_ms() - start < limit_ms)
+        usleep(POLL_US);
+    return ok && ended;
+}
+
 static bool start_tests(LoopRun *run, Trial *trial, Error *err)
 {
     const LoopRequest *r = run->request;
-    trial->scratch = take_scratch(run, err);
+    trial->scratch = trial_take_scratch(run, err);
     if (!trial->scratch) return false;
     trial->child = mem_zero(sizeof *trial->child);
     trial->child->out = -1;
@@ -137,7 +154,7 @@ static void end_tests(LoopRun *run, Trial *trial, Verdict verdict, Str note)
     trial->tests = verdict;
     trial->test_note = note;
     trial->test_ms = clock_ms() - trial->start_ms;
-    give_back(run, trial->scratch);
+    trial_give_back(run, trial->scratch);
     trial->scratch = NULL;
 }
 
@@ -152,19 +169,20 @@ static bool says_malformed(Str line)
 
 // Any order of failures that holds still tells a near miss from a far one; what does not compile is
 // further than both.
-static void count_failures(LoopRun *run, Trial *trial, Str output)
+void loop_count_failures(LoopRun *run, Str output, int *n_failures, int *failed_line)
 {
+    *n_failures = *failed_line = 0;
     for (size_t at = 0; at < output.len; at = str_find(output, STR("\n"), at) + 1) {
         Str line = str_slice(output, at, str_find(output, STR("\n"), at));
         if (says_malformed(line)) {
-            trial->n_failures = MALFORMED;
+            *n_failures = MALFORMED;
             return;
         }
-        trial->n_failures += says_failure(line);
+        *n_failures += says_failure(line);
     }
     ReportFailure *first;
     if (report_read(output, run->request->root, 1, run->arena, &first) == 0) return;
-    trial->failed_line = first->test.file.len ? first->test.line : first->place.line;
+    *failed_line = first->test.file.len ? first->test.line : first->place.line;
 }
 
 static void judge_tests(LoopRun *run, Trial *trial)
@@ -178,7 +196,9 @@ static void judge_tests(LoopRun *run, Trial *trial)
            : loop_message(strbuf_str(&child->output),
                           run->shown_at_root ? run->request->root : scratch_folder(trial->scratch),
                           run->arena);
-    if (!ok && !child->overran) count_failures(run, trial, strbuf_str(&child->output));
+    if (!ok && !child->overran)
+        loop_count_failures(run, strbuf_str(&child->output), &trial->n_failures,
+                            &trial->failed_line);
     if (child->overran)
         message = arena_printf(run->arena, "the %s command used up %s",
                                run->has_tests ? "test" : "build", child->overran);
@@ -231,7 +251,7 @@ static bool begin_tests(LoopRun *run, Trial *trial)
         trial->tests = VERDICT_PENDING;
         return true;
     }
-    if (trial->scratch) give_back(run, trial->scratch);
+    if (trial->scratch) trial_give_back(run, trial->scratch);
     trial->scratch = NULL;
     trial->tests = VERDICT_FAIL;
     trial->test_note = arena_printf(run->arena, "%s", err.text);
@@ -272,7 +292,7 @@ Verdict trial_poll(LoopRun *run, Trial *trial)
 void trial_free(LoopRun *run, Trial *trial)
 {
     if (trial->child) child_free(trial->child);
-    if (trial->scratch) give_back(run, trial->scratch);
+    if (trial->scratch) trial_give_back(run, trial->scratch);
     free(trial->child);
     verify_free(trial->verify);
     text_release(trial->text);

@@ -5,7 +5,8 @@
 #include "loop/run.h"
 #include "sandbox/sandbox.h"
 
-struct Child;
+// Words for trial_run: what lies in the copy's root is seen by its Python.
+#define TRIAL_PYTHON_HERE "PYTHONPATH=\"$PWD${PYTHONPATH:+:$PYTHONPATH}\"; export PYTHONPATH;"
 
 struct Trial {
     int candidate; // index in the run's candidates
@@ -16,7 +17,7 @@ struct Trial {
     bool tests_first; // the compiler is asked only about what passes them
     Verify *verify;
     Scratch *scratch; // taken from the run while the tests run
-    struct Child *child;
+    Child *child;
     double start_ms;
     Verdict tests; // PENDING while they run, SKIPPED before
     Str test_note;
@@ -31,5 +32,11 @@ Trial *trial_start(LoopRun *run, int candidate, const TextSnap *text, ByteRange 
 Verdict trial_poll(LoopRun *run, Trial *trial);
 // The tests in that copy of the project. The words live in the run's arena.
 SandboxCommand trial_command(const LoopRun *run, const char *copy);
+// A copy of the project that no trial has, NULL: none is free, or err says why none can be made.
+Scratch *trial_take_scratch(LoopRun *run, Error *err);
+void trial_give_back(LoopRun *run, const Scratch *scratch);
+// Runs the tests there after words for the shell (variables, say), and waits until they have ended,
+// the time is over or the run cancelled. False: they did not end. The caller frees the child.
+bool trial_run(LoopRun *run, const Scratch *scratch, Str words, double limit_ms, Child *child);
 // Kills what still runs.
 void trial_free(LoopRun *run, Trial *trial);

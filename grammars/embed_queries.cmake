@@ -1,4 +1,4 @@
-# Writes queries/FOLDER/KIND.scm as the C string query_FOLDER_KIND into OUT, and the highlight query of each
+# Writes queries/FOLDER/KIND.scm and snippets.txt as the C string query_FOLDER_KIND into OUT, and the highlight query of each
 # package in PACKAGES as query_NAME_highlights.
 function(embed path name)
   file(READ ${path} hex HEX)
@@ -6,8 +6,8 @@ function(embed path name)
   set(text "${text}const char query_${name}[] = {${bytes}0};\n" PARENT_SCOPE)
 endfunction()
 
-set(text "// Made from .scm files by embed_queries.cmake; not edited by hand.\n#include \"queries.h\"\n")
-file(GLOB files ${FOLDER}/*/*.scm)
+set(text "// Made from .scm and .txt files by embed_queries.cmake; not edited by hand.\n#include \"queries.h\"\n")
+file(GLOB files ${FOLDER}/*/*.scm ${FOLDER}/*/snippets.txt)
 list(SORT files)
 foreach(path ${files})
   get_filename_component(kind ${path} NAME_WE)

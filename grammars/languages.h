@@ -12,10 +12,10 @@
 // NULL-terminated lists of query sources that apply together, embedded at build time.
 // Captures: definitions: @definition.KIND around @name, or @import; references: @reference; scopes:
 // @scope and @local; bodies: @function around @name and @body; rules: src/rules/rules.h;
-// highlights: as the grammar's package has them.
+// highlights: as the grammar's package has them. snippets: no queries but texts, src/snippets.h.
 typedef struct LanguageQueries {
     const char *const *definitions, *const *references, *const *scopes, *const *bodies;
-    const char *const *rules, *const *highlights; // NULL: none
+    const char *const *rules, *const *highlights, *const *snippets; // NULL: none
 } LanguageQueries;
 
 typedef struct Language {

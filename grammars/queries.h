@@ -1,4 +1,5 @@
-// The query strings that embed_queries.cmake makes from queries/*/*.scm and from the packages.
+// The query strings that embed_queries.cmake makes from queries/*/*.scm, queries/*/snippets.txt and the
+// packages.
 #pragma once
 
 extern const char query_bash_bodies[], query_bash_definitions[], query_bash_highlights[],
@@ -24,3 +25,6 @@ extern const char query_bash_bodies[], query_bash_definitions[], query_bash_high
     query_rust_references[], query_rust_rules[], query_rust_scopes[], query_toml_definitions[],
     query_toml_highlights[], query_typescript_definitions[], query_typescript_highlights[],
     query_typescript_scopes[], query_yaml_definitions[], query_yaml_highlights[];
+extern const char query_c_family_snippets[], query_c_snippets[], query_cpp_snippets[],
+    query_go_snippets[], query_java_snippets[], query_javascript_snippets[],
+    query_python_snippets[], query_rust_snippets[], query_typescript_snippets[];

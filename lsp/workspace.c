@@ -3,7 +3,9 @@
 #include "workspace.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/vec.h"
@@ -502,6 +504,23 @@ TextSnap *question_text(const Question *q, Str path)
     TextSnap *text = text_retain(syntax_text(syntax));
     syntax_release(syntax);
     return text;
+}
+
+Str question_peek(const Question *q, Str path, size_t byte_off, size_t n)
+{
+    Syntax *syntax = find_open(q, path);
+    if (syntax) {
+        Str all = text_str(syntax_text(syntax));
+        Str bytes = arena_str(q->arena, str_slice(all, byte_off, byte_off + n));
+        syntax_release(syntax);
+        return bytes;
+    }
+    int file = open(arena_str(q->arena, path).ptr, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0) return STR("");
+    char *bytes = arena_alloc(q->arena, n + 1);
+    ssize_t n_read = pread(file, bytes, n, (off_t)byte_off);
+    close(file);
+    return (Str){bytes, n_read > 0 ? (size_t)n_read : 0};
 }
 
 bool question_locate(const Question *q, const IndexHit *hit, FilePlace *out)

@@ -85,5 +85,7 @@ bool question_describe(const Question *question, const IndexHit *hit, Symbol *ou
 // The caller releases it.
 Syntax *question_read(const Question *question, Str path, Str word);
 TextSnap *question_text(const Question *question, Str path);
+// At most n of its bytes from byte_off on, in the question's arena; empty if it cannot be read.
+Str question_peek(const Question *question, Str path, size_t byte_off, size_t n);
 // A file's URI; of an open document the one that the client uses. On the loop thread.
 void question_put_uri(const Request *request, Json *object, const char *key, Str path);

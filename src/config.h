@@ -22,6 +22,9 @@
     X(completion, BOOL, "completion", 1, 0, 1, "symbol completion")                                \
     X(rank_completion, BOOL, "rankCompletion", 1, 0, 1,                                            \
       "completions in the model's order, where it is there within 50 ms")                          \
+    X(snippets, BOOL, "snippets", 1, 0, 1, "completions of whole statements, where one may begin") \
+    X(call_snippets, BOOL, "callSnippets", 1, 0, 1,                                                \
+      "a completed function brings its parameters as placeholders")                                \
     X(diagnostics, BOOL, "diagnostics", 1, 0, 1, "syntax diagnostics, and the rules'")             \
     X(compiler_diagnostics, BOOL, "compilerDiagnostics", 1, 0, 1, "the compiler's, where trusted") \
     X(rules_off, TEXT, "rulesOff", "", 0, 0, "ids of rules that do not apply, or all")             \

@@ -9,9 +9,11 @@
 #include "features/imports.h"
 #include "features/members.h"
 #include "features/ranking.h"
+#include "snippets.h"
 #include "workspace.h"
 
 enum { MAX_ITEMS = 100, MAX_ALL = 600 };
+enum { PARAM_TRIGGER, PARAM_OPTIONS };
 
 static ByteRange find_word(const TextSnap *text, size_t byte_off)
 {
@@ -57,25 +59,10 @@ static int kind_number(SymbolKind kind)
     return 1;
 }
 
-// sortText begins late in ASCII, so that a language server's own items stay above ours.
-static Json *new_plain_item(Str name, int kind, Str detail, LspRange range, size_t rank)
-{
-    char sort_text[40];
-    snprintf(sort_text, sizeof sort_text, "~r1ls%04zu", rank);
-    Json *item = json_object_new_object();
-    types_put_str(item, "label", name);
-    types_put_int(item, "kind", kind);
-    types_put_str(item, "detail", detail);
-    types_put_text(item, "sortText", sort_text);
-    Json *edit = types_put_object(item, "textEdit");
-    types_put(edit, "range", types_new_range(range));
-    types_put_str(edit, "newText", name);
-    return item;
-}
-
 typedef struct Item {
     Str name, detail, path; // path: empty for what resolve has nothing to say of
     int kind;               // CompletionItemKind of the protocol
+    Str snippet;            // what is inserted instead of the name; empty: that
 } Item;
 
 typedef struct Items {
@@ -85,6 +72,26 @@ typedef struct Items {
     size_t n;
     bool incomplete;
 } Items;
+
+// sortText begins late in ASCII, so that a language server's own items stay above ours.
+static Json *new_item(const Connection *conn, const Item *item, LspRange range, size_t rank)
+{
+    enum { FORMAT_SNIPPET = 2, MODE_ADJUST_INDENT = 2 };
+    char sort_text[40];
+    snprintf(sort_text, sizeof sort_text, "~r1ls%04zu", rank);
+    Json *value = json_object_new_object();
+    types_put_str(value, "label", item->name);
+    types_put_int(value, "kind", item->kind);
+    types_put_str(value, "detail", item->detail);
+    types_put_text(value, "sortText", sort_text);
+    if (item->snippet.len) types_put_int(value, "insertTextFormat", FORMAT_SNIPPET);
+    if (item->snippet.len && conn->caps.adjusts_indent)
+        types_put_int(value, "insertTextMode", MODE_ADJUST_INDENT);
+    Json *edit = types_put_object(value, "textEdit");
+    types_put(edit, "range", types_new_range(range));
+    types_put_str(edit, "newText", item->snippet.len ? item->snippet : item->name);
+    return value;
+}
 
 static void add_item(const Question *q, Items *found, Item item)
 {
@@ -134,6 +141,20 @@ static Str base_name(Str path)
     return str_slice(path, start, path.len);
 }
 
+// A function with its parameters, as they stand in its file; empty: no call is wanted or known.
+static Str call_of(const Question *q, const IndexHit *hit)
+{
+    enum { MAX_PEEK = 400 };
+    Str text = text_str(q->text);
+    bool callable =
+        hit->kind == SYMBOL_FUNCTION || hit->kind == SYMBOL_METHOD || hit->kind == SYMBOL_MACRO;
+    bool is_call = q->byte_off < text.len && text.ptr[q->byte_off] == '(';
+    if (!callable || is_call || !str_contains(q->params[PARAM_OPTIONS], "calls")) return STR("");
+    Str bytes = question_peek(q, hit->path, hit->name_range.start, hit->name.len + MAX_PEEK);
+    if (!str_starts(bytes, hit->name)) return STR(""); // the file is another one by now
+    return snippets_call(hit->name, str_slice(bytes, hit->name.len, bytes.len), q->arena);
+}
+
 static void add_hits(const Question *q, ByteRange word, Str prefix, Items *found)
 {
     for (size_t k = 0; k < q->n_indexes; k++) {
@@ -147,7 +168,8 @@ static void add_hits(const Question *q, ByteRange word, Str prefix, Items *found
                 continue;
             Str place = hits[i].container.len ? hits[i].container : base_name(hits[i].path);
             add_item(q, found,
-                     (Item){hits[i].name, place, hits[i].path, kind_number(hits[i].kind)});
+                     (Item){hits[i].name, place, hits[i].path, kind_number(hits[i].kind),
+                            call_of(q, &hits[i])});
         }
     }
 }
@@ -162,7 +184,8 @@ static void add_members(const Question *q, ByteRange word, Str prefix, Items *fo
                      (Item){.name = hits[i].name,
                             .detail = hits[i].container,
                             .path = hits[i].path,
-                            .kind = kind_number(hits[i].kind)});
+                            .kind = kind_number(hits[i].kind),
+                            .snippet = call_of(q, &hits[i])});
 }
 
 // The words of the grammar that are written as they are named.
@@ -206,6 +229,21 @@ static void add_words(const Question *q, ByteRange word, Str prefix, Items *foun
     }
 }
 
+static void add_snippets(const Question *q, ByteRange word, Str prefix, Items *found)
+{
+    enum { SNIPPET_ITEM = 15 };
+    Snippet *all;
+    if (!str_contains(q->params[PARAM_OPTIONS], "statements")) return;
+    unsigned place = snippets_place(q->syntax, q->text, q->path, word.start);
+    size_t n = snippets_find(q->lang, place, prefix, q->text, q->arena, &all);
+    for (size_t i = 0; i < n; i++)
+        add_item(q, found,
+                 (Item){.name = all[i].prefix,
+                        .detail = all[i].description,
+                        .kind = SNIPPET_ITEM,
+                        .snippet = all[i].text});
+}
+
 static void add_imports(const Question *q, ByteRange *word, Items *found)
 {
     enum { FILE_ITEM = 17 };
@@ -221,7 +259,7 @@ static void find_items(Question *q)
     Items *found = q->data = arena_alloc(q->arena, sizeof *found);
     ByteRange word = find_word(q->text, q->byte_off);
     Str prefix = str_slice(text_str(q->text), word.start, word.end);
-    bool by_character = q->params[0].len > 0;
+    bool by_character = str_equal(q->params[PARAM_TRIGGER], STR("character"));
     if (imports_is_context(q->text, q->lang, q->byte_off)) {
         add_imports(q, &word, found);
     } else if (members_is_context(q->text, q->lang, word.start)) {
@@ -230,6 +268,7 @@ static void find_items(Question *q)
         add_locals(q, word, prefix, found);
         add_hits(q, word, prefix, found);
         add_keywords(q, prefix, found);
+        add_snippets(q, word, prefix, found);
         add_words(q, word, prefix, found);
     }
     found->word = word;
@@ -259,7 +298,7 @@ static void reply_items(Request *request, const size_t *order, RankingOutcome ou
     Json *items = types_put_array(list, "items");
     for (size_t i = 0; i < found->n; i++) {
         const Item *item = &found->items[order ? order[i] : i];
-        Json *value = new_plain_item(item->name, item->kind, item->detail, found->range, i);
+        Json *value = new_item(request->conn, item, found->range, i);
         if (item->path.len) {
             Json *data = types_put_object(value, "data");
             types_put_str(data, "name", item->name);
@@ -279,8 +318,9 @@ static Items *copy_items(const Items *found, Arena *arena)
     copy->items = arena_array(arena, found->n + 1, sizeof *copy->items);
     for (size_t i = 0; i < found->n; i++) {
         const Item *item = &found->items[i];
-        copy->items[i] = (Item){arena_str(arena, item->name), arena_str(arena, item->detail),
-                                arena_str(arena, item->path), item->kind};
+        copy->items[i] =
+            (Item){arena_str(arena, item->name), arena_str(arena, item->detail),
+                   arena_str(arena, item->path), item->kind, arena_str(arena, item->snippet)};
     }
     return copy;
 }
@@ -309,7 +349,12 @@ bool completion_request(Call *call, Error *err)
     request->doc = doc;
     call->later = true;
     bool by_character = types_int(call->params, "context.triggerKind", 1) == 2;
-    const Str params[QUESTION_PARAMS] = {by_character ? STR("character") : STR("")};
+    const Config *config = sync_config(call);
+    bool statements = conn->caps.snippets && config->snippets;
+    bool calls = conn->caps.snippets && config->call_snippets;
+    const Str params[QUESTION_PARAMS] = {
+        by_character ? STR("character") : STR("hand"),
+        arena_printf(call->arena, "%s%s", statements ? "statements " : "", calls ? "calls" : "")};
     workspace_ask(request, position_to_offset(doc->text, position, conn->encoding), params,
                   find_items, answer_items);
     return true;

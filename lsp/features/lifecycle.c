@@ -12,6 +12,7 @@
 #include "workspace.h"
 
 enum { PROCESS_CHECK_MS = 1000 };
+enum { ACTION_TAG_LLM = 1, INSERT_ADJUST_INDENT = 2 }; // of the protocol
 
 // --- initialize
 
@@ -26,6 +27,16 @@ static PositionEncoding choose_encoding(const Connection *conn, Json *params)
         (wanted == POSITION_UTF16 || types_array_has(params, path, position_encoding_name(wanted))))
         return wanted;
     return types_array_has(params, path, "utf-8") ? POSITION_UTF8 : POSITION_UTF16;
+}
+
+static bool has_number(Json *object, const char *path, int64_t number)
+{
+    Json *list = types_get(object, path);
+    bool found = false;
+    for (size_t i = 0;
+         json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++)
+        found |= types_int(json_object_array_get_idx(list, i), "", 0) == number;
+    return found;
 }
 
 static void read_caps(ClientCaps *caps, Json *params)
@@ -54,13 +65,14 @@ static void read_caps(ClientCaps *caps, Json *params)
         .register_watchers =
             types_bool(client, "workspace.didChangeWatchedFiles.dynamicRegistration"),
         .hover_markdown = types_array_has(client, "textDocument.hover.contentFormat", "markdown"),
+        .snippets = types_bool(client, "textDocument.completion.completionItem.snippetSupport"),
+        .adjusts_indent = has_number(
+            types_get(client, "textDocument.completion.completionItem.insertTextModeSupport"),
+            "valueSet", INSERT_ADJUST_INDENT),
         .input_box = types_bool(client, "experimental.showInputBox"),
         .fold_limit = types_int(client, "textDocument.foldingRange.rangeLimit", 0),
     };
-    Json *tags = types_get(action, "tagSupport.valueSet");
-    for (size_t i = 0;
-         json_object_is_type(tags, json_type_array) && i < json_object_array_length(tags); i++)
-        caps->llm_tag |= types_int(json_object_array_get_idx(tags, i), "", 0) == 1;
+    caps->llm_tag = has_number(action, "tagSupport.valueSet", ACTION_TAG_LLM);
 }
 
 static Str find_root(Json *params, Arena *arena)

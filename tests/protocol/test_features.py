@@ -95,6 +95,60 @@ def test_completion_and_resolve():
     client.close()
 
 
+SNIPPET_CAPS = copy.deepcopy(FULL_CAPS)
+SNIPPET_CAPS["textDocument"]["completion"] = {
+    "completionItem": {"snippetSupport": True, "insertTextModeSupport": {"valueSet": [1, 2]}}}
+
+
+def items_at(client, statement, typed):
+    """What is offered behind `typed` in a function that holds the statement."""
+    text = CALLED + "int main(void)\n{\n    %s\n}\n" % statement
+    client.change(URI, 2, {"text": text})
+    client.ask("textDocument/foldingRange", DOC)
+    items = complete(client, URI, 8, 4 + statement.index(typed) + len(typed))["items"]
+    return {(item["label"], item["kind"]): item for item in items}
+
+
+CALLED = "int square_area(int side, const char *name)\n{\n    return side;\n}\n#define square_of(x) ((x) * (x))\n#define square_bits 4\n"
+
+
+def test_snippets():
+    client = Client(caps=SNIPPET_CAPS)
+    client.open(URI, CALLED)
+    client.until(lambda: ("square_area", 3) in items_at(client, "squ", "squ"))
+    found = items_at(client, "whi", "whi")
+    snippet = found["while", 15]
+    assert snippet["insertTextFormat"] == 2 and snippet["insertTextMode"] == 2, snippet
+    assert snippet["textEdit"]["newText"] == "while (${1:condition}) {\n    $0\n}", snippet
+    assert "insertTextFormat" not in found["while", 14]
+    # Where a statement begins, and only there.
+    for line in ["x = whi", "f(whi", "// whi", "a.whi", "\"whi\""]:
+        assert ("while", 15) not in items_at(client, line, "whi"), line
+    assert ("main", 15) not in items_at(client, "mai", "mai")
+    # Calls bring their parameters; not where the brackets stand already.
+    found = items_at(client, "squ", "squ")
+    assert found["square_area", 3]["textEdit"]["newText"] == "square_area(${1:int side}, ${2:const char *name})", found
+    assert found["square_of", 21]["textEdit"]["newText"] == "square_of(${1:x})"
+    assert found["square_bits", 21]["textEdit"]["newText"] == "square_bits"
+    found = items_at(client, "squ(3)", "squ")
+    assert found["square_area", 3]["textEdit"]["newText"] == "square_area"
+    client.notify("workspace/didChangeConfiguration", {"settings": {"r1ls": {"snippets": False, "callSnippets": False}}})
+    found = items_at(client, "squ", "squ")
+    assert found["square_area", 3]["textEdit"]["newText"] == "square_area"
+    assert ("while", 15) not in items_at(client, "whi", "whi")
+    client.close()
+
+
+def test_snippets_need_the_client():
+    client = Client()
+    client.open(URI, CALLED)
+    client.until(lambda: ("square_area", 3) in items_at(client, "squ", "squ"))
+    found = items_at(client, "squ", "squ")
+    assert found["square_area", 3]["textEdit"]["newText"] == "square_area" and "insertTextFormat" not in found["square_area", 3]
+    assert ("while", 15) not in items_at(client, "whi", "whi")
+    client.close()
+
+
 # --- the code action
 
 HOLE = "// The sum of both.\nint add(int a, int b)\n{\n}\n"

@@ -1,5 +1,5 @@
-// The query strings that embed_queries.cmake makes from queries/*/*.scm, queries/*/snippets.txt and the
-// packages.
+// The query strings that embed_queries.cmake makes from queries/*/*.scm, queries/*/snippets.txt and
+// the packages.
 #pragma once
 
 extern const char query_bash_bodies[], query_bash_definitions[], query_bash_highlights[],

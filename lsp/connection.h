@@ -33,7 +33,7 @@ typedef struct ClientCaps {
     bool work_done_progress, configuration, apply_edit, show_document, code_lens_refresh;
     bool nested_symbols, hover_markdown;
     bool snippets, adjusts_indent; // completions may be snippets; it indents what is inserted
-    bool input_box; // it asks the user for a line of text (r1ls/showInputBox)
+    bool input_box;                // it asks the user for a line of text (r1ls/showInputBox)
     bool register_watchers, symbol_resolve, prepare_rename;
     int64_t fold_limit; // 0: none stated
 } ClientCaps;

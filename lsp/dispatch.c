@@ -24,6 +24,7 @@ static const Method methods[] = {
     {"workspace/didChangeWorkspaceFolders", folders_changed, false},
     {"workspace/didChangeWatchedFiles", folders_files_changed, false},
     {"workspace/didCreateFiles", folders_files_moved, false},
+    {"workspace/willRenameFiles", will_rename_files, true},
     {"workspace/didRenameFiles", folders_files_moved, false},
     {"workspace/didDeleteFiles", folders_files_moved, false},
     {"workspace/symbol", navigate_workspace_symbol, true},

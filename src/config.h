@@ -40,6 +40,8 @@
     X(definition, BOOL, "definition", 0, 0, 1, "and declaration; on where no server has them")     \
     X(references, BOOL, "references", 0, 0, 1, "in all files; on where no server has them")        \
     X(rename, BOOL, "rename", 0, 0, 1, "where it can be proved; on where no server has it")        \
+    X(move_files, BOOL, "moveFiles", 1, 0, 1,                                                      \
+      "includes follow a renamed file; imports of other languages too where rename is on")         \
     X(workspace_symbol, BOOL, "workspaceSymbol", 0, 0, 1, "search; on where no server has it")     \
     X(signature_help, BOOL, "signatureHelp", 0, 0, 1, "parameters; on where no server has it")     \
     X(code_actions, BOOL, "codeActions", 1, 0, 1, "generate actions")                              \

@@ -66,6 +66,7 @@ bool navigate_workspace_symbol(Call *call, Error *err);
 bool navigate_resolve_symbol(Call *call, Error *err);
 bool rename_prepare(Call *call, Error *err);
 bool rename_request(Call *call, Error *err);
+bool will_rename_files(Call *call, Error *err);
 bool signature_help(Call *call, Error *err);
 
 bool folders_changed(Call *call, Error *err);

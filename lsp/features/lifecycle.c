@@ -153,7 +153,7 @@ static void offer_navigation(const Connection *conn, Json *caps)
 // Files that move tell the index at once; the watcher would see them a moment later.
 static void offer_workspace(Json *caps)
 {
-    static const char *const events[] = {"didCreate", "didRename", "didDelete", NULL};
+    static const char *const events[] = {"didCreate", "didRename", "didDelete", "willRename", NULL};
     Json *workspace = types_put_object(caps, "workspace");
     Json *folders = types_put_object(workspace, "workspaceFolders");
     types_put_bool(folders, "supported", true);

@@ -4,16 +4,11 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "features/file_edits.h"
 #include "features/names.h"
 #include "workspace/queries.h"
 
 enum { MAX_FILES = 2000 };
-
-typedef struct FileEdits {
-    Str path;
-    LspRange *ranges;
-    size_t n;
-} FileEdits;
 
 typedef struct Renaming {
     LspRange range; // of the name at the cursor
@@ -121,9 +116,10 @@ static void add_file(Question *q, Renaming *r, const Syntax *syntax, Str path, c
         return;
     }
     FileEdits *file = &r->files[r->n_files++];
-    *file = (FileEdits){path, arena_array(q->arena, n, sizeof *file->ranges), n};
+    *file = (FileEdits){path, arena_array(q->arena, n, sizeof *file->items), n};
     for (size_t i = 0; i < n; i++)
-        file->ranges[i] = position_from_range(syntax_text(syntax), places[i].range, q->encoding);
+        file->items[i] = (FileEdit){
+            position_from_range(syntax_text(syntax), places[i].range, q->encoding), q->params[0]};
     r->n_places += n;
 }
 
@@ -194,58 +190,11 @@ static void answer_prepare(Request *request, Question *q)
     request_reply(request, value);
 }
 
-static Json *new_edits(const FileEdits *file, Str new_name, const char *annotation)
-{
-    Json *edits = json_object_new_array();
-    for (size_t i = 0; i < file->n; i++) {
-        Json *edit = json_object_new_object();
-        types_put(edit, "range", types_new_range(file->ranges[i]));
-        types_put_str(edit, "newText", new_name);
-        if (annotation) types_put_text(edit, "annotationId", annotation);
-        json_object_array_add(edits, edit);
-    }
-    return edits;
-}
-
-static void put_version(const Request *request, Json *document, Str path)
-{
-    const Document *doc = documents_find_path(&request->conn->documents, path);
-    if (!doc) doc = documents_find(&request->conn->documents, path);
-    if (doc)
-        types_put_int(document, "version", doc->version);
-    else
-        types_put(document, "version", NULL);
-}
-
 static Json *new_edit(const Request *request, const Renaming *r, Str new_name)
 {
-    const ClientCaps *caps = &request->conn->caps;
-    const char *annotation = caps->document_changes && caps->change_annotations ? "rename" : NULL;
-    Json *edit = json_object_new_object();
-    Json *list = caps->document_changes ? types_put_array(edit, "documentChanges")
-                                        : types_put_object(edit, "changes");
-    for (size_t i = 0; i < r->n_files; i++) {
-        Json *edits = new_edits(&r->files[i], new_name, annotation);
-        Json *document = json_object_new_object();
-        question_put_uri(request, document, "uri", r->files[i].path);
-        if (!caps->document_changes) {
-            types_put(list, types_str(document, "uri").ptr, edits);
-            json_object_put(document);
-            continue;
-        }
-        put_version(request, document, r->files[i].path);
-        Json *change = json_object_new_object();
-        types_put(change, "textDocument", document);
-        types_put(change, "edits", edits);
-        json_object_array_add(list, change);
-    }
-    if (!annotation) return edit;
-    Json *label = types_put_object(types_put_object(edit, "changeAnnotations"), annotation);
-    Str text = arena_printf(request->arena, "Rename %s to %.*s (%zu places in %zu files)",
-                            r->name.ptr, STR_FMT(new_name), r->n_places, r->n_files);
-    types_put_str(label, "label", text);
-    types_put_bool(label, "needsConfirmation", r->n_files > 1);
-    return edit;
+    Str label = arena_printf(request->arena, "Rename %s to %.*s (%zu places in %zu files)",
+                             r->name.ptr, STR_FMT(new_name), r->n_places, r->n_files);
+    return file_edits_new(request, r->files, r->n_files, label);
 }
 
 static void answer_rename(Request *request, Question *q)

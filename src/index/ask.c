@@ -419,6 +419,50 @@ size_t index_mentions(Index *index, Str name, Arena *arena, Str **out)
     return finish_paths(&paths, SIZE_MAX, arena, out);
 }
 
+static bool has_part(Str import, const Str *words, size_t n_words)
+{
+    for (size_t start = 0; start < import.len; start++) {
+        size_t end = start;
+        while (end < import.len && !strchr("./", import.ptr[end]))
+            end++;
+        for (size_t i = 0; i < n_words; i++)
+            if (str_equal(str_slice(import, start, end), words[i])) return true;
+        start = end;
+    }
+    return false;
+}
+
+size_t index_importers(Index *index, const Str *words, size_t n_words, Arena *arena, Str **out)
+{
+    RankedPaths paths = {0};
+    pthread_rwlock_rdlock(&index->lock);
+    const Table *table = &index->table;
+    bool *wanted = arena_array(arena, table->names.n + 1, sizeof *wanted),
+         *known = arena_array(arena, table->names.n + 1, sizeof *known);
+    for (const IndexOverlay *o = index->overlays; o; o = o->next)
+        for (size_t i = 0; i < o->tags.n_imports; i++)
+            if (has_part(o->tags.imports[i], words, n_words)) {
+                VEC_PUSH(&paths, (RankedPath){absolute(index, str_from(o->path), arena), INFINITY});
+                break;
+            }
+    for (uint32_t i = 0; i < table->n_files; i++) {
+        const uint32_t *ids = table_file_imports(&table->files[i]);
+        bool found = false;
+        for (uint32_t k = 0; k < table->files[i].n_imports; k++) {
+            uint32_t id = ids[k];
+            if (!known[id]) wanted[id] = has_part(names_text(&table->names, id), words, n_words);
+            known[id] = true;
+            found = found || wanted[id];
+        }
+        Str path = names_text(&table->paths, i);
+        if (found && table->files[i].exists && !find_overlay(index, path))
+            VEC_PUSH(&paths,
+                     (RankedPath){absolute(index, path, arena), (double)table->files[i].rank});
+    }
+    pthread_rwlock_unlock(&index->lock);
+    return finish_paths(&paths, SIZE_MAX, arena, out);
+}
+
 // Where each of the names' numbers stands among those that are looked for, from 1; 0: not there.
 static uint8_t *number_names(const Table *table, const Str *names, size_t n)
 {

@@ -96,6 +96,8 @@ size_t index_search(Index *index, Str query, IndexMatch match, Str near_path, si
 size_t index_members(Index *index, Str container, Arena *arena, IndexHit **out);
 // Files that may mention a name, the best ranked first.
 size_t index_mentions(Index *index, Str name, Arena *arena, Str **out);
+// Files that import something of which a part (of a path or a dotted name) is one of the words.
+size_t index_importers(Index *index, const Str *words, size_t n_words, Arena *arena, Str **out);
 // Files that mention most of the names, the rarer ones counting more; the best first.
 size_t index_mention_most(Index *index, const Str *names, size_t n_names, size_t max, Arena *arena,
                           Str **out);

@@ -21,7 +21,7 @@ RULES = {
 }
 # Headers of another folder that are included by name alone.
 PUBLIC = {"src": {"engine.h", "chat.h", "think.h"}, "lsp": {"config.h", "jobs.h", "complete.h", "trust.h", "dotfile.h",
-                                                                      "suggestions.h", "power.h"}}
+                                                                      "suggestions.h", "snippets.h", "power.h"}}
 # Files that may see a library more than their folder.
 MORE_LIBRARIES = {
     "src/config.c": ("json-c/",),

@@ -79,9 +79,10 @@ typedef struct GgufTensor {
 
 typedef struct Gguf Gguf;
 
-// Maps and checks a file, or checks an image in memory (borrowed until gguf_close). The path of any
-// shard (NAME-00002-of-00003.gguf, split.* keys) opens the whole model; an image must be whole.
-// NULL with ERROR_NOT_FOUND, ERROR_IO, ERROR_DAMAGED or ERROR_UNSUPPORTED.
+// Maps (a small one: copies) and checks a file, or checks an image in memory (borrowed until
+// gguf_close). The path of any shard (NAME-00002-of-00003.gguf, split.* keys) opens the whole
+// model; an image must be whole. NULL with ERROR_NOT_FOUND, ERROR_IO, ERROR_DAMAGED or
+// ERROR_UNSUPPORTED.
 Gguf *gguf_open(const char *path, Error *err);
 Gguf *gguf_open_image(const void *image, size_t n_bytes, Error *err);
 void gguf_close(Gguf *gguf);

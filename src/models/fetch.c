@@ -278,7 +278,11 @@ static bool is_free(const FetchOptions *o, Error *err)
 
 static bool name_part(Fetch *f)
 {
-    if (fsync(f->fd) == 0 && rename(f->part, f->options->path) == 0) return true;
+    if (fsync(f->fd) == 0 && rename(f->part, f->options->path) == 0) {
+        // What was written piece by piece lies in small pages: read anew it may have large ones.
+        posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
+        return true;
+    }
     return error_set(f->err, ERROR_IO, "cannot name %.160s: %s", f->options->path, strerror(errno));
 }
 

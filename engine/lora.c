@@ -183,6 +183,21 @@ static void hash_base(const Gguf *base, char hex[SHA256_HEX + 1])
     sha256_hex(&hash, hex);
 }
 
+// A model of another shape is told by that, without a look at its weights.
+static bool has_same_shapes(const Gguf *base, const Gguf *adapter)
+{
+    char name[160];
+    for (size_t i = 0; i < gguf_n_tensors(adapter); i++) {
+        const GgufTensor *t = gguf_tensor(adapter, i);
+        if (!str_ends(t->name, STR(".lora_a"))) continue;
+        snprintf(name, sizeof name, "%.*s",
+                 STR_FMT(str_slice(t->name, 0, t->name.len - strlen(".lora_a"))));
+        const GgufTensor *own = gguf_find_tensor(base, name);
+        if (!own || own->dims[0] != t->dims[0]) return false;
+    }
+    return true;
+}
+
 bool adapter_image_fits(const Engine *engine, const void *image, size_t n_bytes)
 {
     Error ignored = {0};
@@ -190,6 +205,7 @@ bool adapter_image_fits(const Engine *engine, const void *image, size_t n_bytes)
     Str wanted = {0};
     Gguf *file = gguf_open_image(image, n_bytes, &ignored);
     bool fits = file && gguf_read_str(file, "r1ls.base.fingerprint", &wanted, &ignored);
+    fits = fits && has_same_shapes(engine->gguf, file);
     if (fits) {
         hash_base(engine->gguf, hex);
         fits = str_equal(wanted, str_from(hex));

@@ -150,8 +150,7 @@ static void parse(uv_work_t *request)
 // What a document of a new language needs is compiled while it is parsed.
 static void compile_queries(uv_work_t *work)
 {
-    for (int kind = 0; kind < QUERY_KINDS; kind++)
-        queries_get(work->data, (QueryKind)kind);
+    queries_prepare(work->data);
 }
 
 static void on_compiled(uv_work_t *work, int status)
@@ -222,7 +221,7 @@ static void start_work(Connection *conn, Document *doc)
     doc->changes = (TextChanges){0};
     doc->parsing = work;
     uv_queue_work(server_loop(conn->server), &work->work, parse, on_parsed);
-    if (work->old) return;
+    if (queries_are_ready(doc->lang)) return;
     uv_work_t *queries = mem_zero(sizeof *queries);
     queries->data = (void *)(uintptr_t)doc->lang;
     uv_queue_work(server_loop(conn->server), queries, compile_queries, on_compiled);

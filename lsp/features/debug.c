@@ -135,7 +135,9 @@ typedef struct Reading {
     Connection *conn; // only if the server still has it
     uint64_t serial;
     Arena *arena;
-    Str output, root;
+    Str output, *roots; // the folders, one after the other; root: the one that is meant
+    size_t n_roots;
+    Str root;
     size_t n_failures;
     bool found;
     ReportPlace place;
@@ -146,10 +148,13 @@ static void read_output(uv_work_t *work)
 {
     Reading *r = work->data;
     ReportFailure *failures;
-    r->n_failures = report_read(r->output, r->root, MAX_FAILURES, r->arena, &failures);
-    for (size_t i = 0; i < r->n_failures && !r->found; i++) {
-        r->found = report_locate(&failures[i], r->root, r->arena, &r->place);
-        if (r->found) r->message = loop_report_message(&failures[i], r->root, r->arena);
+    for (size_t k = 0; k < r->n_roots && !r->found; k++) {
+        r->root = r->roots[k];
+        r->n_failures = report_read(r->output, r->root, MAX_FAILURES, r->arena, &failures);
+        for (size_t i = 0; i < r->n_failures && !r->found; i++) {
+            r->found = report_locate(&failures[i], r->root, r->arena, &r->place);
+            if (r->found) r->message = loop_report_message(&failures[i], r->root, r->arena);
+        }
     }
 }
 
@@ -193,7 +198,12 @@ bool debug_output(Call *call, Json *argument, Error *err)
     r->conn = conn;
     r->serial = call->request->serial;
     r->output = arena_str(r->arena, output);
-    r->root = arena_str(r->arena, str_from(conn->root));
+    size_t n = 0;
+    for (const ProjectSettings *project = conn->projects; project; project = project->next)
+        n++;
+    r->roots = arena_array(r->arena, n, sizeof *r->roots);
+    for (const ProjectSettings *project = conn->projects; project; project = project->next)
+        r->roots[r->n_roots++] = arena_str(r->arena, str_from(project->root));
     call->later = true;
     uv_queue_work(server_loop(conn->server), &r->work, read_output, on_read);
     return true;

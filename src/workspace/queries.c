@@ -15,6 +15,16 @@ enum { MAX_LANGUAGES = 64 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(TSQuery *) cache[MAX_LANGUAGES][QUERY_KINDS]; // written under the lock
 
+static atomic_bool ready[MAX_LANGUAGES];
+
+static size_t row_of(const Language *lang)
+{
+    size_t n;
+    size_t row = (size_t)(lang - languages(&n));
+    assert(row < n && n <= MAX_LANGUAGES);
+    return row;
+}
+
 static TSQuery *compile(const Language *lang, const char *const *sources)
 {
     StrBuf text = {0};
@@ -45,10 +55,7 @@ static void disable_guesses(TSQuery *query)
 
 const TSQuery *queries_get(const Language *lang, QueryKind kind)
 {
-    size_t n;
-    const Language *all = languages(&n);
-    size_t row = (size_t)(lang - all);
-    assert(row < n && n <= MAX_LANGUAGES);
+    size_t row = row_of(lang);
     const char *const *lists[QUERY_KINDS] = {lang->queries.definitions, lang->queries.references,
                                              lang->queries.scopes,      lang->queries.bodies,
                                              lang->queries.rules,       lang->queries.highlights};
@@ -63,4 +70,16 @@ const TSQuery *queries_get(const Language *lang, QueryKind kind)
     }
     pthread_mutex_unlock(&lock);
     return query;
+}
+
+void queries_prepare(const Language *lang)
+{
+    for (int kind = 0; kind < QUERY_KINDS; kind++)
+        queries_get(lang, (QueryKind)kind);
+    atomic_store(&ready[row_of(lang)], true);
+}
+
+bool queries_are_ready(const Language *lang)
+{
+    return atomic_load(&ready[row_of(lang)]);
 }

@@ -37,7 +37,7 @@ class Bench:
     def __init__(self, args, cache):
         env = dict(os.environ, XDG_CACHE_HOME=cache, XDG_STATE_HOME=cache, XDG_RUNTIME_DIR=cache)
         self.client = Client([args.r1ls, "--standalone", *(["--model", args.model] if args.model else [])], env)
-        self.client.start((ROOT / "src").as_uri(), dict(ON, gate=0, computeAhead="off", prefixCacheMb=0))
+        self.client.start((ROOT / "src").as_uri(), dict(ON, gate=0, computeAhead="off", prefixCacheMb=0, rankCompletion=False))
         text = "\n".join((ROOT / name).read_text() for name in SOURCES)
         self.lines = text.split("\n")[:args.lines]
         self.uri, self.version = (ROOT / "src/large.c").as_uri(), 1

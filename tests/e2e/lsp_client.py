@@ -29,9 +29,11 @@ class Client:
             if length is None:
                 self.arrived.put(None)
                 return
-            message = json.loads(out.read(length))
+            body = out.read(length)
+            came = time.monotonic()  # reading a long answer is the client's time
+            message = json.loads(body)
             if "id" in message and "method" not in message:
-                self.answers.setdefault(message["id"], []).append((time.monotonic(), message))
+                self.answers.setdefault(message["id"], []).append((came, message))
             elif "id" in message:  # a request of the server: accept whatever it is
                 self.send({"jsonrpc": "2.0", "id": message["id"], "result": None})
             else:

@@ -1,6 +1,7 @@
 """Code lenses, and the commands that go from a failure to its repair."""
 
 import copy
+import os
 
 from driver import Client, FOLDER, FULL_CAPS, SANDBOX, run_tests, write_file
 
@@ -146,6 +147,16 @@ def test_output():
     client.note("window/showMessage", lambda p: "0 failures" in p["message"])
     for wrong in ((), (5,), ("",), ({"output": 1},)):
         assert client.answer(run(*wrong))["error"]["code"] == -32602, wrong
+    client.close()
+
+
+def test_an_output_of_the_second_folder():
+    root, _ = make_project("second")
+    first = "file://" + os.path.dirname(write_file("first/a.c", "int a;\n"))
+    client = Client(caps=CAPS, rootUri=first, workspaceFolders=[{"uri": uri, "name": uri[-5:]} for uri in (first, root)])
+    client.replies["window/showDocument"] = {"success": False}
+    client.ask("workspace/executeCommand", {"command": "r1ls.debugOutput", "arguments": [FAILURE]})
+    client.note("window/showMessage", lambda p: "line 1 of add.c" in p["message"])
     client.close()
 
 

@@ -15,6 +15,20 @@ def new_client(root, **options):
     return Client(rootUri=root.as_uri(), options=options)
 
 
+def test_each_folder_by_itself():
+    with tempfile.TemporaryDirectory() as work:
+        os.environ["XDG_STATE_HOME"] = work + "/state"
+        first, second = pathlib.Path(work, "first"), pathlib.Path(work, "second")
+        first.mkdir()
+        second.mkdir()
+        client = Client(rootUri=first.as_uri(), workspaceFolders=[{"uri": f.as_uri(), "name": f.name} for f in (first, second)])
+        document = {"uri": (second / "a.c").as_uri()}
+        assert ask(client, trusted=True, textDocument=document) == {"folder": str(second), "trusted": True}
+        assert ask(client, textDocument=document)["trusted"] is True
+        assert ask(client) == {"folder": str(first), "trusted": False}
+        client.close()
+
+
 def test_a_folder_is_remembered():
     with tempfile.TemporaryDirectory() as work:
         os.environ["XDG_STATE_HOME"] = work + "/state"

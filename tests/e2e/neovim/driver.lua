@@ -91,7 +91,7 @@ function M.open(name)
   window:command('set runtimepath+=' .. plugin)
   window:lua([[
     local r1ls, ghost_text, sandbox = ...
-    vim.g.r1ls = { cmd = { r1ls, '--set', 'budgetMs=30000' }, settings = { gate = 0, sandbox = sandbox }, ghost_text = ghost_text }
+    vim.g.r1ls = { cmd = { r1ls, '--set', 'budgetMs=30000' }, settings = { gate = 0, sandbox = sandbox, nextEdit = true }, ghost_text = ghost_text }
     -- Notes for the assertions; they are what a user reads.
     _G.said, _G.asked, _G.answers = {}, {}, {}
     vim.notify = function(text) table.insert(_G.said, text) end

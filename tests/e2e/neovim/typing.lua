@@ -50,4 +50,22 @@ window:expect(not window:lua(is_on), 'ghost text was not switched off')
 window:command('R1ls toggle')
 window:wait('switched off and on', 5, is_on)
 window:type_for_ghost()
+
+-- The next edit is gone to and shown by the first call, made by the second.
+window:keys('<Esc>')
+window:command('edit!')
+window:keys('gg/hash_key(<CR>f_lcename<Esc>')
+window:wait('a name changed', 10, [[return vim.api.nvim_get_current_line():find('hash_name', 1, true) ~= nil]])
+local changed = window:lua('return text()')
+window:command('R1ls next')
+window:wait('the next edit shown', 20, [[
+  local marks = vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_get_namespaces()['r1ls-next'], 0, -1, { details = true })
+  local here = vim.api.nvim_win_get_cursor(0)[1] - 1
+  return marks[1] and marks[1][2] == here and vim.api.nvim_get_current_line():find('hash_key', 1, true) and marks[1][4].virt_text[1][1] ]])
+window:expect(window:lua('return text()') == changed, 'it was made before it was seen')
+window:command('R1ls next')
+window:wait('the next edit made', 10, [[local line = vim.api.nvim_get_current_line() return line:find('hash_name', 1, true) and line]])
+window:command('undo')
+window:expect(window:lua('return text()') == changed, 'it is not one step to undo')
+window:command('edit!')
 window:close()

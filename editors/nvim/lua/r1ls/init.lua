@@ -114,7 +114,7 @@ function M.trust(word)
   local client = client_here()
   if not client then return end
   if word and word ~= 'on' and word ~= 'off' then return vim.notify('r1ls: trust ' .. word .. ', wanted on or off', vim.log.levels.ERROR) end
-  client:request('r1ls/trust', { trusted = word ~= 'off' }, function(err, result)
+  client:request('r1ls/trust', { trusted = word ~= 'off', textDocument = { uri = vim.uri_from_bufnr(0) } }, function(err, result)
     if err then return vim.notify('r1ls: ' .. err.message, vim.log.levels.ERROR) end
     vim.notify(('r1ls: what is generated in %s is %s'):format(result.folder, result.trusted and 'compiled and tested' or 'parsed only'))
     refresh(client)

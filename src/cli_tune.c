@@ -64,6 +64,7 @@ static void keep_body(void *user, const TuningBody *b)
     json_object_object_add(o, "body", cli_json_str(b->body));
     json_object_object_add(o, "tokens", json_object_new_int(b->n_tokens));
     json_object_object_add(o, "compiles", json_object_new_boolean(b->compiles));
+    json_object_object_add(o, "full", json_object_new_boolean(b->full));
     json_object_object_add(o, "alike", cli_json_num(b->alike, 4));
     json_object_object_add(o, "note", cli_json_str(b->note));
     fprintf(flags->answers_file, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
@@ -83,6 +84,7 @@ static struct json_object *json_score(const TuningScore *s)
     struct json_object *o = json_object_new_object();
     json_object_object_add(o, "bodies", json_object_new_int(s->n));
     json_object_object_add(o, "compile", json_object_new_int(s->n_compile));
+    json_object_object_add(o, "full", json_object_new_int(s->n_full));
     json_object_object_add(o, "tested", json_object_new_int(s->n_tested));
     json_object_object_add(o, "pass", json_object_new_int(s->n_pass));
     json_object_object_add(o, "tokens", json_object_new_int(s->n_tokens));
@@ -122,7 +124,8 @@ static void print_json(const Flags *flags, const TuningResult *r)
 
 static void tell_score(const char *when, const TuningScore *s)
 {
-    printf("%-7s %5.1f%% of %d bodies compile", when, percent(s->n_compile, s->n), s->n);
+    printf("%-7s %5.1f%% of %d bodies compile, %.1f%% and have half of the original's words", when,
+           percent(s->n_compile, s->n), s->n, percent(s->n_full, s->n));
     if (s->n_tested)
         printf(", %.1f%% of %d pass the tests", percent(s->n_pass, s->n_tested), s->n_tested);
     printf(", likeness %.3f, reward %.3f, %.1f tokens each\n", s->alike, s->reward,

@@ -40,6 +40,13 @@ double reward_likeness(Str a, Str b)
     return 2.0 * length[m] / (double)(n + m);
 }
 
+double reward_fullness(Str written, Str original)
+{
+    Str words[MAX_WORDS];
+    size_t m = split(original, words), n = split(written, words);
+    return 2 * n >= m ? 1 : 2.0 * (double)n / (double)m;
+}
+
 BodyReward reward_body(const Candidate *c, const char *flaw, bool has_tests, Str written,
                        Str original)
 {
@@ -47,7 +54,10 @@ BodyReward reward_body(const Candidate *c, const char *flaw, bool has_tests, Str
     r.compiles = r.parses && c->evidence.compile == VERDICT_PASS;
     r.passes = r.compiles && has_tests && c->tests == VERDICT_PASS;
     r.alike = r.compiles ? reward_likeness(written, original) : 0;
-    r.sum = has_tests ? 0.05 * r.parses + 0.25 * r.compiles + 0.10 * r.alike + 0.60 * r.passes
-                      : 0.10 * r.parses + 0.30 * r.compiles + 0.60 * r.alike;
+    double fullness = reward_fullness(written, original);
+    r.full = r.compiles && fullness >= 1;
+    r.sum = has_tests ? 0.05 * r.parses + fullness * (0.25 * r.compiles + 0.10 * r.alike) +
+                            0.60 * r.passes
+                      : 0.10 * r.parses + fullness * (0.30 * r.compiles + 0.60 * r.alike);
     return r;
 }

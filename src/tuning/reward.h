@@ -6,14 +6,16 @@
 //   alike         0.10        0.60    the longest common sequence of its words and the original's
 //   tests         0.60          -     the project's tests pass, which fail without the body
 //
-// A compiler alone would teach to write "return 0;". So without tests likeness has much weight, and
-// there is no reward for likeness without compiling.
+// The second and third are times min(1, 2 n / m) for n words written and m of the original: a
+// compiler alone teaches to write "return 0;", and likeness alone does not outweigh that it always
+// compiles. There is no reward for likeness without compiling.
 #pragma once
 
 #include "loop/loop.h"
 
 typedef struct BodyReward {
     bool parses, compiles, passes;
+    bool full; // it compiles and has half of the original's words or more
     double alike, sum;
 } BodyReward;
 
@@ -24,3 +26,5 @@ BodyReward reward_body(const Candidate *candidate, const char *flaw, bool has_te
 // 2 L / (n + m) for the longest common sequence of L words of texts of n and m words, blanks aside
 // and at most some hundreds of each.
 double reward_likeness(Str a, Str b);
+// min(1, 2 n / m) for texts of n and m words; 1 for an empty original.
+double reward_fullness(Str written, Str original);

@@ -13,7 +13,7 @@ typedef struct TuningBody {
     Str file, function, body;
     Str note; // what is said against it, or that it compiles
     int n_tokens;
-    bool adapter, compiles;
+    bool adapter, compiles, full; // full: and has half of the original's words or more
     double alike;
 } TuningBody;
 typedef void (*TuningShowBody)(void *user, const TuningBody *body);
@@ -41,6 +41,7 @@ typedef struct TuningOptions {
 // Of the bodies written for held-out functions.
 typedef struct TuningScore {
     int32_t n, n_compile, n_tested, n_pass; // n_tested: of functions that tests reach
+    int32_t n_full;                         // compile and have half of the original's words or more
     int32_t n_tokens;
     double alike, reward; // means
 } TuningScore;

@@ -18,6 +18,7 @@ static void show(const TuningRun *run, const Group *g, bool adapter)
                            .n_tokens = (int)a->ids.n,
                            .adapter = adapter,
                            .compiles = a->reward.compiles,
+                           .full = a->reward.full,
                            .alike = a->reward.alike};
         run->options->on_body(run->user, &body);
     }
@@ -30,6 +31,7 @@ static void count(TuningScore *score, const Group *g)
         const BodyReward *r = &g->answers[i].reward;
         score->n++;
         score->n_compile += r->compiles;
+        score->n_full += r->full;
         score->n_tested += tested;
         score->n_pass += r->passes;
         score->n_tokens += (int32_t)g->answers[i].ids.n;
@@ -71,5 +73,6 @@ bool tuning_is_better(const TuningScore *a, const TuningScore *b)
 {
     double gain = share(a->n_compile, a->n) - share(b->n_compile, b->n);
     return a->reward > b->reward && gain >= LEAST_GAIN &&
+           share(a->n_full, a->n) >= share(b->n_full, b->n) &&
            share(a->n_pass, a->n_tested) >= share(b->n_pass, b->n_tested) && a->alike >= b->alike;
 }

@@ -90,8 +90,8 @@ void group_free(Group *group);
 
 // The same questions and seeds every time, with the adapter or without.
 bool tuning_measure(TuningRun *run, bool adapter, TuningScore *out, Error *err);
-// More that compiles, no fewer tests passed, and not by being less like what people write. One body
-// more is noise.
+// More that compiles, no fewer tests passed, and not by saying less or being less like what people
+// write. One body more is noise.
 bool tuning_is_better(const TuningScore *after, const TuningScore *before);
 
 // --- tuning_read.c -------------------------------------------------------------------------------

@@ -89,6 +89,14 @@ static void nothing_is_earned_without_compiling(void **state)
     // What always compiles earns less than what is meant.
     c.tests = VERDICT_SKIPPED;
     assert_true(reward_body(&c, NULL, false, STR("return 0;"), STR("return a + b;")).sum < 0.75);
+    // And next to nothing where much is meant.
+    const Str much = STR("if (a < 0) return -1; for (int i = 0; i < a; i++) b += f(i); return b;");
+    BodyReward short_one = reward_body(&c, NULL, false, STR("return 0;"), much);
+    BodyReward whole = reward_body(&c, NULL, false, much, much);
+    assert_true(short_one.sum < 0.25 && short_one.compiles && !short_one.full);
+    assert_true(fabs(whole.sum - 1) < 1e-9 && whole.full);
+    assert_true(reward_fullness(STR("a b"), STR("a b c d e f g h")) == 0.5);
+    assert_true(reward_fullness(STR(""), STR("")) == 1);
 }
 
 static void functions_whose_files_compile_become_tasks(void **state)

@@ -111,15 +111,15 @@ def layer(x, w, cos, sin, documents, s):
     return x + F.linear(neurons_of(x, w, s), w[11])
 
 
-def losses(h, embedding, h_taught, embedding_taught, after, weight, said, hole):
-    """The weighted means of the next token's cross-entropy (nats) and of the divergence from what the teacher says there. Where a hole
-    ends, the teacher ends its text."""
+def losses(h, embedding, h_taught, embedding_taught, after, weight, said, hole, hole_teaching):
+    """The weighted means of the next token's cross-entropy (nats) and of the divergence from what the teacher says there, where a hole's
+    tokens count hole_teaching times. Where a hole ends, the teacher ends its text."""
     logits = F.linear(h, embedding).float().log_softmax(-1)
     loss = (-logits.gather(-1, after[..., None])[..., 0] * weight).sum() / weight.sum()
     taught = F.linear(h_taught, embedding_taught).float(); number = torch.arange(taught.shape[-1], device=h.device)
     end = torch.logaddexp(taught[..., EOT], taught[..., END])[..., None]
     taught = torch.where(hole[..., None] & (number == END), end, taught.masked_fill(hole[..., None] & (number == EOT), -30.0)).log_softmax(-1)
-    gap = (taught.exp() * (taught - logits)).sum(-1); share = weight * said
+    gap = (taught.exp() * (taught - logits)).sum(-1); share = torch.where(hole, hole_teaching, 1.0) * said
     return loss, (gap * share).sum() / share.sum()
 
 
@@ -253,7 +253,7 @@ class Healing:
             with torch.no_grad():
                 h_taught = self.teacher.hidden(taught[:, :-2], documents)
                 h_taught = h_taught.gather(1, source[..., None].expand(-1, -1, h_taught.shape[-1]))
-            return self.losses(self.student.hidden(ids[:, :-2], documents), self.student.w["token_embd-weight"], h_taught, self.teacher.w["token_embd-weight"], ids[:, 1:-1], weight, said, hole)
+            return self.losses(self.student.hidden(ids[:, :-2], documents), self.student.w["token_embd-weight"], h_taught, self.teacher.w["token_embd-weight"], ids[:, 1:-1], weight, said, hole, self.args.hole_teaching)
 
     def step(self, batch, share, number):
         with self.rounding if share >= self.args.round_from else contextlib.nullcontext():
@@ -318,7 +318,8 @@ def arguments():
     p.add_argument("command", choices=("vocabulary", "train")); p.add_argument("teacher"); p.add_argument("rest", nargs="+")
     p.add_argument("--data", default=""); p.add_argument("--deadline", type=float, default=0); p.add_argument("--rows", type=int, default=16)
     p.add_argument("--muon-rate", type=float, default=0.01); p.add_argument("--adam-rate", type=float, default=0.0006); p.add_argument("--truth", type=float, default=0.5, help="the cross-entropy's weight beside the divergence's")
-    p.add_argument("--hole-weight", type=float, default=8); p.add_argument("--round-from", type=float, default=2, help="the share of the time from which matrices are rounded to Q4_K in the passes")
+    p.add_argument("--hole-weight", type=float, default=8); p.add_argument("--hole-teaching", type=float, default=0.0, help="the divergence's weight of a hole's tokens: a teacher that is bad at holes teaches just that")
+    p.add_argument("--round-from", type=float, default=2, help="the share of the time from which matrices are rounded to Q4_K in the passes")
     p.add_argument("--layers", default="", help="those kept, in place of choosing"); p.add_argument("--calibration", type=int, default=CALIBRATION)
     p.add_argument("--max-steps", type=int, default=10**9); p.add_argument("--no-compile", action="store_true")
     return p.parse_args()

@@ -65,7 +65,7 @@ def tools(part, args):
     for pattern in ("tokenizer.json", "val_*", "held_cases.json"):
         for path in sorted(glob.glob(f"{args.data}/{pattern}")): part.copy("data/" + os.path.basename(path), path)
     for name in ("student", "functions"):
-        for path in sorted(glob.glob(f"{getattr(args, name)}/*")) if getattr(args, name) else (): part.copy(f"{name}/{os.path.basename(path)}", path)
+        for path in filter(os.path.isfile, sorted(glob.glob(f"{getattr(args, name)}/*")) if getattr(args, name) else ()): part.copy(f"{name}/{os.path.basename(path)}", path)
     part.copy("bin/zstd", os.path.realpath(shutil.which("zstd")))
     part.put("holes/r1ls", stripped(args.r1ls), 0o755)
     for name, path in libraries(args.r1ls): part.copy("holes/lib/" + name, path)

@@ -8,7 +8,7 @@ export CUDA_VISIBLE_DEVICES=$2 PYTHONUNBUFFERED=1 PYTHONPATH=$PWD/lib PATH=$PWD/
 mkdir -p answers healing/functions
 ln -sfn ../student healing/data
 ln -sfn ../parts healing/parts
-for slice in functions/*.zst; do [ -e "$slice" ] && ln -sf "$PWD/$slice" healing/functions/; done
+for slice in functions/*.zst; do [ -e "$slice" ] && ln -f "$slice" healing/functions/; done # zstd reads no links
 setsid nice -n 10 bash train/pack_parts.sh healing "$4" "$(cat train/parts)" >student-pack.log 2>&1 &
 packer=$!
 while [ ! -e "$1" ] || [ ! -e init.gguf ]; do sleep 1; done

@@ -122,15 +122,16 @@ static void run_chunk(void *user, int i, int thread)
 }
 
 // Eight chunks a thread balance well enough. In longer ones weights of a vector's product stream
-// better, since what precedes the first row costs no bandwidth but time.
+// better, since what precedes the first row costs no bandwidth but time. Those of many vectors take
+// long: what is made of the vectors for each chunk costs less than a thread that waits for another.
 static int choose_chunk_rows(const Compute *c, int n_tasks)
 {
-    int n_rows = 0;
+    int n_rows = 0, n_each = 8;
     for (int i = 0; i < n_tasks; i++) {
-        if (takes_group_kernel(c, c->tasks[i].n_acts)) return CHUNK_ROWS;
+        if (takes_group_kernel(c, c->tasks[i].n_acts)) n_each = 64;
         n_rows += c->tasks[i].w->n_out;
     }
-    int n = n_rows / (8 * c->n_threads) / CHUNK_ROWS * CHUNK_ROWS;
+    int n = n_rows / (n_each * c->n_threads) / CHUNK_ROWS * CHUNK_ROWS;
     return n < CHUNK_ROWS ? CHUNK_ROWS : n < MAX_CHUNK_ROWS ? n : MAX_CHUNK_ROWS;
 }
 

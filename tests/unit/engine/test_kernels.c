@@ -185,6 +185,19 @@ static const Kernels *find_or_skip(const char *name)
     return k;
 }
 
+static void check_dequantized(const Kernels *k, TensorType type, const void *row, int n)
+{
+    float *wanted = malloc((size_t)n * sizeof *wanted), *got = malloc((size_t)n * sizeof *got);
+    kernels_ref.dequantize(type, row, n, wanted);
+    k->dequantize(type, row, n, got);
+    for (int i = 0; i < n; i++)
+        if (!(got[i] == wanted[i]))
+            fail_msg("%s %s element %d is %.9g, wanted %.9g", k->name, tensor_type_info(type)->name,
+                     i, (double)got[i], (double)wanted[i]);
+    free(got);
+    free(wanted);
+}
+
 static void check_products(const Kernels *k, TensorType type, int n_in, int n_rows, int n_acts)
 {
     const TensorTypeInfo *info = tensor_type_info(type);
@@ -192,8 +205,10 @@ static void check_products(const Kernels *k, TensorType type, int n_in, int n_ro
     unsigned char *w = malloc(row_bytes * (size_t)n_rows);
     Vector *vectors = malloc((size_t)n_acts * sizeof *vectors);
     ActRow *acts = malloc((size_t)n_acts * sizeof *acts);
-    for (int r = 0; r < n_rows; r++)
+    for (int r = 0; r < n_rows; r++) {
         fill_row(type, w + (size_t)r * row_bytes, n_in);
+        check_dequantized(k, type, w + (size_t)r * row_bytes, n_in);
+    }
     for (int t = 0; t < n_acts; t++) {
         vectors[t] = new_vector(&kernels_ref, n_in);
         acts[t] = vectors[t].row;

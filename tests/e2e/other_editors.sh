@@ -45,7 +45,7 @@ saved_until() { # SECONDS WHAT KEYS CONDITION...: saves by the keys again and ag
   done
 }
 
-completes() { screen | grep -qE '^ *[0-9]* *table_find *$'; }
+completes() { screen | grep -qE '^ *[0-9]* *table_find(\(.*\))? *$'; }
 press_until_completed() { # KEY...: the first try may come before the server has the file
   local i
   for i in 1 2 3 4 5 6; do
@@ -71,7 +71,7 @@ run_helix() {
   type_keys C-n
   within 20 "the completion" completes || return 1
   type_keys Enter Escape
-  saved_until 20 "the completion" "':w' Enter" grep -qE '^ *table_find$' src/table.c || return 1
+  saved_until 20 "the completion" "':w' Enter" grep -qE '^ *table_find(\(.*\))?$' src/table.c || return 1
   said "a completion"
   saved_until 20 "the undoing" "u ':w' Enter" is_as_before || return 1
   type_keys ":$(line_of 'size_t table_longest_chain')" Enter ' ' a
@@ -100,7 +100,7 @@ run_emacs() {
   on_screen 'hash_key' 20 || return 1
   type_keys M-g g "$(line_of 'if (!e) {')" Enter C-e Enter 'table_fi'
   press_until_completed M-Tab || return 1
-  saved_until 20 "the completion" "C-x C-s" grep -qE '^ *table_find$' src/table.c || return 1
+  saved_until 20 "the completion" "C-x C-s" grep -qE '^ *table_find(\(.*\))?$' src/table.c || return 1
   said "a completion"
   type_keys C-a C-k C-k
   saved_until 20 "the line gone" "C-x C-s" is_as_before || return 1
@@ -127,7 +127,7 @@ run_vim() {
   type_keys ':e src/table.c' Enter ":$(line_of 'if (!e) {')" Enter o 'table_fi'
   press_until_completed C-x C-o || return 1
   type_keys Escape
-  saved_until 20 "the completion" "':w' Enter" grep -qE '^ *table_find$' src/table.c || return 1
+  saved_until 20 "the completion" "':w' Enter" grep -qE '^ *table_find(\(.*\))?$' src/table.c || return 1
   said "a completion"
   saved_until 20 "the undoing" "u ':w' Enter" is_as_before || return 1
 }

@@ -15,6 +15,7 @@ enum {
     MIN_CHALLENGES = 3,
     MANY_CHALLENGES = 8,
     MIN_REPEATS = 2,
+    MIN_AGAINST = 2, // that agree, where another does otherwise
     MAX_OF_ORIGIN = 2,
     MANY_TRIED = 32
 };
@@ -242,7 +243,9 @@ static bool challenge_behaviour(LoopRun *run, bool *open)
     // So does an answer that was changed until the tests passed.
     bool writes = loop_needs_agreement(run) || run->candidates.items[run->passed].changes;
     agreed = agreed || count_repeats(run) >= MIN_REPEATS;
-    if (probe.difference.len && 2 * (n_agreeing + 1) <= n)
+    // Of two against one the two may have made the same mistake.
+    bool few = 2 * (n_agreeing + 1) <= n || (loop_needs_agreement(run) && n_agreeing < MIN_AGAINST);
+    if (probe.difference.len && few)
         r->doubt = arena_printf(run->arena, "another answer that passes does otherwise: %.*s",
                                 STR_FMT(probe.difference));
     else if (probe.slip.len)
@@ -259,7 +262,9 @@ static bool challenge_luck(LoopRun *run, bool agreed)
 {
     LoopResult *r = run->result;
     bool strict = r->n_changes >= MANY_CHALLENGES && r->n_noticed >= STRICT * r->n_changes;
-    bool lucky = run->passed >= MANY_TRIED && !agreed && !strict;
+    // Lines written anew are freer than a small change, and many were tried.
+    bool free = strcmp(run->candidates.items[run->passed].proposer, "refill") == 0;
+    bool lucky = run->passed >= MANY_TRIED && !agreed && (!strict || free);
     if (lucky) r->doubt = STR(NO_SECOND);
     return lucky;
 }

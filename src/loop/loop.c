@@ -28,77 +28,6 @@ static const double REWRITE_SHARE = 0.5;
 // Of the budget, what proposers may take where tests are to be challenged in the rest.
 static const double PROPOSE_SHARE = 0.93;
 
-bool loop_read_proposers(Str words, unsigned *out, Error *err)
-{
-    static const struct {
-        unsigned bit;
-        Str word;
-    } rows[] = {
-#define X(bit, name, word) {1u << (bit), STR(word)},
-        PROPOSERS(X)
-#undef X
-            {PROPOSE_SAMPLE, STR("sample")},
-        {PROPOSE_ALL, STR("all")},
-    };
-    *out = 0;
-    while (words.len) {
-        size_t comma = str_find(words, STR(","), 0), i = 0;
-        Str word = str_trim(str_slice(words, 0, comma));
-        while (i < sizeof rows / sizeof *rows && !str_equal(rows[i].word, word))
-            i++;
-        if (i == sizeof rows / sizeof *rows)
-            return error_set(
-                err, ERROR_INVALID,
-                "proposer '%.*s', wanted sample (chat, argued, middle, led), mutant, refill, "
-                "branch, known or all",
-                (int)(word.len < 60 ? word.len : 60), word.ptr);
-        *out |= rows[i].bit;
-        words = str_slice(words, comma + 1, words.len);
-    }
-    if (*out == 0) *out = PROPOSE_ALL;
-    return true;
-}
-
-bool loop_configure(const Config *config, Arena *arena, LoopRequest *out, Error *err)
-{
-    out->test_command = arena_str(arena, str_from(config->test_command));
-    out->find_tests = config->find_tests;
-    out->trusted = config->trusted;
-    out->sanitizers = config->sanitizers;
-    out->prove = config->prove;
-    // The program's path lives as long as the request.
-    Str prover = arena_str(arena, str_from(config->prover));
-    if (!formal_read_prover(prover, &out->prover, err)) return false;
-    if (!sandbox_read_mode(str_from(config->sandbox), &out->sandbox, err)) return false;
-    out->budget = (LoopBudget){.rounds = config->rounds,
-                               .candidates = config->candidates,
-                               .tokens = config->answer_tokens,
-                               .thinking_tokens = config->thinking_tokens,
-                               .prompt_tokens = config->prompt_tokens,
-                               .ms = config->generate_budget_ms};
-    return loop_read_proposers(str_from(config->proposers), &out->proposers, err);
-}
-
-const char *loop_level_word(LoopLevel level)
-{
-    static const char *const words[] = {
-#define X(name, word, text) word,
-        LOOP_LEVELS(X)
-#undef X
-    };
-    return words[level];
-}
-
-const char *loop_level_text(LoopLevel level)
-{
-    static const char *const texts[] = {
-#define X(name, word, text) text,
-        LOOP_LEVELS(X)
-#undef X
-    };
-    return texts[level];
-}
-
 // --- for proposers -------------------------------------------------------------------------------
 
 bool loop_is_out_of_time(const LoopRun *run)
@@ -211,10 +140,17 @@ unsigned loop_allowed(const LoopRun *run, unsigned bits)
     return given & bits;
 }
 
-bool loop_is_adapted(const LoopRun *run)
+bool loop_may_adapt(const LoopRun *run)
 {
     const Adapter *adapter = engine_adapter(run->engine);
     return adapter && (run->chat || adapter_is_for_fim(adapter));
+}
+
+bool loop_adapt(LoopRun *run, bool on, Error *err)
+{
+    AdapterUse use = {engine_adapter(run->engine), 1};
+    run->adapted = on && loop_may_adapt(run);
+    return session_use_adapters(run->session, &use, run->adapted, err);
 }
 
 // --- trials --------------------------------------------------------------------------------------
@@ -726,9 +662,7 @@ static bool prepare(LoopRun *run, LoopRequest *filled, Error *err)
         budget->rounds = run->has_tests && budget->ms > 0 ? ENDLESS_ROUNDS : DEFAULT_ROUNDS;
     run->form = chat_form(run->engine, &(Error){0});
     run->chat = run->form != CHAT_NONE;
-    AdapterUse use = {engine_adapter(run->engine), 1};
-    if (!session_use_adapters(run->session, &use, loop_is_adapted(run), err)) return false;
-    return true;
+    return loop_adapt(run, true, err);
 }
 
 bool loop_run(Engine *engine, Session *session, const LoopRequest *request, EngineCancel cancel,

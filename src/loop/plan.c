@@ -111,9 +111,9 @@ static double find_cost(const Plan *plan, MoveKind kind, const Prices *p)
     case MOVE_BRANCH:
         return BRANCH_COST_TOKENS * p->token_ms + p->trial_ms;
     case MOVE_REFILLS:
-        return REWRITE_HOLES *
-               (2 * p->function_tokens * read_ms +
-                REWRITE_ANSWERS * (REFILL_COST_TOKENS * BATCH_SHARE * p->token_ms + p->trial_ms));
+        return REWRITE_HOLES * (2 * p->function_tokens * read_ms +
+                                rewrite_answers(run) *
+                                    (REFILL_COST_TOKENS * BATCH_SHARE * p->token_ms + p->trial_ms));
     default:
         return p->function_tokens * read_ms + repair_trials(run) * p->trial_ms;
     }

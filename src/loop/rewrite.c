@@ -16,8 +16,20 @@
 
 enum { MAX_LINES = 3, ALL_LINES = 1 << 20, MAX_HOLES = 256 };
 enum { HOLE_TOKENS = 64, REST_TOKENS = 160, SUFFIX_SHARE_PCT = 40 };
+enum { ANSWERS = 4, MAX_ANSWERS = 8 };
 // Steps from one text; the text as it was is the whole of what a fix can start from.
-enum { MAX_STEPS = 4, MAX_STEPS_FIX = 12 };
+enum { MAX_STEPS = 4, MAX_STEPS_FIX = 12, ENDLESS_STEPS = 1 << 20 };
+
+int rewrite_answers(const LoopRun *run)
+{
+    return run->screens ? MAX_ANSWERS : ANSWERS;
+}
+
+// Where a trial costs next to nothing, the text as it was is rewritten until the time is over.
+static int max_steps_fix(const LoopRun *run)
+{
+    return run->screens && run->request->budget.ms > 0 ? ENDLESS_STEPS : MAX_STEPS_FIX;
+}
 
 // Where lines are cut out: n_rows from `row` on, 0: between it and the one before.
 typedef struct Hole {
@@ -34,7 +46,7 @@ typedef struct Parent {
     SyntaxFunction function;
     Hole holes[MAX_HOLES];
     int n_holes;
-    Candidate made[REWRITE_HOLES * REWRITE_ANSWERS]; // by this step, where it is judged as a whole
+    Candidate made[REWRITE_HOLES * MAX_ANSWERS]; // by this step, where it is judged as a whole
     int n_made;
 } Parent;
 
@@ -81,7 +93,7 @@ int rewrite_find(const LoopRun *run)
         if (best < 0 || further || (equal && c->n_rewritten < b->n_rewritten)) best = i;
     }
     // The text as it was takes turns with what came further.
-    bool fix = run->task.kind == TASK_FIX && run->n_rewritten < MAX_STEPS_FIX;
+    bool fix = run->task.kind == TASK_FIX && run->n_rewritten < max_steps_fix(run);
     if (fix && (best < 0 || run->n_rewritten <= run->candidates.items[best].n_rewritten)) return 0;
     return best >= 0 ? best + 1 : fix ? 0 : -1;
 }
@@ -280,11 +292,11 @@ static bool decode(const Fill *fill, const FimPrompt *prompt, int step, Filler *
                    Error *err)
 {
     LoopRun *run = fill->parent->run;
-    BatchSequence sequences[REWRITE_ANSWERS];
+    BatchSequence sequences[MAX_ANSWERS];
     SyncStats sync;
     const LoopPrompt *traced = trace_prompt(run, prompt->ids, prompt->n_ids);
     for (int i = 0; i < n; i++) {
-        SamplerOptions sampler = {.temperature = 0.5f + 0.2f * (float)i,
+        SamplerOptions sampler = {.temperature = 0.5f + 0.7f * (float)i / (float)n,
                                   .top_p = 0.95f,
                                   .top_k = 40,
                                   .seed = run->request->seed + 1000 * (uint64_t)step + (uint64_t)i};
@@ -327,7 +339,8 @@ static bool fill_hole(Parent *p, const Hole *hole, int step, Error *err)
     LoopRun *run = p->run;
     Fill fill;
     FimPrompt prompt;
-    Filler fillers[REWRITE_ANSWERS];
+    Filler fillers[MAX_ANSWERS];
+    int n = rewrite_answers(run);
     FimOptions limits = {.max_tokens = complete_default_prompt_tokens(engine_info(run->engine),
                                                                       session_n_ctx(run->session)),
                          .suffix_share_pct = SUFFIX_SHARE_PCT};
@@ -337,8 +350,8 @@ static bool fill_hole(Parent *p, const Hole *hole, int step, Error *err)
     bool ok = open_fill(p, hole, &fill, err) &&
               fim_render(run->engine, fill.host, fill.byte_off, run->request->path, limits,
                          run->arena, &prompt, err) &&
-              decode(&fill, &prompt, step, fillers, REWRITE_ANSWERS, err);
-    for (int i = 0; ok && i < REWRITE_ANSWERS; i++) {
+              decode(&fill, &prompt, step, fillers, n, err);
+    for (int i = 0; ok && i < n; i++) {
         Candidate c;
         if (make_candidate(&fillers[i], &c)) put_candidate(p, &c);
         strbuf_deinit(&fillers[i].raw);

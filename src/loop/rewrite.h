@@ -6,8 +6,9 @@
 
 #include "loop/run.h"
 
-// Holes of one step, and answers to each of them.
-enum { REWRITE_HOLES = 6, REWRITE_ANSWERS = 4 };
+enum { REWRITE_HOLES = 6 }; // of one step
+// To each of them: more, where one run of the tests judges many.
+int rewrite_answers(const LoopRun *run);
 
 // What is to be rewritten next: 1 + the candidate, 0 for the text as it was, -1: nothing.
 int rewrite_find(const LoopRun *run);

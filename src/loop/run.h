@@ -51,6 +51,7 @@ typedef struct LoopRun {
     bool keep_output;             // of tests, in the candidate
     VEC(Str) answers;             // of TASK_WRITE_TESTS
     const struct TestPlan *plan;  // of TASK_WRITE_TESTS
+    bool adapted;                 // the session computes with the engine's adapter
     ChatForm form;
     bool chat; // the model answers questions
     int round;
@@ -103,7 +104,9 @@ bool loop_is_out_of_time(const LoopRun *run);
 void loop_count_failures(LoopRun *run, Str output, int *n_failures, int *failed_line);
 // Is the engine's adapter used? One that was trained on questions and answers is only by models
 // that are asked some.
-bool loop_is_adapted(const LoopRun *run);
+bool loop_may_adapt(const LoopRun *run);
+// From now on the session computes with it, or without; where it may not be used, always without.
+bool loop_adapt(LoopRun *run, bool on, Error *err);
 bool loop_is_cancelled(LoopRun *run);
 void loop_tell(LoopRun *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // The text with a candidate applied. The caller releases; NULL if it would be too large.

@@ -539,6 +539,9 @@ bool propose_samples(LoopRun *run, int first, int n, Error *err)
         run->next_way = 0;
         return ok;
     }
+    // A function is written by two models in turn, with the adapter and without: what both bring to
+    // pass is worth more than what one of them repeats.
+    if (!fix && !loop_adapt(run, run->round % 2 == 0, err)) return false;
     // With one round there is no feedback, not even within it. Later ones leave half of the answers
     // free of it, because a small model mostly repeats what it is shown.
     bool slips = run->passed >= 0 && run->candidates.items[run->passed].slip.len;

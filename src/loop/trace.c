@@ -24,7 +24,7 @@ LoopSample *trace_start(LoopRun *run, const LoopPrompt *prompt, const GenerateOp
                            .answer_sampler = options->sampler,
                            .max_tokens = options->max_tokens,
                            .answer_max_tokens = options->max_tokens,
-                           .adapted = loop_is_adapted(run)};
+                           .adapted = run->adapted};
     return sample;
 }
 

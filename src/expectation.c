@@ -93,8 +93,7 @@ static double sum_logits(const float *logits, int n)
         if (logits[i] > max) max = logits[i];
     for (int i = 0; i < n; i++)
         sum += (double)expf(logits[i] - max);
-    assert(sum > 0);
-    return (double)max + log(sum);
+    return sum > 0 ? (double)max + log(sum) : 0; // of numbers that are none
 }
 
 static void add(Expectation *e, const float *logits, int n_vocab, int id, Str bytes, double log_sum)

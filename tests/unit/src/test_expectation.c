@@ -156,6 +156,22 @@ static void another_text_is_another_place(void **state)
     expectation_free(e);
 }
 
+// A damaged model: no order, and no crash.
+static void logits_that_are_no_numbers_rank_nothing(void **state)
+{
+    (void)state;
+    float scores[8], logits[N_VOCAB];
+    for (int i = 0; i < N_VOCAB; i++)
+        logits[i] = NAN;
+    Expectation *e = expectation_new(NULL, NULL);
+    expectation_begin(e, STR("a.c"), text, 4);
+    for (int i = 0; i < 20; i++) // more steps than are kept
+        expectation_add(e, logits, N_VOCAB, 'a', STR("a"));
+    static const char *const names[] = {"aa", "ab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    assert_true(rank(e, names, 3, scores));
+    expectation_free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +180,7 @@ int main(void)
         cmocka_unit_test(a_name_that_is_the_beginning_of_another_ends_there),
         cmocka_unit_test(what_stands_before_the_word_is_a_part_of_it),
         cmocka_unit_test(another_text_is_another_place),
+        cmocka_unit_test(logits_that_are_no_numbers_rank_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

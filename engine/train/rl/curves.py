@@ -27,7 +27,7 @@ def main():
         for part, style in (("valid", "-"), ("held", "o")):
             by_step = {}
             for r in evals:
-                if r["language"] == language and r["part"] == part: by_step.setdefault(int(r["step"]), []).append((int(r["tasks"]), float(r["solved"])))
+                if r["language"] == language and r["part"] == part and r.get("stage") != "tune": by_step.setdefault(int(r["step"]), []).append((int(r["tasks"]), float(r["solved"])))
             points = [(s, sum(n * v for n, v in vs) / sum(n for n, _ in vs)) for s, vs in sorted(by_step.items())]
             axis.plot(*zip(*points), style, color=colour, label=f"{language}, {part}")
     axis.set_title("solved by one greedy answer", fontsize=10); axis.legend(fontsize=8)

@@ -118,7 +118,7 @@ class Trainer:
         self.questions = Questions(self.parts["train"], args.seed, args.bodies, [t["id"] for t in read])
         self.adam = torch.optim.AdamW([*self.policy.a.parameters(), *self.policy.b.parameters()], lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
         self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled format useful_groups tokens_mean thought_words ended entropy ratio_clipped kl grad_norm sampling_s waiting_s training_s stage".split())
-        self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward format".split())
+        self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward format stage".split())
         self.samples = open(f"{args.out}/samples.jsonl", "w", buffering=1); self.failures = open(f"{args.out}/failures.jsonl", "w", buffering=1); self.best = -1.0; self.begin = time.time()
         self.harvest = lite.Harvest(); self.stage = ""; self.until = args.deadline - args.reserve; self.spent = dict.fromkeys(("sampling", "waiting"), 0.0)
 
@@ -259,7 +259,7 @@ class Trainer:
             for language in ("c", "python"):
                 for kind in ("body", "fix"):
                     chosen = [s for p, t, s in scores if (p, t["language"], t["kind"]) == (part, language, kind)]
-                    if chosen: self.evals.writerow([self.steps, part, language, kind, len(chosen)] + [round(share(chosen, k), 4) for k in ("all", "compiles", "reward", "format")])
+                    if chosen: self.evals.writerow([self.steps, part, language, kind, len(chosen)] + [round(share(chosen, k), 4) for k in ("all", "compiles", "reward", "format")] + [self.stage])
                 chosen = [s for p, t, s in scores if (p, t["language"]) == (part, language)]
                 if chosen: print(f"  {part} {language}: solved {share(chosen, 'all'):.3f} compiled {share(chosen, 'compiles'):.3f} of {len(chosen)}", flush=True)
             if of: print(f"step {self.steps} {part}: solved {share(of, 'all'):.3f} compiled {share(of, 'compiles'):.3f} reward {share(of, 'reward'):.3f} of {len(of)}, {time.time() - self.begin:.0f} s", flush=True)
@@ -300,6 +300,7 @@ class Trainer:
             at += share; self.last = n + 1 == len(a.stages); self.begin_training, self.until = time.time(), begin + whole * at
             if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune}[self.stage]()
         last, at_end = self.steps, result.get("best_step", self.steps)
+        self.stage = "chosen"
         if "best_step" in result: self.load(f"{a.out}/adapter.npz")
         self.steps = at_end
         with open(f"{a.out}/chosen", "w") as f: f.write(f"step {at_end}\n")

@@ -32,6 +32,7 @@ static jmp_buf cross_end;
     } while (0)
 #define assert_non_null(pointer) assert_true((pointer) != NULL)
 #define assert_int_equal(a, b) assert_true((a) == (b))
+#define assert_in_range(value, least, most) assert_true((value) >= (least) && (value) <= (most))
 #define assert_memory_equal(a, b, size) assert_true(memcmp(a, b, size) == 0)
 #define cmocka_run_group_tests(tests, setup, teardown)                                             \
     cross_run_tests(tests, sizeof(tests) / sizeof *(tests))

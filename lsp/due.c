@@ -22,10 +22,12 @@ void due_init(Due *due, uv_loop_t *loop, Connection *conn, size_t field,
     due->begin = begin;
 }
 
-static void arm(Due *due)
+// For what is due after `now`, the time of the last trial: what has become due since is not
+// forgotten.
+static void arm(Due *due, double now)
 {
     const Connection *conn = due->timer.data;
-    double now = clock_ms(), nearest = 0;
+    double nearest = 0;
     for (Document *doc = conn->documents.first; doc; doc = doc->next) {
         double at = *time_of(due, doc);
         if (at > now && (nearest <= 0 || at < nearest)) nearest = at;
@@ -46,9 +48,10 @@ void due_try(Due *due, Document *doc)
 
 void due_set(Due *due, Document *doc, double delay_ms)
 {
-    *time_of(due, doc) = clock_ms() + delay_ms;
+    double now = clock_ms();
+    *time_of(due, doc) = now + delay_ms;
     if (delay_ms > 0)
-        arm(due);
+        arm(due, now);
     else
         due_try(due, doc);
 }
@@ -56,7 +59,8 @@ void due_set(Due *due, Document *doc, double delay_ms)
 void due_look(Due *due)
 {
     const Connection *conn = due->timer.data;
+    double now = clock_ms();
     for (Document *doc = conn->documents.first; doc; doc = doc->next)
         due_try(due, doc);
-    arm(due);
+    arm(due, now);
 }

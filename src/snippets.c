@@ -116,22 +116,6 @@ unsigned snippets_place(const Syntax *syntax, const TextSnap *text, Str path, si
 
 // --- the data
 
-static Str take_line(Str *text)
-{
-    size_t end = str_find(*text, STR("\n"), 0);
-    Str line = str_slice(*text, 0, end);
-    *text = str_slice(*text, end + 1, text->len);
-    return line;
-}
-
-static Str take_word(Str *line)
-{
-    size_t end = str_find(*line, STR(" "), 0);
-    Str word = str_slice(*line, 0, end);
-    *line = str_slice(*line, end + 1, line->len);
-    return word;
-}
-
 static bool fits(Str where, unsigned place)
 {
     if (str_equal(where, STR("body"))) return place & SNIPPET_BODY;
@@ -145,7 +129,7 @@ static Str take_text(Str *data, const IndentStyle *style, Arena *arena)
 {
     StrBuf out = {0};
     while (data->len && data->ptr[0] == '\t') {
-        Str line = take_line(data);
+        Str line = str_take(data, STR("\n"));
         if (out.len) strbuf_append_char(&out, '\n');
         size_t at = 1;
         for (; at < line.len && line.ptr[at] == '\t'; at++)
@@ -167,10 +151,10 @@ size_t snippets_find(const Language *lang, unsigned place, Str typed, const Text
     for (const char *const *list = lang->queries.snippets; *list; list++) {
         Str data = str_from(*list);
         while (data.len && n < MAX_SNIPPETS) {
-            Str line = take_line(&data);
+            Str line = str_take(&data, STR("\n"));
             if (line.len == 0 || line.ptr[0] == '#') continue;
-            Snippet snippet = {.prefix = take_word(&line)};
-            Str where = take_word(&line);
+            Snippet snippet = {.prefix = str_take(&line, STR(" "))};
+            Str where = str_take(&line, STR(" "));
             snippet.description = line;
             snippet.text = take_text(&data, &style, arena);
             if (fits(where, place) && str_starts(snippet.prefix, typed)) found[n++] = snippet;

@@ -31,15 +31,6 @@ Str trust_list(Arena *arena)
     return lines;
 }
 
-// The next line of *lines, which it takes away.
-static Str next_line(Str *lines)
-{
-    size_t end = str_find(*lines, STR("\n"), 0);
-    Str line = str_slice(*lines, 0, end);
-    *lines = str_slice(*lines, end + 1, lines->len);
-    return line;
-}
-
 static bool is_within(Str path, Str folder)
 {
     if (folder.len == 0 || !str_starts(path, folder)) return false;
@@ -54,7 +45,7 @@ bool trust_has(const char *folder)
     Arena *arena = arena_new();
     bool found = false;
     for (Str lines = trust_list(arena); !found && lines.len;)
-        found = is_within(str_from(real), next_line(&lines));
+        found = is_within(str_from(real), str_take(&lines, STR("\n")));
     arena_free(arena);
     return found;
 }
@@ -76,7 +67,7 @@ static bool update(const char *path, Str folder, bool trusted, Arena *arena, Err
 {
     StrBuf text = {0};
     for (Str lines = trust_list(arena); lines.len;) {
-        Str line = next_line(&lines);
+        Str line = str_take(&lines, STR("\n"));
         if (line.len && !str_equal(line, folder)) strbuf_printf(&text, "%.*s\n", STR_FMT(line));
     }
     if (trusted) strbuf_printf(&text, "%.*s\n", STR_FMT(folder));

@@ -133,14 +133,6 @@ static void add_locals(const Question *q, ByteRange word, Str prefix, Items *fou
     }
 }
 
-static Str base_name(Str path)
-{
-    size_t start = path.len;
-    while (start > 0 && path.ptr[start - 1] != '/')
-        start--;
-    return str_slice(path, start, path.len);
-}
-
 // A function with its parameters, as they stand in its file; empty: no call is wanted or known.
 static Str call_of(const Question *q, const IndexHit *hit)
 {
@@ -166,7 +158,7 @@ static void add_hits(const Question *q, ByteRange word, Str prefix, Items *found
             bool hidden = hits[i].is_private && !str_equal(hits[i].path, q->path);
             if (hidden || is_itself(&hits[i], q->path, word) || has_item(found, hits[i].name))
                 continue;
-            Str place = hits[i].container.len ? hits[i].container : base_name(hits[i].path);
+            Str place = hits[i].container.len ? hits[i].container : str_base_name(hits[i].path);
             add_item(q, found,
                      (Item){hits[i].name, place, hits[i].path, kind_number(hits[i].kind),
                             call_of(q, &hits[i])});

@@ -26,17 +26,9 @@ typedef struct Found {
     VEC(FileEdit) edits;
 } Found;
 
-static Str last_part(Str path)
-{
-    size_t start = path.len;
-    while (start > 0 && path.ptr[start - 1] != '/')
-        start--;
-    return str_slice(path, start, path.len);
-}
-
 static Str stem_of(Str path)
 {
-    Str name = last_part(path);
+    Str name = str_base_name(path);
     return str_slice(name, 0, str_find(name, STR("."), 0));
 }
 
@@ -196,11 +188,11 @@ static void find_moved(Question *q, Found *f)
         size_t n_before = f->moved.n;
         for (size_t k = 0; k < q->n_indexes; k++) {
             size_t n =
-                index_files_ending(q->indexes[k], last_part(old), MAX_MOVED, q->arena, &paths);
+                index_files_ending(q->indexes[k], str_base_name(old), MAX_MOVED, q->arena, &paths);
             for (size_t j = 0; j < n; j++)
                 if (str_equal(paths[j], old)) VEC_PUSH(&f->moved, paths[j]);
             n = f->moved.n > n_before ? 0
-                                      : index_files_containing(q->indexes[k], last_part(below),
+                                      : index_files_containing(q->indexes[k], str_base_name(below),
                                                                MAX_CANDIDATES, q->arena, &paths);
             for (size_t j = 0; j < n && f->moved.n < MAX_MOVED; j++)
                 if (str_starts(paths[j], below)) VEC_PUSH(&f->moved, paths[j]);

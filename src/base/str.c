@@ -73,6 +73,22 @@ size_t str_find(Str s, Str needle, size_t from)
     return hit ? (size_t)(hit - s.ptr) : s.len;
 }
 
+Str str_take(Str *s, Str end)
+{
+    size_t at = str_find(*s, end, 0);
+    Str before = str_slice(*s, 0, at);
+    *s = str_slice(*s, at + end.len, s->len);
+    return before;
+}
+
+Str str_base_name(Str path)
+{
+    size_t start = path.len;
+    while (start > 0 && path.ptr[start - 1] != '/')
+        start--;
+    return str_slice(path, start, path.len);
+}
+
 bool str_contains(Str s, const char *needle)
 {
     return str_find(s, str_from(needle), 0) < s.len;

@@ -30,6 +30,10 @@ Str str_trim_end(Str s);
 // Offset of the first needle at or after from, or s.len.
 size_t str_find(Str s, Str needle, size_t from);
 bool str_contains(Str s, const char *needle);
+// What stands before the next `end`; *s goes on behind that.
+Str str_take(Str *s, Str end);
+// What stands behind the last slash.
+Str str_base_name(Str path);
 // A byte of a name: a letter, a digit, '_', or any byte of a character beyond ASCII.
 bool str_is_word_byte(char c);
 // A name as languages have them: bytes of a word, and no digit first.

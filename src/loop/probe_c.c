@@ -57,16 +57,6 @@ static Kind kind_of(Str type)
     return has_any(type, integers) ? KIND_INTEGER : KIND_OPAQUE;
 }
 
-static TSNode find_node(TSNode node, const char *type)
-{
-    if (strcmp(ts_node_type(node), type) == 0) return node;
-    for (uint32_t i = 0; i < ts_node_named_child_count(node); i++) {
-        TSNode found = find_node(ts_node_named_child(node, i), type);
-        if (!ts_node_is_null(found)) return found;
-    }
-    return (TSNode){0};
-}
-
 static Str text_of(const Syntax *syntax, TSNode node)
 {
     ByteRange r = syntax_range(node);
@@ -78,7 +68,8 @@ static bool read_param(const Syntax *syntax, TSNode node, Param *p, Arena *arena
 {
     Str all = text_of(syntax, node);
     TSNode declarator = ts_node_child_by_field_name(node, "declarator", 10);
-    TSNode id = ts_node_is_null(declarator) ? declarator : find_node(declarator, "identifier");
+    TSNode id =
+        ts_node_is_null(declarator) ? declarator : syntax_find_node(declarator, "identifier");
     *p = (Param){.length = -1};
     if (ts_node_is_null(id) || str_find(all, STR("("), 0) < all.len) return false;
     p->name = text_of(syntax, id);
@@ -113,7 +104,7 @@ static bool read_signature(const Syntax *syntax, const SyntaxFunction *found, Fu
 {
     TSNode node = ts_node_descendant_for_byte_range(
         syntax_root(syntax), (uint32_t)found->whole.start, (uint32_t)found->body.start);
-    TSNode list = find_node(node, "parameter_list");
+    TSNode list = syntax_find_node(node, "parameter_list");
     if (ts_node_is_null(list)) return false;
     for (uint32_t i = 0; i < ts_node_named_child_count(list); i++) {
         TSNode child = ts_node_named_child(list, i);

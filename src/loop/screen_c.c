@@ -9,16 +9,6 @@ extern const char screen_runtime_start[];
 
 enum { LINES_EACH = 10000 };
 
-static TSNode find_node(TSNode node, const char *type)
-{
-    if (strcmp(ts_node_type(node), type) == 0) return node;
-    for (uint32_t i = 0; i < ts_node_named_child_count(node); i++) {
-        TSNode found = find_node(ts_node_named_child(node, i), type);
-        if (!ts_node_is_null(found)) return found;
-    }
-    return (TSNode){0};
-}
-
 // The names of its parameters, as a call of another function with the same ones. False: they have
 // no names, or there may be more.
 static bool put_arguments(const Syntax *syntax, const SyntaxFunction *f, StrBuf *out)
@@ -26,7 +16,7 @@ static bool put_arguments(const Syntax *syntax, const SyntaxFunction *f, StrBuf 
     Str all = text_str(syntax_text(syntax));
     TSNode node = ts_node_descendant_for_byte_range(syntax_root(syntax), (uint32_t)f->whole.start,
                                                     (uint32_t)f->body.start);
-    TSNode list = find_node(node, "parameter_list");
+    TSNode list = syntax_find_node(node, "parameter_list");
     if (ts_node_is_null(list)) return false;
     for (uint32_t i = 0, n = 0; i < ts_node_named_child_count(list); i++) {
         TSNode child = ts_node_named_child(list, i);
@@ -35,7 +25,8 @@ static bool put_arguments(const Syntax *syntax, const SyntaxFunction *f, StrBuf 
         if (str_equal(str_slice(all, range.start, range.end), STR("void"))) continue;
         if (strcmp(ts_node_type(child), "parameter_declaration") != 0) return false;
         TSNode declarator = ts_node_child_by_field_name(child, "declarator", 10);
-        TSNode id = ts_node_is_null(declarator) ? declarator : find_node(declarator, "identifier");
+        TSNode id =
+            ts_node_is_null(declarator) ? declarator : syntax_find_node(declarator, "identifier");
         if (ts_node_is_null(id)) return false;
         range = syntax_range(id);
         strbuf_append(out, n++ ? STR(", ") : STR(""));

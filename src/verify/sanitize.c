@@ -21,14 +21,6 @@ enum { MAX_LOG = 1 << 20, WALL_MS = 180000, CPU_SECONDS = 120 };
 
 // --- compilers -----------------------------------------------------------------------------------
 
-static Str base_name(Str path)
-{
-    size_t n = path.len;
-    while (n > 0 && path.ptr[n - 1] != '/')
-        n--;
-    return str_slice(path, n, path.len);
-}
-
 static bool write_program(const char *path, Str text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
@@ -57,7 +49,7 @@ static bool add_compiler(const Sanitize *s, Str name, Arena *arena)
 {
     Str real = find_compiler(name, arena);
     if (real.len == 0 || str_find(real, STR("'"), 0) < real.len) return true;
-    Str path = arena_printf(arena, "%s/%.*s", s->folder.path, STR_FMT(base_name(name)));
+    Str path = arena_printf(arena, "%s/%.*s", s->folder.path, STR_FMT(str_base_name(name)));
     return write_program(
         path.ptr, arena_printf(arena, "#!/bin/sh\nexec '%.*s' " OPTIONS " \"$@\" -Wno-error\n",
                                STR_FMT(real)));
@@ -97,7 +89,7 @@ static const char *variable(Arena *arena, const char *name, const Sanitize *s)
 {
     Str compiler = compiler_of(name);
     if (compiler.len == 0) return NULL;
-    return arena_printf(arena, "%s=%s/%.*s", name, s->folder.path, STR_FMT(base_name(compiler)))
+    return arena_printf(arena, "%s=%s/%.*s", name, s->folder.path, STR_FMT(str_base_name(compiler)))
         .ptr;
 }
 

@@ -174,6 +174,16 @@ ByteRange syntax_range(TSNode node)
     return (ByteRange){ts_node_start_byte(node), ts_node_end_byte(node)};
 }
 
+TSNode syntax_find_node(TSNode node, const char *type)
+{
+    if (strcmp(ts_node_type(node), type) == 0) return node;
+    for (uint32_t i = 0; i < ts_node_named_child_count(node); i++) {
+        TSNode found = syntax_find_node(ts_node_named_child(node, i), type);
+        if (!ts_node_is_null(found)) return found;
+    }
+    return (TSNode){0};
+}
+
 static Str slice(const Syntax *s, ByteRange r)
 {
     return str_slice(text_str(s->text), r.start, r.end);

@@ -34,6 +34,9 @@ const Language *syntax_language(const Syntax *syntax);
 const TextSnap *syntax_text(const Syntax *syntax);
 TSNode syntax_root(const Syntax *syntax);
 ByteRange syntax_range(TSNode node);
+// The first node of that type, in the order of the text: the node itself or one within; or a null
+// node.
+TSNode syntax_find_node(TSNode node, const char *type);
 
 // A scope, or the name of a local that some scope around it declares.
 typedef struct SyntaxLocal {

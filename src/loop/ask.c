@@ -148,21 +148,26 @@ static void put_failure(const LoopRun *run, StrBuf *out, const Candidate *failur
                   STR_FMT(clip(note, MESSAGE_BYTES)));
 }
 
+Str ask_function_head(const LoopRun *run)
+{
+    const SyntaxFunction *f = &run->task.function;
+    bool docstring = f->comment.end > f->comment.start && f->comment.start >= f->body.start;
+    size_t end = docstring ? f->comment.end : f->body.start;
+    return str_trim_end(str_slice(text_str(run->request->text), f->whole.start, end));
+}
+
 // The answer as far as a comment at the start of the function's body: a model that has learned to
 // think no other way thinks there, and code has to follow. Asked for words in front of the code, a
 // small model stops after them.
 static Str open_argued(const LoopRun *run)
 {
     const SyntaxFunction *f = &run->task.function;
-    bool docstring = f->comment.end > f->comment.start && f->comment.start >= f->body.start;
-    Str all = text_str(run->request->text);
-    Str head = str_slice(all, f->whole.start, docstring ? f->comment.end : f->body.start);
+    Str all = text_str(run->request->text), head = ask_function_head(run);
     const char *sign = syntax_language(run->request->syntax)->line_comment;
     bool braces = f->body.start < all.len && all.ptr[f->body.start] == '{';
     bool fix = run->task.kind == TASK_FIX;
-    return arena_printf(run->arena, "%.*s%.*s\n%s    %s %s:", STR_FMT(fence(run)),
-                        STR_FMT(str_trim_end(head)), braces ? "{\n" : "", sign,
-                        fix ? "Corrected" : "Special cases");
+    return arena_printf(run->arena, "%.*s%.*s\n%s    %s %s:", STR_FMT(fence(run)), STR_FMT(head),
+                        braces ? "{\n" : "", sign, fix ? "Corrected" : "Special cases");
 }
 
 Ask ask_make(const LoopRun *run, const Candidate *failure, bool argued)

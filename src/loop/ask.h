@@ -14,3 +14,5 @@ typedef struct Ask {
 // `argued`: the opening goes on to a comment in the function's body; of a function that stands
 // there with a body, in a language that has comments of a line.
 Ask ask_make(const LoopRun *run, const Candidate *failure, bool argued);
+// The task's function down to its body, a docstring included: a part of the request's text.
+Str ask_function_head(const LoopRun *run);

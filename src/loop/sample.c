@@ -15,6 +15,7 @@
 #include "prompt/indent.h"
 
 enum { SUFFIX_SHARE_PCT = 20, TESTS_SHARE_PCT = 50, TELL_EVERY = 8, MIN_BATCH = 3, MAX_BATCH = 16 };
+enum { MAX_BEGUN_ANEW = 2 };
 enum { RING_LINES = 24, MIN_REPEATED = 16, MAX_PERIOD = 4 };
 
 // What one way of asking needs: a prompt, and how the answer becomes an edit.
@@ -28,6 +29,13 @@ typedef struct Way {
     BodyHole hole;            // of FIM
 } Way;
 
+// The token of an answer of which the model was least sure.
+typedef struct Doubtful {
+    float prob;
+    int index;  // among the answer's ids; -1: none
+    size_t len; // of the answer before it
+} Doubtful;
+
 typedef struct Writer {
     LoopRun *run;
     const Way *way;
@@ -37,6 +45,7 @@ typedef struct Writer {
     size_t n_forced;
     double prob_sum;
     int number, n_all, n_tokens, last_id;
+    Doubtful doubtful; // in the body of the function, as far as it stands there
     ThinkStream think;
     bool opened;         // the prompt holds the way's opening, which the answer continues
     bool ended, offered; // of a batch's
@@ -172,6 +181,23 @@ static void tell_tokens(Writer *w)
         loop_tell(run, "writing %d of %d: %d tokens", w->number, w->n_all, w->n_tokens);
 }
 
+// What the prompt has opened belongs to the answer.
+static Str whole_answer(const Writer *w)
+{
+    Str opening = w->opened ? w->way->opening : STR("");
+    return arena_printf(w->run->arena, "%.*s%.*s", STR_FMT(opening), STR_FMT(strbuf_str(&w->raw)));
+}
+
+// Before the token is written.
+static void note_doubtful(Writer *w, const GeneratedToken *token)
+{
+    if (w->run->task.kind != TASK_FIX || !w->way->chat || is_thinking(w)) return;
+    if (token->prob >= w->doubtful.prob || memchr(token->bytes.ptr, '`', token->bytes.len)) return;
+    Str answer = whole_answer(w), head = ask_function_head(w->run);
+    if (str_find(answer, head, 0) == answer.len) return;
+    w->doubtful = (Doubtful){token->prob, w->sample->n_ids, w->raw.len};
+}
+
 static void offer_ended(Batch *batch, bool wait);
 
 static bool on_token(void *user, const GeneratedToken *token)
@@ -183,6 +209,7 @@ static bool on_token(void *user, const GeneratedToken *token)
     w->prob_sum += (double)token->prob;
     w->n_tokens++;
     w->last_id = token->id;
+    note_doubtful(w, token);
     trace_token(run, w->sample, token->id);
     run->result->generated_tokens++;
     Str bytes = str_slice(token->bytes, skip, token->bytes.len);
@@ -276,13 +303,6 @@ static const char *read_body(Writer *w, Candidate *c)
     return flaw;
 }
 
-// What the prompt has opened belongs to the answer.
-static Str whole_answer(const Writer *w)
-{
-    Str opening = w->opened ? w->way->opening : STR("");
-    return arena_printf(w->run->arena, "%.*s%.*s", STR_FMT(opening), STR_FMT(strbuf_str(&w->raw)));
-}
-
 static const char *read_answer(Writer *w, Candidate *c)
 {
     LoopRun *run = w->run;
@@ -348,7 +368,8 @@ static Writer make_writer(LoopRun *run, const Way *way, int i)
                 .n_forced = way->forced.len,
                 .number = i + 1,
                 .n_all = run->request->budget.candidates,
-                .opened = way->state == THINK_ANSWER};
+                .opened = way->state == THINK_ANSWER,
+                .doubtful = {.prob = 1, .index = -1}};
     think_init(&w.think, run->engine, way->state);
     return w;
 }
@@ -390,20 +411,81 @@ static void offer_written(Writer *w, double ms)
     }
 }
 
-static bool write_one(LoopRun *run, const Way *way, int i, Error *err)
+static bool write_once(Writer *w, int i, Error *err)
 {
-    Writer w = make_writer(run, way, i);
+    LoopRun *run = w->run;
     GenerateResult generated = {0};
-    GenerateOptions options = make_options(&w, i);
-    w.sample = trace_start(run, way->prompt, &options);
-    bool ok = read_question(run, way, err) && generate(&w, &options, &generated, err);
+    GenerateOptions options = make_options(w, i);
+    w->sample = trace_start(run, w->way->prompt, &options);
+    bool ok = read_question(run, w->way, err) && generate(w, &options, &generated, err);
     double ms = generated.ms;
-    if (ok && is_thinking(&w) && generated.stop == STOP_CALLER && loop_wants_more(run)) {
-        ok = end_thought(&w, i, &generated, err);
+    if (ok && is_thinking(w) && generated.stop == STOP_CALLER && loop_wants_more(run)) {
+        ok = end_thought(w, i, &generated, err);
         ms += generated.ms;
     }
-    if (ok) offer_written(&w, ms);
-    free_writer(&w);
+    if (ok) offer_written(w, ms);
+    return ok;
+}
+
+// Has the answer given back the function that it was to mend?
+static bool repeats_function(const Writer *w)
+{
+    const CandidateVec *all = &w->run->candidates;
+    const Candidate *last = all->n ? &all->items[all->n - 1] : NULL;
+    return last && last->sample == w->sample && last->text_hash == w->run->text_hash;
+}
+
+// The likeliest token that could stand after the session's ids in place of this one; -1: none.
+static int find_other(const LoopRun *run, int id)
+{
+    const float *logits = session_logits(run->session);
+    int best = -1;
+    for (int i = 0; i < engine_info(run->engine)->n_vocab; i++)
+        if (i != id && (best < 0 || logits[i] > logits[best]) &&
+            !engine_token_is_control(run->engine, i) &&
+            str_trim(engine_token_bytes(run->engine, i)).len)
+            best = i;
+    return best;
+}
+
+// The answer up to the token of its body of which the model was least sure, and its second choice
+// there, as what the prompt opens: in *next. False with an error, or where there is none.
+static bool begin_anew(const Writer *w, Way *next, Error *err)
+{
+    LoopRun *run = w->run;
+    const Way *way = w->way;
+    SyncStats sync;
+    int n = way->n_ids + w->doubtful.index;
+    int *ids = arena_array(run->arena, (size_t)n + 1, sizeof *ids);
+    memcpy(ids, way->ids, (size_t)way->n_ids * sizeof *ids);
+    memcpy(ids + way->n_ids, w->sample->ids, (size_t)w->doubtful.index * sizeof *ids);
+    if (!session_sync(run->session, ids, n, run->cancel, &sync, err)) return false;
+    ids[n] = find_other(run, w->sample->ids[w->doubtful.index]);
+    if (ids[n] < 0) return false;
+    next->ids = ids;
+    next->n_ids = n + 1;
+    next->opening = arena_printf(run->arena, "%.*s%.*s%.*s", STR_FMT(way->opening),
+                                 STR_FMT(str_slice(strbuf_str(&w->raw), 0, w->doubtful.len)),
+                                 STR_FMT(engine_token_bytes(run->engine, ids[n])));
+    next->prompt = trace_prompt(run, ids, n + 1);
+    return true;
+}
+
+// A best guess that repeats the function is worth nothing, and asked again the model would guess
+// the same: the answer nearest to it is written instead.
+static bool write_one(LoopRun *run, const Way *way, int i, Error *err)
+{
+    Way next = *way;
+    bool ok = true, again = true;
+    for (int k = 0; ok && again; k++) {
+        Way now = next;
+        Writer w = make_writer(run, &now, i);
+        ok = write_once(&w, i, err);
+        again = ok && i == 0 && k < MAX_BEGUN_ANEW && w.doubtful.index >= 0 &&
+                repeats_function(&w) && loop_wants_more(run) && begin_anew(&w, &next, err);
+        ok = ok && !err->code;
+        free_writer(&w);
+    }
     return ok;
 }
 

@@ -20,7 +20,8 @@ struct Engine {
     int n_answers, n_generated;
     bool thinks; // its control tokens are those of a model that thinks first (word_engine_chats)
     const char *unlikely, *expected; // words: of the first, and what might stand there; or NULL
-    float probs[16];                 // of the first tokens; later ones and zeros: 0.9
+    float probs[32];                 // of the first tokens; later ones and zeros: 0.9
+    const char *second;              // a word that has the highest logit; NULL: none
 };
 
 struct Session {
@@ -170,9 +171,11 @@ int session_n_ctx(const Session *session)
 // The words' engine chooses without any.
 const float *session_logits(const Session *session)
 {
-    static const float none[WORD_VOCAB];
-    (void)session;
-    return none;
+    static float logits[WORD_VOCAB];
+    const char *second = session->engine->second;
+    memset(logits, 0, sizeof logits);
+    if (second) logits[word_id(session->engine, str_from(second))] = 1;
+    return logits;
 }
 
 static inline bool word_cancelled(EngineCancel cancel, Error *err)
@@ -214,7 +217,7 @@ bool session_generate(Session *session, const GenerateOptions *options, Generate
         size_t length = word_length(left);
         snprintf(bytes, sizeof bytes, "%.*s%.*s", STR_FMT(i ? STR("") : options->forced),
                  STR_FMT(str_slice(left, 0, length)));
-        float prob = i < 16 && engine->probs[i] > 0 ? engine->probs[i] : 0.9f;
+        float prob = i < 32 && engine->probs[i] > 0 ? engine->probs[i] : 0.9f;
         GeneratedToken token = {.id = 9, .bytes = str_from(bytes), .prob = prob, .n_after = i};
         result->n_tokens++;
         left = str_slice(left, length, left.len);

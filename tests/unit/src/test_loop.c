@@ -566,24 +566,25 @@ static void chat_answers_are_tested_and_failures_come_back(void **state)
 {
     (void)state;
     static const char *const answers[] = {
-        "int larger(int a, int b)\n{\n    return a < b ? a : b;\n}\n```\n",
-        "int larger(int a, int b)\n{\n    return a;\n}\n```\n",
+        "int larger(int a, int b)\n{\n    return a < b ? a : b;\n}\n```\n", " a;\n}\n```\n",
         "int larger(int a, int b)\n{\n    return a < b ? b : a;\n}\n```\nThat was it."};
     Setup s;
     char folder[64];
     set_up_fix(&s, folder);
     word_engine_chats(s.engine, false);
     s.engine->info.fim_order = FIM_NONE;
+    s.engine->probs[17] = 0.4f; // the answer that repeats the function is begun anew there
+    s.engine->second = "return";
     s.request.proposers = PROPOSE_CHAT;
-    s.request.budget.candidates = 2;
+    s.request.budget.candidates = 1;
     s.request.budget.rounds = 2;
     assert_ok(run(&s, answers, 3, (EngineCancel){0}), s.err);
-    if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
     assert_int_equal(s.result.n_rounds, 2);
     assert_int_equal(s.result.chosen, 2);
     assert_str(s.result.candidates[0].evidence.parse_note, "it changes nothing");
+    assert_int_equal(s.result.candidates[1].sample->prompt->n_ids,
+                     s.result.candidates[0].sample->prompt->n_ids + 18);
     assert_str(s.result.candidates[1].test_note, "FAILED: larger(3, 4) is not 4");
-    assert_int_equal(s.result.candidates[1].tests, VERDICT_FAIL);
     assert_str(applied(&s), "int larger(int a, int b)\n{\n    return a < b ? b : a;\n}\n");
     remove_project(folder);
     tear_down(&s);

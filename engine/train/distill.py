@@ -2,7 +2,7 @@
 (Kim and Rush, 2016).
 
 usage: distill.py cut OUT.jsonl FILES SHARD...                  files of shards with their holes: bodies under a signature, blocks, lines, rests of lines
-       distill.py answer HOLES.jsonl TEACHER.gguf OUT [--adapter LORA.gguf] [--seconds S] [--rows N] [--every S] [--device cuda]
+       distill.py answer HOLES.jsonl TEACHER.gguf OUT [--adapter LORA.gguf] [--seconds S] [--kinds body,...] [--rows N] [--every S] [--device cuda]
 
 The teacher is a Qwen2 model with fill-in-the-middle tokens (rl/policy.py), which answers greedily. OUT-0.zst, OUT-1.zst, ... are shards as
 they become complete, each with an empty OUT-N.ok after it: the shard's rows, where text is the part of the file around a hole with the
@@ -51,21 +51,12 @@ class Shards:
 class Teacher:
     def __init__(self, args):
         import torch, policy
-        alpha, rank, pairs = self.adapter(args.adapter) if args.adapter else (1, 1, {})
+        alpha, rank, _ = policy.read_adapter(args.adapter) if args.adapter else (1, 1, {})
         dtype = torch.bfloat16 if args.device == "cuda" else torch.float32
         self.policy = policy.Policy(args.teacher, rank, alpha, device=args.device, dtype=dtype)
-        with torch.no_grad():
-            for name, x in pairs.items():
-                base, part = name.rsplit(".weight.lora_", 1); key = "-".join(base.split(".", 2))
-                (self.policy.a if part == "a" else self.policy.b)[key].copy_(torch.from_numpy(x).float())
+        if args.adapter: self.policy.load(args.adapter)
         self.tokenizer = policy.tokenizer_of(args.teacher); stop = policy.stop_tokens(self.tokenizer, len(self.policy.out), fences=False)
         self.samplers = {k: policy.Sampler(self.policy, args.rows, PROMPT, n, stop, 1) for k, n in ANSWER.items()}
-
-    @staticmethod
-    def adapter(path):
-        import gguf, numpy as np
-        reader = gguf.GGUFReader(path); pairs = {t.name: np.array(t.data) for t in reader.tensors}
-        return reader.fields["adapter.lora.alpha"].contents(), next(len(x) for n, x in pairs.items() if n.endswith("lora_a")), pairs
 
     def answers(self, holes):
         """[(hole, (text, whether it ended), mean log-probability)] of holes of like size."""
@@ -74,13 +65,13 @@ class Teacher:
         if not fit: return []
         sampler = self.samplers["body" if any(h.kind == "body" for h, _ in fit) else "block"]
         sampled = sampler.sample([x for _, x in fit], 1, 0.0)
-        return [(h, (self.tokenizer.decode(tokens[:-1] if ended else tokens), ended), logps.mean().item()) for (h, _), [(tokens, logps, ended)] in zip(fit, sampled)]
+        return [(h, (self.tokenizer.decode(a.ids[:-1] if a.ended else a.ids), a.ended), a.logps.mean().item()) for (h, _), [a] in zip(fit, sampled)]
 
 
-def batches(path, size):
-    """Holes in the file's order, some together sorted by how much they take."""
+def batches(path, size, kinds):
+    """Holes of these kinds in the file's order, some together sorted by how much they take."""
     languages = {l for l in LANGUAGES if errors("", l) == 0}  # without those whose compiler is missing
-    holes = (Hole(row, *h) for row in map(json.loads, lines_of(path)) if row["lang"] in languages for h in row["holes"])
+    holes = (Hole(row, *h) for row in map(json.loads, lines_of(path)) if row["lang"] in languages for h in row["holes"] if h[0] in kinds)
     while some := list(itertools.islice(holes, TOGETHER)):
         some.sort(key=lambda h: (h.kind == "body", h.begin > BEFORE, min(h.begin, BEFORE)))
         order = [some[i:i + size] for i in range(0, len(some), size)]
@@ -97,7 +88,7 @@ def answer(args):
             shards.put(hole.filled(text, said) if said in ("same", "compiles") else None)
 
     with concurrent.futures.ThreadPoolExecutor(args.judges) as pool:
-        for number, batch in enumerate(batches(args.holes, args.rows)):
+        for number, batch in enumerate(batches(args.holes, args.rows, args.kinds.split(","))):
             for hole, text, sure in teacher.answers(batch): waiting.append((hole, pool.submit(verdict_of, hole, text, sure)))
             settle()
             if number % 4 == 0: print(f"{time.time() - begin:.0f} s: {sum(counts.values())} judged, {len(waiting)} waiting, {sum(counts.values()) / (time.time() - loaded):.1f} a second", flush=True)
@@ -115,7 +106,7 @@ def main():
     if sys.argv[1:2] == ["cut"] and len(sys.argv) > 4: return cut(sys.argv[2], int(sys.argv[3]), sys.argv[4:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for n in ("command", "holes", "teacher", "out"): parser.add_argument(n)
-    parser.add_argument("--adapter", default=""); parser.add_argument("--seconds", type=float, default=1e9); parser.add_argument("--every", type=float, default=45)
+    parser.add_argument("--adapter", default=""); parser.add_argument("--seconds", type=float, default=1e9); parser.add_argument("--every", type=float, default=45); parser.add_argument("--kinds", default="body,block,line,rest")
     parser.add_argument("--rows", type=int, default=128); parser.add_argument("--judges", type=int, default=3); parser.add_argument("--device", default="cuda")
     answer(parser.parse_args())
 

@@ -19,8 +19,8 @@ LINES_SHARE, TESTS_SHARE = 0.3, 0.4  # of a function's rows: lines of the body; 
 MAX_LINES = 3  # src/loop/rewrite.c
 
 
-def row_of(record, rng):
-    """One way to ask for a function of rl/library.py's records."""
+def row_of(record, rng, lines_share=LINES_SHARE):
+    """One way to ask for a function of rl/library.py's records; lines_share: how often for lines of it alone."""
     language, before, after = record["language"], record["before"], record["after"]
     lines = record["reference"].rstrip("\n").split("\n"); at = bugs.body_start(lines, language); end = len(lines) - (2 if language == "c" else 1)
     if at > end: return None
@@ -30,9 +30,9 @@ def row_of(record, rng):
     if before and not before.endswith("\n\n") and not before.rstrip().endswith(":"): before += gap
     row = {"lang": language, "pkg": "tasks", "path": record["path"], "text": before + "\n".join(lines) + "\n" + (gap + after if after else "")}
     shift, chance = before.count("\n"), rng.random(); first, last = at, end
-    if chance < LINES_SHARE:  # one to three lines, or all down to the end
+    if chance < lines_share:  # one to three lines, or all down to the end
         first = rng.randint(at, end); last = end if rng.random() < 0.25 else min(end, first + rng.randint(1, MAX_LINES) - 1)
-    elif chance < LINES_SHARE + TESTS_SHARE: row["pieces"] = [["test.c" if language == "c" else "test.py", record["examples"].rstrip() + "\n"]]
+    elif chance < lines_share + TESTS_SHARE: row["pieces"] = [["test.c" if language == "c" else "test.py", record["examples"].rstrip() + "\n"]]
     while first < last and not lines[first].strip(): first += 1
     return row | {"hole": [first + shift, last + shift]}
 

@@ -54,8 +54,10 @@ def main():
         worst = {"packed rows": (p.log_probs(groups)[0] - plain(p, groups, False)).abs().max(), "the base in packed rows": (p.base_log_probs(groups) - plain(p, groups, "base")).abs().max()}
         prompts = [q for q, _ in groups[:2]]; stop = torch.rand(p.out.shape[0]) < 0.05
         for what, each, stops in (("the sampler", 3, torch.zeros_like(stop)), ("the sampler that moves its rows together", 40, stop)):
-            sampled = Sampler(p, 2 * each, 32, 60, stops, 1).sample(prompts, each)
+            sampler = Sampler(p, 2 * each, 32, 60, stops, 1); sampled = sampler.sample(prompts, each)
             worst[what] = (torch.cat([r[1] for rows in sampled for r in rows]) - p.log_probs([(q, [r[0] for r in rows]) for q, rows in zip(prompts, sampled)])[0]).abs().max()
+        begun = sampler.sample_on(prompts, [rows[0] for rows in sampled], [len(rows[0].ids) // 2 for rows in sampled])
+        worst["answers begun anew"] = (torch.cat([a.logps for a in begun]) - p.log_probs([(q, [a.ids]) for q, a in zip(prompts, begun)])[0]).abs().max()
         print(f"answers of {min(len(r[0]) for r in sampled[0])} to {max(len(r[0]) for r in sampled[0])} tokens")
     for what, error in worst.items(): print(f"{what}: at most {error:.1e} nats away")
     sys.exit(any(e > 1e-4 for e in worst.values()))

@@ -15,6 +15,7 @@ chance explains (--slack) is taken back.
 OUT receives chosen (a file that appears when adapter.npz is final), log.csv, eval.csv (step -1: before the cold start), samples.jsonl, failures.jsonl (measured answers that do not compile), state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
 most of the valid tasks; after --patience evaluations without a better one the training ends."""
 import argparse
+import bisect
 import concurrent.futures
 import csv
 import hashlib
@@ -28,6 +29,7 @@ import time
 import numpy as np
 import torch
 
+import bugs
 import lite
 import prompts
 import reward
@@ -49,7 +51,7 @@ def arguments():
     p.add_argument("--start", default="", help="an adapter to begin with"); p.add_argument("--stages", type=json.loads, default=[["rl", 1.0]]); p.add_argument("--slack", type=float, default=0.02); p.add_argument("--tune-rate", type=float, default=5e-5)
     p.add_argument("--miss", type=float, default=0.0, help="what an answer loses that does not compile"); p.add_argument("--kl-share", type=float, default=1.0, help="the share of the passes in which the KL is computed, weighted by its inverse")
     p.add_argument("--keep", action="store_true", help="keep what a backward pass needs in place of computing it again; turned off where memory runs out")
-    p.add_argument("--beside", default="", help="while this file is there --share of the time is taken"); p.add_argument("--share", type=float, default=1.0)
+    p.add_argument("--base", action="store_true", help="measure the base too, before --start's adapter"); p.add_argument("--beside", default="", help="while this file is there --share of the time is taken"); p.add_argument("--share", type=float, default=1.0)
     p.add_argument("--parts", default="held,generated", help="parts that are evaluated before and after, beside valid")
     if "--settings" in sys.argv:
         with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
@@ -118,7 +120,7 @@ class Trainer:
         self.questions = Questions(self.parts["train"], args.seed, args.bodies, [t["id"] for t in read])
         self.adam = torch.optim.AdamW([*self.policy.a.parameters(), *self.policy.b.parameters()], lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
         self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled format useful_groups tokens_mean thought_words ended entropy ratio_clipped kl grad_norm sampling_s waiting_s training_s stage".split())
-        self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward format stage".split())
+        self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward format free_solved free_compiled stage".split())
         self.samples = open(f"{args.out}/samples.jsonl", "w", buffering=1); self.failures = open(f"{args.out}/failures.jsonl", "w", buffering=1); self.best = -1.0; self.begin = time.time()
         self.harvest = lite.Harvest(); self.stage = ""; self.until = args.deadline - args.reserve; self.spent = dict.fromkeys(("sampling", "waiting"), 0.0)
 
@@ -152,15 +154,36 @@ class Trainer:
 
     def judge(self, task, answers):
         """The scores to come of sampled answers."""
-        texts = [self.answer_text(task, ids, ended) for ids, _, ended in answers]
-        if self.args.zero: return self.pool.submit(reward.score_thinking, task, texts, [ended for _, _, ended in answers], self.args.sandbox)
+        texts = [self.answer_text(task, a.ids, a.ended) for a in answers]
+        if self.args.zero: return self.pool.submit(reward.score_thinking, task, texts, [a.ended for a in answers], self.args.sandbox)
         return self.pool.submit(reward.score_all, task, texts, self.args.sandbox)
 
-    def roll_out(self, tasks, group, heat=1.0):
-        """Samples, and hands the answers to the workers: [(task, prompt ids, answers, future of scores)]"""
+    def roll_out(self, tasks, group, heat=1.0, both=False):
+        """Samples, and hands the answers to the workers: [(task, prompt ids, answers, future of scores)]. both: the answers as they came and, behind
+        them, as they are where none may repeat the function that is to be mended."""
         begin = time.time(); self.policy.freeze(); ids = [self.encode(prompts.prompt(t, self.args.zero)) for t in tasks]
-        sampled = self.sampler.sample(ids, group, heat); self.spent["sampling"] = time.time() - begin
-        return [(t, p, rows, self.judge(t, rows)) for t, p, rows in zip(tasks, ids, sampled)]
+        sampled = self.sampler.sample(ids, group, heat); differing = [list(rows) for rows in sampled]
+        if not self.args.zero: self.differ(tasks, ids, differing, heat)
+        self.spent["sampling"] = time.time() - begin
+        return [(t, p, rows, self.judge(t, rows)) for t, p, rows in zip(tasks, ids, [a + b for a, b in zip(sampled, differing)] if both else differing)]
+
+    def differ(self, tasks, ids, sampled, heat):
+        """An answer that gives back the function it was to mend is begun anew at the token of the body where its second choice is the least behind
+        (src/loop/sample.c does so too), in place; where that only puts the same another way, once more."""
+        for _ in range(2):
+            same = [(i, k, at) for i, rows in enumerate(sampled) for k, a in enumerate(rows) if (at := self.change(tasks[i], a)) is not None]
+            if not same: return
+            for (i, k, _), b in zip(same, self.sampler.sample_on([ids[i] for i, _, _ in same], [sampled[i][k] for i, k, _ in same], [at for _, _, at in same], heat)): sampled[i][k] = b
+
+    def change(self, task, answer):
+        """Where an answer that repeats its function is begun anew; None: it does not, or no other choice there says anything."""
+        if task["kind"] != "fix" or task.get("way") in prompts.MIDDLE or not reward.repeats(task, self.answer_text(task, answer.ids, answer.ended)): return None
+        text = self.tokenizer.decode(answer.ids, skip_special_tokens=True); end = len(answer.ids) - answer.ended; lines = reward.bare(task["broken"]).split("\n")
+        head = len(text) - len(reward.bare(text)) + len("\n".join(lines[:bugs.body_start(lines, task["language"])]))
+        first = bisect.bisect_left(range(end), head, key=lambda n: len(self.tokenizer.decode(answer.ids[:n], skip_special_tokens=True)))
+        gaps = [(float(answer.logps[n] - answer.other_logps[n]), n) for n in range(first, end) if not self.sampler.stop[answer.others[n]] and self.tokenizer.decode([answer.others[n]]).strip()]
+        gap, at = min(gaps, default=(float("inf"), None))
+        return at if gap < float("inf") else None
 
     def groups_of(self, rollout, stats):
         """Groups to train on: (prompt, [(answer, its log-probabilities when sampled, advantage)]); those without a difference are left out."""
@@ -250,19 +273,19 @@ class Trainer:
         tasks, total, rollout = [], [], []
         for part in parts:
             chosen = sorted(self.parts[part], key=lambda t: t["id"]); random.Random(7).shuffle(chosen); tasks += [(part, t) for t in chosen[:count]]
-        for i in range(0, len(tasks), self.sampler.rows): rollout += self.roll_out([t for _, t in tasks[i:i + self.sampler.rows]], 1, 0.0)
-        scores = [(part, t, f.result()[0]) for (part, _), (t, _, _, f) in zip(tasks, rollout)]; share = lambda chosen, k: float(np.mean([s.get(k, 0) for s in chosen]))
+        for i in range(0, len(tasks), self.sampler.rows): rollout += self.roll_out([t for _, t in tasks[i:i + self.sampler.rows]], 1, 0.0, not self.args.zero)
+        scores = [(part, t, f.result()[-1] | {"free_" + k: v for k, v in f.result()[0].items()}) for (part, _), (t, _, _, f) in zip(tasks, rollout)]; share = lambda chosen, k: float(np.mean([s.get(k, 0) for s in chosen]))
         for (part, t, s), (_, _, answers, _) in zip(scores, rollout):
-            if not s["compiles"]: self.failures.write(json.dumps({"step": self.steps, "part": part, "id": t["id"], "message": s["message"], "answer": self.answer_text(t, answers[0][0], answers[0][2])}) + "\n")
+            if not s["compiles"] or not s["free_compiles"]: self.failures.write(json.dumps({"stage": self.stage, "step": self.steps, "part": part, "id": t["id"], "compiles": s["compiles"], "message": s["message"], "free_message": s["free_message"], "answer": self.answer_text(t, answers[-1].ids, answers[-1].ended)}) + "\n")
         for part in parts:
             of = [s for p, _, s in scores if p == part]; total += [s["all"] for s in of]
             for language in ("c", "python"):
                 for kind in ("body", "fix"):
                     chosen = [s for p, t, s in scores if (p, t["language"], t["kind"]) == (part, language, kind)]
-                    if chosen: self.evals.writerow([self.steps, part, language, kind, len(chosen)] + [round(share(chosen, k), 4) for k in ("all", "compiles", "reward", "format")] + [self.stage])
+                    if chosen: self.evals.writerow([self.steps, part, language, kind, len(chosen)] + [round(share(chosen, k), 4) for k in ("all", "compiles", "reward", "format", "free_all", "free_compiles")] + [self.stage])
                 chosen = [s for p, t, s in scores if (p, t["language"]) == (part, language)]
-                if chosen: print(f"  {part} {language}: solved {share(chosen, 'all'):.3f} compiled {share(chosen, 'compiles'):.3f} of {len(chosen)}", flush=True)
-            if of: print(f"step {self.steps} {part}: solved {share(of, 'all'):.3f} compiled {share(of, 'compiles'):.3f} reward {share(of, 'reward'):.3f} of {len(of)}, {time.time() - self.begin:.0f} s", flush=True)
+                if chosen: print(f"  {part} {language}: solved {share(chosen, 'all'):.3f} compiled {share(chosen, 'compiles'):.3f} (free {share(chosen, 'free_all'):.3f} {share(chosen, 'free_compiles'):.3f}) of {len(chosen)}", flush=True)
+            if of: print(f"step {self.steps} {part}: solved {share(of, 'all'):.3f} compiled {share(of, 'compiles'):.3f} (free {share(of, 'free_all'):.3f} {share(of, 'free_compiles'):.3f}) reward {share(of, 'reward'):.3f} of {len(of)}, {time.time() - self.begin:.0f} s", flush=True)
         return float(np.mean(total)) if total else 0.0
 
     def holes(self):
@@ -280,17 +303,15 @@ class Trainer:
         data = {f"{n.replace('-', '.', 2)}.weight.lora_{k}": p.detach().float().cpu().numpy().astype(np.float16) for k, d in (("a", self.policy.a), ("b", self.policy.b)) for n, p in d.items()}
         np.savez(f"{self.args.out}/{name}.tmp.npz", alpha=self.args.alpha, rank=self.args.rank, **data); os.rename(f"{self.args.out}/{name}.tmp.npz", f"{self.args.out}/{name}.npz")
 
-    def load(self, path):
-        data = np.load(path)
-        with torch.no_grad():
-            for k, d in (("a", self.policy.a), ("b", self.policy.b)):
-                for n, p in d.items(): p.copy_(torch.from_numpy(data[f"{n.replace('-', '.', 2)}.weight.lora_{k}"]).float())
-
     def run(self):
         a = self.args; self.steps = -1 if self.examples else 0; self.updates = 0; self.result = result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}, "stages": []}
-        if a.start: self.load(a.start)
         print(f"{result['tasks']}, ready after {time.time() - self.begin:.0f} s", flush=True)
         self.valid = [p for p in self.parts if p.startswith("valid") and self.parts[p]]
+        if a.start and a.base:
+            self.stage = "base"; self.evaluate(self.valid + self.others, a.eval_tasks)
+            if a.holes: result["holes_base"] = self.holes()
+        self.stage = ""
+        if a.start: self.policy.load(a.start)
         self.best = self.evaluate(self.valid, a.eval_tasks); self.evaluate(self.others, a.eval_tasks)
         if a.start: self.save("adapter"); result["best_step"] = self.steps
         if a.holes: result["holes_before"] = self.holes()
@@ -301,7 +322,7 @@ class Trainer:
             if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune}[self.stage]()
         last, at_end = self.steps, result.get("best_step", self.steps)
         self.stage = "chosen"
-        if "best_step" in result: self.load(f"{a.out}/adapter.npz")
+        if "best_step" in result: self.policy.load(f"{a.out}/adapter.npz")
         self.steps = at_end
         with open(f"{a.out}/chosen", "w") as f: f.write(f"step {at_end}\n")
         self.evaluate(self.others, a.eval_tasks)
@@ -321,7 +342,7 @@ class Trainer:
         """What was measured of the others shows the stages' shares; the choice is by the valid tasks alone."""
         if not self.last: self.evaluate([p for p in self.others if p.startswith("held")], self.args.eval_tasks)
         if worth < self.best - self.args.slack and "best_step" in self.result:
-            print(f"{self.stage} is taken back: {worth:.4f} of the valid tasks, {self.best:.4f} before", flush=True); self.load(f"{self.args.out}/adapter.npz")
+            print(f"{self.stage} is taken back: {worth:.4f} of the valid tasks, {self.best:.4f} before", flush=True); self.policy.load(f"{self.args.out}/adapter.npz")
 
     def reinforce(self):
         a = self.args; ahead = None; worse = 0; self.adam.state.clear(); self.updates = 0

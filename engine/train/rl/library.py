@@ -288,9 +288,9 @@ def shingles(text):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("out"); a.add_argument("--bugs", type=int, default=8); a.add_argument("--seed", type=int, default=1); a.add_argument("--avoid", action="append", default=[]); a.add_argument("--sandbox", default="bwrap")
-    a.add_argument("--jobs", type=int, default=os.cpu_count()); a.add_argument("--show", action="store_true"); a.add_argument("--only", default=""); a.add_argument("--later", action="store_true", help="only of the files that came later"); args = a.parse_args()
+    a.add_argument("--jobs", type=int, default=os.cpu_count()); a.add_argument("--show", action="store_true"); a.add_argument("--only", default=""); a.add_argument("--parts", default="train,valid,held"); a.add_argument("--later", action="store_true", help="only of the files that came later"); args = a.parse_args()
     avoid = set().union(*(shingles(open(path, errors="replace").read()) for path in args.avoid)) if args.avoid else set()
-    functions = [f for f in distinct(list(families(os.path.join(os.path.dirname(os.path.abspath(__file__)), "library")))) if re.search(args.only, f.family) and (f.later or not args.later)]
+    functions = [f for f in distinct(list(families(os.path.join(os.path.dirname(os.path.abspath(__file__)), "library")))) if re.search(args.only, f.family) and (f.later or not args.later) and f.part in args.parts.split(",")]
     clash = [f for f in functions if shingles(f.text) & avoid]; print("kept out:", [f.name for f in clash], file=sys.stderr)
     counts, kinds = collections.Counter(), collections.Counter()
     with open(args.out, "w") as out, concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:

@@ -23,9 +23,9 @@ class Harvest:
 
     def note(self, task, prompt, answers, scores, text_of):
         name = task["id"]; self.tasks[name] = task; self.share[name] = sum(s["all"] for s in scores) / len(scores)
-        right = [ids for (ids, _, ended), s in zip(answers, scores) if s["all"] and ended]
+        right = [ids for (ids, _, ended, *_), s in zip(answers, scores) if s["all"] and ended]
         if right: self.right[name] = prompt, min(right, key=len)
-        for (ids, _, ended), s in zip(answers, scores):
+        for (ids, _, ended, *_), s in zip(answers, scores):
             said = UNCHANGED if "unchanged" in s["message"] else compiler_said(s["message"])
             if ended and not s["compiles"] and said: self.failed[name] = text_of(ids, ended), said; break
 

@@ -9,6 +9,7 @@ import math
 import multiprocessing
 import os
 import tempfile
+import typing
 
 import gguf
 import numpy as np
@@ -47,6 +48,15 @@ def read_weights(path, reader, device, dtype):
     return {t.name: torch.cat(parts[i]).reshape([int(d) for d in t.shape[::-1]]) for i, t in enumerate(reader.tensors)}
 
 
+def read_adapter(path):
+    """(alpha, rank, {"blk.N.MATRIX.weight.lora_a" or _b: array}) of grpo.py's npz or adapter.py's GGUF file."""
+    if path.endswith(".npz"):
+        data = np.load(path)
+        return float(data["alpha"]), int(data["rank"]), {k: data[k] for k in data.files if ".lora_" in k}
+    reader = gguf.GGUFReader(path); pairs = {t.name: np.array(t.data) for t in reader.tensors}
+    return reader.fields["adapter.lora.alpha"].contents(), next(len(x) for n, x in pairs.items() if n.endswith("lora_a")), pairs
+
+
 def tokenizer_of(path):
     """The file's own tokenizer (byte-level BPE, Qwen2's pre-tokenizer)."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
@@ -57,6 +67,14 @@ def tokenizer_of(path):
     t.decoder = decoders.ByteLevel()
     t.add_special_tokens([AddedToken(w, special=True, normalized=False) for w, k in zip(tokens, kinds) if k == 3])
     return t
+
+
+class Answer(typing.NamedTuple):
+    ids: list            # with the stop token
+    logps: torch.Tensor  # of ids
+    ended: bool          # by a stop token
+    others: list         # at each place the second choice, and its log-probability
+    other_logps: torch.Tensor
 
 
 @dataclasses.dataclass
@@ -89,6 +107,15 @@ class Policy(torch.nn.Module):
                 self.a[key] = torch.nn.Parameter(((torch.rand(rank, columns, generator=g) * 2 - 1) / math.sqrt(columns)).to(device))
                 self.b[key] = torch.nn.Parameter(torch.zeros(rows, rank, device=device))
         self.merged, self.recompute = {}, True
+
+    @torch.no_grad()
+    def load(self, path):
+        """The values of an adapter's file of this rank and alpha."""
+        alpha, rank, pairs = read_adapter(path)
+        if alpha / rank != self.scale: raise ValueError(f"{path} has alpha {alpha} and rank {rank}, wanted a quotient of {self.scale}")
+        for name, x in pairs.items():
+            base, part = name.rsplit(".weight.lora_", 1)
+            (self.a if part == "a" else self.b)["-".join(base.split(".", 2))].copy_(torch.from_numpy(x).float())
 
     @torch.no_grad()
     def freeze(self):
@@ -205,7 +232,7 @@ class Sampler:
         self.k = [torch.zeros(rows, s.kv_heads, self.capacity, s.head, device=device, dtype=policy.dtype) for _ in range(s.layers)]
         self.v = [torch.zeros_like(k) for k in self.k]
         self.at = torch.zeros(1, dtype=torch.long, device=device); self.pad = torch.zeros(rows, dtype=torch.long, device=device)
-        self.token = torch.zeros(rows, dtype=torch.long, device=device); self.logp = torch.zeros(rows, device=device)
+        self.token, self.other = (torch.zeros(rows, dtype=torch.long, device=device) for _ in range(2)); self.logp, self.other_logp = (torch.zeros(rows, device=device) for _ in range(2))
         self.done = torch.zeros(rows, dtype=torch.bool, device=device); self.heat = torch.ones(1, device=device)
         self.stop = stop.to(device); self.graphs = {}; self.memory = None
         self.places = torch.arange(self.capacity, device=device)
@@ -214,8 +241,10 @@ class Sampler:
     def choose(self, h):
         n = len(h); logits = F.linear(h, self.p.out).float()
         noise = torch.empty_like(logits).exponential_().log_().mul_(self.heat)  # Gumbel: the argmax is a draw from the distribution
-        token = noise.neg_().add_(logits).argmax(-1)
-        self.logp[:n].copy_(logits.gather(-1, token[:, None])[:, 0] - logits.logsumexp(-1)); self.token[:n].copy_(token)
+        draws = noise.neg_().add_(logits); total = logits.logsumexp(-1)
+        for kept, kept_logp in ((self.token, self.logp), (self.other, self.other_logp)):  # the second choice is the draw without the first
+            token = draws.argmax(-1, keepdim=True); kept[:n].copy_(token[:, 0]); kept_logp[:n].copy_(logits.gather(-1, token)[:, 0] - total)
+            draws.scatter_(-1, token, float("-inf"))
 
     def step(self, span, rows):
         """One token for each of the first rows; span: how much of the cache attention reads."""
@@ -250,7 +279,7 @@ class Sampler:
         """Evaluates the prompts, set to end at one place, and copies each one's cache to its rows; the state of each row
         after its prompt, and the longest prompt's length."""
         s, longest = self.p.shape, max(map(len, prompts)); group = s.heads // s.kv_heads
-        if longest > self.prompt: raise ValueError(f"a prompt has {longest} tokens, wanted at most {self.prompt}")
+        if longest >= self.capacity: raise ValueError(f"a prompt has {longest} tokens, wanted fewer than {self.capacity}")
         first = []
         for start in range(0, len(prompts), 32):
             part = prompts[start:start + 32]; n = len(part)
@@ -277,18 +306,18 @@ class Sampler:
 
     @torch.no_grad()
     def sample(self, prompts, each=1, heat=1.0):
-        """For each prompt `each` answers: (ids with the stop token, their log-probabilities, ended by a stop token?)."""
+        """For each prompt `each` Answers."""
         used = len(prompts) * each; rows = min(n for n in self.sizes if n >= used)
-        h, longest = self.fill(prompts, each); self.heat.fill_(heat); device = self.p.device
+        h, longest = self.fill(prompts, each); self.heat.fill_(heat); device = self.p.device; limit = min(self.answer, self.capacity - longest)
         self.pad[used:rows] = self.pad[0]  # rows that are computed and not asked for attend to what was left there
-        tokens = torch.zeros(rows, self.answer, dtype=torch.long, device=device); logps = torch.zeros(rows, self.answer, device=device)
+        tokens, others = (torch.zeros(rows, limit, dtype=torch.long, device=device) for _ in range(2)); logps, other_logps = (torch.zeros(rows, limit, device=device) for _ in range(2))
         owner = torch.arange(rows, device=device); self.token.zero_(); self.done.fill_(True); n = 0
 
         def note():
-            tokens[owner, n] = self.token[:rows]; logps[owner, n] = self.logp[:rows]
+            for kept, of in ((tokens, self.token), (logps, self.logp), (others, self.other), (other_logps, self.other_logp)): kept[owner, n] = of[:rows]
 
         self.choose(h); note(); self.done[:used] = self.stop[self.token[:used]]
-        for n in range(1, self.answer):
+        for n in range(1, limit):
             if n % 8 == 0:
                 left = rows - int(self.done[:rows].sum())
                 if left <= 0.015 * used: break
@@ -298,13 +327,22 @@ class Sampler:
                     self.gather(order, longest + n - 1); owner = owner[order]; rows = smaller
             self.replay(min(self.capacity, -(-(longest + n + 1) // 128) * 128), rows)
             note(); self.done[:rows] |= self.stop[self.token[:rows]]
-        else: n = self.answer
-        tokens, logps = tokens[:used, :n].cpu(), logps[:used, :n].cpu()
+        else: n = limit
+        tokens, logps, others, other_logps = (x[:used, :n].cpu() for x in (tokens, logps, others, other_logps))
         ended = self.stop.cpu()[tokens]; out = []
         for r in range(used):
             at = ended[r].nonzero(); m = at[0].item() + 1 if len(at) else n
-            out.append((tokens[r, :m].tolist(), logps[r, :m], len(at) > 0))
+            out.append(Answer(tokens[r, :m].tolist(), logps[r, :m], len(at) > 0, others[r, :m].tolist(), other_logps[r, :m]))
         return [out[i * each:(i + 1) * each] for i in range(len(prompts))]
+
+    def sample_on(self, prompts, answers, places, heat=1.0):
+        """Answers as they go on with the second choice at one place each. What stands there is not drawn again: its second choice is gone."""
+        out, begun = [], [p + a.ids[:at] + [a.others[at]] for p, a, at in zip(prompts, answers, places)]
+        for start in range(0, len(begun), self.rows):
+            for a, at, [b] in zip(answers[start:], places[start:], self.sample(begun[start:start + self.rows], 1, heat)):
+                none = a.other_logps[:at + 1].clone(); none[at] = float("-inf"); join = lambda *parts: torch.cat(parts)[:self.answer]; ids = a.ids[:at] + [a.others[at]] + b.ids
+                out.append(Answer(ids[:self.answer], join(a.logps[:at], a.other_logps[at:at + 1], b.logps), b.ended and len(ids) <= self.answer, (a.others[:at + 1] + b.others)[:self.answer], join(none, b.other_logps)))
+        return out
 
 
 def stop_tokens(tokenizer, size, fences=True):

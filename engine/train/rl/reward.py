@@ -81,6 +81,18 @@ def fitted(code, task):
 def same(a, b): return "".join(a.split()) == "".join(b.split())
 
 
+def bare(code):
+    """A function without the comments above it."""
+    lines = code.split("\n"); comment = re.compile(r"\s*(//|/\*|\*|#(?!include\b)|$)")
+    return "\n".join(lines[next((i for i, line in enumerate(lines) if not comment.match(line)), 0):])
+
+
+def repeats(task, answer):
+    """Does a whole answer give back the function that it was to mend?"""
+    code, closed = code_block(answer)
+    return closed and task["kind"] == "fix" and same(bare(code), bare(task["broken"]))
+
+
 def score(tests, answer):
     """{part: value} with "reward", their weighted sum, and "message", the first thing that went wrong; tests: harness.Tests"""
     task = tests.task

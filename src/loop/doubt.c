@@ -125,6 +125,10 @@ static double prior_of(const Mutant *m)
                 {"conditioned", -2},
                 {"case added", -1},
                 {"statement added", -1},
+                {"combined", -1},
+                {"sliced", -1},
+                {"exchanged", -2},
+                {"statement made", -2},
                 {"name", -2}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(m->what, rows[i].what) == 0) return rows[i].nats;

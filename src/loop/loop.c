@@ -20,6 +20,8 @@ enum { MAX_FAILURES = 32, UNCOUNTED = 1 << 16 };
 enum { POLL_US = 2000, SWEEP_SECONDS = 60 };
 enum { DEFAULT_ROUNDS = 8, ENDLESS_ROUNDS = 1 << 20, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
 static const double TEST_LIMIT_MS = 1000, TEST_FACTOR = 4;
+// Of the budget: how long a given command may run on the text as it is, and then on a candidate.
+static const double HANG_SHARE = 0.06, HANG_MS = 5000, HUNG_FACTOR = 3;
 // After the first answer that passes, how long others are waited for that agree.
 enum { MIN_AGREEING = 3 };
 static const double AGREE_SHARE = 0.4, AGREE_MS = 20000;
@@ -186,6 +188,14 @@ static void wait_for_others(LoopRun *run, const Candidate *passed)
     loop_hurry(run, 0);
 }
 
+// Where the text as it was does not end, the first that does tells how long tests take.
+static void learn_limit(LoopRun *run, const Candidate *c)
+{
+    if (!run->hangs || c->overran || c->tests != VERDICT_FAIL || loop_is_malformed(c)) return;
+    double limit = TEST_LIMIT_MS + HUNG_FACTOR * TEST_FACTOR * c->test_ms;
+    if (limit < run->test_limit_ms) run->test_limit_ms = limit;
+}
+
 // Copies what a trial has found so far.
 static void note_trial(LoopRun *run, const Trial *trial, Verdict verdict)
 {
@@ -200,6 +210,8 @@ static void note_trial(LoopRun *run, const Trial *trial, Verdict verdict)
     c->n_failures = trial->n_failures;
     c->failed_line = trial->failed_line;
     c->test_ms = trial->test_ms;
+    c->overran = trial->overran;
+    learn_limit(run, c);
     if (verdict != VERDICT_PASS) return;
     if (run->passed < 0 || trial->candidate < run->passed) run->passed = trial->candidate;
     if (!compares(run) || run->proposed) return;
@@ -396,10 +408,20 @@ static void place_failures(LoopRun *run, Str output)
     }
 }
 
+// A bug may itself be that the tests do not end: all time is not to go into seeing that. A command
+// that was found may have to build the project first.
+static double find_hang_limit(const LoopRun *run)
+{
+    double ms = HANG_SHARE * run->request->budget.ms;
+    if (run->task.kind != TASK_FIX || run->found_command || ms <= 0) return 0;
+    return ms > HANG_MS ? ms : HANG_MS;
+}
+
 // The first message of the tests as they are: what a fix has to change.
 static bool find_baseline(LoopRun *run)
 {
     if (!run->has_command) return true;
+    run->test_limit_ms = find_hang_limit(run);
     loop_tell(run, "%s the text as it is", run->has_tests ? "testing" : "building");
     run->keep_output = task_runs_tests(run->task.kind);
     const Candidate *c = loop_try_original(run);
@@ -416,8 +438,11 @@ static bool find_baseline(LoopRun *run)
             arena_printf(run->arena, "%.*s; not used: %.*s", STR_FMT(run->result->test_reason),
                          STR_FMT(run->result->baseline));
     }
-    // A bug may itself be that the tests do not end: then the limit is the child's own.
-    if (c->tests != VERDICT_SKIPPED) loop_limit_tests(run, c);
+    run->hangs = c->overran;
+    if (c->overran)
+        run->test_limit_ms *= HUNG_FACTOR;
+    else if (c->tests != VERDICT_SKIPPED)
+        loop_limit_tests(run, c);
     return true;
 }
 

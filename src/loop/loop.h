@@ -121,6 +121,7 @@ typedef struct Candidate {
     // What the tests said when they failed: how many failures, in which line the first; 0: unknown.
     int n_failures, failed_line;
     double test_ms;
+    bool overran; // they did not end within their time
     // The upper stages, of what was chosen; SKIPPED with a note where they say nothing for sure.
     bool examined;
     Verdict sanitized; // the tests once more with AddressSanitizer and UBSan

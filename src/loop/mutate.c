@@ -122,6 +122,10 @@ static const char *const OPERATORS[][6] = {
     {"&", "|", "^"},
     {"|", "&", "^"},
     {"^", "|", "&"},
+    {"^=", "&=", "|="},
+    {"%=", "/=", "-="},
+    {"//=", "/=", "-="},
+    {"**", "*"},
     {"<<", ">>"},
     {">>", "<<"},
     {"+=", "-=", "=", "*="},
@@ -275,8 +279,9 @@ static void visit_step(Walk *walk, TSNode node, const char *type)
 {
     static const char *const steppable[] = {"identifier",       "call",      "call_expression",
                                             "field_expression", "attribute", NULL};
-    static const char *const holders[] = {"subscript_expression", "subscript",        "slice",
-                                          "argument_list",        "return_statement", NULL};
+    static const char *const holders[] = {
+        "subscript_expression",     "subscript", "slice", "argument_list", "return_statement",
+        "parenthesized_expression", NULL};
     TSNode parent = ts_node_parent(node);
     if (!mutate_is_one_of(type, steppable) || ts_node_is_null(parent)) return;
     const char *holder = ts_node_type(parent);
@@ -329,8 +334,13 @@ size_t mutate_list(const Syntax *syntax, ByteRange range, MutateScope scope, siz
                   {mutate_guard, MUTATE_REPAIRS},    {mutate_argument, MUTATE_REPAIRS},
                   {mutate_index, MUTATE_REPAIRS},    {mutate_wrap, MUTATE_REPAIRS},
                   {mutate_method, MUTATE_REPAIRS},   {mutate_extend, MUTATE_REPAIRS},
-                  {visit_name, MUTATE_TESTS},        {mutate_statement, MUTATE_REPAIRS},
-                  {mutate_case, MUTATE_REPAIRS}};
+                  {visit_name, MUTATE_TESTS},        {mutate_limit, MUTATE_REPAIRS},
+                  {mutate_literal, MUTATE_REPAIRS},  {mutate_elements, MUTATE_REPAIRS},
+                  {mutate_unwrap, MUTATE_REPAIRS},   {mutate_bound, MUTATE_REPAIRS},
+                  {mutate_slice, MUTATE_REPAIRS},    {mutate_assign, MUTATE_REPAIRS},
+                  {mutate_join, MUTATE_REPAIRS},     {mutate_statement, MUTATE_REPAIRS},
+                  {mutate_made, MUTATE_REPAIRS},     {mutate_combine, MUTATE_REPAIRS},
+                  {mutate_exchange, MUTATE_REPAIRS}, {mutate_case, MUTATE_REPAIRS}};
     const char *comment = syntax_language(syntax)->line_comment;
     Walk walk = {.text = syntax_text(syntax),
                  .braces = comment && strcmp(comment, "//") == 0,
@@ -340,7 +350,10 @@ size_t mutate_list(const Syntax *syntax, ByteRange range, MutateScope scope, siz
                  .max = max};
     TSNode root = syntax_root(syntax);
     visit_all(&walk, root, collect, 0);
-    if (scope >= MUTATE_REPAIRS) visit_all(&walk, root, mutate_collect_parts, 0);
+    if (scope >= MUTATE_REPAIRS) {
+        visit_all(&walk, root, mutate_collect_parts, 0);
+        visit_all(&walk, root, mutate_collect_values, 0);
+    }
     for (size_t i = 0; i < sizeof visits / sizeof *visits; i++) {
         if (visits[i].scope <= scope) visit_all(&walk, root, visits[i].visit, 0);
     }

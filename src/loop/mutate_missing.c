@@ -258,8 +258,7 @@ void mutate_argument(Walk *walk, TSNode node, const char *type)
         mutate_put_range(walk, (ByteRange){start, start}, STR("1, "), "argument added");
 }
 
-// Is this a whole value: what is passed, given back, assigned or gone through?
-static bool is_whole_value(TSNode node)
+bool mutate_is_whole_value(TSNode node)
 {
     static const char *const types[] = {"identifier",
                                         "attribute",
@@ -269,7 +268,7 @@ static bool is_whole_value(TSNode node)
                                         "call_expression",
                                         "subscript_expression",
                                         NULL};
-    static const char *const holders[] = {"argument_list", "return_statement", NULL};
+    static const char *const holders[] = {"argument_list", "return_statement", "yield", NULL};
     static const char *const sides[] = {"assignment",           "assignment_expression",
                                         "augmented_assignment", "for_statement",
                                         "for_in_clause",        NULL};
@@ -288,7 +287,7 @@ void mutate_wrap(Walk *walk, TSNode node, const char *type)
 {
     static const char *const python[] = {"list", "sorted", "len", "str", "int", "abs", "set", NULL};
     (void)type;
-    if (!is_whole_value(node)) return;
+    if (!mutate_is_whole_value(node)) return;
     Str text = mutate_text(walk, node);
     for (int i = 0; i < walk->n_wraps; i++)
         mutate_put(walk, node,
@@ -305,7 +304,7 @@ void mutate_method(Walk *walk, TSNode node, const char *type)
     static const char *const calls[] = {".lower()", ".strip()", ".items()",  ".copy()",
                                         ".split()", ".upper()", ".values()", NULL};
     (void)type;
-    if (!walk->python || !is_whole_value(node)) return;
+    if (!walk->python || !mutate_is_whole_value(node)) return;
     size_t end = ts_node_end_byte(node);
     for (int i = 0; calls[i]; i++)
         if (!str_ends(mutate_text(walk, node), str_from(calls[i])))
@@ -400,6 +399,26 @@ static void put_before(Walk *walk, TSNode condition, Str value)
                              "condition extended");
 }
 
+// What is nothing decides alone, whatever the rest would say: before it, or as one more case.
+static void put_nothing(Walk *walk, TSNode condition, Str value)
+{
+    Str text = mutate_text(walk, condition), op = operator_of(walk, condition);
+    const char * or = walk->braces ? "||" : "or", *not = walk->braces ? "!" : "not ";
+    bool looser = !walk->braces && str_starts(text, STR("lambda"));
+    size_t start = ts_node_start_byte(condition), end = ts_node_end_byte(condition);
+    if (looser || str_equal(op, STR("and")) || str_equal(op, STR("&&"))) return;
+    mutate_put_range(walk, (ByteRange){start, start},
+                     arena_printf(walk->arena, "%s%.*s %s ", not, STR_FMT(value), or),
+                     "condition extended");
+    if (walk->python)
+        mutate_put_range(walk, (ByteRange){start, start},
+                         arena_printf(walk->arena, "%.*s is None %s ", STR_FMT(value), or),
+                         "condition extended");
+    mutate_put_range(walk, (ByteRange){end, end},
+                     arena_printf(walk->arena, " %s %s%.*s", or, not, STR_FMT(value)),
+                     "condition extended");
+}
+
 void mutate_extend(Walk *walk, TSNode node, const char *type)
 {
     static const char *const ops[] = {">", "<", ">=", "<=", "==", "!="};
@@ -415,6 +434,8 @@ void mutate_extend(Walk *walk, TSNode node, const char *type)
     }
     for (int i = 0; i < walk->n_values; i++)
         if (has_value(text, walk->values[i])) put_before(walk, condition, walk->values[i]);
+    for (int i = 0; i < walk->n_values; i++)
+        put_nothing(walk, condition, walk->values[i]);
     for (int k = 0; k < 6; k++)
         for (int i = 0; i < walk->n_values; i++) {
             if (!has_value(text, walk->values[i])) continue;

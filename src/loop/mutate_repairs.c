@@ -8,7 +8,18 @@
 // Functions that are taken for one another.
 static const char *const SIMILAR[][4] = {
     {"any", "all"},
-    {"append", "extend"},
+    {"append", "extend", "add"},
+    {"add", "update", "append"},
+    {"update", "add"},
+    {"pop", "popleft"},
+    {"popleft", "pop"},
+    {"append", "appendleft"},
+    {"union", "intersection"},
+    {"intersection", "union"},
+    {"issubset", "issuperset"},
+    {"issuperset", "issubset"},
+    {"sum", "len", "max"},
+    {"len", "sum", "max"},
     {"find", "rfind", "index"},
     {"strip", "rstrip", "lstrip"},
     {"rstrip", "strip"},
@@ -54,8 +65,7 @@ void mutate_similar(Walk *walk, TSNode node, const char *type)
     }
 }
 
-// What stands between two nodes stays.
-static void put_swapped(Walk *walk, TSNode a, TSNode b, const char *what)
+void mutate_put_swapped(Walk *walk, TSNode a, TSNode b, const char *what)
 {
     ByteRange r = {ts_node_start_byte(a), ts_node_end_byte(b)};
     Str between = str_slice(text_str(walk->text), ts_node_end_byte(a), ts_node_start_byte(b));
@@ -70,20 +80,23 @@ void mutate_arguments(Walk *walk, TSNode node, const char *type)
     if (strcmp(type, "argument_list") != 0) return;
     uint32_t n = ts_node_named_child_count(node);
     for (uint32_t i = 0; i + 1 < n && i < 4; i++)
-        put_swapped(walk, ts_node_named_child(node, i), ts_node_named_child(node, i + 1),
-                    "arguments swapped");
+        mutate_put_swapped(walk, ts_node_named_child(node, i), ts_node_named_child(node, i + 1),
+                           "arguments swapped");
 }
 
 void mutate_operands(Walk *walk, TSNode node, const char *type)
 {
     static const char *const ordered[] = {"-", "/", "%", "//", "<<", ">>", "**", NULL};
+    // Texts and lists are added in an order.
+    bool sequence = walk->python;
     uint32_t n = ts_node_child_count(node);
     if (!mutate_is_binary(type) || n != 3) return;
     TSNode left = ts_node_child(node, 0), op = ts_node_child(node, 1);
     TSNode right = ts_node_child(node, 2);
     Str sign = mutate_text(walk, op);
-    if (mutate_is_one_of(arena_str(walk->arena, sign).ptr, ordered))
-        put_swapped(walk, left, right, "operands swapped");
+    if (mutate_is_one_of(arena_str(walk->arena, sign).ptr, ordered) ||
+        (sequence && str_equal(sign, STR("+"))))
+        mutate_put_swapped(walk, left, right, "operands swapped");
     // a + b * c was meant as (a + b) * c, and a & b == c as (a & b) == c.
     if (mutate_is_binary(ts_node_type(right)) && ts_node_child_count(right) == 3) {
         TSNode first = ts_node_child(right, 0);
@@ -180,7 +193,7 @@ void mutate_block(Walk *walk, TSNode node, const char *type)
     for (uint32_t i = 0; i + 1 < n; i++) {
         TSNode a = ts_node_named_child(node, i), b = ts_node_named_child(node, i + 1);
         if (strstr(ts_node_type(a), "declaration") || strstr(ts_node_type(a), "comment")) continue;
-        put_swapped(walk, a, b, "statements swapped");
+        mutate_put_swapped(walk, a, b, "statements swapped");
         put_moved_in(walk, a, b);
     }
     if (n > 1)

@@ -11,6 +11,10 @@ enum {
     MAX_VALUES = 12,
     MAX_FLAGS = 6,
     MAX_COPIES = 12,
+    MAX_ASSIGNED = 6,
+    MAX_EXPRESSIONS = 10,
+    MAX_SLICES = 4,
+    MAX_CALLS = 4,
     MAX_POINTERS = 4
 };
 
@@ -32,6 +36,9 @@ typedef struct Walk {
     Str wraps[MAX_NAMES];   // functions that are called with one argument, and this one if it is
     Str copies[MAX_COPIES]; // assignments of one line
     Str pointers[MAX_POINTERS], members[MAX_POINTERS], targets[MAX_POINTERS]; // p, ->m, *p
+    Str assigned[MAX_ASSIGNED], holders[MAX_ASSIGNED]; // variables; those that begin with nothing
+    Str expressions[MAX_EXPRESSIONS], slices[MAX_SLICES], calls[MAX_CALLS];
+    int n_assigned, n_holders, n_expressions, n_slices, n_calls;
     int n_values, n_flags, n_sizes, n_wraps, n_copies, n_pointers, n_members, n_targets;
 } Walk;
 
@@ -51,6 +58,10 @@ bool mutate_is_block(const char *type);
 const char *mutate_parent_type(TSNode node);
 // Of the node's line.
 Str mutate_blanks(const Walk *walk, TSNode node);
+// What is passed, given back, assigned or gone through.
+bool mutate_is_whole_value(TSNode node);
+// Both nodes in each other's place; what stands between them stays.
+void mutate_put_swapped(Walk *walk, TSNode a, TSNode b, const char *what);
 // Adds to a list of different texts, as long as there is room.
 void mutate_collect(Str *list, int *n, int max, Str text);
 
@@ -78,3 +89,17 @@ void mutate_index(Walk *walk, TSNode node, const char *type);
 void mutate_extend(Walk *walk, TSNode node, const char *type);
 void mutate_case(Walk *walk, TSNode node, const char *type);
 void mutate_statement(Walk *walk, TSNode node, const char *type);
+
+// mutate_values.c: a value in another's place. The first collects what it may be.
+void mutate_collect_values(Walk *walk, TSNode node, const char *type);
+void mutate_combine(Walk *walk, TSNode node, const char *type);
+void mutate_join(Walk *walk, TSNode node, const char *type);
+void mutate_slice(Walk *walk, TSNode node, const char *type);
+void mutate_bound(Walk *walk, TSNode node, const char *type);
+void mutate_unwrap(Walk *walk, TSNode node, const char *type);
+void mutate_exchange(Walk *walk, TSNode node, const char *type);
+void mutate_elements(Walk *walk, TSNode node, const char *type);
+void mutate_literal(Walk *walk, TSNode node, const char *type);
+void mutate_limit(Walk *walk, TSNode node, const char *type);
+void mutate_made(Walk *walk, TSNode node, const char *type);
+void mutate_assign(Walk *walk, TSNode node, const char *type);

@@ -5,7 +5,7 @@
 #include "loop/challenge.h"
 #include "loop/search.h"
 
-enum { MAX_LISTED = 1500, TRIALS = 24, SCREENED_TRIALS = 256 };
+enum { MAX_LISTED = 3000, TRIALS = 24, SCREENED_TRIALS = 256 };
 
 int repair_trials(const LoopRun *run)
 {

@@ -42,6 +42,7 @@ typedef struct LoopRun {
     Candidate original;           // the text as it is, verdict pending: not tried
     unsigned long long text_hash; // of that text, as in a candidate
     double test_limit_ms;         // of one run of the tests, from the baseline; 0: the child's own
+    bool hangs;                   // the tests of the text as it is did not end in time
     Str command;                  // for a shell in the copy; empty: none
     bool has_command;             // it may be run
     bool has_tests;               // and runs tests; else it only builds the project

@@ -18,7 +18,7 @@ extern const char screen_python_start[];
 // Versions with version 0; runs, each of which may leave out what the one before could not compile.
 enum { MAX_VERSIONS = SCREEN_MAX_VERSIONS + 1, MAX_RUNS = 5, MIN_VERSIONS = 4 };
 enum { MAX_REPORT_BYTES = 1 << 20 };
-static const double LEAST_RUN_MS = 10000, VERSION_LIMIT_MS = 1000, EACH_MS = 200;
+static const double LEAST_RUN_MS = 10000, VERSION_LIMIT_MS = 1000, EACH_MS = 200, SLOW_FACTOR = 4;
 static const char REPORT_NAME[] = ".r1ls-screen";
 
 // What a version's processes did.
@@ -107,8 +107,8 @@ static void add_version(Screen *s, Candidate *change)
 // Of one version's tests, if the first one's do not tell.
 static double find_limit(const LoopRun *run)
 {
-    return run->test_limit_ms > 0 && run->test_limit_ms < VERSION_LIMIT_MS ? run->test_limit_ms
-                                                                           : VERSION_LIMIT_MS;
+    double slow = run->hangs ? 0 : SLOW_FACTOR * run->original.test_ms;
+    return slow > VERSION_LIMIT_MS ? slow : VERSION_LIMIT_MS;
 }
 
 static bool write_python(Screen *s)

@@ -6,7 +6,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPORT = os.environ.get("R1LS_SCREEN")
-SAID_BYTES, LEAST_S, FACTOR = 4000, 0.1, 20
+SAID_BYTES, LEAST_S, HUNG_LEAST_S, FACTOR = 4000, 0.1, 0.25, 20
 SIGPROF, SIGKILL = 27, 9
 
 
@@ -76,6 +76,7 @@ def become(version, said, limit):
 def fork_all(versions, limit):
     import gc
     gc.freeze()
+    hangs, longest, first_limit = False, 0, limit
     with open(REPORT, "ab") as report:
         for version in versions:
             for stream in (sys.stdout, sys.stderr):
@@ -90,9 +91,15 @@ def fork_all(versions, limit):
                 text = said.read(SAID_BYTES)
             report.write(b"version %d %d %d %d\n%s\n" % (version, late, status, len(text), text))
             report.flush()
-            # One that ended by itself has been through all tests: so long may others take.
-            if version == 0 and not late and status & 127 == 0:
+            # One that ended by itself has been through all tests: so long may others take. Where the text as it was
+            # runs for ever, those that end tell.
+            ended = not late and status & 127 == 0
+            hangs = hangs or version == 0 and late
+            if version == 0 and ended:
                 limit = min(limit, LEAST_S + FACTOR * used)
+            elif hangs and ended and used > longest:
+                longest = used
+                limit = min(first_limit, HUNG_LEAST_S + FACTOR * longest)
     os._exit(0)
 
 

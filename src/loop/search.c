@@ -12,7 +12,7 @@
 
 enum {
     MAX_MUTANTS = 400,
-    MAX_CHANGES = 1500,
+    MAX_CHANGES = 3000,
     MAX_PAIRED = 200, // changes of which pairs are made
     MAX_PAIRS = 800,
     MAX_RANKED = 6,

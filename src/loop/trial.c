@@ -199,6 +199,7 @@ static void judge_tests(LoopRun *run, Trial *trial)
     if (!ok && !child->overran)
         loop_count_failures(run, strbuf_str(&child->output), &trial->n_failures,
                             &trial->failed_line);
+    trial->overran = child->overran != NULL;
     if (child->overran)
         message = arena_printf(run->arena, "the %s command used up %s",
                                run->has_tests ? "test" : "build", child->overran);
@@ -268,8 +269,10 @@ static void poll_tests(LoopRun *run, Trial *trial)
     double limit = run->test_limit_ms;
     if (limit <= 0 || clock_ms() - trial->start_ms <= limit) return;
     child_free(trial->child);
+    trial->overran = true;
     end_tests(run, trial, VERDICT_FAIL,
-              arena_printf(run->arena, "the tests did not end within %.0f s", limit / 1000));
+              arena_printf(run->arena, "the tests timed out: they did not end within %.0f s",
+                           limit / 1000));
 }
 
 Verdict trial_poll(LoopRun *run, Trial *trial)

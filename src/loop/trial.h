@@ -23,6 +23,7 @@ struct Trial {
     Str test_note;
     Str output; // of the tests, where the run keeps it
     double test_ms;
+    bool overran;                // the tests did not end within their time
     int n_failures, failed_line; // as Candidate's
 };
 

@@ -166,8 +166,8 @@ static void tell_candidates(const LoopResult *r)
     if (r->n_candidates && r->candidates[0].evidence.command.len)
         fprintf(stderr, "compiled by %.*s\n", STR_FMT(r->candidates[0].evidence.command));
     if (r->test_command.len)
-        fprintf(stderr, "judged by %.*s (%.*s)\n", STR_FMT(r->test_command),
-                STR_FMT(r->test_reason));
+        fprintf(stderr, "judged by %.*s (%.*s)\n", (int)str_find(r->test_command, STR("\n"), 0),
+                r->test_command.ptr, STR_FMT(r->test_reason));
     else
         fprintf(stderr, "no tests: %.*s\n", STR_FMT(r->test_reason));
     if (n_repeats)

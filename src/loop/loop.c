@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "loop/documented_tests.h"
 #include "loop/plan.h"
 #include "loop/run.h"
 #include "loop/trial.h"
@@ -524,7 +525,8 @@ static void summarise_failure(LoopRun *run)
 static bool take_what_fails_as_before(LoopRun *run)
 {
     LoopResult *r = run->result;
-    bool may = run->found_command && run->task.kind != TASK_FIX && r->baseline.len > 0;
+    bool may =
+        run->found_command && !run->by_comment && run->task.kind != TASK_FIX && r->baseline.len > 0;
     for (int i = 0; may && i < r->n_candidates; i++) {
         Candidate *c = &r->candidates[i];
         if (c->tests != VERDICT_FAIL || !str_equal(c->test_note, r->baseline)) continue;
@@ -616,7 +618,7 @@ static void summarise(LoopRun *run)
         r->level = LEVEL_TESTED;
         return;
     }
-    r->found = run->passed >= 0 || take_what_fails_as_before(run);
+    r->found = run->passed >= 0 || take_what_fails_as_before(run) || documented_take(run);
     if (!r->found) {
         summarise_failure(run);
         return;
@@ -653,6 +655,7 @@ static void find_command(LoopRun *run, LoopRequest *filled)
     run->has_tests = run->has_command && found.tests;
     run->shown_at_root = found.at_root;
     run->command = arena_str(run->arena, found.command);
+    if (!run->has_tests && documented_use(run)) found.why = STR("no other tests were found");
     filled->test_command = result->test_command = run->command;
     result->test_reason = found.why;
 }

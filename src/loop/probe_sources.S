@@ -16,4 +16,12 @@ screen_python_start:
 screen_runtime_start:
     .incbin SCREEN_RUNTIME
     .byte 0
+    .globl documented_python_start
+documented_python_start:
+    .incbin DOCUMENTED_PYTHON
+    .byte 0
+    .globl documented_c_start
+documented_c_start:
+    .incbin DOCUMENTED_C
+    .byte 0
     .section .note.GNU-stack, "", %progbits

@@ -47,6 +47,7 @@ typedef struct LoopRun {
     bool has_command;             // it may be run
     bool has_tests;               // and runs tests; else it only builds the project
     bool found_command;           // it was found in the project, not given by the user
+    bool by_comment;              // the tests are the examples in the function's comment
     bool shown_at_root;           // it has to see the copy at the root's own path
     Str overlay, overlay_text;    // a file that every test run finds in the copy; path empty: none
     bool keep_output;             // of tests, in the candidate

@@ -125,6 +125,36 @@ static const Case LUCKY = {"c",
                            false,
                            "only 2 of the model's 12 answers pass"};
 
+#define SHOWN_C                                                                                    \
+    "// How many c are in s: count(\"abab\", 'a') == 2, count(\"\", 'x') is 0.\n" COUNT_C
+
+// No tests, but examples in the comment.
+static const Case SHOWN[] = {
+    {"c",
+     SHOWN_C,
+     NULL,
+     NULL,
+     {"return 1;\n}\n",
+      "int n = 0;\n    for (; *s; s++)\n        n += *s == c;\n    return n;\n}\n",
+      "int n = 0;\n    while (*s)\n        if (*s++ == c) n++;\n    return n;\n}\n"},
+     true,
+     "1 more that passes does the same on"},
+    {"c",
+     SHOWN_C,
+     NULL,
+     NULL,
+     {"return 3;\n}\n", "return 4;\n}\n", "return *s ? 5 : 0;\n}\n"},
+     false,
+     "it contradicts its comment: a.c:1: FAILED: count(\"abab\", 'a') is 5, wanted 2"},
+    {"python",
+     "def last(a):<|>\n    \"\"\"The last.\n\n    >>> last([1, 2])\n    2\n    \"\"\"\n",
+     NULL,
+     NULL,
+     {"    return a[0]\n", "    return a[-1] if a else None\n",
+      "    return a[len(a) - 1] if a else None\n"},
+     true,
+     "1 more that passes does the same on"}};
+
 // The crash on an empty list is mended by a condition.
 static const Case MENDED = {"python",
                             LAST_PY,
@@ -172,7 +202,7 @@ static void run_case(const Case *k, TaskKind kind, size_t number, const char *me
     Str code = arena_printf(arena, "%.*s%s", (int)at, whole.ptr, whole.ptr + at + 3);
     assert_non_null(mkdtemp(folder));
     write_file(folder, name, code);
-    write_file(folder, python ? "test_a.py" : "test_a.c", str_from(k->test));
+    if (k->test) write_file(folder, python ? "test_a.py" : "test_a.c", str_from(k->test));
     TextSnap *text = text_new(code, &err);
     Syntax *syntax = syntax_parse(language_by_id(k->lang), text, NULL);
     LoopRequest request = {.text = text,
@@ -186,6 +216,7 @@ static void run_case(const Case *k, TaskKind kind, size_t number, const char *me
                            .proposers = (k->answers[0] ? PROPOSE_SAMPLE : 0) |
                                         (mends && kind == TASK_BODY ? PROPOSE_MUTANT : 0),
                            .trusted = true,
+                           .find_tests = !k->test,
                            .sandbox = sandbox_is_available(NULL) ? SANDBOX_BWRAP : SANDBOX_RLIMITS,
                            .budget = {.rounds = n_answers / 3,
                                       .candidates = 3,
@@ -217,6 +248,13 @@ static void answers_that_pass_are_compared_beyond_the_tests(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
         run_case(&CASES[i], TASK_BODY, i, NULL);
+}
+
+static void examples_of_a_comment_are_tests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof SHOWN / sizeof *SHOWN; i++)
+        run_case(&SHOWN[i], TASK_BODY, i, NULL);
 }
 
 static void a_crash_on_an_edge_is_mended(void **state)
@@ -260,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_that_pass_are_compared_beyond_the_tests),
+        cmocka_unit_test(examples_of_a_comment_are_tests),
         cmocka_unit_test(a_crash_on_an_edge_is_mended),
         cmocka_unit_test(a_doubt_asks_for_more_answers),
         cmocka_unit_test(few_answers_that_pass_are_doubted),

@@ -52,7 +52,7 @@ static const double CHANCES[N_MOVES][N_CHANCES] = {
     [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.3},
     [MOVE_REPAIR] = {0.1, 0.08, 0.06, 0.05},
 };
-static const double DECAY = 0.8, UNASKED = 0.1, SOUND_SHARE = 0.15;
+static const double DECAY = 0.8, UNASKED = 0.1, SOUND_SHARE = 0.15, CHANGES_FALL = 1.2;
 
 typedef struct Plan {
     LoopRun *run;
@@ -156,9 +156,9 @@ static double find_chance(const Plan *plan, MoveKind kind)
     // A model that is asked nothing writes the function without having seen the bug.
     double share = kind == MOVE_SAMPLES && run->task.kind == TASK_FIX && !run->chat ? UNASKED : 1;
     if (kind == MOVE_CHANGES) {
-        // Half of the bugs that a change mends are mended by one of the first fifty.
+        // The kinds that seldom are the right one are many: the chance falls slowly.
         double n_chunks = (double)plan->search.n_tried / CHUNK + 1;
-        return CHANCES[kind][0] * (double)find_chunk(plan) / CHUNK / (n_chunks * sqrt(n_chunks));
+        return CHANCES[kind][0] * (double)find_chunk(plan) / CHUNK / pow(n_chunks, CHANGES_FALL);
     }
     if (kind == MOVE_REFILLS) return CHANCES[kind][0] / (n + 3);
     double chance = CHANCES[kind][n < N_CHANCES ? n : N_CHANCES - 1];

@@ -95,11 +95,11 @@ def fork_all(versions, limit):
             # runs for ever, those that end tell.
             ended = not late and status & 127 == 0
             hangs = hangs or version == 0 and late
-            if version == 0 and ended:
-                limit = min(limit, LEAST_S + FACTOR * used)
-            elif hangs and ended and used > longest:
-                longest = used
+            longest = max(longest, used if ended else 0)
+            if hangs:
                 limit = min(first_limit, HUNG_LEAST_S + FACTOR * longest)
+            elif version == 0 and ended:
+                limit = min(limit, LEAST_S + FACTOR * used)
     os._exit(0)
 
 

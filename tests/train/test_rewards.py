@@ -69,6 +69,12 @@ class Honest(unittest.TestCase):
         self.assertEqual(s["tests"] + s["all"] + s["compiles"], 0, s)
         self.assertAlmostEqual(earned("c", problems.function_of(PROBLEM, "c", PROBLEM.c), "fix")["reward"], 1.0)
 
+    def test_a_function_that_comes_back_is_told_from_a_mended_one(self):
+        deep = "# Sums.\ndef total(a):\n    t = 0\n    for x in a:\n        t += x\n        return t\n"
+        for language, broken, answer, same in (("python", deep, deep.split("\n", 1)[1], True), ("python", deep, deep.replace("        return", "    return"), False), ("python", deep[8:].replace("\n    ", "\n        "), deep, True),
+                                               ("c", "// One.\nint f(void)\n{\n    return 1;\n}\n", "int f(void) {\n  return 1;\n}\n", True), ("c", "int f(void)\n{\n    return 1;\n}\n", "int f(void)\n{\n    return 2;\n}\n", False)):
+            self.assertEqual(reward.repeats({"kind": "fix", "language": language, "broken": broken}, f"```{language}\n{answer}```"), same, answer)
+
     def test_out_of_bounds_is_not_all(self):
         s = earned("c", OPEN["c"] + "    int t = 0;\n    for (int i = 0; i <= n; i++)\n        if (i < n ? a[i] > k : a[i] == 12345678) t += a[i];\n    return t;\n}")
         self.assertEqual(s["all"], 0, s)

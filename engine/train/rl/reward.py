@@ -78,7 +78,16 @@ def fitted(code, task):
     return "".join(base * (l == l.lstrip()) + l + "\n" for l in lines[:start] if not base and re.match(r"(import|from) ", l)) + "".join((base + l[min(old, len(l) - len(l.lstrip())):] if l.strip() else "") + "\n" for l in lines[start:end])
 
 
-def same(a, b): return "".join(a.split()) == "".join(b.split())
+def same(a, b, language):
+    """Are two functions equal but for blanks that mean nothing? In Python how deep a line stands does."""
+    if language != "python": return "".join(a.split()) == "".join(b.split())
+
+    def lines(text):
+        found = [(len(line) - len(line.lstrip()), "".join(line.split())) for line in text.split("\n") if line.strip()]
+        least = min((depth for depth, _ in found[1:]), default=0)  # a method's first line may have lost its own
+        return [(max(0, depth - least) if i else 0, said) for i, (depth, said) in enumerate(found)]
+
+    return lines(a) == lines(b)
 
 
 def bare(code):
@@ -90,7 +99,7 @@ def bare(code):
 def repeats(task, answer):
     """Does a whole answer give back the function that it was to mend?"""
     code, closed = code_block(answer)
-    return closed and task["kind"] == "fix" and same(bare(code), bare(task["broken"]))
+    return closed and task["kind"] == "fix" and same(bare(code), bare(task["broken"]), task["language"])
 
 
 def score(tests, answer):
@@ -100,7 +109,7 @@ def score(tests, answer):
     code, closed = code_block(answer)
     parts["answer"] = float(closed and defines(code, task["name"], task["language"]))
     message = "" if parts["answer"] else "no closed code block with the function"
-    if parts["answer"] and not (task["kind"] == "fix" and same(code, task["broken"])):
+    if parts["answer"] and not (task["kind"] == "fix" and same(code, task["broken"], task["language"])):
         source = task.get("before", task["head"]) + fitted(code, task) + task.get("after", "")
         share = lambda seen: sum(harness.equal(got, wanted) for got, wanted in zip(seen["outputs"], task["wanted"])) / len(task["wanted"])
         # Sanitizers take a compiler half as long again: they judge what the tests do not refuse.

@@ -162,7 +162,8 @@ static bool open_parts(Engine *e, const EngineOptions *o, Error *err)
         return false;
     int n_threads = o->n_threads ? o->n_threads : count_cores();
     MemoryPlan plan = memory_plan_make(&e->shape, &e->weights, 0, n_threads);
-    if (!memory_plan_check(&plan, err) || !weights_make_copies(&e->shape, &e->weights, err))
+    if (!memory_plan_check(&plan, o->max_bytes, err) ||
+        !weights_make_copies(&e->shape, &e->weights, err))
         return false;
     e->tokenizer = tokenizer_open(e->gguf, err);
     if (!e->tokenizer || !check_vocabulary(e, err)) return false;

@@ -38,7 +38,9 @@ typedef struct EngineOptions {
                          // image; NULL or "": none
     const void *adapter_image; // a LoRA file in memory, borrowed until engine_open returns; or NULL
     size_t adapter_image_bytes;
-    const char *isa; // "ref", "avx2", "avx512", "neon"; NULL: the best this machine has
+    uint64_t max_bytes; // of memory that it may take beside the mapped file, with one session of
+                        // the default length; 0: what the machine has
+    const char *isa;    // "ref", "avx2", "avx512", "neon"; NULL: the best this machine has
 } EngineOptions;
 
 // Facts about the open model, valid until engine_close. Token ids are -1 where absent.

@@ -60,9 +60,22 @@ uint64_t memory_plan_total(const MemoryPlan *plan)
     return add(add(plan->weights, plan->copies), add(plan->buffers, plan->cache));
 }
 
-bool memory_plan_check(const MemoryPlan *plan, Error *err)
+static bool check_limit(const MemoryPlan *plan, uint64_t max_bytes, Error *err)
+{
+    const double mega = 1 << 20;
+    uint64_t own = add(plan->copies, add(plan->buffers, plan->cache));
+    if (max_bytes == 0 || own <= max_bytes) return true;
+    return error_set(err, ERROR_NO_MEMORY,
+                     "the model needs %.0f MB beside its mapped file (copies %.0f, buffers %.0f, "
+                     "cache of %d tokens %.0f), its limit is %.0f MB",
+                     (double)own / mega, (double)plan->copies / mega, (double)plan->buffers / mega,
+                     plan->n_ctx, (double)plan->cache / mega, (double)max_bytes / mega);
+}
+
+bool memory_plan_check(const MemoryPlan *plan, uint64_t max_bytes, Error *err)
 {
     const double giga = 1e9;
+    if (!check_limit(plan, max_bytes, err)) return false;
     uint64_t total = memory_plan_total(plan);
     if (total <= plan->machine) return true;
     return error_set(err, ERROR_NO_MEMORY,

@@ -22,6 +22,7 @@ MemoryPlan memory_plan_make(const Shape *shape, const Weights *weights, int n_ct
 // model that does not fit is none.
 bool memory_plan_read(const char *path, int n_ctx, int n_threads, MemoryPlan *out, Error *err);
 uint64_t memory_plan_total(const MemoryPlan *plan);
-// ERROR_NO_MEMORY with the figures if the machine has less than the total. Mapped weights could
+// ERROR_NO_MEMORY with the figures if the machine has less than the total, or if what is not mapped
+// takes more than max_bytes (0: any). Mapped weights could
 // still be paged in from the disk for every token, at a speed that nobody can use.
-bool memory_plan_check(const MemoryPlan *plan, Error *err);
+bool memory_plan_check(const MemoryPlan *plan, uint64_t max_bytes, Error *err);

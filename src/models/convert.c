@@ -417,7 +417,7 @@ static bool check_fit(const char *path, Error *err)
 {
     MemoryPlan plan;
     return check_model_file(path, err) && memory_plan_read(path, 0, 0, &plan, err) &&
-           memory_plan_check(&plan, err);
+           memory_plan_check(&plan, 0, err);
 }
 
 static bool write_model(Converter *c, ConvertResult *result)

@@ -302,9 +302,15 @@ static void plan_of_the_embedded_model_is_exact(void **state)
     // Ten layers and the MTP block's, and a state of 512 half floats.
     assert_int_equal(plan.cache, 1000 * (kv_bytes_per_token(&shape) / 10 * 11 + 1024));
     assert_true(plan.weights <= n_bytes && plan.active < plan.weights);
-    assert_true(memory_plan_check(&plan, &err));
+    assert_true(memory_plan_check(&plan, 0, &err));
+    // A limit is of what is not mapped.
+    uint64_t own = plan.copies + plan.buffers + plan.cache;
+    assert_true(memory_plan_check(&plan, own, &err));
+    assert_false(memory_plan_check(&plan, own - 1, &err));
+    assert_int_equal(err.code, ERROR_NO_MEMORY);
+    err = (Error){0};
     plan.machine = memory_plan_total(&plan) - 1;
-    assert_false(memory_plan_check(&plan, &err));
+    assert_false(memory_plan_check(&plan, 0, &err));
     compute_deinit(&compute);
     weights_deinit(&weights);
     gguf_close(gguf);

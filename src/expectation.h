@@ -16,6 +16,8 @@ typedef struct Expectation Expectation;
 Expectation *expectation_new(void (*changed)(void *user), void *user);
 // NULL is allowed.
 void expectation_free(Expectation *expectation);
+// Nothing is known of any place any more, and its memory is free. Any thread.
+void expectation_forget(Expectation *expectation);
 
 // --- engine thread
 

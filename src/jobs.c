@@ -21,25 +21,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/memory_use.h"
+#include "job_queue.h"
+#include "slots.h"
 
-enum { MIN_INTERACTIVE_SLOTS = 2, MAX_INTERACTIVE_SLOTS = 8, N_SLOTS = MAX_INTERACTIVE_SLOTS + 1 };
-enum { LOOP_SLOT = MAX_INTERACTIVE_SLOTS };
-static const uint64_t SLOT_CACHE_BYTES = (uint64_t)512 << 20; // of all interactive sessions, full
 static const size_t STACK_BYTES = (size_t)8 << 20;
 enum { ENGINE_NICE = 5 };
-
-typedef struct Queue {
-    Job *first, *last;
-    int n;
-} Queue;
-
-// A session and what it was last used for, so that a document finds its own cache again.
-typedef struct Slot {
-    Session *session;
-    unsigned long long path_hash;
-    unsigned last_used; // 0: never
-    bool dirty;         // used since it was saved
-} Slot;
 
 // The newest progress of the one background job that can run: older ones are overwritten.
 typedef struct Progress {
@@ -50,11 +37,16 @@ typedef struct Progress {
 
 // What the engine thread has to tell, guarded by out_lock.
 typedef struct News {
-    Queue ended;
+    JobQueue ended;
     Progress progress;
     bool has_state, thread_done, expects;
     EngineState state;
 } News;
+
+// What the loop thread wants of the engine thread beside jobs.
+typedef struct Wishes {
+    bool trim, unload, open;
+} Wishes;
 
 struct Jobs {
     uv_async_t async;
@@ -63,30 +55,35 @@ struct Jobs {
     JobsLimits limits;
     JobsEvents events;
     atomic_bool closing;
-    atomic_int n_unended; // jobs handed over and not yet ended
+    atomic_int n_unended;            // jobs handed over and not yet ended
+    atomic_uint_least64_t max_bytes; // of anonymous memory; 0: any
 
     pthread_mutex_t in_lock;
     pthread_cond_t in_wake;
-    Queue interactive, background, ahead;
+    JobQueue interactive, background, ahead;
+    Wishes wishes;
 
     pthread_mutex_t out_lock;
     News news;
 
     Expectation *expectation; // has a lock of its own
 
-    // Written by the engine thread before it tells READY or FAILED, constant afterwards.
+    // Written by the engine thread, which tells READY or FAILED then. The loop thread may read
+    // `engine` while it is `loaded`, for it alone asks for its end.
     Engine *engine;
     Error open_err;
 
     // Engine thread only.
-    Slot slots[N_SLOTS];
-    int n_interactive_slots;
-    PrefixCache *prefixes;     // NULL: nothing is saved
-    unsigned n_runs, n_newest; // runs so far; the last one of a completion
+    bool is_found, has_failed; // the model's file; to open it
+    Slots *slots;              // NULL while the model is not open
 
     // Loop thread only.
     EngineState state;
-    const EngineInfo *info;
+    EngineInfo facts;       // a copy, in facts_arena: it outlives the engine
+    Arena *facts_arena;     // NULL: there are none
+    const EngineInfo *info; // &facts, or NULL
+    bool loaded;
+    double used_ms; // when a job was handed over or came back last
     void (*closed)(void *user);
     void *closed_user;
 };
@@ -96,88 +93,6 @@ typedef struct Run {
     Job *job;
 } Run;
 
-// --- jobs and queues -----------------------------------------------------------------------------
-
-Job *job_new(JobKind kind, void *owner)
-{
-    Job *job = mem_zero(sizeof *job);
-    job->kind = kind;
-    job->owner = owner;
-    job->arena = arena_new();
-    atomic_init(&job->cancelled, false);
-    return job;
-}
-
-Job *job_new_complete(const CompleteRequest *like, void *owner)
-{
-    Job *job = job_new(JOB_COMPLETE, owner);
-    Arena *arena = job->arena;
-    ContextPiece *pieces = arena_array(arena, like->n_pieces + 1, sizeof *pieces);
-    for (size_t i = 0; i < like->n_pieces; i++)
-        pieces[i] = (ContextPiece){arena_str(arena, like->pieces[i].path),
-                                   arena_str(arena, like->pieces[i].text)};
-    job->complete = *like;
-    job->complete.text = text_retain(like->text);
-    job->complete.syntax = like->syntax ? syntax_retain(like->syntax) : NULL;
-    job->complete.path = arena_str(arena, like->path);
-    job->complete.selected = arena_str(arena, like->selected);
-    job->complete.pieces = pieces;
-    job->complete.begin = arena_str(arena, like->begin);
-    Str *choices = arena_array(arena, like->n_choices + 1, sizeof *choices);
-    for (size_t i = 0; i < like->n_choices; i++)
-        choices[i] = arena_str(arena, like->choices[i]);
-    job->complete.choices = choices;
-    return job;
-}
-
-void job_free(Job *job)
-{
-    if (!job) return;
-    text_release(job->complete.text);
-    text_release(job->loop.text);
-    if (job->complete.syntax) syntax_release(job->complete.syntax);
-    if (job->loop.syntax) syntax_release(job->loop.syntax);
-    if (job->surprise.syntax) syntax_release(job->surprise.syntax);
-    arena_free(job->arena);
-    free(job);
-}
-
-void job_cancel(Job *job)
-{
-    atomic_store(&job->cancelled, true);
-}
-
-static void queue_push(Queue *queue, Job *job)
-{
-    job->next = NULL;
-    if (queue->last)
-        queue->last->next = job;
-    else
-        queue->first = job;
-    queue->last = job;
-    queue->n++;
-}
-
-static Job *queue_pop(Queue *queue)
-{
-    Job *job = queue->first;
-    if (!job) return NULL;
-    queue->first = job->next;
-    if (!queue->first) queue->last = NULL;
-    queue->n--;
-    job->next = NULL;
-    return job;
-}
-
-// Moves the cancelled jobs to `out`, keeping the order of both.
-static void queue_sweep(Queue *queue, Queue *out)
-{
-    for (int n = queue->n; n > 0; n--) {
-        Job *job = queue_pop(queue);
-        queue_push(atomic_load(&job->cancelled) ? out : queue, job);
-    }
-}
-
 // --- engine thread: telling ----------------------------------------------------------------------
 
 static void end_job(Jobs *jobs, Job *job, JobEnd end)
@@ -185,15 +100,15 @@ static void end_job(Jobs *jobs, Job *job, JobEnd end)
     atomic_fetch_sub(&jobs->n_unended, 1);
     job->end = end;
     pthread_mutex_lock(&jobs->out_lock);
-    queue_push(&jobs->news.ended, job);
+    job_queue_push(&jobs->news.ended, job);
     pthread_mutex_unlock(&jobs->out_lock);
     uv_async_send(&jobs->async);
 }
 
-static void end_all(Jobs *jobs, Queue *queue)
+static void end_all(Jobs *jobs, JobQueue *queue)
 {
     Job *job;
-    while ((job = queue_pop(queue)))
+    while ((job = job_queue_pop(queue)))
         end_job(jobs, job, JOB_CANCELLED);
 }
 
@@ -247,31 +162,6 @@ static bool poll_interactive(void *user)
     return gives_way || must_stop(run);
 }
 
-// The slot that served this path last, else the one that rested longest.
-static Slot *choose_slot(Jobs *jobs, const Job *job)
-{
-    if (job->kind != JOB_COMPLETE) return &jobs->slots[LOOP_SLOT];
-    unsigned long long hash = str_hash(job->complete.path, 0);
-    Slot *oldest = &jobs->slots[0];
-    for (int i = 0; i < jobs->n_interactive_slots; i++) {
-        Slot *slot = &jobs->slots[i];
-        if (slot->last_used && slot->path_hash == hash) return slot;
-        if (slot->last_used < oldest->last_used) oldest = slot;
-    }
-    oldest->path_hash = hash;
-    return oldest;
-}
-
-static Session *get_session(Jobs *jobs, const Job *job, Error *err)
-{
-    Slot *slot = choose_slot(jobs, job);
-    slot->last_used = ++jobs->n_runs;
-    if (job->kind == JOB_COMPLETE) jobs->n_newest = slot->last_used;
-    slot->dirty = job->kind == JOB_COMPLETE;
-    if (!slot->session) slot->session = session_new(jobs->engine, jobs->limits.n_ctx, err);
-    return slot->session;
-}
-
 static bool poll_background(void *user);
 
 // What the user has asked for does not wait for what nobody has.
@@ -287,15 +177,13 @@ static bool poll_surprise(void *user)
     return waits;
 }
 
-static bool run_kind(Run *run, Error *err)
+static bool run_kind(Run *run, Session *session, Error *err)
 {
     Jobs *jobs = run->jobs;
     Job *job = run->job;
-    Session *session = get_session(jobs, job, err);
-    if (!session) return false;
     if (job->kind == JOB_COMPLETE) {
         EngineCancel cancel = {poll_interactive, run};
-        job->complete.prefixes = jobs->prefixes;
+        job->complete.prefixes = slots_prefixes(jobs->slots);
         job->complete.expectation = jobs->expectation;
         return complete_run(jobs->engine, session, &job->complete, cancel, job->arena,
                             &job->complete_result, err);
@@ -310,6 +198,20 @@ static bool run_kind(Run *run, Error *err)
                     &job->loop_result, err);
 }
 
+static bool run_in_slot(Run *run, Error *err)
+{
+    Jobs *jobs = run->jobs;
+    const Job *job = run->job;
+    Session *session = slots_take(jobs->slots, job->complete.path, job->kind != JOB_COMPLETE,
+                                  atomic_load(&jobs->max_bytes), err);
+    if (!session) return false;
+    bool ok = run_kind(run, session, err);
+    slots_put_back(jobs->slots, session);
+    return ok;
+}
+
+static void open_model(Jobs *jobs);
+
 static void run_job(Jobs *jobs, Job *job)
 {
     Run run = {jobs, job};
@@ -318,12 +220,13 @@ static void run_job(Jobs *jobs, Job *job)
         end_job(jobs, job, JOB_CANCELLED);
         return;
     }
+    if (!jobs->engine && !jobs->has_failed) open_model(jobs); // it was given back
     if (!jobs->engine) {
         job->err = jobs->open_err;
         end_job(jobs, job, JOB_FAILED);
         return;
     }
-    bool ok = run_kind(&run, &job->err);
+    bool ok = run_in_slot(&run, &job->err);
     // A result that nobody waits for any more counts as cancelled, so that a caller who cancelled
     // sees the same end whether or not the work noticed in time.
     if (must_stop(&run) || (!ok && job->err.code == ERROR_CANCELLED))
@@ -332,13 +235,13 @@ static void run_job(Jobs *jobs, Job *job)
         end_job(jobs, job, ok ? JOB_DONE : JOB_FAILED);
 }
 
-static Job *take_interactive(Jobs *jobs, Queue *cancelled)
+static Job *take_interactive(Jobs *jobs, JobQueue *cancelled)
 {
     pthread_mutex_lock(&jobs->in_lock);
-    queue_sweep(&jobs->interactive, cancelled);
-    queue_sweep(&jobs->background, cancelled);
-    queue_sweep(&jobs->ahead, cancelled);
-    Job *job = queue_pop(&jobs->interactive);
+    job_queue_sweep(&jobs->interactive, cancelled);
+    job_queue_sweep(&jobs->background, cancelled);
+    job_queue_sweep(&jobs->ahead, cancelled);
+    Job *job = job_queue_pop(&jobs->interactive);
     pthread_mutex_unlock(&jobs->in_lock);
     return job;
 }
@@ -347,7 +250,7 @@ static bool poll_background(void *user)
 {
     Run *run = user;
     while (!must_stop(run)) {
-        Queue cancelled = {0};
+        JobQueue cancelled = {0};
         Job *job = take_interactive(run->jobs, &cancelled);
         end_all(run->jobs, &cancelled);
         if (!job) return false;
@@ -355,8 +258,6 @@ static bool poll_background(void *user)
     }
     return true;
 }
-
-// --- engine thread: saved prompts ----------------------------------------------------------------
 
 static bool poll_waiting(void *user)
 {
@@ -368,31 +269,70 @@ static bool poll_waiting(void *user)
     return waits;
 }
 
-// A save that gave way to work is tried again when the thread rests next.
-static void save_slot(Jobs *jobs, Slot *slot, EngineCancel cancel)
+// --- engine thread: the model --------------------------------------------------------------------
+
+static bool find_model(Jobs *jobs)
 {
-    Error err = {0};
-    bool ok = prefix_cache_save(jobs->prefixes, jobs->engine, slot->session, cancel, &err);
-    slot->dirty = !ok && err.code == ERROR_CANCELLED;
-    if (!ok && !slot->dirty) log_info("a prompt is not saved: %s", err.text);
+    char *file = NULL;
+    if (jobs->is_found || !jobs->events.find_model || !jobs->options.path) return true;
+    if (!jobs->events.find_model(jobs->options.path, &jobs->closing, &file, &jobs->open_err))
+        return false;
+    free((char *)jobs->options.path);
+    jobs->options.path = file;
+    jobs->is_found = true;
+    return true;
 }
 
-// A session that is to be saved: of a document that is not the newest, or any. NULL: none.
-static Slot *find_dirty(Jobs *jobs, bool newest_too)
+static void close_model(Jobs *jobs)
 {
-    for (int i = 0; jobs->prefixes && i < jobs->n_interactive_slots; i++) {
-        Slot *slot = &jobs->slots[i];
-        if (slot->session && slot->dirty && (newest_too || slot->last_used < jobs->n_newest))
-            return slot;
+    slots_free(jobs->slots);
+    engine_close(jobs->engine);
+    jobs->slots = NULL;
+    jobs->engine = NULL;
+    expectation_forget(jobs->expectation);
+    if (!jobs->options.path) memory_use_let_go(jobs->options.image, jobs->options.image_bytes);
+    memory_use_trim();
+}
+
+static bool open_within(Jobs *jobs, uint64_t max_bytes)
+{
+    EngineOptions options = jobs->options;
+    const SlotsLimits limits = {jobs->limits.n_ctx, jobs->limits.prefix_cache_bytes};
+    uint64_t has = memory_use_read().anonymous;
+    if (max_bytes) options.max_bytes = max_bytes > has ? max_bytes - has : 1;
+    jobs->engine = engine_open(&options, &jobs->open_err);
+    if (!jobs->engine) return false;
+    jobs->slots = slots_new(jobs->engine, limits, max_bytes, &jobs->open_err);
+    if (!jobs->slots) close_model(jobs);
+    return jobs->slots != NULL;
+}
+
+static void open_model(Jobs *jobs)
+{
+    jobs->open_err = (Error){0};
+    jobs->has_failed = !find_model(jobs) || !open_within(jobs, atomic_load(&jobs->max_bytes));
+    if (jobs->has_failed) log_error("the model cannot be used: %s", jobs->open_err.text);
+    tell_state(jobs, jobs->has_failed ? ENGINE_FAILED : ENGINE_READY);
+}
+
+// A job that comes while prompts are being saved finds the model open still.
+static void unload_model(Jobs *jobs)
+{
+    const EngineCancel cancel = {poll_waiting, jobs};
+    if (!jobs->engine) return;
+    if (!slots_save_all(jobs->slots, cancel) || poll_waiting(jobs)) {
+        tell_state(jobs, ENGINE_READY);
+        return;
     }
-    return NULL;
+    close_model(jobs);
 }
 
-static void save_all(Jobs *jobs)
+static void fulfil(Jobs *jobs, Wishes wishes)
 {
-    Slot *slot;
-    while ((slot = find_dirty(jobs, true)))
-        save_slot(jobs, slot, (EngineCancel){0});
+    if (wishes.trim && jobs->slots) slots_trim(jobs->slots, (EngineCancel){poll_waiting, jobs});
+    if (wishes.trim) memory_use_trim();
+    if (wishes.unload) unload_model(jobs);
+    if (wishes.open && !jobs->engine) open_model(jobs);
 }
 
 // Blocks for the next job; NULL when the thread should end.
@@ -401,55 +341,28 @@ static Job *wait_job(Jobs *jobs)
     Job *job = NULL;
     pthread_mutex_lock(&jobs->in_lock);
     while (!atomic_load(&jobs->closing) && !job) {
-        job = queue_pop(&jobs->interactive);
-        if (!job) job = queue_pop(&jobs->background);
-        if (!job) job = queue_pop(&jobs->ahead);
+        Wishes wishes = jobs->wishes;
+        jobs->wishes = (Wishes){0};
+        if (wishes.trim || wishes.unload || wishes.open) {
+            pthread_mutex_unlock(&jobs->in_lock);
+            fulfil(jobs, wishes);
+            pthread_mutex_lock(&jobs->in_lock);
+            continue;
+        }
+        job = job_queue_pop(&jobs->interactive);
+        if (!job) job = job_queue_pop(&jobs->background);
+        if (!job) job = job_queue_pop(&jobs->ahead);
         if (job) break;
-        Slot *slot = find_dirty(jobs, false);
-        if (!slot) {
+        if (!jobs->slots || !slots_have_old(jobs->slots)) {
             pthread_cond_wait(&jobs->in_wake, &jobs->in_lock);
             continue;
         }
         pthread_mutex_unlock(&jobs->in_lock);
-        save_slot(jobs, slot, (EngineCancel){poll_waiting, jobs});
+        slots_save_old(jobs->slots, (EngineCancel){poll_waiting, jobs});
         pthread_mutex_lock(&jobs->in_lock);
     }
     pthread_mutex_unlock(&jobs->in_lock);
     return job;
-}
-
-// As many sessions as fit where each is full.
-static int choose_n_slots(const EngineInfo *info, int n_ctx)
-{
-    if (n_ctx == 0)
-        n_ctx = info->n_ctx_train < ENGINE_DEFAULT_CTX ? info->n_ctx_train : ENGINE_DEFAULT_CTX;
-    uint64_t bytes = (uint64_t)info->cache_bytes_per_token * (uint64_t)n_ctx;
-    uint64_t n = bytes ? SLOT_CACHE_BYTES / bytes : MAX_INTERACTIVE_SLOTS;
-    if (n < MIN_INTERACTIVE_SLOTS) return MIN_INTERACTIVE_SLOTS;
-    return n > MAX_INTERACTIVE_SLOTS ? MAX_INTERACTIVE_SLOTS : (int)n;
-}
-
-static bool find_model(Jobs *jobs)
-{
-    char *file = NULL;
-    if (!jobs->events.find_model || !jobs->options.path) return true;
-    if (!jobs->events.find_model(jobs->options.path, &jobs->closing, &file, &jobs->open_err))
-        return false;
-    free((char *)jobs->options.path);
-    jobs->options.path = file;
-    return true;
-}
-
-static void open_model(Jobs *jobs)
-{
-    tell_state(jobs, ENGINE_LOADING);
-    if (find_model(jobs)) jobs->engine = engine_open(&jobs->options, &jobs->open_err);
-    if (!jobs->engine) log_error("the model cannot be used: %s", jobs->open_err.text);
-    if (jobs->engine) {
-        jobs->n_interactive_slots = choose_n_slots(engine_info(jobs->engine), jobs->limits.n_ctx);
-        jobs->prefixes = prefix_cache_new(jobs->limits.prefix_cache_bytes);
-    }
-    tell_state(jobs, jobs->engine ? ENGINE_READY : ENGINE_FAILED);
 }
 
 static void *engine_thread(void *user)
@@ -460,19 +373,17 @@ static void *engine_thread(void *user)
     // Linux gives each thread its own, and the threads of the team inherit it. The engine has all
     // cores: what answers in a millisecond must not wait until its time slice is over.
     if (setpriority(PRIO_PROCESS, (id_t)gettid(), ENGINE_NICE) != 0) errno = 0;
+    tell_state(jobs, ENGINE_LOADING);
     open_model(jobs);
     while ((job = wait_job(jobs)))
         run_job(jobs, job);
-    save_all(jobs);
-    prefix_cache_free(jobs->prefixes);
-    for (int i = 0; i < N_SLOTS; i++)
-        session_free(jobs->slots[i].session);
-    engine_close(jobs->engine);
-    Queue left = {0};
+    if (jobs->slots) slots_save_all(jobs->slots, (EngineCancel){0});
+    close_model(jobs);
+    JobQueue left = {0};
     pthread_mutex_lock(&jobs->in_lock); // nothing is queued once `closing` is set under this lock
-    while ((job = queue_pop(&jobs->interactive)) || (job = queue_pop(&jobs->background)) ||
-           (job = queue_pop(&jobs->ahead)))
-        queue_push(&left, job);
+    while ((job = job_queue_pop(&jobs->interactive)) || (job = job_queue_pop(&jobs->background)) ||
+           (job = job_queue_pop(&jobs->ahead)))
+        job_queue_push(&left, job);
     pthread_mutex_unlock(&jobs->in_lock);
     end_all(jobs, &left);
     pthread_mutex_lock(&jobs->out_lock);
@@ -490,6 +401,7 @@ static void free_jobs(Jobs *jobs)
     pthread_mutex_destroy(&jobs->out_lock);
     pthread_cond_destroy(&jobs->in_wake);
     expectation_free(jobs->expectation);
+    arena_free(jobs->facts_arena);
     free((char *)jobs->options.path);
     free((char *)jobs->options.isa);
     free((char *)jobs->options.adapter);
@@ -505,10 +417,27 @@ static void on_async_closed(uv_handle_t *handle)
     if (closed) closed(user);
 }
 
+static void keep_facts(Jobs *jobs)
+{
+    Arena *had = jobs->facts_arena, *arena = arena_new();
+    EngineInfo *facts = &jobs->facts;
+    *facts = *engine_info(jobs->engine);
+    facts->name = arena_str(arena, facts->name);
+    facts->arch = arena_str(arena, facts->arch);
+    facts->license = arena_str(arena, facts->license);
+    facts->quantisation = arena_str(arena, facts->quantisation);
+    facts->adapter = arena_str(arena, facts->adapter);
+    facts->chat_template = arena_str(arena, facts->chat_template);
+    jobs->facts_arena = arena;
+    arena_free(had);
+}
+
 static void deliver_state(Jobs *jobs, EngineState state)
 {
     jobs->state = state;
-    if (state == ENGINE_READY) jobs->info = engine_info(jobs->engine);
+    jobs->loaded = state == ENGINE_READY;
+    if (jobs->loaded) keep_facts(jobs);
+    jobs->info = jobs->loaded ? &jobs->facts : NULL;
     const Error *err = state == ENGINE_FAILED ? &jobs->open_err : NULL;
     if (jobs->events.engine_state) jobs->events.engine_state(jobs->events.user, state, err);
 }
@@ -533,7 +462,8 @@ static void on_news(uv_async_t *async)
     if (news.expects && !atomic_load(&jobs->closing) && jobs->events.expects)
         jobs->events.expects(jobs->events.user);
     Job *job;
-    while ((job = queue_pop(&news.ended)))
+    if (news.ended.n > 0) jobs->used_ms = clock_ms();
+    while ((job = job_queue_pop(&news.ended)))
         jobs->events.ended(jobs->events.user, job);
     if (!news.thread_done) return;
     pthread_join(jobs->thread, NULL); // it returns right after that news: no wait worth the name
@@ -565,6 +495,8 @@ Jobs *jobs_new(struct uv_loop_s *loop, const EngineOptions *options, JobsLimits 
     jobs->options.isa = copy_text(options->isa);
     jobs->options.adapter = copy_text(options->adapter);
     jobs->limits = limits;
+    atomic_init(&jobs->max_bytes, limits.memory_bytes);
+    jobs->used_ms = clock_ms();
     jobs->events = events;
     jobs->expectation = expectation_new(tell_expectation, jobs);
     atomic_init(&jobs->closing, false);
@@ -592,13 +524,14 @@ void jobs_close(Jobs *jobs, void (*closed)(void *user), void *user)
     jobs->closed = closed;
     jobs->closed_user = user;
     jobs->info = NULL;
+    jobs->loaded = false;
     pthread_mutex_lock(&jobs->in_lock);
     atomic_store(&jobs->closing, true);
     pthread_cond_signal(&jobs->in_wake);
     pthread_mutex_unlock(&jobs->in_lock);
 }
 
-static Queue *queue_of(Jobs *jobs, const Job *job)
+static JobQueue *queue_of(Jobs *jobs, const Job *job)
 {
     if (job->ahead) return &jobs->ahead;
     return job->kind == JOB_COMPLETE ? &jobs->interactive : &jobs->background;
@@ -610,11 +543,11 @@ static Job *enqueue(Jobs *jobs, Job *job)
     Job *dropped = NULL;
     pthread_mutex_lock(&jobs->in_lock);
     if (jobs->interactive.n + jobs->background.n + jobs->ahead.n >= JOBS_MAX_QUEUED) {
-        dropped = queue_pop(&jobs->ahead);
-        if (!dropped) dropped = queue_pop(&jobs->interactive);
-        if (!dropped) dropped = queue_pop(&jobs->background);
+        dropped = job_queue_pop(&jobs->ahead);
+        if (!dropped) dropped = job_queue_pop(&jobs->interactive);
+        if (!dropped) dropped = job_queue_pop(&jobs->background);
     }
-    queue_push(queue_of(jobs, job), job);
+    job_queue_push(queue_of(jobs, job), job);
     pthread_cond_signal(&jobs->in_wake);
     pthread_mutex_unlock(&jobs->in_lock);
     return dropped;
@@ -622,7 +555,7 @@ static Job *enqueue(Jobs *jobs, Job *job)
 
 void jobs_submit(Jobs *jobs, Job *job)
 {
-    job->queued_ms = clock_ms();
+    job->queued_ms = jobs->used_ms = clock_ms();
     if (atomic_load(&jobs->closing)) {
         job->end = JOB_CANCELLED;
         jobs->events.ended(jobs->events.user, job);
@@ -640,8 +573,8 @@ void jobs_promote(Jobs *jobs, Job *job)
     pthread_mutex_lock(&jobs->in_lock);
     job->ahead = false;
     for (int n = jobs->ahead.n; n > 0; n--) {
-        Job *waiting = queue_pop(&jobs->ahead);
-        queue_push(waiting == job ? &jobs->interactive : &jobs->ahead, waiting);
+        Job *waiting = job_queue_pop(&jobs->ahead);
+        job_queue_push(waiting == job ? &jobs->interactive : &jobs->ahead, waiting);
     }
     pthread_cond_signal(&jobs->in_wake);
     pthread_mutex_unlock(&jobs->in_lock);
@@ -669,13 +602,54 @@ bool jobs_are_running(const Jobs *jobs)
 
 ExpectationReach jobs_expectation_reach(const Jobs *jobs, Str path, Str text, ByteRange word)
 {
-    return jobs->info ? expectation_reach(jobs->expectation, path, text, word)
-                      : EXPECTATION_ELSEWHERE;
+    return jobs->loaded ? expectation_reach(jobs->expectation, path, text, word)
+                        : EXPECTATION_ELSEWHERE;
 }
 
 bool jobs_rank(const Jobs *jobs, Str path, Str text, ByteRange word, const Str *names, size_t n,
                Arena *arena, float *scores)
 {
-    return jobs->info && expectation_rank(jobs->expectation, jobs->engine, path, text, word, names,
-                                          n, arena, scores);
+    return jobs->loaded && expectation_rank(jobs->expectation, jobs->engine, path, text, word,
+                                            names, n, arena, scores);
+}
+
+static void wish(Jobs *jobs, Wishes wishes)
+{
+    pthread_mutex_lock(&jobs->in_lock);
+    jobs->wishes.trim |= wishes.trim;
+    jobs->wishes.unload |= wishes.unload;
+    jobs->wishes.open |= wishes.open;
+    pthread_cond_signal(&jobs->in_wake);
+    pthread_mutex_unlock(&jobs->in_lock);
+}
+
+void jobs_trim(Jobs *jobs)
+{
+    wish(jobs, (Wishes){.trim = true});
+}
+
+bool jobs_unload(Jobs *jobs)
+{
+    if (!jobs->loaded || jobs_are_running(jobs)) return false;
+    jobs->loaded = false;
+    wish(jobs, (Wishes){.unload = true});
+    return true;
+}
+
+bool jobs_is_loaded(const Jobs *jobs)
+{
+    return jobs->loaded;
+}
+
+double jobs_idle_ms(const Jobs *jobs)
+{
+    return jobs_are_running(jobs) ? 0 : clock_ms() - jobs->used_ms;
+}
+
+void jobs_limit_memory(Jobs *jobs, uint64_t max_bytes)
+{
+    if (atomic_exchange(&jobs->max_bytes, max_bytes) == max_bytes) return;
+    if (jobs->state != ENGINE_FAILED || jobs->open_err.code != ERROR_NO_MEMORY) return;
+    jobs->state = ENGINE_LOADING;
+    wish(jobs, (Wishes){.open = true});
 }

@@ -78,6 +78,7 @@ typedef struct JobsEvents {
 typedef struct JobsLimits {
     int n_ctx;                   // tokens of a session; 0: the model's own choice
     uint64_t prefix_cache_bytes; // of saved prompts (prefix_cache.h); 0: none are saved
+    uint64_t memory_bytes;       // as in jobs_limit_memory
 } JobsLimits;
 
 // Starts the engine thread, which opens the model (options are copied; the image is borrowed) and
@@ -98,10 +99,29 @@ void jobs_promote(Jobs *jobs, Job *job);
 EngineState jobs_engine_state(const Jobs *jobs);
 // As they were given to jobs_new, with the file that find_model found. Loop thread, once READY.
 const EngineOptions *jobs_engine_options(const Jobs *jobs);
-// Facts about the model; NULL until ready. Loop thread.
+// Facts about the model; NULL unless READY. They hold while it is unloaded. Loop thread.
 const EngineInfo *jobs_engine_info(const Jobs *jobs);
 // True while a job waits or runs: false soon after the last was cancelled. Any thread.
 bool jobs_are_running(const Jobs *jobs);
+// --- memory; loop thread
+
+// The model is in memory: READY alone does not say so.
+bool jobs_is_loaded(const Jobs *jobs);
+// Since a job was handed over or came back last; 0 while one waits or runs.
+double jobs_idle_ms(const Jobs *jobs);
+// Gives the model back with all that it holds, unless a job waits or runs (false) or comes before
+// it is done. The state stays READY: the next job opens it again, and waits for that alone.
+bool jobs_unload(Jobs *jobs);
+// Gives back the sessions of all documents but the newest, once the thread rests, and what the
+// allocator holds.
+void jobs_trim(Jobs *jobs);
+// How much anonymous memory (base/memory_use.h) the process may have; 0: any. A model or a session
+// that does not fit ends in ERROR_NO_MEMORY; a model that was refused so is opened when the limit
+// changes.
+void jobs_limit_memory(Jobs *jobs, uint64_t max_bytes);
+
+// --- what is expected
+
 // As in expectation.h, of the completions that have run and that which runs now; ELSEWHERE and
 // false without an open engine. Loop thread.
 ExpectationReach jobs_expectation_reach(const Jobs *jobs, Str path, Str text, ByteRange word);

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/memory_use.h"
 #include "jobs.h"
 
 // --- the scripted engine -------------------------------------------------------------------------
@@ -209,7 +210,7 @@ static void watch_open(Watch *w)
     Error err = {0};
     uv_loop_init(&w->loop);
     EngineOptions options = {.path = "a", .isa = "ref"};
-    w->jobs = jobs_new(&w->loop, &options, (JobsLimits){0, 1 << 20},
+    w->jobs = jobs_new(&w->loop, &options, (JobsLimits){0, 1 << 20, 0},
                        (JobsEvents){on_ended, on_progress, on_state, w, NULL, NULL}, &err);
     if (!w->jobs) fail_msg("%s", err.text);
 }
@@ -557,6 +558,131 @@ static void many_jobs_and_cancels_end_exactly_once(void **state)
     watch_close(&w);
 }
 
+static void jobs_run_until(Watch *w, const atomic_int *count, int n)
+{
+    double limit = clock_ms() + 20000;
+    while (atomic_load(count) < n && clock_ms() < limit) {
+        uv_run(&w->loop, UV_RUN_NOWAIT);
+        usleep(200);
+    }
+    assert_int_equal(atomic_load(count), n);
+}
+
+static void an_unloaded_model_is_opened_by_the_next_job(void **state)
+{
+    (void)state;
+    Watch w;
+    watch_open(&w);
+    atomic_store(&n_opened, 0);
+    atomic_store(&n_closed, 0);
+    assert_false(jobs_unload(w.jobs)); // it is not open yet
+    submit(&w, JOB_COMPLETE, "a.c");
+    assert_false(jobs_unload(w.jobs)); // a job waits
+    wait_ended(&w, 1);
+    wait_state(&w, ENGINE_READY);
+    assert_true(jobs_is_loaded(w.jobs));
+    int n_opened_before = atomic_load(&n_opened), n_states = w.n_states;
+    assert_true(jobs_unload(w.jobs));
+    assert_false(jobs_is_loaded(w.jobs));
+    assert_false(jobs_unload(w.jobs)); // it is being done
+    jobs_run_until(&w, &n_closed, 1);
+    assert_int_equal(atomic_load(&n_open_sessions), 0);
+    assert_int_equal(atomic_load(&n_saves), 1); // the prompt is kept
+    // Whoever asks sees the same model, ready.
+    assert_int_equal(jobs_engine_state(w.jobs), ENGINE_READY);
+    assert_int_equal(jobs_engine_info(w.jobs)->n_vocab, 7);
+    submit(&w, JOB_LOOP, "b.c");
+    submit(&w, JOB_COMPLETE, "a.c");
+    wait_ended(&w, 3);
+    assert_int_equal(w.ended[1]->end, JOB_DONE);
+    assert_int_equal(w.ended[2]->end, JOB_DONE);
+    assert_int_equal(atomic_load(&n_opened), n_opened_before + 1);
+    wait_state(&w, ENGINE_READY);
+    assert_true(jobs_is_loaded(w.jobs));
+    assert_true(w.n_states > n_states);
+    assert_true(jobs_idle_ms(w.jobs) >= 0);
+    watch_close(&w);
+}
+
+static void a_model_that_cannot_be_opened_again_fails_its_job(void **state)
+{
+    (void)state;
+    Watch w;
+    watch_open(&w);
+    wait_state(&w, ENGINE_READY);
+    atomic_store(&n_closed, 0);
+    assert_true(jobs_unload(w.jobs));
+    jobs_run_until(&w, &n_closed, 1);
+    atomic_store(&open_fails, true);
+    submit(&w, JOB_COMPLETE, "a.c");
+    wait_ended(&w, 1);
+    assert_int_equal(w.ended[0]->end, JOB_FAILED);
+    assert_string_equal(w.ended[0]->err.text, "the file is damaged");
+    wait_state(&w, ENGINE_FAILED);
+    atomic_store(&open_fails, false);
+    watch_close(&w);
+}
+
+static void what_does_not_fit_is_refused_until_the_limit_changes(void **state)
+{
+    (void)state;
+    const uint64_t room = (uint64_t)300 << 20; // a session has 256 MB
+    Watch w;
+    watch_open(&w);
+    wait_state(&w, ENGINE_READY);
+    jobs_limit_memory(w.jobs, memory_use_read().anonymous + room);
+    Job *loop = submit(&w, JOB_LOOP, "wait.c");
+    wait_running(1);
+    submit(&w, JOB_COMPLETE, "a.c");
+    wait_ended(&w, 1);
+    assert_int_equal(w.ended[0]->end, JOB_DONE);
+    atomic_store(&n_release, 1);
+    wait_ended(&w, 2);
+    assert_ptr_equal(w.ended[1], loop);
+    jobs_limit_memory(w.jobs, 1); // others make room, which is not enough
+    submit(&w, JOB_COMPLETE, "b.c");
+    wait_ended(&w, 3);
+    assert_int_equal(w.ended[2]->end, JOB_FAILED);
+    assert_int_equal(w.ended[2]->err.code, ERROR_NO_MEMORY);
+    assert_non_null(strstr(w.ended[2]->err.text, "needs 256 MB"));
+    assert_int_equal(atomic_load(&n_open_sessions), 0);
+    // The model itself.
+    atomic_store(&n_closed, 0);
+    assert_true(jobs_unload(w.jobs));
+    jobs_run_until(&w, &n_closed, 1);
+    submit(&w, JOB_COMPLETE, "b.c");
+    wait_ended(&w, 4);
+    assert_int_equal(w.ended[3]->err.code, ERROR_NO_MEMORY);
+    wait_state(&w, ENGINE_FAILED);
+    jobs_limit_memory(w.jobs, 0);
+    wait_state(&w, ENGINE_READY);
+    submit(&w, JOB_COMPLETE, "b.c");
+    wait_ended(&w, 5);
+    assert_int_equal(w.ended[4]->end, JOB_DONE);
+    watch_close(&w);
+}
+
+static void trimming_leaves_the_newest_document(void **state)
+{
+    (void)state;
+    Watch w;
+    watch_open(&w);
+    submit(&w, JOB_COMPLETE, "a.c");
+    submit(&w, JOB_COMPLETE, "b.c");
+    submit(&w, JOB_LOOP, "c.c");
+    wait_ended(&w, 3);
+    assert_int_equal(atomic_load(&n_open_sessions), 3);
+    jobs_trim(w.jobs);
+    double limit = clock_ms() + 20000;
+    while (atomic_load(&n_open_sessions) > 1 && clock_ms() < limit)
+        usleep(200);
+    assert_int_equal(atomic_load(&n_open_sessions), 1);
+    submit(&w, JOB_COMPLETE, "b.c");
+    wait_ended(&w, 4);
+    assert_int_equal(w.ended[3]->complete_result.prompt_tokens, 2); // its session is there still
+    watch_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,6 +700,10 @@ int main(void)
         cmocka_unit_test(close_returns_what_is_inside_first),
         cmocka_unit_test(close_while_loading_comes_back),
         cmocka_unit_test(many_jobs_and_cancels_end_exactly_once),
+        cmocka_unit_test(an_unloaded_model_is_opened_by_the_next_job),
+        cmocka_unit_test(a_model_that_cannot_be_opened_again_fails_its_job),
+        cmocka_unit_test(what_does_not_fit_is_refused_until_the_limit_changes),
+        cmocka_unit_test(trimming_leaves_the_newest_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

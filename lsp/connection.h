@@ -89,6 +89,7 @@ struct Connection {
     char *root;                 // absolute path, "" if there is none
     Documents documents;
     VEC(char *) folders;    // absolute, from `initialize`; roots are made of them
+    VEC(char *) parked;     // workspace.c's: folders whose index is closed for now
     struct Root *roots;     // workspace.c's
     struct Asking *askings; // workspace.c's: questions on their way
     bool watchers_registered;

@@ -24,6 +24,7 @@ struct Server {
     uv_signal_t interrupt, terminate;
     uv_pipe_t listener;
     uv_timer_t idle; // runs while a resident server has no clients
+    Upkeep upkeep;
     bool listening, closing, jobs_closing;
     Config engine_config; // that the engine was started with
     Connection *connections;
@@ -88,7 +89,8 @@ static bool open_engine(Server *server, const Config *config, Error *err)
     JobsEvents events = {
         on_job_ended, on_job_progress, on_engine_state, server, server->options->find_model,
         on_expects};
-    JobsLimits limits = {config->context, (uint64_t)config->prefix_cache_mb << 20};
+    JobsLimits limits = {config->context, (uint64_t)config->prefix_cache_mb << 20,
+                         upkeep_max_bytes(&server->upkeep, config)};
     server->engine_err = (Error){0};
     server->jobs = jobs_new(&server->loop, &options, limits, events, &server->engine_err);
     if (!server->jobs) *err = server->engine_err;
@@ -96,15 +98,25 @@ static bool open_engine(Server *server, const Config *config, Error *err)
     return server->jobs != NULL;
 }
 
-// What another model has said.
-static void forget_suggestions(Connection *conn)
+static bool forget_suggestions(Connection *conn)
 {
+    bool some = false;
     for (Document *doc = conn->documents.first; doc; doc = doc->next) {
+        some |= doc->ahead || doc->suggestions;
         ahead_free(doc->ahead);
         suggestions_free(doc->suggestions);
         doc->ahead = NULL;
         doc->suggestions = NULL;
     }
+    return some;
+}
+
+bool server_forget_suggestions(Server *server)
+{
+    bool some = false;
+    for (Connection *conn = server->connections; conn; conn = conn->next)
+        some |= forget_suggestions(conn);
+    return some;
 }
 
 // A client that comes later may want another model: its user has changed the settings since. Then
@@ -118,14 +130,23 @@ bool server_start_engine(Server *server, const Config *config, Error *err)
         if (conn->state == CONNECTION_READY)
             connection_log(conn, 3, "the model is opened anew: a window has other settings");
     if (server->jobs) jobs_close(server->jobs, NULL, NULL);
-    for (Connection *conn = server->connections; !same && conn; conn = conn->next)
-        forget_suggestions(conn);
+    if (!same) server_forget_suggestions(server); // another model's
     return open_engine(server, config, err);
 }
 
 Jobs *server_jobs(Server *server)
 {
     return server->jobs;
+}
+
+Upkeep *server_upkeep(Server *server)
+{
+    return &server->upkeep;
+}
+
+Connection *server_connections(const Server *server)
+{
+    return server->connections;
 }
 
 int server_n_clients(const Server *server)
@@ -184,6 +205,7 @@ static void close_server(Server *server)
     close_handle((uv_handle_t *)&server->interrupt);
     close_handle((uv_handle_t *)&server->terminate);
     close_handle((uv_handle_t *)&server->idle);
+    upkeep_close(&server->upkeep);
     if (server->listening) close_handle((uv_handle_t *)&server->listener);
     for (Connection *conn = server->connections; conn; conn = conn->next)
         connection_close(conn);
@@ -298,6 +320,7 @@ static bool start(Server *server, Error *err)
     uv_signal_start(&server->interrupt, on_signal, SIGINT);
     uv_signal_start(&server->terminate, on_signal, SIGTERM);
     watch_idle(server);
+    upkeep_start(&server->upkeep, server, &server->loop, &server->options->config);
     if (server->options->socket_path) return listen_on(server, server->options->socket_path, err);
     return add_connection(server, err);
 }

@@ -3,6 +3,7 @@
 
 #include "connection.h"
 #include "server.h"
+#include "upkeep.h"
 
 typedef struct Server Server;
 
@@ -17,6 +18,11 @@ bool server_start_engine(Server *server, const Config *config, Error *err);
 // NULL before server_start_engine and after it failed.
 Jobs *server_jobs(Server *server);
 uv_loop_t *server_loop(Server *server);
+Upkeep *server_upkeep(Server *server);
+// The first of a list; NULL: there is none.
+Connection *server_connections(const Server *server);
+// What was suggested and what is being worked out ahead, of all windows. True if there was any.
+bool server_forget_suggestions(Server *server);
 // Valid once the engine is ready.
 const AuditModel *server_model(const Server *server);
 Audits *server_audits(Server *server);

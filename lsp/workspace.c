@@ -137,6 +137,14 @@ static void wake_loop(void *user)
     uv_async_send(&root->async);
 }
 
+// The process's limit leaves the index of a folder half of it.
+static size_t choose_max_bytes(const Config *config)
+{
+    int megabytes = config->index_megabytes, half = config->memory_megabytes / 2;
+    if (config->memory_megabytes && half < megabytes) megabytes = half ? half : 1;
+    return (size_t)megabytes * MEGABYTE;
+}
+
 static IndexOptions make_options(const Config *config, const char *path)
 {
     return (IndexOptions){.root = path,
@@ -144,7 +152,7 @@ static IndexOptions make_options(const Config *config, const char *path)
                                     .max_bytes = (size_t)config->index_file_kilobytes * 1024,
                                     .max_files = (size_t)config->index_files},
                           .n_threads = config->index_threads,
-                          .max_memory_bytes = (size_t)config->index_megabytes * MEGABYTE,
+                          .max_memory_bytes = choose_max_bytes(config),
                           .keep = config->index_store};
 }
 
@@ -197,6 +205,12 @@ static Root *root_of(const Connection *conn, Str path)
     return best;
 }
 
+static char *copy_path(const Root *root)
+{
+    size_t n = strlen(root->path) + 1;
+    return memcpy(mem_alloc(n), root->path, n);
+}
+
 static Str doc_path(const Document *doc)
 {
     return str_from(doc->path[0] ? doc->path : doc->uri);
@@ -225,8 +239,61 @@ void workspace_add_folder(Connection *conn, Str path)
     put_documents(conn);
 }
 
+// --- folders that are left alone for now
+
+// Takes a folder that equals the path (or, with `around`, that it lies in) off the list.
+static char *take_parked(Connection *conn, Str path, bool around)
+{
+    for (size_t i = 0; i < conn->parked.n; i++) {
+        char *parked = conn->parked.items[i];
+        if (!str_equal(str_from(parked), path) && !(around && is_below(path, str_from(parked))))
+            continue;
+        conn->parked.items[i] = conn->parked.items[--conn->parked.n];
+        return parked;
+    }
+    return NULL;
+}
+
+static void reopen_around(Connection *conn, Str path)
+{
+    char *parked;
+    while ((parked = take_parked(conn, path, true))) {
+        workspace_add_folder(conn, str_from(parked));
+        free(parked);
+    }
+}
+
+static void reopen_all(Connection *conn)
+{
+    while (conn->parked.n > 0) {
+        char *parked = conn->parked.items[--conn->parked.n];
+        workspace_add_folder(conn, str_from(parked));
+        free(parked);
+    }
+}
+
+static bool has_document(const Root *root)
+{
+    for (const Document *doc = root->conn->documents.first; doc; doc = doc->next)
+        if (root_of(root->conn, doc_path(doc)) == root) return true;
+    return false;
+}
+
+bool workspace_park(Connection *conn)
+{
+    bool some = false;
+    for (Root *root = conn->roots; root; root = root->next) {
+        if (root->closing || !root->path[0] || has_document(root)) continue;
+        VEC_PUSH(&conn->parked, copy_path(root));
+        close_root(root);
+        some = true;
+    }
+    return some;
+}
+
 void workspace_remove_folder(Connection *conn, Str path)
 {
+    free(take_parked(conn, path, false));
     Root *root = path.len ? find_root(conn, path) : NULL;
     if (!root) return;
     close_root(root);
@@ -242,6 +309,9 @@ void workspace_close(Connection *conn)
         atomic_store(&asking->question.cancelled, true);
     }
     conn->askings = NULL;
+    for (size_t i = 0; i < conn->parked.n; i++)
+        free(conn->parked.items[i]);
+    VEC_FREE(&conn->parked);
 }
 
 void workspace_restart(Connection *conn, const char *path)
@@ -249,8 +319,7 @@ void workspace_restart(Connection *conn, const char *path)
     VEC(char *) paths = {0};
     for (Root *root = conn->roots; root; root = root->next) {
         if (root->closing || (path && strcmp(root->path, path) != 0)) continue;
-        VEC_PUSH(&paths, (char *)memcpy(mem_alloc(strlen(root->path) + 1), root->path,
-                                        strlen(root->path) + 1));
+        VEC_PUSH(&paths, copy_path(root));
         close_root(root);
     }
     for (size_t i = 0; i < paths.n; i++) {
@@ -263,6 +332,7 @@ void workspace_restart(Connection *conn, const char *path)
 
 void workspace_document_parsed(Connection *conn, const Document *doc)
 {
+    reopen_around(conn, doc_path(doc));
     Root *root = root_of(conn, doc_path(doc));
     if (root && doc->syntax) index_put_open(root->index, doc_path(doc), doc->syntax);
 }
@@ -392,6 +462,7 @@ void workspace_ask(Request *request, size_t byte_off, const Str params[QUESTION_
 {
     Connection *conn = request->conn;
     Document *doc = request->doc;
+    if (!doc) reopen_all(conn);
     Asking *asking = mem_zero(sizeof *asking);
     Question *q = &asking->question;
     asking->work.data = asking;

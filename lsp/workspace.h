@@ -14,6 +14,9 @@ void workspace_start(Connection *conn);
 // A folder that comes or goes; absolute, without '/' at the end.
 void workspace_add_folder(Connection *conn, Str path);
 void workspace_remove_folder(Connection *conn, Str path);
+// Ends the indexes of folders without an open document, for the sake of memory; each is opened
+// again with a document in it, or when a request asks about no document. False: there was none.
+bool workspace_park(Connection *conn);
 // Ends everything; each root gives up its part of conn->n_open when it has ended.
 void workspace_close(Connection *conn);
 // The settings of the index changed: the folder (NULL: every one) is indexed anew.

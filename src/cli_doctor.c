@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/memory_use.h"
 #include "cli.h"
 #include "formal/formal.h"
 #include "grammars/languages.h"
@@ -96,6 +97,26 @@ static bool measure_model(struct json_object *section, Engine *engine, Error *er
     return true;
 }
 
+// With the model open, if it could be opened.
+static void describe_memory(Doctor *d)
+{
+    const MemoryUse use = memory_use_read();
+    const Config *config = &d->config;
+    struct json_object *section = add_section(d, "memory");
+    json_object_object_add(section, "anonymous_bytes",
+                           json_object_new_int64((int64_t)use.anonymous));
+    json_object_object_add(section, "mapped_bytes", json_object_new_int64((int64_t)use.mapped));
+    add_text(section, "limit",
+             config->memory_megabytes
+                 ? arena_printf(d->arena, "%d MB, without mapped files", config->memory_megabytes)
+                 : STR("none (memoryMegabytes)"));
+    add_text(
+        section, "idle_model",
+        config->idle_unload_minutes > 0
+            ? arena_printf(d->arena, "leaves memory after %g minutes", config->idle_unload_minutes)
+            : STR("stays in memory (idleUnloadMinutes 0)"));
+}
+
 static int examine_model(Doctor *d)
 {
     Error err = {0};
@@ -103,13 +124,17 @@ static int examine_model(Doctor *d)
     struct json_object *section = add_section(d, "model");
     const char *chosen = d->config.model[0] ? d->config.model : "embedded";
     add_text(section, "chosen", str_from(chosen));
-    Engine *engine =
-        cli_open_model(chosen, (EngineOptions){.n_threads = d->config.threads}, d->arena, &code);
+    const uint64_t limit = (uint64_t)d->config.memory_megabytes << 20;
+    uint64_t has = memory_use_read().anonymous;
+    EngineOptions options = {.n_threads = d->config.threads};
+    if (limit) options.max_bytes = limit > has ? limit - has : 1;
+    Engine *engine = cli_open_model(chosen, options, d->arena, &code);
     if (engine) {
         describe_engine(section, engine_info(engine));
         if (!measure_model(section, engine, &err)) code = cli_fail(CLI_FAILED, "%s", err.text);
     }
     json_object_object_add(section, "works", json_object_new_boolean(code == CLI_DONE));
+    describe_memory(d);
     engine_close(engine);
     return code;
 }

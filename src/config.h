@@ -17,6 +17,10 @@
     X(context, INT, "context", 0, 0, 131072, "tokens of context; 0: the model's, at most 8192")    \
     X(prefix_cache_mb, INT, "prefixCacheMb", 256, 0, 1048576,                                      \
       "megabytes of saved prompts in the cache folder; 0: none")                                   \
+    X(idle_unload_minutes, NUM, "idleUnloadMinutes", 30, 0, 100000,                                \
+      "a model that nobody asks for so long leaves memory until somebody does; 0: never")          \
+    X(memory_megabytes, INT, "memoryMegabytes", 0, 0, 16777216,                                    \
+      "of the process, without mapped files; what can be remade makes room; 0: no limit")          \
     X(trusted, BOOL, "trusted", 0, 0, 1, "the folder may be compiled (untrusted: parsed only)")    \
     X(inline_completion, BOOL, "inlineCompletion", 1, 0, 1, "ghost text")                          \
     X(completion, BOOL, "completion", 1, 0, 1, "symbol completion")                                \

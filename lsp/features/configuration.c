@@ -19,22 +19,27 @@ void configuration_init(Connection *conn, Json *options)
 }
 
 typedef struct IndexSettings {
-    int files, kilobytes, megabytes, threads;
+    int files, kilobytes, megabytes, threads, all_megabytes;
     bool store;
     unsigned long long ignore;
 } IndexSettings;
 
 static IndexSettings index_settings(const Config *config)
 {
-    return (IndexSettings){config->index_files,     config->index_file_kilobytes,
-                           config->index_megabytes, config->index_threads,
-                           config->index_store,     str_hash(str_from(config->index_ignore), 0)};
+    return (IndexSettings){config->index_files,
+                           config->index_file_kilobytes,
+                           config->index_megabytes,
+                           config->index_threads,
+                           config->memory_megabytes,
+                           config->index_store,
+                           str_hash(str_from(config->index_ignore), 0)};
 }
 
 static bool is_same_index(IndexSettings a, IndexSettings b)
 {
     return a.files == b.files && a.kilobytes == b.kilobytes && a.megabytes == b.megabytes &&
-           a.threads == b.threads && a.store == b.store && a.ignore == b.ignore;
+           a.threads == b.threads && a.all_megabytes == b.all_megabytes && a.store == b.store &&
+           a.ignore == b.ignore;
 }
 
 static void apply(Connection *conn, Json *settings)
@@ -59,6 +64,7 @@ static void apply(Connection *conn, Json *settings)
     if (!config_is_same_engine(&had, &conn->config) &&
         !server_start_engine(conn->server, &conn->config, &err))
         connection_log(conn, 1, "no engine: %s", err.text);
+    upkeep_configure(server_upkeep(conn->server));
     if (conn->roots && !is_same_index(index_settings(&had), index_settings(&conn->config)))
         workspace_restart(conn, NULL);
     config_deinit(&had);

@@ -1,5 +1,4 @@
 // r1ls/documentText, r1ls/status and r1ls/explain: what the server sees and why it did what it did.
-#include <stdio.h>
 #include <unistd.h>
 
 #include "features/features.h"
@@ -56,17 +55,7 @@ bool inspect_explain(Call *call, Error *err)
     return true;
 }
 
-static int64_t get_resident_bytes(void)
-{
-    long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file) return 0;
-    if (fscanf(file, "%ld %ld", &pages, &resident) != 2) resident = 0;
-    fclose(file);
-    return (int64_t)resident * sysconf(_SC_PAGESIZE);
-}
-
-static void put_model(Json *value, const EngineInfo *info)
+static void put_model(Json *value, const EngineInfo *info, bool loaded)
 {
     Json *model = types_put_object(value, "model");
     types_put_str(model, "name", info->name);
@@ -75,6 +64,7 @@ static void put_model(Json *value, const EngineInfo *info)
     types_put_text(model, "isa", info->isa);
     types_put_int(model, "fileBytes", (int64_t)info->file_bytes);
     types_put_int(model, "threads", info->n_threads);
+    types_put_bool(model, "loaded", loaded);
     types_put_num(model, "openMs", info->open_ms);
 }
 
@@ -89,11 +79,14 @@ bool inspect_status(Call *call, Error *err)
     types_put_text(value, "engine", names[state]);
     if (state == ENGINE_FAILED) types_put_text(value, "error", server_engine_error(server)->text);
     const EngineInfo *info = jobs ? jobs_engine_info(jobs) : NULL;
-    if (info) put_model(value, info);
+    if (info) put_model(value, info, jobs_is_loaded(jobs));
     types_put_bool(value, "busy", jobs && jobs_are_running(jobs));
     types_put_int(value, "pid", getpid());
     types_put_int(value, "clients", server_n_clients(server));
-    types_put_int(value, "residentBytes", get_resident_bytes());
+    Json *memory = upkeep_status(server_upkeep(server));
+    types_put_int(value, "residentBytes",
+                  types_int(memory, "anonymousBytes", 0) + types_int(memory, "mappedBytes", 0));
+    types_put(value, "memory", memory);
     types_put_text(value, "positionEncoding", position_encoding_name(call->conn->encoding));
     types_put_bool(value, "trusted", projects_of(call->conn, NULL)->trusted);
     Json *edits = types_put_object(value, "inlineEdits");

@@ -237,6 +237,7 @@ bool lifecycle_initialize(Call *call, Error *err)
     types_put_text(info, "name", "r1ls");
     types_put_text(info, "version", R1LS_VERSION);
     conn->state = CONNECTION_READY;
+    upkeep_configure(server_upkeep(conn->server));
     return true;
 }
 

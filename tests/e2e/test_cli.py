@@ -550,6 +550,17 @@ class Doctor(Case):
         self.assertGreaterEqual(report["grammars"]["count"], 20)
         self.assertEqual(report["settings_that_differ"], {"maxTokens": "32"})
         self.assertIn("/", report["tools"]["c_compiler"])
+        self.assertIn("none", report["memory"]["limit"])
+        self.assertIn("30 minutes", report["memory"]["idle_model"])
+        self.assertGreater(report["memory"]["anonymous_bytes"], 0)
+
+    def test_model_above_the_limit(self):
+        rc, out, err = run("doctor", "--json", "--set", "memoryMegabytes=20")
+        self.assertEqual(rc, 3)
+        self.assertIn("MB beside its mapped file", err)
+        report = json.loads(out)
+        self.assertFalse(report["model"]["works"])
+        self.assertIn("20 MB", report["memory"]["limit"])
 
     def test_model_that_fails(self):
         rc, out, _ = run("doctor", "--json", "--model", self.write("x.gguf", b"no model"))

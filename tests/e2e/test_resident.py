@@ -153,6 +153,47 @@ class Resident(unittest.TestCase):
         self.assertEqual(status["pid"], a.process.pid, "it should have kept to itself")
         self.close(a)
 
+    def memory_falls_and_comes_back(self, *arguments):
+        a, _ = self.open(*arguments, "--set", "idleUnloadMinutes=0.02", "--set", "gate=0", "--set", "computeAhead=off")
+
+        def status():
+            return a.call("r1ls/status", {})["result"]
+
+        def complete(name):
+            uri = "file:///tmp/%s.c" % name
+            text = "#include <stdio.h>\n\nint add(int a, int b)\n{\n    return \n}\n"
+            a.notify("textDocument/didOpen",
+                     {"textDocument": {"uri": uri, "languageId": "c", "version": 1, "text": text}})
+            answer = a.call("textDocument/inlineCompletion", {
+                "textDocument": {"uri": uri}, "position": {"line": 4, "character": 11}, "context": {"triggerKind": 1}})
+            return [item["insertText"] for item in answer["result"]["items"]]
+
+        first = complete("one")
+        self.assertTrue(first)
+        loaded = status()
+        self.assertTrue(loaded["model"]["loaded"])
+        wait_until("the model leaves memory", lambda: not status()["model"]["loaded"])
+        wait_until("the caches leave memory", lambda: status()["memory"]["anonymousBytes"] <
+                   loaded["memory"]["anonymousBytes"] - 2e6)
+        wait_until("the weights leave memory", lambda: status()["residentBytes"] < loaded["residentBytes"] / 2)
+        self.assertEqual(status()["engine"], "ready")
+        self.assertEqual(complete("two"), first)
+        self.assertTrue(status()["model"]["loaded"])
+        self.close(a)
+
+    def test_an_idle_model_leaves_memory(self):
+        self.memory_falls_and_comes_back()
+
+    def test_an_idle_model_leaves_memory_standalone(self):
+        self.memory_falls_and_comes_back("--standalone")
+
+    def test_a_model_above_the_limit_is_refused(self):
+        a, _ = self.open("--set", "memoryMegabytes=20")
+        wait_until("the refusal", lambda: a.call("r1ls/status", {})["result"]["engine"] == "failed")
+        error = a.call("r1ls/status", {})["result"]["error"]
+        self.assertRegex(error, r"needs \d+ MB beside its mapped file .* its limit is \d+ MB")
+        self.close(a)
+
     def test_another_model_is_opened_for_all(self):
         a, first = self.open()
         wait_until("the engine", lambda: a.call("r1ls/status", {})["result"]["engine"] == "ready")

@@ -4,6 +4,8 @@
 //
 // The script (EngineOptions.path) has one directive per line, with \n and \\ escapes:
 //   open_ms 300            opening the model takes this long
+//   model_mb 100           so much memory is the model's while it is open
+//   cache_mb 10            and so much a session's
 //   token_ms 2             each token takes this long
 //   prob 0.9               of every token
 //   answer KEY => TEXT     when the text before the cursor ends with KEY, or with KEY and a part
@@ -45,6 +47,8 @@ struct Engine {
     Answer answers[MAX_ANSWERS], unlikely;
     int n_answers, n_sampled;
     double open_ms, token_ms;
+    size_t n_bytes, n_session_bytes;
+    char *weights;
     float prob;
     bool chats;
     char trace[512];
@@ -56,6 +60,7 @@ struct Session {
     int ids[N_CTX];
     int n;
     float logits[N_VOCAB];
+    char *cache;
 };
 
 static void sleep_ms(double ms)
@@ -95,6 +100,8 @@ static void read_line(Engine *engine, char *line)
         read_answer(engine, str_from(line + 9), &engine->unlikely);
     if (strcmp(line, "chat") == 0) engine->chats = true;
     if (strncmp(line, "open_ms ", 8) == 0) engine->open_ms = atof(line + 8);
+    if (strncmp(line, "model_mb ", 9) == 0) engine->n_bytes = (size_t)atoi(line + 9) << 20;
+    if (strncmp(line, "cache_mb ", 9) == 0) engine->n_session_bytes = (size_t)atoi(line + 9) << 20;
     if (strncmp(line, "token_ms ", 9) == 0) engine->token_ms = atof(line + 9);
     if (strncmp(line, "prob ", 5) == 0) engine->prob = (float)atof(line + 5);
     if (strncmp(line, "trace ", 6) == 0)
@@ -102,6 +109,12 @@ static void read_line(Engine *engine, char *line)
 }
 
 // --- the engine
+
+// Resident at once.
+static char *new_bytes(size_t n)
+{
+    return n ? memset(mem_alloc(n), 1, n) : NULL;
+}
 
 Engine *engine_open(const EngineOptions *options, Error *err)
 {
@@ -139,7 +152,15 @@ Engine *engine_open(const EngineOptions *options, Error *err)
                                 .repo_name = -1};
     engine->info.chat = engine->chats;
     if (engine->chats) engine->info.chat_template = STR("<|im_start|>user\n{{ m }}<|im_end|>\n");
+    engine->info.cache_bytes_per_token = engine->n_session_bytes / N_CTX;
     sleep_ms(engine->open_ms);
+    if (options->max_bytes && engine->n_bytes > options->max_bytes) {
+        error_set(err, ERROR_NO_MEMORY, "the script needs %zu MB, its limit is %zu MB",
+                  engine->n_bytes >> 20, (size_t)options->max_bytes >> 20);
+        engine_close(engine);
+        return NULL;
+    }
+    engine->weights = new_bytes(engine->n_bytes);
     return engine;
 }
 
@@ -147,6 +168,7 @@ void engine_close(Engine *engine)
 {
     if (!engine) return;
     arena_free(engine->arena);
+    free(engine->weights);
     free(engine);
 }
 
@@ -207,11 +229,13 @@ Session *session_new(Engine *engine, int n_ctx, Error *err)
     (void)err;
     Session *session = mem_zero(sizeof *session);
     session->engine = engine;
+    session->cache = new_bytes(engine->n_session_bytes);
     return session;
 }
 
 void session_free(Session *session)
 {
+    if (session) free(session->cache);
     free(session);
 }
 

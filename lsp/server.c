@@ -239,6 +239,7 @@ void server_connection_closed(Server *server, Connection *conn)
     if (!server->listening) close_server(server);
     if (server->closing && !server->connections) close_engine(server);
     watch_idle(server);
+    upkeep_configure(&server->upkeep); // its settings count no more
 }
 
 static void on_signal(uv_signal_t *handle, int number)

@@ -29,7 +29,7 @@ typedef struct Upkeep {
 
 // Looks from time to time from now on. config: what counts while there is no window.
 void upkeep_start(Upkeep *upkeep, struct Server *server, uv_loop_t *loop, const Config *config);
-// A window has come, or its settings have changed.
+// A window has come or gone, or its settings have changed.
 void upkeep_configure(Upkeep *upkeep);
 void upkeep_close(Upkeep *upkeep);
 // The limit with a window of these settings too; 0: none.

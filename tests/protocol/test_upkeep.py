@@ -106,7 +106,8 @@ def test_windows_share_the_smallest_setting():
     assert complete(two) == "42;"
     two.close()
     one.open(OTHER, TEXT)
-    assert complete(one, OTHER) == "42;" and status(one)["memory"]["idleUnloadMinutes"] == 0
+    assert complete(one, OTHER) == "42;"
+    one.until(lambda: status(one)["memory"]["idleUnloadMinutes"] == 0, "the setting of the window that stays")
     program.terminate()
     assert program.wait(10) == 0
 

@@ -105,6 +105,7 @@ static void config_json_applies_the_rest_of_a_wrong_object(void **state)
     (void)state;
     Config c;
     config_init(&c);
+    int candidates = c.candidates;
     Warnings w = apply(&c, "{\"maxTokens\": 12, \"nonsense\": 1, \"gate\": 1, \"model\": \"m\","
                            " \"multiLine\": false, \"threads\": null, \"context\": \"9\","
                            " \"candidates\": 1e9, \"trusted\": 1}");
@@ -114,7 +115,7 @@ static void config_json_applies_the_rest_of_a_wrong_object(void **state)
     assert_string_equal(c.model, "m");
     assert_false(c.multi_line);
     assert_int_equal(c.context, 0);
-    assert_int_equal(c.candidates, 8);
+    assert_int_equal(c.candidates, candidates); // as it was
     assert_false(c.trusted);
     config_deinit(&c);
 }

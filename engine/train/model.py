@@ -113,7 +113,16 @@ class Gather(torch.autograd.Function):
         return grad[order], None, None
 
 
+def ranks(x):
+    """Where each number of a row would stand if the row were sorted, the largest first and equal ones in their order."""
+    number = torch.arange(x.shape[-1], device=x.device)
+    a, b = x.unsqueeze(-1), x.unsqueeze(-2)
+    return ((b > a) | ((b == a) & (number < number[:, None]))).sum(-1, dtype=torch.int32)
+
+
 class Experts(nn.Module):
+    by_ranks = True  # or by topk and sorting: the same experts in the same order
+
     def __init__(self, s: Shape):
         super().__init__()
         self.s = s
@@ -124,26 +133,47 @@ class Experts(nn.Module):
         self.down = nn.Parameter(torch.randn(s.experts, s.expert_ff, s.width) * s.expert_ff ** -0.5 * 0.1)
         self.shared = FeedForward(s.width, s.expert_ff)
 
-    def route(self, x):
-        """The experts of each row and their weights: a group's worth is the sum of its two best (V3 report, 2.1.2)."""
-        s = self.s
+    def choice(self, x):
+        """The scores of each row's experts, and the same with those out whose group is none of the best: a group's worth is the sum of its
+        two best (V3 report, 2.1.2)."""
+        s = self.s; size = s.experts // s.groups
         score = torch.sigmoid(F.linear(x.float(), self.router.weight.float()))
-        choice = score + self.bias
-        worth = choice.view(-1, s.groups, s.experts // s.groups).topk(2, -1).values.sum(-1)
-        keep = torch.zeros_like(worth).scatter_(1, worth.topk(s.used_groups, -1).indices, 1.0)
-        choice = choice.masked_fill(keep.repeat_interleave(s.experts // s.groups, -1) == 0, float("-inf"))
-        chosen = choice.topk(s.used, -1).indices
-        weight = score.gather(1, chosen)
-        return chosen, weight / weight.sum(-1, keepdim=True)
+        biased = score.detach() + self.bias
+        grouped = biased.view(-1, s.groups, size)
+        if self.by_ranks:
+            worth = torch.where(ranks(grouped) < 2, grouped, 0.0).sum(-1)
+            keep = ranks(worth) < s.used_groups
+        else:
+            worth = grouped.topk(2, -1).values.sum(-1)
+            keep = torch.zeros_like(worth).scatter_(1, worth.topk(s.used_groups, -1).indices, 1.0) > 0
+        return score, biased.masked_fill(~keep.repeat_interleave(size, -1), float("-inf"))
+
+    def route(self, x):
+        """(the experts of each row, their weights, the places of what they compute when it is sorted by expert, what stands at each place, how many
+        rows each expert has)."""
+        s = self.s; score, choice = self.choice(x); n = len(score)
+        numbers = torch.arange(n * s.used, device=x.device)
+        if self.by_ranks:  # all of it sums over 16 experts and one running sum; sorting and choosing by topk takes longer than the experts
+            rank = ranks(choice); at = rank.unsqueeze(1) == torch.arange(s.used, device=x.device)[:, None]  # (rows, used, experts)
+            chosen = (at * torch.arange(s.experts, device=x.device)).sum(-1)
+            weight = torch.where(at, score.unsqueeze(1), 0.0).sum(-1)
+            mine = rank < s.used
+            counts = mine.sum(0, dtype=torch.int32)
+            place = mine.t().reshape(-1).cumsum(0, dtype=torch.int32)  # by expert, then by row
+            inverse = (place[chosen * n + numbers.view(n, s.used) // s.used] - 1).reshape(-1).long()
+            order = torch.empty_like(inverse).scatter_(0, inverse, numbers)
+        else:
+            chosen = choice.topk(s.used, -1).indices
+            weight = score.gather(1, chosen); flat = chosen.reshape(-1)
+            order = flat.argsort(stable=True)
+            inverse = torch.empty_like(order).scatter_(0, order, numbers)
+            counts = torch.zeros(s.experts, device=x.device, dtype=torch.int32).scatter_add_(0, flat, torch.ones_like(flat, dtype=torch.int32))
+        return chosen, weight / weight.sum(-1, keepdim=True), inverse, order, counts
 
     def forward(self, x):
         s, shape = self.s, x.shape
         rows = x.reshape(-1, shape[-1])
-        chosen, weight = self.route(rows)
-        flat = chosen.reshape(-1)
-        order = flat.argsort(stable=True)
-        inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.numel(), device=x.device))
-        counts = torch.zeros(s.experts, device=x.device, dtype=torch.int32).scatter_add_(0, flat, torch.ones_like(flat, dtype=torch.int32))
+        _, weight, inverse, order, counts = self.route(rows)
         self.load.add_(counts.float())
         ends = counts.cumsum(0).to(torch.int32)
         sorted_rows = Scatter.apply(rows.bfloat16(), order, inverse, s.used)

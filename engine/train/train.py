@@ -21,6 +21,7 @@ import torch.distributed as dist
 
 import weights
 from model import END, HOLE, Experts, Model, Shape, boundaries
+from passes import Called, fastest
 from rounding import Rounding, matrices, split
 
 ROW = 2050
@@ -40,6 +41,7 @@ def arguments():
     p.add_argument("--no-compile", action="store_true"); p.add_argument("--hole-weight", type=float, default=4)
     p.add_argument("--round-from", type=float, default=2, help="the share of the budget from which matrices are rounded to Q4_K in the passes")
     p.add_argument("--used", type=int, default=Shape.used, help="experts of a token"); p.add_argument("--used-groups", type=int, default=Shape.used_groups)
+    p.add_argument("--by-sorting", action="store_true", help="choose experts by topk and sorting"); p.add_argument("--no-graph", action="store_true", help="record no CUDA graph of the passes")
     p.add_argument("--fp8", action="store_true", help="emulate products of E4M3 numbers (fp8.py)")
     if "--settings" in sys.argv:
         with open(sys.argv[sys.argv.index("--settings") + 1]) as f: p.set_defaults(**json.load(f))
@@ -223,14 +225,26 @@ def optimisers(model, args):
     return Muon(matrices), torch.optim.AdamW(rest, lr=args.adam_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True), rest
 
 
-def warm_up(model, forward, rounding, batch, weight):
-    """Compiles what the loop calls, before the budget's time runs."""
-    with torch.autocast(DEVICE, torch.bfloat16): a, b = forward(*batch)
-    (a + weight * b).backward()
-    model.zero_grad(set_to_none=True)
-    with rounding: pass
+def forget_loads(model):
     for e in model.modules():
         if isinstance(e, Experts): e.load.zero_()
+
+
+def warm_up(args, model, rounding, batch):
+    """Compiles what the loop calls, before the budget's time runs: the passes."""
+    make = lambda: Called(model, model if args.no_compile else torch.compile(model, dynamic=False), args.mtp_weight, DEVICE)
+    Experts.by_ranks = not args.by_sorting
+    passes = make()
+    try: passes(*batch)
+    except RuntimeError as error:
+        if args.by_sorting or args.no_compile: raise
+        print("choosing experts by ranks does not compile:", error, flush=True)
+        Experts.by_ranks = False; torch._dynamo.reset()
+        passes = make(); passes(*batch)
+    passes.clear()
+    with rounding: pass
+    forget_loads(model)
+    return passes
 
 
 def synchronize():
@@ -252,7 +266,7 @@ def step_rates(muon, adam, rest, args, factor):
     adam.step()
 
 
-def train(args, model, experts, forward, rounding, rows, log):
+def train(args, model, experts, passes, rounding, rows, log):
     """Steps until the deadline: (steps, tokens by layer and expert)."""
     muon, adam, rest = optimisers(model, args)
     total_load = torch.zeros(len(experts), model.s.experts, device=DEVICE)
@@ -262,11 +276,10 @@ def train(args, model, experts, forward, rounding, rows, log):
         if share >= 1: break
         factor = min(1.0, (step + 1) / args.warm_up) * min(1.0, (1 - share) / args.decay)
         with rounding if share >= args.round_from else contextlib.nullcontext():
-            with torch.autocast(DEVICE, torch.bfloat16): main_loss, mtp_loss = forward(*rows.next())
-            (main_loss + args.mtp_weight * mtp_loss).backward()
+            main_loss, mtp_loss = passes(*rows.next())
         if WORLD > 1: all_reduce(model, experts)
         step_rates(muon, adam, rest, args, factor)
-        model.zero_grad(set_to_none=True)
+        passes.clear()
         loads = torch.stack([e.load for e in experts]); total_load += loads
         for e in experts:  # the auxiliary-loss-free balance (V3 report, 2.1.2)
             e.bias.add_(args.balance_rate * (1 if share < 0.95 else 0) * torch.sign(e.load.mean() - e.load)); e.load.zero_()
@@ -302,18 +315,18 @@ def finish(args, model, rounding, step, total_load):
 def main():
     args = arguments(); os.makedirs(args.out, exist_ok=True)
     model = build(args); experts = [m for m in model.modules() if isinstance(m, Experts)]
-    forward = model if args.no_compile else torch.compile(model, dynamic=False)
     rounding = Rounding(model, not args.no_compile)
     rows = Rows(args.data, args.rows, args.seed); log = None
-    start = time.time(); warm_up(model, forward, rounding, rows.next(), args.mtp_weight)
+    start = time.time(); passes = warm_up(args, model, rounding, rows.next())
     if args.init: load(model, args.init)
+    if DEVICE == "cuda" and not args.no_graph: passes = fastest(passes, model, [rows.next(), rows.next()]); forget_loads(model)
     if WORLD > 1: dist.barrier()
     synchronize()
     if RANK == 0:
         log = csv.writer(open(args.out + "/log.csv", "w", buffering=1))
         log.writerow(["step", "seconds", "epoch", "loss", "mtp_loss", "tokens", "tokens_per_second", "rate", "imbalance"])
         print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, rows {len(rows.data)}, compiled in {time.time() - start:.0f} s", flush=True)
-    step, total_load = train(args, model, experts, forward, rounding, rows, log)
+    step, total_load = train(args, model, experts, passes, rounding, rows, log)
     if RANK == 0: finish(args, model, rounding, step, total_load)
     if WORLD > 1: dist.destroy_process_group()
 

@@ -8,7 +8,7 @@ files, so that the same input gives the same corpus. OUT_DIR/packages keeps what
 more packages reads only the new ones (delete it when the rules change). With --known, the shards of an earlier corpus, nothing is
 kept that those have, and their bytes count towards the languages' limits: the output is what is new.
 """
-import argparse, collections, contextlib, fnmatch, functools, glob, gzip, hashlib, itertools, json, lzma, multiprocessing, os, pickle, random, re, subprocess, sys, tarfile, zlib
+import argparse, collections, contextlib, fnmatch, functools, glob, gzip, hashlib, io, itertools, json, lzma, multiprocessing, os, pickle, random, re, subprocess, sys, tarfile, zlib
 
 import numpy as np
 
@@ -93,14 +93,21 @@ def read_licences(source, package):
     return Licences("")
 
 
+def data_of_deb(path):
+    """The archive within a binary package, which is an ar archive of three members."""
+    with open(path, "rb") as f:
+        if f.read(8) != b"!<arch>\n": raise tarfile.ReadError("no ar archive")
+        while len(head := f.read(60)) == 60:
+            size = int(head[48:58])
+            if head.startswith(b"data.tar"): return io.BytesIO(f.read(size))
+            f.seek(size + size % 2, os.SEEK_CUR)
+    raise tarfile.ReadError("no data.tar")
+
+
 @contextlib.contextmanager
 def archive(path):
     """The members of a source tarball or of a binary package."""
-    if not path.endswith(".deb"):
-        with tarfile.open(path) as tar: yield tar
-        return
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", path], stdout=subprocess.PIPE) as process:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as tar: yield tar
+    with tarfile.open(fileobj=data_of_deb(path)) if path.endswith(".deb") else tarfile.open(path) as tar: yield tar
 
 
 def read_deb_licences(path):
@@ -185,6 +192,28 @@ class SeenLines:
     def add(self, hashes): np.bitwise_or.at(self.bits, hashes >> 3, (1 << (hashes & 7)).astype(np.uint8))
 
 
+class Sieve:
+    """What is kept of packages, one after the other: nothing twice, and no language beyond its limit."""
+
+    def __init__(self): self.seen, self.exact, self.total, self.rows, self.held, self.dropped = SeenLines(), set(), collections.Counter(), [], [], collections.Counter()
+
+    def know(self, language, size, key, hashes): self.exact.add(key); self.seen.add(hashes); self.total[language] += size
+
+    def add(self, package, found):
+        """Of package_rows's rows those that are new: how many, and their bytes."""
+        kept = size = 0; is_held = package in HELD_OUT
+        for row, hashes in found:
+            key = fingerprint(row["text"]); language = row["lang"]
+            if not is_held and self.total[language] > CAP.get(language, CAP_OTHER): self.dropped["cap"] += 1; continue
+            if key in self.exact: self.dropped["exact"] += 1; continue
+            self.exact.add(key)
+            if self.seen.share(hashes) > 0.7: self.dropped["near"] += 1; continue
+            self.know(language, 0 if is_held else len(row["text"]), key, hashes)
+            kept += 1; size += len(row["text"].encode())
+            (self.held if is_held else self.rows).append(row)
+        return kept, size
+
+
 def read_benchmarks(folder):
     grams = set()
     for path in sorted(glob.glob(folder + "/**/*", recursive=True)) if folder else []:
@@ -238,28 +267,19 @@ def main():
     # Held-out packages go first, so that a near copy of one of their files elsewhere is what gets dropped.
     order = sorted(by_package, key=lambda p: (p not in HELD_OUT, hashlib.md5(p.encode()).digest()))
     jobs = [(args.source, p, by_package[p], banned if p not in HELD_OUT else set(), f"{args.out}/packages/{p}") for p in order]
-    seen, exact, total, rows, held, dropped = SeenLines(), set(), collections.Counter(), [], [], collections.Counter()
+    sieve = Sieve()
     os.makedirs(args.out + "/packages", exist_ok=True)
     for row in map(json.loads, itertools.chain.from_iterable(map(lines_of, args.known))):
-        exact.add(fingerprint(row["text"])); seen.add(line_hashes(row["text"])); total[row["lang"]] += len(row["text"])
+        sieve.know(row["lang"], len(row["text"]), fingerprint(row["text"]), line_hashes(row["text"]))
     with multiprocessing.Pool(args.jobs) as pool, open(args.out + "/manifest.tsv", "w", encoding="utf-8") as manifest:
         manifest.write("package\tversion\tfiles\tbytes\tlicences\n")
         for package, version, names, found in map(load, pool.imap(package_rows, jobs)):
-            kept = size = 0
-            for row, hashes in found:
-                key = fingerprint(row["text"]); language = row["lang"]; is_held = package in HELD_OUT
-                if not is_held and total[language] > CAP.get(language, CAP_OTHER): dropped["cap"] += 1; continue
-                if key in exact: dropped["exact"] += 1; continue
-                exact.add(key)
-                if seen.share(hashes) > 0.7: dropped["near"] += 1; continue
-                seen.add(hashes); kept += 1; size += len(row["text"].encode())
-                (held if is_held else rows).append(row)
-                if not is_held: total[language] += len(row["text"])
+            kept, size = sieve.add(package, found)
             if kept: manifest.write(f"{package}\t{version}\t{kept}\t{size}\t{', '.join(n for n, _ in names.most_common(6))}{' (held out)' if package in HELD_OUT else ''}\n")
             print(package, round(size / 1e6, 1), flush=True)
-    with open(args.out + "/held.json", "w", encoding="utf-8") as f: json.dump(held, f)
-    write_shards(rows, args.out, args.shard_bytes)
-    print({k: round(v / 1e6, 1) for k, v in total.most_common()}, "total MB", round(sum(total.values()) / 1e6), "files", len(rows), "held", len(held), "dropped", dict(dropped))
+    with open(args.out + "/held.json", "w", encoding="utf-8") as f: json.dump(sieve.held, f)
+    write_shards(sieve.rows, args.out, args.shard_bytes)
+    print({k: round(v / 1e6, 1) for k, v in sieve.total.most_common()}, "total MB", round(sum(sieve.total.values()) / 1e6), "files", len(sieve.rows), "held", len(sieve.held), "dropped", dict(sieve.dropped))
 
 
 if __name__ == "__main__": main()

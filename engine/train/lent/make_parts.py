@@ -1,4 +1,4 @@
-"""Packs a leg for a machine that is lent for minutes and takes files of at most 50 MiB a call: part-00, part-01, ... in OUT.
+"""Packs a leg for a machine that is lent for minutes and takes files of at most 53 MiB a call: part-00, part-01, ... in OUT.
 
 usage: make_parts.py OUT --init MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] [--functions DIR] [--holes FILE.zst] SHARD.zst...
 
@@ -11,13 +11,13 @@ import argparse, glob, io, os, pathlib, shutil, subprocess, tarfile, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-LIMIT, FIRST = 50 << 20, 11_000_000  # bytes of a part at most; of the weights in the first
+LIMIT, FIRST = 53 << 20, 11_000_000  # bytes of a part at most; of the weights in the first
 LIBRARIES = ("libuv.so.1", "libjson-c.so.5", "libsqlite3.so.0", "libselinux.so.1", "libcap.so.2", "libpcre2-8.so.0", "libgomp.so.1")
 
 
 class Part:
     def __init__(self):
-        self.bytes = io.BytesIO()
+        self.bytes, self.stored = io.BytesIO(), False
         self.tar = tarfile.open(fileobj=self.bytes, mode="w", format=tarfile.GNU_FORMAT)
 
     def put(self, name, data, mode=0o644):
@@ -30,7 +30,7 @@ class Part:
 
     def write(self, path, level):
         data = self.bytes.getvalue()[:self.tar.offset]
-        packed = subprocess.run(["zstd", "-q", f"-{level}", "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
+        packed = subprocess.run(["zstd", "-q", f"--fast={level}" if self.stored else f"-{level}", "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
         if len(packed) > LIMIT: raise SystemExit(f"{path} has {len(packed)} bytes, wanted at most {LIMIT}")
         with open(path, "wb") as f: f.write(packed)
         print(path, len(packed))
@@ -58,9 +58,11 @@ def tools(part, args):
     """What trains, exports and asks for holes."""
     import gguf
     for path in sorted(HERE.parent.glob("*.py")) + [HERE.parent / "pack_parts.sh"]: part.copy("train/" + path.name, path)
-    for path in sorted((HERE.parent / "rl").glob("*.py")) if args.holes else (): part.copy("train/rl/" + path.name, path)
+    for path in sorted((HERE.parent / "rl").glob("*.py")) if args.holes or args.tasks else (): part.copy("train/rl/" + path.name, path)
+    if args.tasks: part.copy("tasks.jsonl", args.tasks)
+    for name in ("parts", "banned.npy", "held.zst") if args.raw else (): part.copy("raw/" + name, f"{args.raw}/{name}")
     if args.holes: part.copy("holes.zst", args.holes)
-    for name in ("start.sh", "work.sh", "holes.sh", "student.sh", "distill.sh", "collect.sh"): part.copy(name, HERE / name)
+    for name in ("start.sh", "work.sh", "holes.sh", "bodies.sh", "bodies.py", "student.sh", "distill.sh", "collect.sh"): part.copy(name, HERE / name)
     part.copy("lib/gguf", os.path.dirname(gguf.__file__))
     for pattern in ("tokenizer.json", "val_*", "held_cases.json"):
         for path in sorted(glob.glob(f"{args.data}/{pattern}")): part.copy("data/" + os.path.basename(path), path)
@@ -81,6 +83,8 @@ def main():
     parser.add_argument("--student", default="", help="a folder of student.py's vocabulary and prepare.py's held, for student.sh")
     parser.add_argument("--functions", default="", help="a folder of functions.py's shards")
     parser.add_argument("--holes", default="", help="distill.py's holes, for distill.sh")
+    parser.add_argument("--tasks", default="", help="rl/library.py's tasks, for bodies.sh")
+    parser.add_argument("--raw", default="", help="gather.py's folder raw: packages that are filtered there")
     args = parser.parse_args(); os.makedirs(args.out, exist_ok=True)
     parts, room = [Part(), Part()], 0
     weights = pathlib.Path(args.init).read_bytes()
@@ -91,7 +95,11 @@ def main():
         data = pathlib.Path(shard).read_bytes(); part = parts[0] if number == 0 else parts[-1]
         if number and len(data) > room: part, room = Part(), LIMIT - (1 << 20); parts.append(part)
         part.put(f"parts/{number}.zst", data); part.put(f"parts/{number}.ok", b""); room -= len(data) if number else 0
-    parts[-1].put("parts/all", b"")
+    for number in range(int(pathlib.Path(args.raw, "parts").read_text()) if args.raw else 0):
+        part = Part(); parts.append(part); part.stored = True
+        for path in sorted(pathlib.Path(args.raw, str(number)).iterdir()): part.copy(f"raw/{number}/{path.name}", path)
+        part.put(f"raw/{number}.ok", b"")
+    if not args.raw: parts[-1].put("parts/all", b"")
     for number, part in enumerate(parts): part.write(f"{args.out}/part-{number:02d}", 9 if number == 0 else 1)
 
 

@@ -9,7 +9,7 @@ mkdir -p answers healing/functions
 ln -sfn ../student healing/data
 ln -sfn ../parts healing/parts
 for slice in functions/*.zst; do [ -e "$slice" ] && ln -f "$slice" healing/functions/; done # zstd reads no links
-setsid nice -n 10 bash train/pack_parts.sh healing "$4" "$(cat train/parts)" >student-pack.log 2>&1 &
+setsid nice -n 10 bash train/pack_parts.sh healing "$4" 1 >student-pack.log 2>&1 &
 packer=$!
 while [ ! -e "$1" ] || [ ! -e init.gguf ]; do sleep 1; done
 heal() { python3 train/student.py train "$teacher" init.gguf student.wide --data student --deadline "$end" --round-from 0.6 "$@"; }

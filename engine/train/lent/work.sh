@@ -1,14 +1,24 @@
 #!/bin/bash
-# The leg: packing, training, a model file every SAVE seconds (collect.sh 0), the final one (new.gguf, then ready), held-out holes with the old
-# weights as soon as all is packed and with the new ones at the end.
-# Environment: MUON, ADAM (rates), ROUND (the share of the time from which weights are rounded), SAVE, CORES (the trainer's once it has compiled), JOBS
-# and OLD_JOBS (servers at once of two threads that answer holes, with the new weights and with the old ones meanwhile), TRAIN (more options of train.py).
+# The leg: filtering what came as packages, packing, training, a model file every SAVE seconds (collect.sh 0), the final one (new.gguf, then ready), held-out
+# holes with the old weights meanwhile and with the new ones at the end, bodies of tasks.jsonl's functions with both, and report.txt.
+# Environment: MUON, ADAM (rates), ROUND (the share of the time from which weights are rounded), SAVE, CORES (the trainer's once it has compiled) and WORKERS
+# (everybody else's), JOBS and OLD_JOBS (servers at once of two threads that answer holes, with the new weights and with the old ones meanwhile), ASK (seconds for
+# the new ones), TEACHER (a folder whose NAME.zst and then NAME.ok are packed too), TRAIN (more options of train.py).
 # usage: work.sh SECONDS CARDS PROCS
 cd "$(dirname "$(realpath "$0")")" || exit 1
 export TORCHINDUCTOR_CACHE_DIR=$PWD/compiled PYTHONUNBUFFERED=1 PYTHONPATH=$PWD/lib PATH=$PWD/bin:$PATH NCCL_NVLS_ENABLE=0 OMP_NUM_THREADS=4
 export CUDA_VISIBLE_DEVICES=$2
-end=$(($(date +%s) + $1))
+begin=$(date +%s)
+end=$((begin + $1))
 n_cards=$(tr ',' '\n' <<<"$2" | grep -c .)
+FIRST_STEPS=${FIRST_STEPS:-300} # seconds after which a trainer has written its first line, or does not work
+SAFE="--by-sorting --no-graph"  # what earlier legs ran with
+[ -n "${TEACHER:-}" ] && ln -sfn "$TEACHER" extra/teacher
+
+# aside COMMAND...: off the trainer's cores and behind it.
+aside() {
+    if [ -n "${WORKERS:-}" ] && taskset -c "$WORKERS" true 2>/dev/null; then taskset -c "$WORKERS" nice -n 10 "$@"; else nice -n 10 "$@"; fi
+}
 
 # export_as BLOCKS OUT [--rounded FILE]
 export_as() {
@@ -32,42 +42,68 @@ snapshots() {
     cat weights/a weights/b >init.part
     mv init.part init.gguf # train.py waits for it, compiling meanwhile
 ) &
-n_parts=$(cat train/parts)
-setsid nice -n 10 bash -c "bash train/pack_parts.sh . $3 $n_parts; touch packed
-    bash train/pack_parts.sh . $((($3 * 2 + 2) / 3)) $((4 * n_parts)) $n_parts" >pack.log 2>&1 & # each part once, then cut anew as long as there is time
+setsid bash -c "$(declare -f aside); WORKERS=${WORKERS:-} aside bash train/pack_parts.sh . $3 4" >pack.log 2>&1 & # each part once, then cut anew as long as there is time
 packer=$!
+[ -e raw/parts ] && (
+    aside python3 train/gather.py . "$3" >gather.log 2>&1
+    touch parts/all
+) &
 snapshots >snapshots.log 2>&1 &
-# start_trainer INIT
+# start_trainer INIT [OPTIONS]
 start_trainer() {
+    started=$(date +%s)
+    # shellcheck disable=SC2086
     torchrun --standalone --nproc-per-node "$n_cards" train/train.py --data data --out out --deadline "$end" --init "$1" \
         --muon-rate "${MUON:-0.013}" --adam-rate "${ADAM:-0.0019}" --decay 0.9 --warm-up 80 --hole-weight 10 --mtp-weight 0.3 \
-        --round-from "${ROUND:-0.66}" --save-every "${SAVE:-120}" --rows 40 ${TRAIN:-} >train.log 2>&1 &
+        --round-from "${ROUND:-0.66}" --save-every "${SAVE:-120}" --rows "${ROWS:-40}" ${TRAIN:-} "${@:2}" >train.log 2>&1 &
     trainer=$!
     { # compiles on every core, trains on its own
         while ! grep -q "compiled in" train.log && kill -0 $trainer; do sleep 1; done
         for pid in $trainer $(pgrep -P $trainer); do taskset -a -c -p "${CORES:-$(taskset -c -p $$ | sed 's/.*: //')}" "$pid"; done
     } >>cores.log 2>&1 &
 }
+first_line() { [ "$(wc -l <out/log.csv 2>/dev/null || echo 0)" -gt 1 ]; }
+stop_trainer() {
+    # shellcheck disable=SC2046
+    kill -9 $trainer $(pgrep -P "$trainer") 2>/dev/null
+    sleep 2
+}
+safe=
 start_trainer init.gguf
 (
-    while [ ! -e packed ] || [ ! -e init.gguf ]; do sleep 1; done
-    nice -n 10 bash holes.sh old init.gguf "${OLD_JOBS:-2}" $((end - $(date +%s) - 5)) similar
+    while [ ! -e data/rows_2.ok ] || [ ! -e init.gguf ]; do sleep 1; done
+    aside bash bodies.sh old init.gguf 3 &
+    aside bash holes.sh old init.gguf "${OLD_JOBS:-3}" $((end - $(date +%s) + ${ASK:-200})) similar
 ) &
 while [ ! -e out/done ]; do
     sleep 0.5
-    kill -0 $trainer 2>/dev/null && continue
-    if [ -e out/done ] || [ "$n_cards" = 1 ] || [ $((end - $(date +%s))) -lt 200 ]; then break; fi
-    mv train.log train-failed.log # several cards do not work: what is left of the time on one
-    n_cards=1
-    export CUDA_VISIBLE_DEVICES=${2%%,*}
-    if [ -e out/weights.blocks ]; then start_trainer out/weights.blocks; else start_trainer init.gguf; fi
+    if kill -0 $trainer 2>/dev/null; then
+        if [ $(($(date +%s) - started)) -lt "$FIRST_STEPS" ] || first_line || [ -n "$safe" ]; then continue; fi
+        stop_trainer
+    fi
+    if [ -e out/done ] || [ $((end - $(date +%s))) -lt 200 ]; then break; fi
+    mv train.log "train-failed-$n_cards$safe.log" # first what is new is left out, then all cards but one
+    if [ -n "$safe" ]; then
+        if [ "$n_cards" = 1 ]; then break; fi
+        n_cards=1
+        export CUDA_VISIBLE_DEVICES=${2%%,*}
+    fi
+    safe=-safe
+    # shellcheck disable=SC2086
+    if [ -e out/weights.blocks ]; then start_trainer out/weights.blocks $SAFE; else start_trainer init.gguf $SAFE; fi
 done
-kill -- -$packer
+kill -- -"$packer"
 export_as out/weights.blocks new.gguf --rounded out/rounded.blocks >export.log 2>&1
 touch ready
-bash holes.sh new new.gguf "${JOBS:-7}" 900 similar &
+bash bodies.sh new new.gguf 4 &
+bodies=$!
+bash holes.sh new new.gguf "${JOBS:-8}" "${ASK:-200}" similar
+wait $bodies
+mkdir -p answers/both
+cat answers/old/answers.jsonl answers/new/answers.jsonl >answers/both/answers.jsonl
+{ # the figures, as the last thing of the leg
+    python3 holes/tests/bench/quality.py holes/r1ls --report --sources holes/held-out --out answers/both
+    tail -qn 1 bodies-old.log bodies-new.log train.log gather.log
+} >report.txt 2>&1
+touch finished
 wait $trainer
-# How fast three experts of two groups are, on cards that have nothing else to do.
-torchrun --standalone --nproc-per-node "$n_cards" train/train.py --data data --out speed --deadline $(($(date +%s) + 900)) --max-steps 260 --used 3 --used-groups 2 \
-    --init init.gguf --rows 40 --hole-weight 10 --mtp-weight 0.3 ${TRAIN:-} >speed.log 2>&1 &
-wait

@@ -30,7 +30,7 @@ CUT_SHARE, JOINED_SHARE = 0.75, 0.2  # of documents with a hole: SUF suffix PRE 
 PROMPT, SUFFIX_SHARE, SUFFIX_CHARACTERS = 1536, 0.25, 1536  # src/complete.c's tokens, and the part of them that src/prompt/fim.c gives the suffix
 CHARACTERS_A_TOKEN = 3.1
 HELD_HOLES = {"c": 6, "cpp": 2, "python": 1}  # pairs of a file
-BODY_SHARE, ALONE_SHARE = 0.3, 0.3  # of holes where a documented function's body begins: that body; of documented functions: also as a small file
+BODY_SHARE, ALONE_SHARE = 0.45, 0.5  # of holes where a documented function's body begins: that body; of documented functions: also as a small file
 INCLUDES = re.compile(r"#\s*include\b|import\b|from\s+\S+\s+import\b|use\s|package\s")
 COMMENTS = ("#", "//", "*", "/*", '"""')
 SAMPLE = {"c": 40e6, "python": 22e6, "cpp": 11e6, "go": 6e6, "typescript": 6e6, "javascript": 4e6, "shell": 3e6, "rust": 4e6}
@@ -105,8 +105,8 @@ def middle(lines, rows, rng):
         i = rng.choice(rows); body = lines[i].strip()
         if len(body) > 3 and (rng.random() < 0.25 or not body.startswith(COMMENTS)): break
     end, kind = len(lines[i].rstrip("\n")), rng.random()
-    if kind < 0.58: return i, i, end
-    if kind < 0.67: return i, i, line_cut(lines[i].rstrip("\n"), rng)
+    if kind < 0.62: return i, i, end
+    if kind < 0.68: return i, i, line_cut(lines[i].rstrip("\n"), rng)
     if kind < 0.86: j = min(len(lines), i + rng.choice([2, 2, 2, 3, 3, 4, 5, 6, 9])) - 1
     elif kind < 0.97:  # the body under a line
         j = block_end(lines, i) - 1; i = min(i + 1, j)

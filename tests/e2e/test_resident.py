@@ -15,6 +15,12 @@ from lsp_client import Client
 R1LS = os.path.realpath(sys.argv.pop(1))
 
 
+def is_sanitized():
+    with open(R1LS, "rb") as program:
+        image = program.read()
+    return b"__asan_init" in image or b"__tsan_init" in image
+
+
 def wait_until(what, test, seconds=30):
     end = time.monotonic() + seconds
     while not test():
@@ -173,9 +179,12 @@ class Resident(unittest.TestCase):
         loaded = status()
         self.assertTrue(loaded["model"]["loaded"])
         wait_until("the model leaves memory", lambda: not status()["model"]["loaded"])
-        wait_until("the caches leave memory", lambda: status()["memory"]["anonymousBytes"] <
-                   loaded["memory"]["anonymousBytes"] - 2e6)
-        wait_until("the weights leave memory", lambda: status()["residentBytes"] < loaded["residentBytes"] / 2)
+        if is_sanitized():
+            print("memory not judged: a sanitizer keeps what was freed")
+        else:
+            wait_until("the caches leave memory", lambda: status()["memory"]["anonymousBytes"] <
+                       loaded["memory"]["anonymousBytes"] - 2e6)
+            wait_until("the weights leave memory", lambda: status()["residentBytes"] < loaded["residentBytes"] / 2)
         self.assertEqual(status()["engine"], "ready")
         self.assertEqual(complete("two"), first)
         self.assertTrue(status()["model"]["loaded"])

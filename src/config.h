@@ -65,7 +65,7 @@
     X(compute_ahead, TEXT, "computeAhead", "auto", 0, 0,                                           \
       "what follows a suggestion, while it is read: auto (not on battery), on, off")               \
     X(budget_ms, NUM, "budgetMs", 2500, 0, 600000, "time limit of one suggestion; 0: none")        \
-    X(candidates, INT, "candidates", 8, 1, 64, "samples of one round of an action")                \
+    X(candidates, INT, "candidates", 12, 1, 64, "samples of one round of an action")               \
     X(rounds, INT, "rounds", 0, 0, 1000,                                                           \
       "rounds of an action, 0: as its time allows; later ones know what failed")                   \
     X(answer_tokens, INT, "answerTokens", 512, 16, 32768, "tokens of one answer of an action")     \

@@ -19,7 +19,12 @@
 
 enum { MAX_FAILURES = 32, UNCOUNTED = 1 << 16 };
 enum { POLL_US = 2000, SWEEP_SECONDS = 60 };
-enum { DEFAULT_ROUNDS = 8, ENDLESS_ROUNDS = 1 << 20, DEFAULT_CANDIDATES = 8, DEFAULT_TOKENS = 512 };
+enum {
+    DEFAULT_ROUNDS = 8,
+    ENDLESS_ROUNDS = 1 << 20,
+    DEFAULT_CANDIDATES = 12,
+    DEFAULT_TOKENS = 512
+};
 static const double TEST_LIMIT_MS = 1000, TEST_FACTOR = 4;
 // Of the budget: how long a given command may run on the text as it is, and then on a candidate.
 static const double HANG_SHARE = 0.06, HANG_MS = 5000, HUNG_FACTOR = 3;

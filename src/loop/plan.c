@@ -32,7 +32,7 @@ enum { FIRST_CHUNKS = 2 };
 enum { WIDE_CHUNK = SCREEN_MAX_VERSIONS };
 static const double DEFAULT_TOKEN_MS = 50, DEFAULT_TRIAL_MS = 200;
 // A token that is read costs a fraction of one that is written, and so does one of a full batch.
-static const double READ_SHARE = 0.2, BATCH_SHARE = 0.4;
+static const double READ_SHARE = 0.2, BATCH_SHARE = 0.3;
 
 typedef enum MoveKind {
     MOVE_SAMPLES, // one batch of answers

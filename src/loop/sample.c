@@ -14,7 +14,15 @@
 #include "prompt/fim.h"
 #include "prompt/indent.h"
 
-enum { SUFFIX_SHARE_PCT = 20, TESTS_SHARE_PCT = 50, TELL_EVERY = 8, MIN_BATCH = 3, MAX_BATCH = 16 };
+enum {
+    SUFFIX_SHARE_PCT = 20,
+    TESTS_SHARE_PCT = 50,
+    TELL_EVERY = 8,
+    MIN_BATCH = 3,
+    MAX_BATCH = 16,
+    MAX_WAYS = 4
+};
+enum { STRAGGLER_NUM = 3, STRAGGLER_DEN = 4, STRAGGLER_TOKENS = 32 };
 enum { MAX_BEGUN_ANEW = 2 };
 enum { RING_LINES = 24, MIN_REPEATED = 16, MAX_PERIOD = 4 };
 
@@ -50,6 +58,7 @@ typedef struct Writer {
     bool opened;         // the prompt holds the way's opening, which the answer continues
     bool ended, offered; // of a batch's
     bool repeats;        // it went round in a circle and was stopped
+    bool straggles;      // it went on for long when the others had ended, and was stopped
     unsigned long long lines[RING_LINES]; // hashes of the last lines without their digits
     int n_lines;
 } Writer;
@@ -198,6 +207,20 @@ static void note_doubtful(Writer *w, const GeneratedToken *token)
     w->doubtful = (Doubtful){token->prob, w->sample->n_ids, w->raw.len};
 }
 
+// A pass for one or two costs as much as one for many: where most of a batch have ended, those that
+// are twice as long are not waited for.
+static bool is_straggler(const Writer *w)
+{
+    const Batch *batch = w->batch;
+    int n_ended = 0, n_tokens = 0;
+    for (int k = 0; batch && k < batch->n; k++) {
+        n_ended += batch->writers[k].ended;
+        n_tokens += batch->writers[k].ended ? batch->writers[k].n_tokens : 0;
+    }
+    return batch && STRAGGLER_DEN * n_ended >= STRAGGLER_NUM * batch->n && n_ended > 0 &&
+           w->n_tokens > 2 * n_tokens / n_ended + STRAGGLER_TOKENS;
+}
+
 static void offer_ended(Batch *batch, bool wait);
 
 static bool on_token(void *user, const GeneratedToken *token)
@@ -218,6 +241,8 @@ static bool on_token(void *user, const GeneratedToken *token)
     if (think_is_over_budget(&w->think, run->request->budget.thinking_tokens)) return false;
     w->repeats = !is_thinking(w) && goes_in_circles(w, bytes);
     if (w->repeats || has_ended(w) || !loop_wants_tokens(run)) return false;
+    w->straggles = is_straggler(w);
+    if (w->straggles) return false;
     if (w->batch) offer_ended(w->batch, false);
     return true;
 }
@@ -407,6 +432,7 @@ static void offer_written(Writer *w, double ms)
     } else if (loop_wants_more(run)) { // else it was cut off, and means nothing
         const char *flaw = w->way->chat ? read_answer(w, &c) : read_body(w, &c);
         if (w->repeats) flaw = "it repeats itself without end";
+        if (w->straggles) flaw = "it went on for long when the others had ended";
         loop_offer(run, &c, flaw);
     }
 }
@@ -583,13 +609,14 @@ static unsigned find_ways(const LoopRun *run)
     return loop_allowed(run, ways);
 }
 
-// n samples by as many ways as leave each enough for a batch; the next call goes on with the ways
-// after these. A way that was not taken yet begins with its own best guess.
-static bool write_spread(LoopRun *run, unsigned ways, int first, int n, Error *err)
+// n samples by as many ways as leave each enough for a batch, at most max_ways; the next call goes
+// on with the ways after these. A way that was not taken yet begins with its own best guess.
+static bool write_spread(LoopRun *run, unsigned ways, int max_ways, int first, int n, Error *err)
 {
-    static const unsigned order[] = {PROPOSE_LED, PROPOSE_CHAT, PROPOSE_MIDDLE, PROPOSE_ARGUED};
+    static const unsigned order[] = {PROPOSE_CHAT, PROPOSE_LED, PROPOSE_MIDDLE, PROPOSE_ARGUED};
     enum { N_WAYS = 4 };
-    int n_ways = 0, max_ways = n / MIN_BATCH > 1 ? n / MIN_BATCH : 1;
+    int n_ways = 0;
+    if (max_ways > n / MIN_BATCH) max_ways = n / MIN_BATCH > 1 ? n / MIN_BATCH : 1;
     for (int i = 0; i < N_WAYS; i++)
         n_ways += (ways & order[i]) != 0;
     if (n_ways > max_ways) n_ways = max_ways;
@@ -598,8 +625,8 @@ static bool write_spread(LoopRun *run, unsigned ways, int first, int n, Error *e
         unsigned way = order[run->next_way++ % N_WAYS];
         if (!(ways & way)) continue;
         Share share = {.way = way, .n = (n + n_ways - 1) / n_ways};
-        bool is_new = run->round == 1 && !(run->ways_taken & way);
-        share.first = is_new ? 0 : first;
+        bool is_new = !(run->ways_taken & way);
+        share.first = is_new ? 0 : first > 0 ? first : 1;
         run->ways_taken |= way;
         ok = write_share(run, &share, err);
         first += share.n;
@@ -607,6 +634,35 @@ static bool write_spread(LoopRun *run, unsigned ways, int first, int n, Error *e
         n_ways--;
     }
     return ok;
+}
+
+// Half of the answers are told what failed, because a small model mostly repeats what it is shown.
+static bool write_fixes(LoopRun *run, unsigned ways, int first, int n, Error *err)
+{
+    // With one round there is no feedback, not even within it.
+    bool tells = (ways & PROPOSE_CHAT) && run->request->budget.rounds > 1;
+    const Candidate *failure = tells ? loop_tell_failure(run) : NULL;
+    bool argued = (ways & PROPOSE_ARGUED) && run->round % 2 == 0;
+    Share told = {argued ? PROPOSE_ARGUED : PROPOSE_CHAT, first, failure ? (n + 1) / 2 : 0,
+                  failure};
+    return write_share(run, &told, err) &&
+           write_spread(run, ways, MAX_WAYS, first + told.n, n - told.n, err);
+}
+
+// A pass reads the model once for all its rows, so the answers of one round are asked for in one
+// way. From the third on every second round is told what failed, and has the adapter, which has
+// learned to mend.
+static bool write_functions(LoopRun *run, unsigned ways, int first, int n, Error *err)
+{
+    bool slips = run->passed >= 0 && run->candidates.items[run->passed].slip.len;
+    bool tells = (ways & PROPOSE_CHAT) && run->request->budget.rounds > 1 && run->round % 2 == 1 &&
+                 (slips || run->round > 2);
+    const Candidate *failure = tells ? loop_tell_failure(run) : NULL;
+    if (!loop_adapt(run, failure != NULL, err)) return false;
+    if (!failure) return write_spread(run, ways, 1, first, n, err);
+    bool argued = (ways & PROPOSE_ARGUED) && run->round % 4 == 1;
+    Share told = {argued ? PROPOSE_ARGUED : PROPOSE_CHAT, 0, n, failure};
+    return write_share(run, &told, err);
 }
 
 bool propose_samples(LoopRun *run, int first, int n, Error *err)
@@ -617,23 +673,12 @@ bool propose_samples(LoopRun *run, int first, int n, Error *err)
         return run->chat || chat_form(run->engine, err) != CHAT_NONE; // says why there is none
     if (first == 0 && run->round == 1) {
         unsigned best = ways & (fix ? PROPOSE_CHAT : PROPOSE_MIDDLE);
-        bool ok = write_spread(run, best ? best : ways & -ways, 0, n, err);
-        run->next_way = 0;
+        bool ok = (fix || loop_adapt(run, false, err)) &&
+                  write_spread(run, best ? best : ways & -ways, 1, 0, n, err);
+        run->next_way = fix; // whose questions are chat already
         return ok;
     }
-    // A function is written by two models in turn, with the adapter and without: what both bring to
-    // pass is worth more than what one of them repeats.
-    if (!fix && !loop_adapt(run, run->round % 2 == 0, err)) return false;
-    // With one round there is no feedback, not even within it. Later ones leave half of the answers
-    // free of it, because a small model mostly repeats what it is shown.
-    bool slips = run->passed >= 0 && run->candidates.items[run->passed].slip.len;
-    bool tells = (ways & PROPOSE_CHAT) && (fix || slips || run->round > 1) &&
-                 run->request->budget.rounds > 1;
-    const Candidate *failure = tells ? loop_tell_failure(run) : NULL;
-    bool argued = (ways & PROPOSE_ARGUED) && run->round % 2 == 0;
-    Share told = {argued ? PROPOSE_ARGUED : PROPOSE_CHAT, first, failure ? (n + 1) / 2 : 0,
-                  failure};
-    return write_share(run, &told, err) && write_spread(run, ways, first + told.n, n - told.n, err);
+    return fix ? write_fixes(run, ways, first, n, err) : write_functions(run, ways, first, n, err);
 }
 
 // --- one question alone --------------------------------------------------------------------------

@@ -203,6 +203,7 @@ static void a_new_violation_fails_and_is_told(void **state)
     set_up(&p, TASK_FIX, "int clamp(int x, int hi)\n{\n    <|>return x < hi ? hi : x;\n}\n",
            clamp_test);
     use_chat(&p);
+    p.request.proposers = PROPOSE_CHAT;
     p.request.prove = true;
     p.request.prover.tool = FORMAL_Z3;
     run(&p, answers, 2);

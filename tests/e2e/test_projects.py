@@ -137,7 +137,7 @@ class Projects(unittest.TestCase):
         self.assertEqual(answer["test_command"], "make -s")
         with open(os.path.join(folder, "b.c"), "a") as f:  # only the whole build shows it
             f.write("int missing(void);\nint other(void)\n{\n    return missing();\n}\n")
-        answer = self.run_task(folder, "debug", "a.c:2", "--budget", "1500", code=1)
+        answer = self.run_task(folder, "debug", "a.c:2", "--budget", "6000", code=1)
         self.assertIn("missing", answer["baseline"])
 
     @unittest.skipUnless(BWRAP and shutil.which("cmake"), "no bubblewrap or no cmake")

@@ -22,12 +22,6 @@ ON = {name: True for name in ("definition", "references", "rename", "workspaceSy
 AT_POSITION = ["hover", "definition", "declaration", "documentHighlight", "completion", "signatureHelp", "prepareRename"]
 
 
-def is_sanitized():
-    with open(sys.argv[1], "rb") as server:
-        text = server.read()
-    return b"__asan_init" in text or b"__tsan_init" in text
-
-
 class Shadow:
     def __init__(self, uri, language):
         self.uri, self.language, self.version, self.text, self.open = uri, language, 0, "", False
@@ -148,7 +142,7 @@ def test_random_steps():
     third = max(1, len(storm.memory) // 3)
     early, late = max(storm.memory[:third + 1]), max(storm.memory[-third:])
     print("%d steps, %d requests, memory %.1f MB early, %.1f MB late" % (STEPS, storm.sent, early / 1e6, late / 1e6))
-    if is_sanitized():
+    if driver.is_sanitized():
         print("memory not judged: a sanitizer keeps what was freed")
     else:
         assert late < early * 1.25 + 16e6, storm.memory

@@ -96,9 +96,31 @@ typedef struct Block {
     uint32_t rows;
 } Block;
 
+// Lines of a block's rows, asked for little by little while the block before it is multiplied: no
+// hardware prefetcher follows many rows at once.
+typedef struct Ahead {
+    uintptr_t row;
+    size_t row_bytes;
+    int n_rows, n_lines; // rows left; lines of a row's part
+    int line;            // of the row, the next one
+    int n_at_once;       // few: a core waits for some two dozen lines at a time
+} Ahead;
+
+static inline void look_ahead(Ahead *a)
+{
+    for (int n = a->n_at_once; n > 0 && a->n_rows > 0; n--) {
+        _mm_prefetch((const char *)(a->row + 64 * (size_t)a->line), _MM_HINT_T0);
+        if (++a->line < a->n_lines) continue;
+        a->line = 0;
+        a->row += a->row_bytes;
+        a->n_rows--;
+    }
+}
+
 // Both tiles times vectors at .. at + n_cols - 1.
-static inline __attribute__((always_inline)) void
-tiles_times(const Block *b, const ActRow *acts, const Factors *factors, int at, int n_cols)
+static inline __attribute__((always_inline)) void tiles_times(const Block *b, const ActRow *acts,
+                                                              const Factors *factors, int at,
+                                                              int n_cols, Ahead *ahead)
 {
     const __mmask16 rows0 = (__mmask16)b->rows, rows1 = (__mmask16)(b->rows >> 16);
     float *y = b->y + (size_t)at * b->y_stride;
@@ -115,6 +137,7 @@ tiles_times(const Block *b, const ActRow *acts, const Factors *factors, int at, 
 #pragma GCC unroll 8
         for (int c = 0; c < n_cols; c++)
             products[0][c] = products[1][c] = _mm512_setzero_si512();
+        look_ahead(ahead);
         multiply(b->tiles->u[g], q, 32 * g, n_cols, products);
 #pragma GCC unroll 8
         for (int c = 0; c < n_cols; c++) {
@@ -135,37 +158,15 @@ tiles_times(const Block *b, const ActRow *acts, const Factors *factors, int at, 
     }
 }
 
-// Lines of a block's rows, asked for little by little while the block before it is multiplied: no
-// hardware prefetcher follows many rows at once.
-typedef struct Ahead {
-    uintptr_t row;
-    size_t row_bytes;
-    int n_rows, n_lines; // rows left; lines of a row's part
-    int line;            // of the row, the next one
-} Ahead;
-
-static inline void look_ahead(Ahead *a, int n)
-{
-    for (; n > 0 && a->n_rows > 0; n--) {
-        _mm_prefetch((const char *)(a->row + 64 * (size_t)a->line), _MM_HINT_T0);
-        if (++a->line < a->n_lines) continue;
-        a->line = 0;
-        a->row += a->row_bytes;
-        a->n_rows--;
-    }
-}
-
 static void all_times(const Block *b, const ActRow *acts, const Factors *factors, int n_acts,
                       Ahead *ahead)
 {
     const int n_steps = n_acts < COLUMNS ? 1 : n_acts / COLUMNS;
-    const int each = ahead->n_rows * ahead->n_lines / n_steps + 1;
     int i = 0;
+    ahead->n_at_once = ahead->n_rows * ahead->n_lines / (n_steps * b->n_groups) + 1;
 #define COLUMNS_AT_ONCE(n)                                                                         \
-    for (; i + (n) <= n_acts; i += (n)) {                                                          \
-        look_ahead(ahead, each);                                                                   \
-        tiles_times(b, acts, factors, i, n);                                                       \
-    }
+    for (; i + (n) <= n_acts; i += (n))                                                            \
+        tiles_times(b, acts, factors, i, n, ahead);
     COLUMNS_AT_ONCE(COLUMNS)
     COLUMNS_AT_ONCE(4)
     COLUMNS_AT_ONCE(2)

@@ -73,7 +73,8 @@ static const Language table[] = {
      .block_close = "*/",
      .indent_width = 4,
      .grammar = tree_sitter_javascript,
-     .queries = {LIST(query_javascript_definitions, query_javascript_imports),
+     .queries = {LIST(query_javascript_definitions, query_javascript_fields,
+                      query_javascript_imports),
                  LIST(query_javascript_references),
                  LIST(query_javascript_scopes, query_ecma_params_scopes),
                  LIST(query_javascript_bodies), LIST(query_javascript_rules),
@@ -329,6 +330,20 @@ const Language *language_by_path(const char *path)
     for (size_t i = 0; extension && i < n; i++)
         if (has_extension(&all[i], extension)) return &all[i];
     return NULL;
+}
+
+int language_family(const Language *lang)
+{
+    if (!lang) return 0;
+    const char *id = lang->id;
+    if (strcmp(id, "cpp") == 0) id = "c";
+    if (strncmp(id, "typescript", strlen("typescript")) == 0) id = "javascript";
+    return (int)(language_by_id(id) - table) + 1;
+}
+
+bool language_families_mix(int a, int b)
+{
+    return a == 0 || b == 0 || a == b;
 }
 
 // A word at the start of a line that C has no use for.

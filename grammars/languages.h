@@ -10,7 +10,9 @@
 #include <tree_sitter/api.h>
 
 // NULL-terminated lists of query sources that apply together, embedded at build time.
-// Captures: definitions: @definition.KIND around @name, or @import; references: @reference; scopes:
+// Captures: definitions: @definition.KIND around @name (@owner: the type that it belongs to, where
+// that stands elsewhere; @self: only where that is self or this), or @import; references:
+// @reference; scopes:
 // @scope and @local; bodies: @function around @name and @body; rules: src/rules/rules.h;
 // highlights: as the grammar's package has them. snippets: no queries but texts, src/snippets.h.
 typedef struct LanguageQueries {
@@ -40,5 +42,9 @@ const Language *language_by_id(const char *id);
 // By file name or path (special names first, then extension, without regard to case);
 // NULL if unknown.
 const Language *language_by_path(const char *path);
+// Languages of one family name each other's definitions (C and C++; JavaScript and TypeScript): a
+// number above 0, and 0 for NULL, which may name anything.
+int language_family(const Language *lang);
+bool language_families_mix(int a, int b);
 // Like language_by_path, but a .h file whose first n bytes look like C++ is C++.
 const Language *language_by_content(const char *path, const char *text, size_t n);

@@ -166,18 +166,36 @@ static void add_hits(const Question *q, ByteRange word, Str prefix, Items *found
     }
 }
 
-static void add_members(const Question *q, ByteRange word, Str prefix, Items *found)
+// What a type or module has; names that begin with '_' are seldom meant and come last.
+static void add_members(const Question *q, const IndexHit *hits, size_t n, Str prefix, Items *found)
 {
-    IndexHit *hits;
-    size_t n = members_find(q, word.start, &hits);
-    for (size_t i = 0; i < n; i++)
-        if (str_starts(hits[i].name, prefix) && !has_item(found, hits[i].name))
+    for (int hidden = 0; hidden < 2; hidden++)
+        for (size_t i = 0; i < n; i++) {
+            if ((hits[i].name.ptr[0] == '_') != hidden) continue;
+            if (!str_starts(hits[i].name, prefix) || has_item(found, hits[i].name)) continue;
+            Str place = hits[i].container.len ? hits[i].container : str_base_name(hits[i].path);
             add_item(q, found,
                      (Item){.name = hits[i].name,
-                            .detail = hits[i].container,
+                            .detail = place,
                             .path = hits[i].path,
                             .kind = kind_number(hits[i].kind),
                             .snippet = call_of(q, &hits[i])});
+        }
+}
+
+// What a module has, in `from module import` and the like.
+static void add_imported(const Question *q, ByteRange word, Str prefix, Items *found)
+{
+    IndexHit *hits;
+    size_t n = imports_names(q, word.start, &hits);
+    add_members(q, hits, n, prefix, found);
+    for (size_t i = 0; i < found->n; i++)
+        found->items[i].snippet = STR(""); // a name, not a call
+    Str *modules;
+    n = imports_below(q, word, MAX_ITEMS, &modules);
+    for (size_t i = 0; i < n; i++)
+        if (!has_item(found, modules[i]))
+            add_item(q, found, (Item){.name = modules[i], .kind = kind_number(SYMBOL_MODULE)});
 }
 
 // The words of the grammar that are written as they are named.
@@ -252,10 +270,16 @@ static void find_items(Question *q)
     ByteRange word = find_word(q->text, q->byte_off);
     Str prefix = str_slice(text_str(q->text), word.start, word.end);
     bool by_character = str_equal(q->params[PARAM_TRIGGER], STR("character"));
-    if (imports_is_context(q->text, q->lang, q->byte_off)) {
+    size_t start;
+    IndexHit *hits;
+    ImportKind import = imports_context(q->text, q->lang, q->byte_off, &start);
+    if (import == IMPORT_NAME) {
+        add_imported(q, word, prefix, found);
+    } else if (import != IMPORT_NONE) {
         add_imports(q, &word, found);
     } else if (members_is_context(q->text, q->lang, word.start)) {
-        add_members(q, word, prefix, found);
+        size_t n = members_find(q, word.start, &hits);
+        add_members(q, hits, n, prefix, found);
     } else if (!by_character || prefix.len) { // a '>' that compares asks for nothing
         add_locals(q, word, prefix, found);
         add_hits(q, word, prefix, found);

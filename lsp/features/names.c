@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "features/features.h"
+#include "features/meaning.h"
 #include "features/names.h"
 #include "parsing.h"
 
@@ -137,13 +138,33 @@ size_t names_find_visible(const Question *q, const Target *target, IndexHit **ou
     return kept;
 }
 
+size_t names_find_meant(const Question *q, const Target *target, IndexHit **out)
+{
+    Dotted dotted;
+    IndexHit *hits;
+    size_t kept = 0;
+    if (dotted_before(text_str(syntax_text(q->syntax)), target->range.start, &dotted)) {
+        Meaning m = meaning_of_dotted(q, &dotted);
+        size_t n = meaning_members(q, &m, &hits);
+        for (size_t i = 0; i < n; i++)
+            if (str_equal(hits[i].name, target->name)) hits[kept++] = hits[i];
+    } else {
+        Str path = meaning_import_path(q, target->name);
+        size_t n = path.len ? names_find_visible(q, target, &hits) : 0;
+        for (size_t i = 0; i < n; i++)
+            if (str_equal(hits[i].path, path)) hits[kept++] = hits[i];
+    }
+    *out = hits;
+    return kept ? kept : names_find_visible(q, target, out);
+}
+
 // Of another file: by its name alone, so never a member whose owners are several.
 static void describe_elsewhere(const Question *q, const Target *target, Hover *hover)
 {
     enum { MAX_LOOKED_AT = 4 };
     IndexHit *hits;
     Symbol symbol, best = {0};
-    size_t n = names_find_visible(q, target, &hits);
+    size_t n = names_find_meant(q, target, &hits);
     if (target->is_member && n > 1) return;
     for (size_t i = 0; i < n && i < MAX_LOOKED_AT; i++) {
         if (!question_describe(q, &hits[i], &symbol)) continue;

@@ -17,4 +17,7 @@ bool names_is_member_kind(SymbolKind kind);
 bool names_is_of_this_file(const Question *question, const Target *target, const IndexHit *hits,
                            size_t n);
 // Definitions and declarations that the target may mean, the best first. On a worker.
+// As names_find_visible, but where the receiver or the import before the name says which one is
+// meant, that one alone.
+size_t names_find_meant(const Question *question, const Target *target, IndexHit **out);
 size_t names_find_visible(const Question *question, const Target *target, IndexHit **out);

@@ -108,7 +108,7 @@ static void find_target_places(Question *q, bool declarations)
         if (target.is_local) {
             VEC_PUSH(&places, place_here(q, target.declared));
         } else {
-            size_t n = names_find_visible(q, &target, &hits);
+            size_t n = names_find_meant(q, &target, &hits);
             n = prefer_private(q, hits, n);
             add_hits(q, hits, n, declarations, &places);
             if (places.n == 0) add_hits(q, hits, n, !declarations, &places);
@@ -181,7 +181,7 @@ static void find_references(Question *q)
     bool only_here = names_is_of_this_file(q, &target, hits, n_hits);
     for (size_t i = 0; i < q->n_indexes && !only_here; i++) {
         Str *paths;
-        size_t n = index_mentions(q->indexes[i], target.name, q->arena, &paths);
+        size_t n = index_mentions(q->indexes[i], target.name, q->path, q->arena, &paths);
         for (size_t k = 0; k < n && places.n < MAX_PLACES && !atomic_load(&q->cancelled); k++) {
             if (str_equal(paths[k], q->path)) continue;
             Syntax *syntax = question_read(q, paths[k], target.name);

@@ -127,7 +127,7 @@ static void add_other_files(Question *q, Renaming *r, const Target *target)
 {
     for (size_t i = 0; i < q->n_indexes; i++) {
         Str *paths;
-        size_t n = index_mentions(q->indexes[i], target->name, q->arena, &paths);
+        size_t n = index_mentions(q->indexes[i], target->name, q->path, q->arena, &paths);
         for (size_t k = 0; k < n && r->why_not.code == ERROR_NONE && !atomic_load(&q->cancelled);
              k++) {
             if (str_equal(paths[k], q->path)) continue;

@@ -224,7 +224,7 @@ static void find_candidates(Question *q, Found *f)
         add_all(&f->candidates, paths, n);
         // Modules by their names, and what require() asks for.
         for (size_t i = 0; i < f->words.n && i < MAX_MENTIONED; i++) {
-            n = index_mentions(index, f->words.items[i], q->arena, &paths);
+            n = index_mentions(index, f->words.items[i], STR(""), q->arena, &paths);
             add_all(&f->candidates, paths, n);
         }
     }

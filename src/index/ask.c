@@ -76,6 +76,17 @@ static IndexOverlay *find_overlay(const Index *index, Str path)
     return overlay;
 }
 
+// Of the language of an open document or a file; 0: of any.
+static int family_of(const IndexOverlay *overlay, Str path)
+{
+    return overlay ? language_family(syntax_language(overlay->syntax)) : table_family(path);
+}
+
+static int near_family(const Index *index, Str near)
+{
+    return near.len ? family_of(find_overlay(index, near), near) : 0;
+}
+
 // --- hits
 
 typedef VEC(IndexHit) Hits;
@@ -153,12 +164,18 @@ static double role_score(bool is_declaration)
     return is_declaration ? 0 : 60;
 }
 
+static bool mixes(const IndexOverlay *overlay, int family)
+{
+    return language_families_mix(family_of(overlay, STR("")), family);
+}
+
 static void find_in_overlays(const Index *index, Str name, Str near, Arena *arena, Hits *hits)
 {
+    int family = near_family(index, near);
     for (const IndexOverlay *o = index->overlays; o; o = o->next)
         for (size_t i = 0; i < o->tags.n_symbols; i++) {
             const Symbol *s = &o->tags.symbols[i];
-            if (!str_equal(s->name, name)) continue;
+            if (!str_equal(s->name, name) || !mixes(o, family)) continue;
             double score = role_score(s->is_declaration) + 20 + nearness(str_from(o->path), near);
             add_overlay_hit(index, o, i, score, arena, hits);
         }
@@ -181,10 +198,12 @@ size_t index_find(Index *index, Str name, Str near_path, Arena *arena, IndexHit 
     pthread_rwlock_rdlock(&index->lock);
     const Table *table = &index->table;
     find_in_overlays(index, name, near, arena, &hits);
+    int family = near_family(index, near);
     uint32_t id = names_find(&table->names, name);
     const Posting *p = id == NAMES_NONE ? NULL : table_first(table, id);
     for (; p && hits.n < MAX_HITS; p = table_next(table, p)) {
         Str path = names_text(&table->paths, p->file);
+        if (!language_families_mix(table->files[p->file].family, family)) continue;
         if (find_overlay(index, path)) continue;
         find_in_file(index, p->file, id, file_score(&table->files[p->file], path, near), arena,
                      &hits);
@@ -253,17 +272,24 @@ static int by_candidate(const void *a, const void *b)
     return (x->name > y->name) - (x->name < y->name);
 }
 
+typedef struct Search {
+    Str query, near;
+    IndexMatch match;
+    int family; // that near can name
+} Search;
+
 // The best file of a name, or each of them.
-static void add_candidates(const Index *index, uint32_t name, double points, Str near,
-                           IndexMatch match, Candidates *out)
+static void add_candidates(const Index *index, uint32_t name, double points, const Search *search,
+                           Candidates *out)
 {
     const Table *table = &index->table;
     Candidate best = {.score = -1};
     for (const Posting *p = table_first(table, name); p; p = table_next(table, p)) {
         Str path = names_text(&table->paths, p->file);
+        if (!language_families_mix(table->files[p->file].family, search->family)) continue;
         if (index->overlays && find_overlay(index, path)) continue;
-        double score = points + file_score(&table->files[p->file], path, near);
-        if (match == INDEX_FUZZY)
+        double score = points + file_score(&table->files[p->file], path, search->near);
+        if (search->match == INDEX_FUZZY)
             VEC_PUSH(out, (Candidate){score, name, p->file});
         else if (score > best.score)
             best = (Candidate){score, name, p->file};
@@ -271,39 +297,38 @@ static void add_candidates(const Index *index, uint32_t name, double points, Str
     if (best.score >= 0) VEC_PUSH(out, best);
 }
 
-static void search_table(const Index *index, Str query, IndexMatch match, Str near, size_t max,
-                         Arena *arena, Hits *hits)
+static void search_table(const Index *index, const Search *search, size_t max, Arena *arena,
+                         Hits *hits)
 {
     const Table *table = &index->table;
     Candidates found = {0};
-    uint32_t letters = names_letters(query);
+    uint32_t letters = names_letters(search->query);
     for (Sweep sweep = SWEEP_PREFIX; sweep <= SWEEP_LETTERS && found.n < max; sweep++)
         for (uint32_t id = 0; id < table->n_heads; id++) {
             if ((table->names.letters[id] & letters) != letters || !table->heads[id]) continue;
-            double points = name_score(names_text(&table->names, id), query, sweep);
-            if (points > 0) add_candidates(index, id, points, near, match, &found);
+            double points = name_score(names_text(&table->names, id), search->query, sweep);
+            if (points > 0) add_candidates(index, id, points, search, &found);
         }
     if (found.n) qsort(found.items, found.n, sizeof *found.items, by_candidate);
     for (size_t i = 0; i < found.n && i < max; i++) {
         size_t before = hits->n;
         find_in_file(index, found.items[i].file, found.items[i].name, found.items[i].score - 60,
                      arena, hits);
-        if (match == INDEX_PREFIX && hits->n > before) hits->n = before + 1;
+        if (search->match == INDEX_PREFIX && hits->n > before) hits->n = before + 1;
     }
     VEC_FREE(&found);
 }
 
-static void search_overlays(const Index *index, Str query, Str near, Arena *arena, Hits *hits)
+static void search_overlay(const Index *index, const IndexOverlay *o, const Search *search,
+                           Arena *arena, Hits *hits)
 {
-    for (const IndexOverlay *o = index->overlays; o; o = o->next)
-        for (size_t i = 0; i < o->tags.n_symbols; i++) {
-            Str name = o->tags.symbols[i].name;
-            double points = name_score(name, query, SWEEP_PREFIX);
-            if (!(points > 0)) points = name_score(name, query, SWEEP_LETTERS);
-            if (points > 0)
-                add_overlay_hit(index, o, i, points + 20 + nearness(str_from(o->path), near), arena,
-                                hits);
-        }
+    double near = nearness(str_from(o->path), search->near);
+    for (size_t i = 0; i < o->tags.n_symbols; i++) {
+        Str name = o->tags.symbols[i].name;
+        double points = name_score(name, search->query, SWEEP_PREFIX);
+        if (!(points > 0)) points = name_score(name, search->query, SWEEP_LETTERS);
+        if (points > 0) add_overlay_hit(index, o, i, points + 20 + near, arena, hits);
+    }
 }
 
 static size_t drop_doubles(IndexHit *hits, size_t n)
@@ -322,11 +347,13 @@ size_t index_search(Index *index, Str query, IndexMatch match, Str near_path, si
                     Arena *arena, IndexHit **out)
 {
     Hits hits = {0};
-    Str near = relative(index, near_path);
+    Search search = {query, relative(index, near_path), match, 0};
     if (max > MAX_HITS) max = MAX_HITS;
     pthread_rwlock_rdlock(&index->lock);
-    search_table(index, query, match, near, max, arena, &hits);
-    search_overlays(index, query, near, arena, &hits);
+    search.family = near_family(index, search.near);
+    search_table(index, &search, max, arena, &hits);
+    for (const IndexOverlay *o = index->overlays; o; o = o->next)
+        if (mixes(o, search.family)) search_overlay(index, o, &search, arena, &hits);
     pthread_rwlock_unlock(&index->lock);
     if (match == INDEX_FUZZY) return finish(&hits, by_score, max, arena, out);
     size_t n = finish(&hits, by_score, MAX_HITS, arena, out);
@@ -345,20 +372,63 @@ static void members_of_file(const Index *index, uint32_t file, uint32_t containe
             add_table_hit(index, file, &entry->defs[i], 0, arena, hits);
 }
 
-size_t index_members(Index *index, Str container, Arena *arena, IndexHit **out)
+// Methods of a type stand in any file of its folder (Go) or module; other languages' within it.
+static void members_beside(const Index *index, uint32_t home, uint32_t container, Arena *arena,
+                           Hits *hits)
+{
+    const Table *table = &index->table;
+    Str folder = folder_of(names_text(&table->paths, home));
+    for (uint32_t i = 0; i < table->n_files; i++) {
+        Str path = names_text(&table->paths, i);
+        if (i == home || !table->files[i].exists || !str_equal(folder_of(path), folder)) continue;
+        if (table->files[i].family == table->files[home].family && !find_overlay(index, path))
+            members_of_file(index, i, container, arena, hits);
+    }
+}
+
+static void add_members_of_table(const Index *index, Str container, int family, Arena *arena,
+                                 Hits *hits)
+{
+    const Table *table = &index->table;
+    uint32_t id = names_find(&table->names, container), home = NAMES_NONE;
+    const Posting *p = id == NAMES_NONE ? NULL : table_first(table, id);
+    for (; p; p = table_next(table, p)) {
+        if (!language_families_mix(table->files[p->file].family, family)) continue;
+        if (!find_overlay(index, names_text(&table->paths, p->file)))
+            members_of_file(index, p->file, id, arena, hits);
+        if (home == NAMES_NONE) home = p->file;
+    }
+    bool go =
+        home != NAMES_NONE && table->files[home].family == language_family(language_by_id("go"));
+    if (go) members_beside(index, home, id, arena, hits);
+}
+
+size_t index_members(Index *index, Str container, Str near_path, Arena *arena, IndexHit **out)
 {
     Hits hits = {0};
     pthread_rwlock_rdlock(&index->lock);
-    const Table *table = &index->table;
+    int family = near_family(index, relative(index, near_path));
     for (const IndexOverlay *o = index->overlays; o; o = o->next)
-        for (size_t i = 0; i < o->tags.n_symbols; i++)
+        for (size_t i = 0; mixes(o, family) && i < o->tags.n_symbols; i++)
             if (str_equal(o->tags.containers[i], container))
                 add_overlay_hit(index, o, i, 0, arena, &hits);
-    uint32_t id = names_find(&table->names, container);
-    const Posting *p = id == NAMES_NONE ? NULL : table_first(table, id);
-    for (; p; p = table_next(table, p))
-        if (!find_overlay(index, names_text(&table->paths, p->file)))
-            members_of_file(index, p->file, id, arena, &hits);
+    add_members_of_table(index, container, family, arena, &hits);
+    pthread_rwlock_unlock(&index->lock);
+    return finish(&hits, by_place, MAX_HITS, arena, out);
+}
+
+size_t index_definitions(Index *index, Str path, Arena *arena, IndexHit **out)
+{
+    Hits hits = {0};
+    Str short_path = relative(index, path);
+    pthread_rwlock_rdlock(&index->lock);
+    const IndexOverlay *o = find_overlay(index, short_path);
+    uint32_t file = o ? NAMES_NONE : table_find(&index->table, short_path);
+    for (size_t i = 0; o && i < o->tags.n_symbols; i++)
+        add_overlay_hit(index, o, i, 0, arena, &hits);
+    bool known = file != NAMES_NONE && index->table.files[file].exists;
+    for (uint32_t i = 0; known && i < index->table.files[file].n_defs; i++)
+        add_table_hit(index, file, &index->table.files[file].defs[i], 0, arena, &hits);
     pthread_rwlock_unlock(&index->lock);
     return finish(&hits, by_place, MAX_HITS, arena, out);
 }
@@ -398,13 +468,14 @@ static bool mentions(const TableFile *file, uint32_t name)
     return false;
 }
 
-size_t index_mentions(Index *index, Str name, Arena *arena, Str **out)
+size_t index_mentions(Index *index, Str name, Str near_path, Arena *arena, Str **out)
 {
     RankedPaths paths = {0};
     pthread_rwlock_rdlock(&index->lock);
     const Table *table = &index->table;
+    int family = near_family(index, relative(index, near_path));
     for (const IndexOverlay *o = index->overlays; o; o = o->next)
-        for (size_t i = 0; i < o->tags.n_names; i++)
+        for (size_t i = 0; mixes(o, family) && i < o->tags.n_names; i++)
             if (str_equal(o->tags.names[i], name)) {
                 VEC_PUSH(&paths, (RankedPath){absolute(index, str_from(o->path), arena), INFINITY});
                 break;
@@ -412,6 +483,7 @@ size_t index_mentions(Index *index, Str name, Arena *arena, Str **out)
     uint32_t id = names_find(&table->names, name);
     for (uint32_t i = 0; id != NAMES_NONE && i < table->n_files; i++) {
         Str path = names_text(&table->paths, i);
+        if (!language_families_mix(table->files[i].family, family)) continue;
         if (!mentions(&table->files[i], id) || find_overlay(index, path)) continue;
         VEC_PUSH(&paths, (RankedPath){absolute(index, path, arena), (double)table->files[i].rank});
     }

@@ -18,6 +18,7 @@ static Symbol move_symbol(const Symbol *symbol, const SyntaxDiff *diff, Str text
     out.range = syntax_diff_move(diff, symbol->range);
     out.name_range = syntax_diff_move(diff, symbol->name_range);
     out.head = syntax_diff_move(diff, symbol->head);
+    if (symbol->owner.end) out.owner = syntax_diff_move(diff, symbol->owner);
     out.name = str_slice(text, out.name_range.start, out.name_range.end);
     return out;
 }

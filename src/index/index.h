@@ -85,6 +85,8 @@ typedef struct IndexHit {
     double score; // larger is better
 } IndexHit;
 
+// Where near_path names a file or an open document, what languages define that its own one cannot
+// name is left out.
 // Definitions and declarations of exactly this name, the best first. near_path may be empty.
 size_t index_find(Index *index, Str name, Str near_path, Arena *arena, IndexHit **out);
 typedef enum IndexMatch { INDEX_PREFIX, INDEX_FUZZY } IndexMatch;
@@ -92,10 +94,13 @@ typedef enum IndexMatch { INDEX_PREFIX, INDEX_FUZZY } IndexMatch;
 // INDEX_PREFIX gives each name once.
 size_t index_search(Index *index, Str query, IndexMatch match, Str near_path, size_t max,
                     Arena *arena, IndexHit **out);
-// What is defined directly within a type or class of this name, in document order.
-size_t index_members(Index *index, Str container, Arena *arena, IndexHit **out);
+// What belongs to a type or class of this name: what is defined directly within it, and methods
+// that stand elsewhere in its folder. In document order.
+size_t index_members(Index *index, Str container, Str near_path, Arena *arena, IndexHit **out);
+// What is defined in a file of this path, in document order.
+size_t index_definitions(Index *index, Str path, Arena *arena, IndexHit **out);
 // Files that may mention a name, the best ranked first.
-size_t index_mentions(Index *index, Str name, Arena *arena, Str **out);
+size_t index_mentions(Index *index, Str name, Str near_path, Arena *arena, Str **out);
 // Files that import something of which a part (of a path or a dotted name) is one of the words.
 size_t index_importers(Index *index, const Str *words, size_t n_words, Arena *arena, Str **out);
 // Files that mention most of the names, the rarer ones counting more; the best first.

@@ -170,15 +170,22 @@ static void find_linkage(const Collector *c, TSNode definition, Symbol *symbol)
         is_declaration && (function || has_specifier(c, definition, STR("extern")));
 }
 
-static void add_symbol(Collector *c, TSNode definition, TSNode name, SymbolKind kind,
-                       bool is_attribute, uint16_t pattern)
+typedef struct Match {
+    TSNode definition, name;
+    ByteRange owner;
+    SymbolKind kind;
+    bool is_attribute;
+} Match;
+
+static void add_symbol(Collector *c, const Match *match, uint16_t pattern)
 {
-    ByteRange r = syntax_range(name);
+    ByteRange r = syntax_range(match->name);
     for (size_t i = c->symbols.n; i > 0; i--) { // matches come nearly in order
         Symbol *s = &c->symbols.items[i - 1];
         if (s->name_range.start == r.start) {
             if (pattern > c->patterns.items[i - 1]) {
-                s->kind = kind;
+                s->kind = match->kind;
+                s->owner = match->owner;
                 c->patterns.items[i - 1] = pattern;
             }
             return;
@@ -188,42 +195,48 @@ static void add_symbol(Collector *c, TSNode definition, TSNode name, SymbolKind 
     Str text = str_slice(c->text, r.start, r.end);
     if (text.len == 0 || text.len > 256) return;
     Symbol symbol = {.name = text,
-                     .kind = kind,
-                     .range = syntax_range(definition),
+                     .kind = match->kind,
+                     .range = syntax_range(match->definition),
                      .name_range = r,
-                     .head = head_of(c, definition),
-                     .is_attribute = is_attribute};
-    find_linkage(c, definition, &symbol);
+                     .owner = match->owner,
+                     .head = head_of(c, match->definition),
+                     .is_attribute = match->is_attribute};
+    find_linkage(c, match->definition, &symbol);
     VEC_PUSH(&c->patterns, pattern);
-    VEC_PUSH(&c->nodes, definition);
+    VEC_PUSH(&c->nodes, match->definition);
     VEC_PUSH(&c->symbols, symbol);
+}
+
+// An attribute counts where what it belongs to is the object itself.
+static bool is_self(Str object)
+{
+    return str_equal(object, STR("self")) || str_equal(object, STR("this"));
 }
 
 static void add_match(Collector *c, const TSQuery *query, const TSQueryMatch *m)
 {
-    TSNode definition = {0}, name = {0};
-    SymbolKind kind = SYMBOL_VARIABLE;
-    bool wanted = true, is_attribute = false;
+    Match match = {.kind = SYMBOL_VARIABLE};
+    bool wanted = true;
     for (uint16_t i = 0; i < m->capture_count; i++) {
         uint32_t n;
         const char *capture = ts_query_capture_name_for_id(query, m->captures[i].index, &n);
+        ByteRange r = syntax_range(m->captures[i].node);
         if (strcmp(capture, "name") == 0) {
-            name = m->captures[i].node;
+            match.name = m->captures[i].node;
+        } else if (strcmp(capture, "owner") == 0) {
+            match.owner = r;
         } else if (strcmp(capture, "self") == 0) {
-            ByteRange r = syntax_range(m->captures[i].node);
-            is_attribute = true;
-            wanted =
-                c->with_attributes && str_equal(str_slice(c->text, r.start, r.end), STR("self"));
+            match.is_attribute = true;
+            wanted = c->with_attributes && is_self(str_slice(c->text, r.start, r.end));
         } else if (strcmp(capture, "import") == 0) {
-            ByteRange r = syntax_range(m->captures[i].node);
             VEC_PUSH(&c->imports, str_slice(c->text, r.start, r.end));
         } else if (strncmp(capture, "definition.", 11) == 0) {
-            definition = m->captures[i].node;
-            kind = kind_of(capture + 11);
+            match.definition = m->captures[i].node;
+            match.kind = kind_of(capture + 11);
         }
     }
-    if (wanted && !ts_node_is_null(definition) && !ts_node_is_null(name))
-        add_symbol(c, definition, name, kind, is_attribute, m->pattern_index);
+    if (wanted && !ts_node_is_null(match.definition) && !ts_node_is_null(match.name))
+        add_symbol(c, &match, m->pattern_index);
 }
 
 static int by_place(const void *a, const void *b)

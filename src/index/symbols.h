@@ -27,6 +27,7 @@ typedef struct Symbol {
     SymbolKind kind;
     ByteRange range; // the definition
     ByteRange name_range;
+    ByteRange owner;     // the name of the type that it belongs to though it stands outside, or {0}
     ByteRange head;      // what symbols_signature folds: up to the body, or the first line
     bool is_attribute;   // a method assigns it to self
     bool is_declaration; // says that it is defined elsewhere: a prototype, an extern variable

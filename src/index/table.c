@@ -1,6 +1,7 @@
 #include "index/table.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,16 @@ void table_clear(Table *table)
     names_clear(&table->names);
     names_clear(&table->paths);
     *table = (Table){0};
+}
+
+int table_family(Str path)
+{
+    char name[NAME_MAX + 1];
+    path = str_base_name(path);
+    if (path.len == 0 || path.len >= sizeof name) return 0;
+    memcpy(name, path.ptr, path.len);
+    name[path.len] = 0;
+    return language_family(language_by_path(name));
 }
 
 uint32_t table_find(const Table *table, Str path)
@@ -133,7 +144,9 @@ static uint32_t get_file(Table *table, Str path)
         table->cap_files = table->cap_files ? table->cap_files * 2 : 256;
         table->files = mem_resize(table->files, table->cap_files * sizeof *table->files);
     }
-    if (number == table->n_files) table->files[table->n_files++] = (TableFile){.rank = 1};
+    if (number == table->n_files)
+        table->files[table->n_files++] =
+            (TableFile){.rank = 1, .family = (unsigned char)table_family(path)};
     return number;
 }
 

@@ -24,7 +24,8 @@ typedef struct FileStamp {
 
 typedef struct TableFile {
     bool exists;
-    TagsSkip skip; // then there are no tags
+    unsigned char family; // of its language
+    TagsSkip skip;        // then there are no tags
     FileStamp stamp;
     PackedDef *defs; // the block
     uint32_t n_defs, n_names, n_imports;
@@ -50,6 +51,8 @@ typedef struct Table {
 
 // Zero-initialise.
 void table_clear(Table *table);
+// language_family of a file with this path.
+int table_family(Str path);
 // The number of a path's file; NAMES_NONE if it is unknown.
 uint32_t table_find(const Table *table, Str path);
 // Replaces what is known of path (relative to the root). tags NULL: passed over for `skip`.

@@ -236,6 +236,12 @@ Tags tags_collect(const Digest *digest, Arena *arena)
         tags.imports[i] = strip_quotes(plain->imports[i]);
     tags.containers = arena_array(arena, tags.n_symbols, sizeof *tags.containers);
     find_containers(tags.symbols, tags.n_symbols, tags.containers);
+    for (size_t i = 0; i < tags.n_symbols; i++) {
+        ByteRange owner = tags.symbols[i].owner;
+        if (owner.end)
+            tags.containers[i] =
+                str_slice(text_str(syntax_text(digest->syntax)), owner.start, owner.end);
+    }
     find_names(syntax_language(digest->syntax), text_str(syntax_text(digest->syntax)), &set);
     tags.n_names = set.n;
     tags.names = arena_array(arena, set.n, sizeof *tags.names);

@@ -499,6 +499,25 @@ static bool is_in_async(const RuleMatch *m, const RuleArgument *a, size_t n)
     return !ts_node_is_null(function) && str_starts(text_of(m, function), STR("async"));
 }
 
+// --- Go ------------------------------------------------------------------------------------------
+
+// A package of the standard library (no dot in the first part of its path: its name is the path's
+// last part), which no `name.` of the file uses.
+static bool is_unused_package(const RuleMatch *m, const RuleArgument *a, size_t n)
+{
+    (void)n;
+    Str path = str_slice(a[0].text, 1, a[0].text.len ? a[0].text.len - 1 : 0);
+    Str name = str_base_name(path);
+    Str first = str_slice(path, 0, str_find(path, STR("/"), 0));
+    bool versioned = name.len == 2 && name.ptr[0] == 'v';
+    if (str_contains(first, ".") || !str_is_name(name) || versioned || str_equal(name, STR("C")))
+        return false;
+    ByteRange all = {syntax_range(a[0].node).end, m->text.len};
+    for (size_t at = all.start; (at = find_word(m, name, all, at)) < all.end; at++)
+        if (at + name.len < all.end && m->text.ptr[at + name.len] == '.') return false;
+    return true;
+}
+
 // --- Rust ----------------------------------------------------------------------------------------
 
 static bool is_body_of_function(const RuleMatch *m, const RuleArgument *a, size_t n)
@@ -535,6 +554,7 @@ bool predicate_holds(const RuleMatch *m, Str name, const RuleArgument *arguments
         {"plain-f-string?", is_plain_f_string},
         {"async-function?", is_async_function},
         {"in-async?", is_in_async},
+        {"unused-package?", is_unused_package},
         {"body-of-function?", is_body_of_function},
     };
     bool negated = str_starts(name, STR("not-"));

@@ -315,7 +315,7 @@ def test_members_and_imports():
     assert "while" in complete(p, "main.c", body % "whi|")
     p.open("use.py")
     python = "from pkg.shapes import Shape\ndef f(s: Shape):\n    t = Shape()\n    %s\n"
-    members = ["sides", "__init__", "area", "grow"]
+    members = ["sides", "area", "grow", "__init__"]
     assert complete(p, "use.py", python % "s.|") == members
     assert complete(p, "use.py", python % "t.|") == members
     assert complete(p, "use.py", "import pkg.|") == ["pkg.shapes"]

@@ -6,3 +6,8 @@
 (const_spec name: (identifier) @name) @definition.constant
 (source_file (var_declaration (var_spec name: (identifier) @name)) @definition.variable)
 (field_declaration name: (field_identifier) @name) @definition.field
+(method_declaration receiver: (parameter_list (parameter_declaration type: (type_identifier) @owner)) name: (field_identifier) @name) @definition.method
+(method_declaration receiver: (parameter_list (parameter_declaration type: (pointer_type (type_identifier) @owner))) name: (field_identifier) @name) @definition.method
+(method_declaration receiver: (parameter_list (parameter_declaration type: (generic_type type: (type_identifier) @owner))) name: (field_identifier) @name) @definition.method
+(method_declaration receiver: (parameter_list (parameter_declaration type: (pointer_type (generic_type type: (type_identifier) @owner)))) name: (field_identifier) @name) @definition.method
+(method_elem name: (field_identifier) @name) @definition.method

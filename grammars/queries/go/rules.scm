@@ -34,3 +34,31 @@
 ((statement_list (_) @at) (#unreachable? @at)
  (#set! rule "unreachable") (#set! severity "hint") (#set! at-first-line "") (#set! unnecessary "")
  (#set! message "this is never reached: the statement before leaves"))
+
+; What the compiler refuses, told before it runs.
+((short_var_declaration left: (expression_list (identifier) @name))
+ (#local? @name) (#unused? @name)
+ (#set! rule "unused-variable") (#set! severity "error") (#set! at "name") (#set! unnecessary "")
+ (#set! message "{name} is declared and not used"))
+((var_declaration (var_spec name: (identifier) @name))
+ (#local? @name) (#unused? @name)
+ (#set! rule "unused-variable") (#set! severity "error") (#set! at "name") (#set! unnecessary "")
+ (#set! message "{name} is declared and not used"))
+((import_spec !name path: (interpreted_string_literal) @path) @at
+ (#unused-package? @path)
+ (#set! rule "unused-import") (#set! severity "error") (#set! unnecessary "")
+ (#set! message "{path} is imported and not used"))
+
+((call_expression function: (selector_expression operand: (identifier) @errors field: (field_identifier) @new)
+   arguments: (argument_list . (call_expression function: (selector_expression operand: (identifier) @fmt field: (field_identifier) @sprintf)
+                                                arguments: (argument_list) @arguments) .)) @at
+ (#any-of? @errors "errors") (#any-of? @new "New") (#any-of? @fmt "fmt") (#any-of? @sprintf "Sprintf")
+ (#set! rule "error-of-sprintf") (#set! severity "hint")
+ (#set! message "fmt.Errorf makes this error in one step")
+ (#set! fix "fmt.Errorf{arguments}") (#set! fix-title "Use fmt.Errorf"))
+
+((range_clause left: (expression_list . (identifier) @name . (identifier) @blank .) @at)
+ (#any-of? @blank "_")
+ (#set! rule "blank-in-range") (#set! severity "hint") (#set! unnecessary "")
+ (#set! message "the blank can be left out")
+ (#set! fix "{name}") (#set! fix-title "Leave it out"))

@@ -7,3 +7,4 @@
 (export_statement (lexical_declaration (variable_declarator name: (identifier) @name)) @definition.variable)
 (variable_declarator name: (identifier) @name value: (arrow_function)) @definition.function
 (variable_declarator name: (identifier) @name value: (function_expression)) @definition.function
+(assignment_expression left: (member_expression object: (this) @self property: (property_identifier) @name)) @definition.field

@@ -11,3 +11,6 @@
 (static_item name: (identifier) @name) @definition.variable
 (macro_definition name: (identifier) @name) @definition.macro
 (field_declaration name: (field_identifier) @name) @definition.field
+(impl_item type: (type_identifier) @owner body: (declaration_list (function_item name: (identifier) @name) @definition.method))
+(impl_item type: (generic_type type: (type_identifier) @owner) body: (declaration_list (function_item name: (identifier) @name) @definition.method))
+(impl_item type: (type_identifier) @owner body: (declaration_list (const_item name: (identifier) @name) @definition.constant))

@@ -29,3 +29,22 @@
 ((block (_) @at) (#unreachable? @at)
  (#set! rule "unreachable") (#set! severity "hint") (#set! at-first-line "") (#set! unnecessary "")
  (#set! message "this is never reached: the statement before leaves"))
+
+((let_declaration pattern: (identifier) @name)
+ (#local? @name) (#unused? @name)
+ (#set! rule "unused-variable") (#set! severity "warning") (#set! at "name") (#set! unnecessary "")
+ (#set! message "{name} is not used; write _{name} if that is meant")
+ (#set! fix "_{name}") (#set! fix-title "Write _{name}"))
+
+((binary_expression left: (call_expression function: (field_expression value: (_) @value field: (field_identifier) @name) arguments: (arguments) @none)
+   operator: "==" right: (integer_literal) @zero) @at
+ (#any-of? @name "len") (#any-of? @none "()") (#any-of? @zero "0")
+ (#set! rule "len-zero") (#set! severity "hint")
+ (#set! message "is_empty says what is meant")
+ (#set! fix "{value}.is_empty()") (#set! fix-title "Use is_empty"))
+((binary_expression left: (call_expression function: (field_expression value: (_) @value field: (field_identifier) @name) arguments: (arguments) @none)
+   operator: ["!=" ">"] right: (integer_literal) @zero) @at
+ (#any-of? @name "len") (#any-of? @none "()") (#any-of? @zero "0")
+ (#set! rule "len-zero") (#set! severity "hint")
+ (#set! message "is_empty says what is meant")
+ (#set! fix "!{value}.is_empty()") (#set! fix-title "Use is_empty"))

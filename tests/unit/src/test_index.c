@@ -38,11 +38,11 @@ static void finds_definitions_members_and_mentions(void **state)
     assert_true(str_equal(symbol.comment, STR("Counts.")));
     assert_int_equal(index_find(index, STR("helper"), STR(""), arena, &hits), 1);
     assert_true(hits[0].is_private);
-    assert_int_equal(index_members(index, STR("table"), arena, &hits), 1);
+    assert_int_equal(index_members(index, STR("table"), STR(""), arena, &hits), 1);
     assert_true(str_equal(hits[0].name, STR("n_rows")));
     Str *paths;
-    assert_int_equal(index_mentions(index, STR("table_count"), arena, &paths), 4);
-    assert_int_equal(index_mentions(index, STR("nothing"), arena, &paths), 0);
+    assert_int_equal(index_mentions(index, STR("table_count"), STR(""), arena, &paths), 4);
+    assert_int_equal(index_mentions(index, STR("nothing"), STR(""), arena, &paths), 0);
     char main_path[200];
     snprintf(main_path, sizeof main_path, "%s/src/main.c", s->root);
     assert_true(index_neighbours(index, str_from(main_path), 5, arena, &paths) >= 2);

@@ -215,6 +215,23 @@ static void go_and_rust(void **state)
         {"rust", "fn f(a: i32) -> i32 {\n    return a;\n}\n", "needless-return:2"},
         {"rust", "fn f(a: i32) -> i32 {\n    if a > 1 { return a; }\n    1\n}\n", ""},
         {"rust", "fn f(a: i32) {\n    dbg!(a);\n}\n", "debugger-left:2"},
+        {"go", "package a\n\nfunc f() int {\n\ta, b := g()\n\tfunc() { b++ }()\n\treturn 1\n}\n",
+         "unused-variable:4"},
+        {"go", "package a\n\nvar used = 1\n\nfunc f() {\n\tvar x int\n\ty := 1\n\th(y)\n}\n",
+         "unused-variable:6"},
+        {"go",
+         "package a\n\nimport (\n\t\"os\"\n\t\"net/http\"\n\t\"example.com/go-x\"\n\tq "
+         "\"io\"\n)\n\n"
+         "var c http.Client // os\n",
+         "unused-import:4"},
+        {"go", "package a\n\nfunc f() error {\n\treturn errors.New(fmt.Sprintf(\"%d\", 1))\n}\n",
+         "error-of-sprintf:4"},
+        {"go", "package a\n\nfunc f() {\n\tfor i, _ := range x {\n\t\tg(i)\n\t}\n}\n",
+         "blank-in-range:4"},
+        {"rust",
+         "fn f() {\n    let a = 1;\n    let _b = 2;\n    let c = 3;\n    println!(\"{c}\");\n}\n",
+         "unused-variable:2"},
+        {"rust", "fn f(v: &[i32]) -> bool {\n    v.len() == 0 || v.len() > 1\n}\n", "len-zero:2"},
     };
     CHECK(cases);
 }
@@ -238,6 +255,12 @@ static void fixes_end_the_finding(void **state)
          "async function g() {}\nasync function f() {\n  await g();\n}\n"},
         {"rust", "fn f(a: bool) {\n    if a == true { g(); }\n}\n",
          "fn f(a: bool) {\n    if a { g(); }\n}\n"},
+        {"rust", "fn f(v: &[i32]) -> bool {\n    v.len() > 0\n}\n",
+         "fn f(v: &[i32]) -> bool {\n    !v.is_empty()\n}\n"},
+        {"go", "package a\n\nvar e = errors.New(fmt.Sprintf(\"%d\", 1))\n",
+         "package a\n\nvar e = fmt.Errorf(\"%d\", 1)\n"},
+        {"go", "package a\n\nfunc f() {\n\tfor i, _ := range x {\n\t\tg(i)\n\t}\n}\n",
+         "package a\n\nfunc f() {\n\tfor i := range x {\n\t\tg(i)\n\t}\n}\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Error err = {0};

@@ -1,0 +1,1 @@
+(class_body (field_definition property: (property_identifier) @name) @definition.field)

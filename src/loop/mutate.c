@@ -323,24 +323,27 @@ size_t mutate_list(const Syntax *syntax, ByteRange range, MutateScope scope, siz
     static const struct {
         Visit visit;
         MutateScope scope;
-    } visits[] = {{visit_operator, MUTATE_TESTS},    {visit_constant, MUTATE_TESTS},
-                  {visit_operand, MUTATE_TESTS},     {visit_condition, MUTATE_TESTS},
-                  {visit_step, MUTATE_TESTS},        {visit_deletion, MUTATE_TESTS},
-                  {mutate_similar, MUTATE_REPAIRS},  {mutate_arguments, MUTATE_REPAIRS},
-                  {mutate_operands, MUTATE_REPAIRS}, {mutate_unary, MUTATE_REPAIRS},
-                  {mutate_element, MUTATE_REPAIRS},  {mutate_declaration, MUTATE_REPAIRS},
-                  {mutate_mask, MUTATE_REPAIRS},     {mutate_default, MUTATE_REPAIRS},
-                  {mutate_block, MUTATE_REPAIRS},    {mutate_jump, MUTATE_REPAIRS},
-                  {mutate_guard, MUTATE_REPAIRS},    {mutate_argument, MUTATE_REPAIRS},
-                  {mutate_index, MUTATE_REPAIRS},    {mutate_wrap, MUTATE_REPAIRS},
-                  {mutate_method, MUTATE_REPAIRS},   {mutate_extend, MUTATE_REPAIRS},
-                  {visit_name, MUTATE_TESTS},        {mutate_limit, MUTATE_REPAIRS},
-                  {mutate_literal, MUTATE_REPAIRS},  {mutate_elements, MUTATE_REPAIRS},
-                  {mutate_unwrap, MUTATE_REPAIRS},   {mutate_bound, MUTATE_REPAIRS},
-                  {mutate_slice, MUTATE_REPAIRS},    {mutate_assign, MUTATE_REPAIRS},
-                  {mutate_join, MUTATE_REPAIRS},     {mutate_statement, MUTATE_REPAIRS},
-                  {mutate_made, MUTATE_REPAIRS},     {mutate_combine, MUTATE_REPAIRS},
-                  {mutate_exchange, MUTATE_REPAIRS}, {mutate_case, MUTATE_REPAIRS}};
+    } visits[] = {{visit_operator, MUTATE_TESTS},     {visit_constant, MUTATE_TESTS},
+                  {visit_operand, MUTATE_TESTS},      {visit_condition, MUTATE_TESTS},
+                  {visit_step, MUTATE_TESTS},         {visit_deletion, MUTATE_TESTS},
+                  {mutate_similar, MUTATE_REPAIRS},   {mutate_arguments, MUTATE_REPAIRS},
+                  {mutate_operands, MUTATE_REPAIRS},  {mutate_unary, MUTATE_REPAIRS},
+                  {mutate_element, MUTATE_REPAIRS},   {mutate_declaration, MUTATE_REPAIRS},
+                  {mutate_mask, MUTATE_REPAIRS},      {mutate_default, MUTATE_REPAIRS},
+                  {mutate_block, MUTATE_REPAIRS},     {mutate_jump, MUTATE_REPAIRS},
+                  {mutate_guard, MUTATE_REPAIRS},     {mutate_argument, MUTATE_REPAIRS},
+                  {mutate_index, MUTATE_REPAIRS},     {mutate_wrap, MUTATE_REPAIRS},
+                  {mutate_method, MUTATE_REPAIRS},    {mutate_extend, MUTATE_REPAIRS},
+                  {visit_name, MUTATE_TESTS},         {mutate_limit, MUTATE_REPAIRS},
+                  {mutate_literal, MUTATE_REPAIRS},   {mutate_elements, MUTATE_REPAIRS},
+                  {mutate_unwrap, MUTATE_REPAIRS},    {mutate_bound, MUTATE_REPAIRS},
+                  {mutate_slice, MUTATE_REPAIRS},     {mutate_assign, MUTATE_REPAIRS},
+                  {mutate_join, MUTATE_REPAIRS},      {mutate_statement, MUTATE_REPAIRS},
+                  {mutate_made, MUTATE_REPAIRS},      {mutate_combine, MUTATE_REPAIRS},
+                  {mutate_exchange, MUTATE_REPAIRS},  {mutate_case, MUTATE_REPAIRS},
+                  {mutate_rests, MUTATE_REPAIRS},     {mutate_leftover, MUTATE_REPAIRS},
+                  {mutate_other_end, MUTATE_REPAIRS}, {mutate_cases, MUTATE_REPAIRS},
+                  {mutate_split, MUTATE_REPAIRS}};
     const char *comment = syntax_language(syntax)->line_comment;
     Walk walk = {.text = syntax_text(syntax),
                  .braces = comment && strcmp(comment, "//") == 0,
@@ -353,6 +356,7 @@ size_t mutate_list(const Syntax *syntax, ByteRange range, MutateScope scope, siz
     if (scope >= MUTATE_REPAIRS) {
         visit_all(&walk, root, mutate_collect_parts, 0);
         visit_all(&walk, root, mutate_collect_values, 0);
+        visit_all(&walk, root, mutate_collect_forms, 0);
     }
     for (size_t i = 0; i < sizeof visits / sizeof *visits; i++) {
         if (visits[i].scope <= scope) visit_all(&walk, root, visits[i].visit, 0);

@@ -15,10 +15,18 @@ enum {
     MAX_EXPRESSIONS = 10,
     MAX_SLICES = 4,
     MAX_CALLS = 4,
+    MAX_COMPARED = 12,
+    MAX_RESTS = 4,
     MAX_POINTERS = 4
 };
 
 typedef VEC(Mutant) MutantVec;
+
+// A comparison without one of its constants: what stands before and behind that.
+typedef struct Compared {
+    Str before, after;
+    bool number; // else a character
+} Compared;
 
 typedef struct Walk {
     const TextSnap *text;
@@ -38,6 +46,9 @@ typedef struct Walk {
     Str pointers[MAX_POINTERS], members[MAX_POINTERS], targets[MAX_POINTERS]; // p, ->m, *p
     Str assigned[MAX_ASSIGNED], holders[MAX_ASSIGNED]; // variables; those that begin with nothing
     Str expressions[MAX_EXPRESSIONS], slices[MAX_SLICES], calls[MAX_CALLS];
+    Compared compared[MAX_COMPARED];
+    Str rests[MAX_RESTS]; // "a[i:]" where the function has "a[i]"
+    int n_compared, n_rests;
     int n_assigned, n_holders, n_expressions, n_slices, n_calls;
     int n_values, n_flags, n_sizes, n_wraps, n_copies, n_pointers, n_members, n_targets;
 } Walk;
@@ -103,3 +114,11 @@ void mutate_literal(Walk *walk, TSNode node, const char *type);
 void mutate_limit(Walk *walk, TSNode node, const char *type);
 void mutate_made(Walk *walk, TSNode node, const char *type);
 void mutate_assign(Walk *walk, TSNode node, const char *type);
+
+// mutate_forms.c: what was forgotten as a whole. The first collects what it is made of.
+void mutate_collect_forms(Walk *walk, TSNode node, const char *type);
+void mutate_cases(Walk *walk, TSNode node, const char *type);
+void mutate_split(Walk *walk, TSNode node, const char *type);
+void mutate_rests(Walk *walk, TSNode node, const char *type);
+void mutate_leftover(Walk *walk, TSNode node, const char *type);
+void mutate_other_end(Walk *walk, TSNode node, const char *type);

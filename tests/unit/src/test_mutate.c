@@ -51,6 +51,37 @@ static void repairs_undo_usual_slips(void **state)
     static const char *const cases[][3] = {
         {"c", "int f(int a, int n)\n{\n    return g(n, a);\n}\n",
          "int f(int a, int n)\n{\n    return g(a, n);\n}\n"},
+        {"c", "int f(int a)\n{\n    return a % 2 == 0;\n}\n",
+         "int f(int a)\n{\n    return a % 2 == 0 || a % 2 == 2;\n}\n"},
+        {"c", "int f(int a)\n{\n    return a % 3 == 0 && a % 5 != 1;\n}\n",
+         "int f(int a)\n{\n    return (a % 3 == 0 || a % 15 == 0) && a % 5 != 1;\n}\n"},
+        {"c", "int f(int c, char d)\n{\n    return c == '.' && d != ',';\n}\n",
+         "int f(int c, char d)\n{\n    return (c == '.' || c == ',') && d != ',';\n}\n"},
+        {"c", "int f(int *a, int n)\n{\n    return a[n];\n}\n",
+         "int f(int *a, int n)\n{\n    return n < 0 ? a[n + 1] : a[n];\n}\n"},
+        {"python", "def f(a, n):\n    return a[n]\n",
+         "def f(a, n):\n    return (a[n - 1] + a[n]) / 2 if n % 2 else a[n]\n"},
+        {"c",
+         "void f(char *s, int a, int b)\n{\n    while (a < b && s[a] == ' ')\n        a++;\n}\n",
+         "void f(char *s, int a, int b)\n{\n    while (b > a && s[b - 1] == ' ')\n        b--;\n   "
+         " "
+         "while (a < b && s[a] == ' ')\n        a++;\n}\n"},
+        {"python", "def f(s, a, b):\n    while a < b and s[a]:\n        a += 1\n    return a\n",
+         "def f(s, a, b):\n    while b > a and s[b - 1]:\n        b -= 1\n    while a < b and "
+         "s[a]:\n        a += 1\n    return a\n"},
+        {"python", "def f(a, i, b, j):\n    g(a[i], b[j])\n    return a\n",
+         "def f(a, i, b, j):\n    g(a[i], b[j])\n    return a + b[j:] + a[i:]\n"},
+        {"python",
+         "def f(i, j):\n    while i and j:\n        if g():\n            h(i)\n            i -= 1\n"
+         "        else:\n            j -= 1\n",
+         "def f(i, j):\n    while i and j:\n        if g():\n            h(i)\n            i -= 1\n"
+         "        else:\n            j -= 1\n    while i:\n        h(i)\n        i -= 1\n    while "
+         "j:\n        j -= 1\n"},
+        {"c",
+         "void f(int i, int j)\n{\n    while (i && j) {\n        if (g()) {\n            h(i--);\n"
+         "        }\n    }\n}\n",
+         "void f(int i, int j)\n{\n    while (i && j) {\n        if (g()) {\n            h(i--);\n"
+         "        }\n    }\n    while (i) {\n        h(i--);\n    }\n}\n"},
         {"c", "int f(int a, int n)\n{\n    return n - a;\n}\n",
          "int f(int a, int n)\n{\n    return a - n;\n}\n"},
         {"c", "int f(int a, int n)\n{\n    return a & n == 0;\n}\n",

@@ -345,14 +345,20 @@ void challenge_edges(LoopRun *run)
     if (run->hurry_ms < more) run->deadline_ms = run->hurry_ms = more;
 }
 
-// A sample reads like what people write; a small change that came late has but passed.
-static void prefer_samples(LoopRun *run)
+// A sample reads like what people write; a small change that came late has but passed. A model that
+// could not be asked for a fix has written the function without having seen what is wrong with it:
+// there a small change, which is made of the function, goes before what was written.
+static void prefer_proposer(LoopRun *run)
 {
     const Candidate *chosen = &run->candidates.items[run->passed];
-    if (run->passed < MANY_TRIED || strcmp(chosen->proposer, "mutant") != 0) return;
+    bool change = strcmp(chosen->proposer, "mutant") == 0 && !chosen->changes;
+    if (run->chat ? run->passed < MANY_TRIED || strcmp(chosen->proposer, "mutant") != 0 : change)
+        return;
     for (size_t i = 0; i < run->candidates.n; i++) {
         const Candidate *c = &run->candidates.items[i];
-        if (c->verdict != VERDICT_PASS || strcmp(c->proposer, "sample") != 0) continue;
+        if (c->verdict != VERDICT_PASS || c->slip.len) continue;
+        if (strcmp(c->proposer, run->chat ? "sample" : "mutant") != 0 || (!run->chat && c->changes))
+            continue;
         run->passed = (int)i;
         return;
     }
@@ -379,7 +385,7 @@ bool challenge_chosen(LoopRun *run)
     if (loop_needs_agreement(run)) {
         challenge_edges(run);
     } else {
-        prefer_samples(run);
+        prefer_proposer(run);
         prefer_sound(run);
     }
     bool open, agreed = challenge_behaviour(run, &open);

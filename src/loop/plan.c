@@ -125,8 +125,9 @@ static bool has_more(Plan *plan, MoveKind kind)
 {
     LoopRun *run = plan->run;
     bool slips = run->passed >= 0 && run->candidates.items[run->passed].slip.len;
-    bool tests_decide = run->has_tests && (run->passed < 0 || slips);
-    bool fix = tests_decide && run->task.kind == TASK_FIX;
+    bool fixes = run->task.kind == TASK_FIX, doubted = run->n_wanted > 0;
+    bool tests_decide = run->has_tests && (run->passed < 0 || slips || (fixes && doubted));
+    bool fix = tests_decide && fixes;
     bool beside = run->chat && !run->screens && plan->n_done[MOVE_CHANGES] >= FIRST_CHUNKS &&
                   plan->n_done[MOVE_SAMPLES] < run->request->budget.rounds;
     switch (kind) {

@@ -51,10 +51,20 @@ static double score(LoopRun *run, const Candidate *c, Error *err)
     return sum;
 }
 
+// One that passed before and is doubted stays in the choice, unless it is known to crash or a model
+// wrote it without having been asked for a fix.
+static bool stays(const LoopRun *run, size_t first)
+{
+    if (run->passed < 0 || (size_t)run->passed >= first) return false;
+    const Candidate *c = &run->candidates.items[run->passed];
+    return !c->slip.len && (run->chat || strcmp(c->proposer, "mutant") == 0);
+}
+
 bool search_choose(LoopRun *run, size_t first, Error *err)
 {
     size_t passed[MAX_RANKED];
     int n = 0;
+    if (stays(run, first)) passed[n++] = (size_t)run->passed;
     for (size_t i = first; i < run->candidates.n && n < MAX_RANKED; i++)
         if (run->candidates.items[i].verdict == VERDICT_PASS) passed[n++] = i;
     if (n) run->passed = (int)passed[0];

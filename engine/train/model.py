@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from model_shape import Shape
 
-HOLE, TOKEN, END = 1 << 15, (1 << 14) - 1, 5  # prepare.py's rows: the bit of a hole's tokens, the token itself, a hole's end
+MARK, TOKEN, END = 14, (1 << 14) - 1, 5  # prepare.py's rows: how far a token's mark is shifted, the token itself, a hole's end
+HOLE = 2 << MARK  # the tokens from here on are a hole's first line or its end
 
 
 def rms(x, weight, epsilon): return F.rms_norm(x.float(), (x.shape[-1],), weight.float(), epsilon).to(x.dtype)
@@ -198,12 +199,12 @@ class Block(nn.Module):
 
 
 class Model(nn.Module):
-    """Rows (batch, length + 2) -> the mean cross-entropy of the next token and of the one after it (nats), where tokens of a
-    hole count hole_weight times. A token sees its own document, by boundaries() of the row without its last two tokens."""
+    """Rows (batch, length + 2) -> the mean cross-entropy of the next token and of the one after it (nats), where a token
+    counts by its mark: text, a hole's later lines, its first line, a whole line. A token sees its own document, by boundaries() of the row without its last two tokens."""
 
-    def __init__(self, s: Shape, mtp_part=4, hole_weight=1.0):
+    def __init__(self, s: Shape, mtp_part=4, counts=(1.0, 1.0, 1.0, 1.0)):
         super().__init__()
-        self.s, self.mtp_part, self.hole_weight = s, mtp_part, hole_weight
+        self.s, self.mtp_part, self.counts = s, mtp_part, counts
         self.embed = nn.Embedding(s.vocab, s.width)
         nn.init.normal_(self.embed.weight, std=0.02)
         self.blocks = nn.ModuleList(Block(s, i == 0) for i in range(s.layers))
@@ -230,7 +231,8 @@ class Model(nn.Module):
         return (each * weight.flatten()).sum() / weight.sum()
 
     def forward(self, rows, documents):
-        ids, weight = rows & TOKEN, torch.where(rows >= HOLE, self.hole_weight, 1.0)
+        ids, mark = rows & TOKEN, rows >> MARK; text, later, first, line = self.counts
+        weight = torch.where(mark == 0, text, torch.where(mark == 1, later, torch.where(mark == 2, first, line)))
         now, after, second = ids[:, :-2], ids[:, 1:-1], ids[:, 2:]
         fill = (now == 0) & (after == 0)  # end-of-text after end-of-text is only the row's filling
         h = self.hidden(now, documents)

@@ -7,8 +7,9 @@ usage: prepare.py tokenizer SHARD VOCAB OUT            trains the byte-level BPE
 
 A row is ROW tokens (uint16): whole documents packed by first fit, never split, the rest filled with end-of-text. A
 document is a piece of a file under its path's header, most of them with a hole where people type, in the form and
-of the size that the server's prompts have; the tokens of the hole's lines and its end carry the bit HOLE. An epoch may be a
-part of the shards, packed when it has arrived.
+of the size that the server's prompts have; the tokens of the hole carry a mark in their two highest bits: LINE where it is one
+whole line, else HOLE on its first line and its end and LATER on the lines between. An epoch may be a part of the shards,
+packed when it has arrived.
 """
 import collections, json, multiprocessing, os, random, re, sys, time
 
@@ -23,9 +24,11 @@ SPECIAL = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"
            "<|user|>", "<|assistant|>", "<think>", "</think>", "<|tool|>"]
 EOT, PRE, SUF, MID, SEP, END = range(6)
 QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-HOLE = 1 << 15  # Tokens that a suggestion would have to write.
+LATER, HOLE, LINE = 1 << 14, 2 << 14, 3 << 14  # Tokens that a suggestion would have to write.
+LINE_BREAK = "\u010a"  # as byte-level text
 ROW = 2050  # The sequence and two tokens more: the next token's target and the MTP block's.
-PLAIN_SHARE, SIMILAR_SHARE, PEER_SHARE = 0.15, 0.7, 0.05  # of documents: without a hole; with similar lines, where there are any; with a piece of another file
+PLAIN_SHARE, SIMILAR_SHARE, PEER_SHARE = 0.06, 0.7, 0.05  # of documents: without a hole; with similar lines, where there are any; with a piece of another file
+PROMPT_SHARE = 0.4  # of documents with a hole: as long as the server's prompts; the others fill rows up
 CUT_SHARE, JOINED_SHARE = 0.75, 0.2  # of documents with a hole: SUF suffix PRE prefix MID line; PRE SUF suffix MID prefix; the rest prefix first
 PROMPT, SUFFIX_SHARE, SUFFIX_CHARACTERS = 1536, 0.25, 1536  # src/complete.c's tokens, and the part of them that src/prompt/fim.c gives the suffix
 CHARACTERS_A_TOKEN = 3.1
@@ -34,7 +37,7 @@ BODY_SHARE, ALONE_SHARE = 0.45, 0.5  # of holes where a documented function's bo
 INCLUDES = re.compile(r"#\s*include\b|import\b|from\s+\S+\s+import\b|use\s|package\s")
 COMMENTS = ("#", "//", "*", "/*", '"""')
 SAMPLE = {"c": 40e6, "python": 22e6, "cpp": 11e6, "go": 6e6, "typescript": 6e6, "javascript": 4e6, "shell": 3e6, "rust": 4e6}
-tokenizer = None
+tokenizer, breaks = None, frozenset()  # breaks: the tokens with a line break in them
 
 
 def byte_level(model):
@@ -70,9 +73,13 @@ def train_tokenizer(path, vocabulary, out):
 
 
 def load_tokenizer(out):
-    global tokenizer
+    global tokenizer, breaks
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     tokenizer = Tokenizer.from_file(out + "/tokenizer.json")
+    breaks = breaks_of(tokenizer)
+
+
+def breaks_of(tokenizer): return frozenset(number for token, number in tokenizer.get_vocab().items() if LINE_BREAK in token)
 
 
 def encode(text): return tokenizer.encode(text, add_special_tokens=False).ids
@@ -105,9 +112,9 @@ def middle(lines, rows, rng):
         i = rng.choice(rows); body = lines[i].strip()
         if len(body) > 3 and (rng.random() < 0.25 or not body.startswith(COMMENTS)): break
     end, kind = len(lines[i].rstrip("\n")), rng.random()
-    if kind < 0.62: return i, i, end
-    if kind < 0.68: return i, i, line_cut(lines[i].rstrip("\n"), rng)
-    if kind < 0.86: j = min(len(lines), i + rng.choice([2, 2, 2, 3, 3, 4, 5, 6, 9])) - 1
+    if kind < 0.72: return i, i, end
+    if kind < 0.77: return i, i, line_cut(lines[i].rstrip("\n"), rng)
+    if kind < 0.88: j = min(len(lines), i + rng.choice([2, 2, 2, 3, 3, 4, 5, 6, 9])) - 1
     elif kind < 0.97:  # the body under a line
         j = block_end(lines, i) - 1; i = min(i + 1, j)
         if j - i > 40: j = i
@@ -131,12 +138,19 @@ def holed(lines, hole, others, head, room, rng):
     else:  # one text; a token of it seldom goes over the line's start
         joined = encode(text[:end]); hole = joined[len(joined) - len(hole):] if hole else []; prefix = joined[:len(joined) - len(hole)]
     left = max(0, min(room, ROW - 6 - len(others) - len(hole)) - len(head) - len(suffix)); prefix = prefix[max(0, len(prefix) - left):]
-    hole = [t | HOLE for t in hole + [END]]
+    hole = marked(hole + [END], i == j and column == len(lines[i].rstrip("\n")))
     head = others + head
     if order < CUT_SHARE: ids = head + [SUF] + suffix + [PRE] + prefix + [MID] + hole
     elif not apart: ids = head + [PRE, SUF] + suffix + [MID] + prefix + hole
     else: ids = head + [PRE] + prefix + [SUF] + suffix + [MID] + hole
     return (ids + [EOT])[:ROW], end + len(after)
+
+
+def marked(hole, is_line):
+    """A hole's tokens, the last of which is its end, with their marks."""
+    if is_line: return [t | LINE for t in hole]
+    first = next((k for k, t in enumerate(hole) if t in breaks), len(hole))
+    return [t | (HOLE if k <= first or t == END else LATER) for k, t in enumerate(hole)]
 
 
 def rows_of(text, first, last):
@@ -155,7 +169,7 @@ def documents(row, near, rng):
         return
     while len(text) - at > (0 if at == 0 else 150):
         plain = rng.random() < PLAIN_SHARE
-        room = ROW - 10 if plain else rng.choices((PROMPT, ROW - 300, rng.randrange(100, 480)), (5, 1, 5))[0]
+        room = ROW - 10 if plain else PROMPT if rng.random() < PROMPT_SHARE else rng.randrange(100, 480)
         size = int(max(100, room - len(head)) * CHARACTERS_A_TOKEN); left = len(text) - at
         stop = len(text) if left < 1.1 * size else text.find("\n", at + size) + 1 or len(text)
         if plain:

@@ -2,12 +2,13 @@
 
 usage: torchrun --nproc-per-node N train.py --data DIR --out DIR --deadline UNIX_TIME [--init FILE] [--settings FILE.json]
 
---init continues from a GGUF file or from an earlier leg's blocks, which may come while the model is compiled. OUT receives log.csv (step, seconds, loss, MTP loss,
+--init continues from a GGUF file or from an earlier leg's blocks, which may come while the model is compiled. With --mean-from the mean of the
+weights over the rest of the leg is written too, as mean.blocks (and mean-rounded.blocks), on which nothing is trained. OUT receives log.csv (step, seconds, loss, MTP loss,
 tokens/s, learning rate), load.csv (tokens by layer and expert), weights.blocks every --save-every seconds and at the end (with
 rounded.blocks, the Q4_K values of a leg that rounds), and result.json (held-out bits a byte by language, lines that greedy
 decoding would finish right, and the experts' shares by language).
 Matrices are optimised by Muon (momentum orthogonalised by Newton-Schulz), the rest by AdamW. A token sees its own document
-only, and the tokens of a hole count --hole-weight times.
+only, and the tokens of a hole count more (--counts).
 """
 import argparse, contextlib, csv, functools, json, math, os, sys, threading, time
 
@@ -20,7 +21,7 @@ import torch
 import torch.distributed as dist
 
 import weights
-from model import END, HOLE, Experts, Model, Shape, boundaries
+from model import END, TOKEN, Experts, Model, Shape, boundaries
 from passes import Called, fastest
 from rounding import Rounding, matrices, split
 
@@ -38,8 +39,10 @@ def arguments():
     p.add_argument("--decay", type=float, default=0.6, help="the share of the budget over which the rate falls to zero, at its end")
     p.add_argument("--warm-up", type=int, default=80); p.add_argument("--mtp-weight", type=float, default=0.2); p.add_argument("--mtp-part", type=int, default=4)
     p.add_argument("--balance-rate", type=float, default=0.001); p.add_argument("--seed", type=int, default=0); p.add_argument("--max-steps", type=int, default=10**9)
-    p.add_argument("--no-compile", action="store_true"); p.add_argument("--hole-weight", type=float, default=4)
+    p.add_argument("--no-compile", action="store_true")
+    p.add_argument("--counts", type=float, nargs=4, default=(1.0, 2.0, 8.0, 20.0), help="what a token counts in the loss: text, a hole's later lines, its first line or its end, a whole line")
     p.add_argument("--round-from", type=float, default=2, help="the share of the budget from which matrices are rounded to Q4_K in the passes")
+    p.add_argument("--mean-from", type=float, default=2, help="the share of the budget from which the weights' mean is taken")
     p.add_argument("--used", type=int, default=Shape.used, help="experts of a token"); p.add_argument("--used-groups", type=int, default=Shape.used_groups)
     p.add_argument("--by-sorting", action="store_true", help="choose experts by topk and sorting"); p.add_argument("--no-graph", action="store_true", help="record no CUDA graph of the passes")
     p.add_argument("--fp8", action="store_true", help="emulate products of E4M3 numbers (fp8.py)")
@@ -112,7 +115,7 @@ class Rows:
 
 def with_documents(rows):
     """The rows and where their documents begin, as the model takes them."""
-    return rows, boundaries(rows[:, :-2] & (HOLE - 1), 16 * len(rows))
+    return rows, boundaries(rows[:, :-2] & TOKEN, 16 * len(rows))
 
 
 def moved(x):
@@ -135,14 +138,35 @@ def all_reduce(model, experts):
 def state_of(model): return {k: v.detach().float().cpu().numpy() for k, v in model.state_dict().items()}
 
 
-def save(model, folder, settings, rounding=False):
+class Mean:
+    """The mean of a model's weights over a part of a leg, every EVERY steps."""
+    EVERY = 10
+
+    def __init__(self, model): self.tensors, self.mean, self.n = list(model.state_dict().values()), None, 0
+
+    @torch.no_grad()
+    def add(self):
+        self.n += 1
+        if self.mean is None: self.mean = [t.clone() for t in self.tensors]
+        else: torch._foreach_lerp_(self.mean, self.tensors, 1 / self.n)
+
+    @torch.no_grad()
+    def swap(self):
+        """The mean stands in the model and the model's weights here."""
+        if self.mean is None: return
+        kept = [t.clone() for t in self.tensors]
+        torch._foreach_copy_(self.tensors, self.mean); self.mean = kept
+
+
+def save(model, folder, settings, rounding=False, prefix=""):
     """Starts to write the weights; the thread to wait for is returned."""
     state = state_of(model)
     parts = {n: [t.cpu().numpy() for t in split(v)] for n, v in matrices(((n, p.data) for n, p in model.named_parameters()), model.s)} if rounding else {}
     def write():
-        weights.write_blocks(folder + "/weights.tmp", state, settings)
-        os.rename(folder + "/weights.tmp", folder + "/weights.blocks")
-        if parts: weights.write_rounded(folder + "/rounded.blocks", parts, settings)
+        name = folder + "/" + (prefix or "weights")
+        weights.write_blocks(name + ".tmp", state, settings)
+        os.rename(name + ".tmp", name + ".blocks")
+        if parts: weights.write_rounded(f"{folder}/{prefix}{'-' * bool(prefix)}rounded.blocks", parts, settings)
     thread = threading.Thread(target=write)
     thread.start()
     return thread
@@ -206,7 +230,7 @@ def build(args):
     if DEVICE == "cuda": torch.cuda.set_device(RANK % torch.cuda.device_count())
     if WORLD > 1: dist.init_process_group("nccl")
     torch.backends.cuda.matmul.allow_tf32 = True
-    model = Model(Shape(used=args.used, used_groups=args.used_groups), args.mtp_part, args.hole_weight)
+    model = Model(Shape(used=args.used, used_groups=args.used_groups), args.mtp_part, args.counts)
     if args.fp8: import fp8; fp8.replace(model)
     return model.to(DEVICE)
 
@@ -266,7 +290,7 @@ def step_rates(muon, adam, rest, args, factor):
     adam.step()
 
 
-def train(args, model, experts, passes, rounding, rows, log):
+def train(args, model, experts, passes, rounding, rows, log, mean):
     """Steps until the deadline: (steps, tokens by layer and expert)."""
     muon, adam, rest = optimisers(model, args)
     total_load = torch.zeros(len(experts), model.s.experts, device=DEVICE)
@@ -284,6 +308,7 @@ def train(args, model, experts, passes, rounding, rows, log):
         for e in experts:  # the auxiliary-loss-free balance (V3 report, 2.1.2)
             e.bias.add_(args.balance_rate * (1 if share < 0.95 else 0) * torch.sign(e.load.mean() - e.load)); e.load.zero_()
         step += 1
+        if share >= args.mean_from and step % Mean.EVERY == 0: mean.add()
         if step == 20: synchronize(); mark = (time.time(), step)
         if step % 50 == 0 and log:
             synchronize(); tokens = args.rows * model.s.context * WORLD; seconds = time.time() - begin
@@ -295,17 +320,22 @@ def train(args, model, experts, passes, rounding, rows, log):
     return step, total_load
 
 
-def finish(args, model, rounding, step, total_load):
+def finish(args, model, rounding, step, total_load, mean):
     """Weights first, then what is known of them."""
-    tokens = step * args.rows * model.s.context * WORLD
-    writer = save(model, args.out, vars(args) | {"steps": step, "tokens": tokens}, args.round_from < 1)
+    tokens = step * args.rows * model.s.context * WORLD; settings = vars(args) | {"steps": step, "tokens": tokens}
+    writers = [save(model, args.out, settings, args.round_from < 1)]
+    mean.swap()
+    if mean.n: writers.append(save(model, args.out, settings | {"mean_of": mean.n}, args.round_from < 1, "mean"))
     with open(args.out + "/load.csv", "w") as f:
         for i, line in enumerate(total_load.cpu().tolist()): f.write(f"{i}," + ",".join(str(int(x)) for x in line) + "\n")
-    writer.join()
+    for writer in writers: writer.join()
     open(args.out + "/done", "w").close()
-    result = {"steps": step, "tokens": tokens, "held_out": held_out(model, args.data), "holes": exact_holes(model, args.data)}
-    if args.round_from < 1:
-        with rounding: result |= {"rounded_held_out": held_out(model, args.data), "rounded_holes": exact_holes(model, args.data)}
+    result = {"steps": step, "tokens": tokens}
+    def judge(name):
+        for prefix, within in (("", contextlib.nullcontext()), ("rounded_", rounding))[:1 + (args.round_from < 1)]:
+            with within: result.update({prefix + name + "held_out": held_out(model, args.data), prefix + name + "holes": exact_holes(model, args.data)})
+    if mean.n: judge("mean_"); mean.swap()
+    judge("")
     with open(args.out + "/result.json", "w") as f: json.dump(result, f)
     for r in result.values():
         for of_language in r.values() if isinstance(r, dict) else (): of_language.pop("experts", None)
@@ -326,8 +356,9 @@ def main():
         log = csv.writer(open(args.out + "/log.csv", "w", buffering=1))
         log.writerow(["step", "seconds", "epoch", "loss", "mtp_loss", "tokens", "tokens_per_second", "rate", "imbalance"])
         print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, rows {len(rows.data)}, compiled in {time.time() - start:.0f} s", flush=True)
-    step, total_load = train(args, model, experts, passes, rounding, rows, log)
-    if RANK == 0: finish(args, model, rounding, step, total_load)
+    mean = Mean(model)
+    step, total_load = train(args, model, experts, passes, rounding, rows, log, mean)
+    if RANK == 0: finish(args, model, rounding, step, total_load, mean)
     if WORLD > 1: dist.destroy_process_group()
 
 

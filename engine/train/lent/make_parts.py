@@ -1,17 +1,18 @@
 """Packs a leg for a machine that is lent for minutes and takes files of at most 53 MiB a call: part-00, part-01, ... in OUT.
 
-usage: make_parts.py OUT --init MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] [--functions DIR] [--holes FILE.zst] SHARD.zst...
+usage: make_parts.py OUT --init WEIGHTS.blocks --template MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] [--functions DIR] [--holes FILE.zst] SHARD.zst...
 
 DATA is prepare.py's folder (tokenizer.json, val_*, held_cases.json), --r1ls a release build, --held-out the sources that
 tests/bench/quality.py keeps in the cache, SHARD the corpus in the order of training. Each part is a .tar.zst of its own, without a
 tar's end mark, so that they can be unpacked one by one or all as one file, where the folder leg/ shall be. part-00 is enough for
-start.sh, which compiles while the others come; part-01 brings the rest of the weights. Needs zstd and strip.
+start.sh, which compiles while the others come; the next two bring the rest of the weights. Of the template, whose metadata and types a
+model file gets, the numbers stay out. Needs zstd and strip.
 """
 import argparse, glob, io, os, pathlib, shutil, subprocess, tarfile, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-LIMIT, FIRST = 53 << 20, 11_000_000  # bytes of a part at most; of the weights in the first
+LIMIT, FIRST, NEXT = 53 << 20, 11_000_000, 50_000_000  # bytes of a part at most; of the weights in the first, in one of the others
 LIBRARIES = ("libuv.so.1", "libjson-c.so.5", "libsqlite3.so.0", "libselinux.so.1", "libcap.so.2", "libpcre2-8.so.0", "libgomp.so.1")
 
 
@@ -47,6 +48,14 @@ def stripped(binary):
     return bytes(data)
 
 
+def without_numbers(path):
+    """A model file whose tensors are zeros: they take no room in a part."""
+    import gguf
+    data = bytearray(pathlib.Path(path).read_bytes())
+    begin = gguf.GGUFReader(path).data_offset; data[begin:] = bytes(len(data) - begin)
+    return bytes(data)
+
+
 def libraries(binary):
     """Those of the program that a machine may lack: (name, path)."""
     for line in subprocess.run(["ldd", binary], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines():
@@ -62,6 +71,8 @@ def tools(part, args):
     if args.tasks: part.copy("tasks.jsonl", args.tasks)
     for name in ("parts", "banned.npy", "held.zst") if args.raw else (): part.copy("raw/" + name, f"{args.raw}/{name}")
     if args.holes: part.copy("holes.zst", args.holes)
+    if args.answers: part.copy("answers/old/answers.jsonl", args.answers)
+    part.put("template.gguf", without_numbers(args.template))
     for name in ("start.sh", "work.sh", "holes.sh", "bodies.sh", "bodies.py", "student.sh", "distill.sh", "collect.sh"): part.copy(name, HERE / name)
     part.copy("lib/gguf", os.path.dirname(gguf.__file__))
     for pattern in ("tokenizer.json", "val_*", "held_cases.json"):
@@ -79,17 +90,21 @@ def tools(part, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out"); parser.add_argument("shards", nargs="+")
-    for name in ("--init", "--data", "--r1ls", "--held-out"): parser.add_argument(name, required=True)
+    for name in ("--init", "--template", "--data", "--r1ls", "--held-out"): parser.add_argument(name, required=True)
     parser.add_argument("--student", default="", help="a folder of student.py's vocabulary and prepare.py's held, for student.sh")
     parser.add_argument("--functions", default="", help="a folder of functions.py's shards")
     parser.add_argument("--holes", default="", help="distill.py's holes, for distill.sh")
     parser.add_argument("--tasks", default="", help="rl/library.py's tasks, for bodies.sh")
+    parser.add_argument("--answers", default="", help="quality.py's answers.jsonl of the embedded weights on the same holes")
     parser.add_argument("--raw", default="", help="gather.py's folder raw: packages that are filtered there")
     args = parser.parse_args(); os.makedirs(args.out, exist_ok=True)
-    parts, room = [Part(), Part()], 0
+    parts, room = [Part()], 0
     weights = pathlib.Path(args.init).read_bytes()
     tools(parts[0], args)
-    parts[0].put("weights/a", weights[:FIRST]); parts[1].put("weights/b", weights[FIRST:]); parts[1].put("weights/ok", b"")
+    parts[0].put("weights/0", weights[:FIRST])
+    for number, at in enumerate(range(FIRST, len(weights), NEXT), 1):
+        parts.append(Part()); parts[-1].put(f"weights/{number}", weights[at:at + NEXT])
+    parts[-1].put("weights/ok", b"")
     parts[0].put("train/parts", str(len(args.shards)).encode())
     for number, shard in enumerate(args.shards):
         data = pathlib.Path(shard).read_bytes(); part = parts[0] if number == 0 else parts[-1]

@@ -1,8 +1,9 @@
 #!/bin/bash
-# The leg: filtering what came as packages, packing, training, a model file every SAVE seconds (collect.sh 0), the final one (new.gguf, then ready), held-out
-# holes with the old weights meanwhile and with the new ones at the end, bodies of tasks.jsonl's functions with both, and report.txt.
-# Environment: MUON, ADAM (rates), ROUND (the share of the time from which weights are rounded), SAVE, CORES (the trainer's once it has compiled) and WORKERS
-# (everybody else's), JOBS and OLD_JOBS (servers at once of two threads that answer holes, with the new weights and with the old ones meanwhile), ASK (seconds for
+# The leg: filtering what came as packages, packing, training, a model file every SAVE seconds (collect.sh 0), the final one and the mean of the leg's last
+# weights (new.gguf, mean.gguf, then ready), held-out holes with the weights it began from meanwhile (first) and with both at the end, beside what answers/ has
+# already, bodies of tasks.jsonl's functions, and report.txt; at last the rate of two cards alone (RATE=1).
+# Environment: MUON, ADAM (rates), ROUND and MEAN (the shares of the time from which weights are rounded and their mean is taken), ROWS, SAVE, CORES (the trainer's once it has compiled) and WORKERS
+# (everybody else's), JOBS and OLD_JOBS (servers at once of two threads that answer holes, at the end for each file and meanwhile), ASK (seconds for
 # the new ones), TEACHER (a folder whose NAME.zst and then NAME.ok are packed too), TRAIN (more options of train.py).
 # usage: work.sh SECONDS CARDS PROCS
 cd "$(dirname "$(realpath "$0")")" || exit 1
@@ -22,7 +23,7 @@ aside() {
 
 # export_as BLOCKS OUT [--rounded FILE]
 export_as() {
-    python3 train/export.py "$1" init.gguf "$2.wide" --fim-order line-last "${@:3}" &&
+    python3 train/export.py "$1" template.gguf "$2.wide" --fim-order line-last "${@:3}" &&
         LD_LIBRARY_PATH=holes/lib holes/r1ls model quantize "$2.wide" "$2.part" Q4_K_M && mv "$2.part" "$2" && rm "$2.wide"
 }
 
@@ -39,10 +40,10 @@ snapshots() {
 
 (
     while [ ! -e weights/ok ]; do sleep 0.2; done
-    cat weights/a weights/b >init.part
-    mv init.part init.gguf # train.py waits for it, compiling meanwhile
+    cat weights/[0-9]* >init.part
+    mv init.part init.blocks # train.py waits for it, compiling meanwhile
 ) &
-setsid bash -c "$(declare -f aside); WORKERS=${WORKERS:-} aside bash train/pack_parts.sh . $3 4" >pack.log 2>&1 & # each part once, then cut anew as long as there is time
+setsid bash -c "$(declare -f aside); WORKERS=${WORKERS:-} aside bash train/pack_parts.sh . $3 9" >pack.log 2>&1 & # each part once, then cut anew as long as there is time
 packer=$!
 [ -e raw/parts ] && (
     aside python3 train/gather.py . "$3" >gather.log 2>&1
@@ -54,8 +55,8 @@ start_trainer() {
     started=$(date +%s)
     # shellcheck disable=SC2086
     torchrun --standalone --nproc-per-node "$n_cards" train/train.py --data data --out out --deadline "$end" --init "$1" \
-        --muon-rate "${MUON:-0.013}" --adam-rate "${ADAM:-0.0019}" --decay 0.9 --warm-up 80 --hole-weight 10 --mtp-weight 0.3 \
-        --round-from "${ROUND:-0.66}" --save-every "${SAVE:-120}" --rows "${ROWS:-40}" ${TRAIN:-} "${@:2}" >train.log 2>&1 &
+        --muon-rate "${MUON:-0.006}" --adam-rate "${ADAM:-0.0009}" --decay 0.95 --warm-up 80 --mtp-weight 0.3 --seed 1 \
+        --round-from "${ROUND:-0.66}" --mean-from "${MEAN:-0.75}" --save-every "${SAVE:-120}" --rows "${ROWS:-56}" ${TRAIN:-} "${@:2}" >train.log 2>&1 &
     trainer=$!
     { # compiles on every core, trains on its own
         while ! grep -q "compiled in" train.log && kill -0 $trainer; do sleep 1; done
@@ -69,11 +70,11 @@ stop_trainer() {
     sleep 2
 }
 safe=
-start_trainer init.gguf
+start_trainer init.blocks
 (
-    while [ ! -e data/rows_2.ok ] || [ ! -e init.gguf ]; do sleep 1; done
-    aside bash bodies.sh old init.gguf 3 &
-    aside bash holes.sh old init.gguf "${OLD_JOBS:-3}" $((end - $(date +%s) + ${ASK:-200})) similar
+    while [ ! -e data/rows_2.ok ] || [ ! -e init.blocks ]; do sleep 1; done
+    export_as init.blocks first.gguf
+    aside bash holes.sh first first.gguf "${OLD_JOBS:-2}" $((end - $(date +%s))) similar
 ) &
 while [ ! -e out/done ]; do
     sleep 0.5
@@ -90,20 +91,39 @@ while [ ! -e out/done ]; do
     fi
     safe=-safe
     # shellcheck disable=SC2086
-    if [ -e out/weights.blocks ]; then start_trainer out/weights.blocks $SAFE; else start_trainer init.gguf $SAFE; fi
+    if [ -e out/weights.blocks ]; then start_trainer out/weights.blocks $SAFE; else start_trainer init.blocks $SAFE; fi
 done
 kill -- -"$packer"
-export_as out/weights.blocks new.gguf --rounded out/rounded.blocks >export.log 2>&1
+export_as out/weights.blocks new.gguf --rounded out/rounded.blocks >export.log 2>&1 &
+[ -e out/mean.blocks ] && export_as out/mean.blocks mean.gguf --rounded out/mean-rounded.blocks >export-mean.log 2>&1
+wait $!
 touch ready
-bash bodies.sh new new.gguf 4 &
-bodies=$!
-bash holes.sh new new.gguf "${JOBS:-8}" "${ASK:-200}" similar
-wait $bodies
+names="new$([ -e mean.gguf ] && echo " mean")"
+asking=
+for name in $names; do
+    bash holes.sh "$name" "$name.gguf" "${JOBS:-6}" "${ASK:-200}" similar &
+    asking="$asking $!"
+done
+if [ -n "${RATE:-}" ] && [ "$n_cards" = 3 ]; then # two cards alone, while the first one judges; from its 20th step to its 200th
+    export CUDA_VISIBLE_DEVICES=${2#*,}
+    torchrun --standalone --nproc-per-node 2 train/train.py --data data --out rate --deadline $((end + 10000)) --init init.blocks \
+        --muon-rate 0.001 --adam-rate 0.0001 --rows "${ROWS:-56}" --max-steps 201 >rate.log 2>&1 &
+    trying=$!
+    while kill -0 $trying && ! grep -q "^step 200" rate.log && [ $(($(date +%s) - end)) -lt 200 ]; do sleep 0.5; done
+    # shellcheck disable=SC2046
+    kill -9 $trying $(pgrep -P $trying)
+fi
+# shellcheck disable=SC2086
+wait $asking
 mkdir -p answers/both
-cat answers/old/answers.jsonl answers/new/answers.jsonl >answers/both/answers.jsonl
-{ # the figures, as the last thing of the leg
+cat answers/old/answers.jsonl answers/first/answers.jsonl answers/new/answers.jsonl answers/mean/answers.jsonl >answers/both/answers.jsonl
+report() { # the figures
     python3 holes/tests/bench/quality.py holes/r1ls --report --sources holes/held-out --out answers/both
-    tail -qn 1 bodies-old.log bodies-new.log train.log gather.log
-} >report.txt 2>&1
+    tail -qn 1 bodies-*.log rate.log train.log gather.log
+}
+report >report.txt 2>&1
 touch finished
-wait $trainer
+for name in $names; do bash bodies.sh "$name" "$name.gguf" "${JOBS:-6}" & done
+wait
+report >report.txt 2>&1
+touch all

@@ -43,6 +43,8 @@ size_t tune_n_params(const Tune *tune);
 //   old_t)
 // The first is a log likelihood (weights 1), or REINFORCE's (weights: advantages); the second the
 // clipped surrogate of PPO (Schulman et al. 2017, eq. 7) with two bounds (DAPO, Yu et al. 2025).
+// Where an old log probability is no number (NAN), the token's part is the first's: nobody sampled
+// it, as those of an answer that a person wrote.
 typedef struct TuneSequence {
     const int *ids;            // [n], each within the vocabulary
     int n;                     // 2 .. max_tokens

@@ -123,7 +123,7 @@ static double judge(const TuneSequence *q, int tok_pos, double p, double *slope)
 {
     double w = (double)q->weights[tok_pos];
     *slope = w;
-    if (!q->old_logprobs) return w * p;
+    if (!q->old_logprobs || isnan(q->old_logprobs[tok_pos])) return w * p;
     double ratio = exp(p - (double)q->old_logprobs[tok_pos]);
     double clipped = fmin(fmax(ratio, 1 - (double)q->clip_low), 1 + (double)q->clip_high);
     bool free = ratio * w <= clipped * w;

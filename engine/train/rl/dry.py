@@ -43,6 +43,15 @@ def plain(p, groups, train):
     return torch.tensor(out)
 
 
+def nucleus(p, sampler):
+    """How far the shares of 20,000 draws are from the distribution that top_p at a temperature leaves, a thousandth of it."""
+    h = torch.randn(1, WIDTH) * 3; logits = (F.linear(h, p.out)[0].float() / 0.6); order = logits.argsort(descending=True); probs = logits.softmax(-1)
+    n = int((probs[order].cumsum(0) < 0.95).sum()) + 1; wanted = torch.zeros_like(probs); wanted[order[:n]] = probs[order[:n]] / probs[order[:n]].sum()
+    s = Sampler(p, 2000, 1, 1, torch.zeros(len(probs), dtype=torch.bool), 3, 0.95); s.heat.fill_(0.6); seen = torch.zeros_like(probs)
+    for _ in range(10): s.choose(h.repeat(2000, 1)); seen += torch.bincount(s.token, minlength=len(probs)) / 20000
+    return (seen[wanted == 0].sum() > 0).float() + ((seen - wanted).abs().max() > 0.015).float()
+
+
 def main():
     if len(sys.argv) != 3: sys.exit(__doc__)
     write_tiny(*sys.argv[1:]); torch.manual_seed(0); rng = np.random.default_rng(0)
@@ -58,6 +67,7 @@ def main():
             worst[what] = (torch.cat([r[1] for rows in sampled for r in rows]) - p.log_probs([(q, [r[0] for r in rows]) for q, rows in zip(prompts, sampled)])[0]).abs().max()
         begun = sampler.sample_on(prompts, [rows[0] for rows in sampled], [len(rows[0].ids) // 2 for rows in sampled])
         worst["answers begun anew"] = (torch.cat([a.logps for a in begun]) - p.log_probs([(q, [a.ids]) for q, a in zip(prompts, begun)])[0]).abs().max()
+        worst["the nucleus"] = nucleus(p, sampler)
         print(f"answers of {min(len(r[0]) for r in sampled[0])} to {max(len(r[0]) for r in sampled[0])} tokens")
     for what, error in worst.items(): print(f"{what}: at most {error:.1e} nats away")
     sys.exit(any(e > 1e-4 for e in worst.values()))

@@ -223,8 +223,10 @@ class Sampler:
     """Samples rows in lockstep with one static cache; on a GPU each step is the replay of one captured graph. Answers end at
     different lengths: when half of the rows have ended the others move together, and half as many are computed."""
 
-    def __init__(self, policy, rows, longest_prompt, longest_answer, stop, seed=0):
-        self.p, self.rows, self.prompt, self.answer = policy, rows, longest_prompt, longest_answer; policy.freeze()
+    KEPT = 512
+
+    def __init__(self, policy, rows, longest_prompt, longest_answer, stop, seed=0, top_p=1.0):
+        self.p, self.rows, self.prompt, self.answer, self.top_p = policy, rows, longest_prompt, longest_answer, top_p; policy.freeze()
         s, device = policy.shape, policy.device
         self.capacity = longest_prompt + longest_answer
         self.sizes = [rows]  # the numbers of rows that are computed at once, the largest first
@@ -242,9 +244,17 @@ class Sampler:
         n = len(h); logits = F.linear(h, self.p.out).float()
         noise = torch.empty_like(logits).exponential_().log_().mul_(self.heat)  # Gumbel: the argmax is a draw from the distribution
         draws = noise.neg_().add_(logits); total = logits.logsumexp(-1)
-        for kept, kept_logp in ((self.token, self.logp), (self.other, self.other_logp)):  # the second choice is the draw without the first
-            token = draws.argmax(-1, keepdim=True); kept[:n].copy_(token[:, 0]); kept_logp[:n].copy_(logits.gather(-1, token)[:, 0] - total)
+        first = draws if self.top_p == 1 else draws.masked_fill(self.is_cut(logits / self.heat), float("-inf"))
+        for drawn, kept, kept_logp in ((first, self.token, self.logp), (draws, self.other, self.other_logp)):  # the second choice is the draw without the first
+            token = drawn.argmax(-1, keepdim=True); kept[:n].copy_(token[:, 0]); kept_logp[:n].copy_(logits.gather(-1, token)[:, 0] - total)
             draws.scatter_(-1, token, float("-inf"))
+
+    def is_cut(self, logits):
+        """Is a token behind those that, in falling order, first have top_p of the probability together (nucleus sampling, Holtzman et
+        al. 2020)? Where the first KEPT have less, those are what is left. With top_p the temperature has to be above 0."""
+        top = logits.topk(min(self.KEPT, logits.shape[-1]), -1).values; p = (top - logits.logsumexp(-1, keepdim=True)).exp()
+        n = (p.cumsum(-1) - p < self.top_p).sum(-1, keepdim=True)
+        return logits < top.gather(-1, n - 1)
 
     def step(self, span, rows):
         """One token for each of the first rows; span: how much of the cache attention reads."""

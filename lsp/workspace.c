@@ -362,6 +362,13 @@ bool workspace_is_scanning(const Connection *conn)
     return false;
 }
 
+bool workspace_is_filling(const Connection *conn)
+{
+    for (const Root *root = conn->roots; root; root = root->next)
+        if (!root->closing && index_status(root->index).state < INDEX_RANKING) return true;
+    return false;
+}
+
 static Json *new_status(const Root *root)
 {
     static const char *const states[] = {"loading", "scanning", "ranking", "ready", "closed"};

@@ -26,8 +26,10 @@ void workspace_document_parsed(Connection *conn, const Document *doc);
 void workspace_document_closed(Connection *conn, const Document *doc);
 // Somebody says that a file was made, changed or removed.
 void workspace_file_changed(Connection *conn, Str path);
-// Some index is still being filled.
+// Some index has not taken in yet all that it knows of: a scan, or a document that was just parsed.
 bool workspace_is_scanning(const Connection *conn);
+// Some index is still being filled: what it tells changes with every question.
+bool workspace_is_filling(const Connection *conn);
 // For r1ls/status: one object for each folder.
 Json *workspace_status(const Connection *conn);
 

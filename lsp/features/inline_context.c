@@ -153,7 +153,7 @@ void inline_context_keep(Document *doc, const Question *question)
 }
 
 // While an index is being filled it tells something else at every key, which would cost a cold
-// prompt each time.
+// prompt each time. That a document was just parsed and is not yet in it is no reason to wait.
 bool inline_context_is_known(Request *request, size_t byte_off)
 {
     const Connection *conn = request->conn;
@@ -161,7 +161,7 @@ bool inline_context_is_known(Request *request, size_t byte_off)
     unsigned parts = parts_of(conn);
     // What was shown before the setting said none is still the document's.
     if (parts == 0 && doc->context.n_pieces == 0) return true;
-    if (!doc->syntax || workspace_is_scanning(conn)) return true;
+    if (!doc->syntax || workspace_is_filling(conn)) return true;
     Str settings = context_settings(conn, parts, request->arena);
     return doc->context.valid &&
            doc->context.key == context_key_of(doc->syntax, byte_off, settings);

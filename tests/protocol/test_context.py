@@ -36,6 +36,19 @@ def test_definitions_of_other_files_are_shown():
     client.close()
 
 
+def test_files_that_change_are_no_reason_to_show_nothing():
+    client, uri = open_project("context-changes", contextParts="definitions")
+    first, folder = client.until(lambda: pieces(client, uri, 3, 6)), uri.rsplit("/", 1)[0]
+    assert pieces(client, uri, 9, 10) == 0
+    names = ["part%d.c" % i for i in range(20)]
+    for name in names:
+        write_file(os.path.join("context-changes", name), "int %s(int a)\n{\n    return a + 1;\n}\n" % name[:-2] * 3000)
+    client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": folder + "/" + name, "type": 1} for name in names]})
+    assert client.ask("r1ls/status", {})["scanning"]
+    assert pieces(client, uri, 3, 6) == first  # the cursor's function is another, while they are read
+    client.close()
+
+
 def test_what_was_worked_on_last_is_shown():
     client, uri = open_project("context-recent", contextParts="recent")
     folder = uri.rsplit("/", 1)[0]

@@ -65,10 +65,7 @@ static bool run_attention(Compute *c, const Shape *s, const Layer *l, const Pass
 static bool run_network(Compute *c, const Shape *s, const Layer *l, int n)
 {
     normalise(c, s, l->ffn_norm, n);
-    if (!l->moe)
-        moe_dense(c, s, l, n);
-    else if (!moe_sparse(c, s, l, n))
-        return false;
+    if (!(l->moe ? moe_sparse : moe_dense)(c, s, l, n)) return false;
     add_to_stream(c, s, c->ff_down, n);
     return true;
 }

@@ -150,37 +150,64 @@ static void activate(Compute *c, int n_rows, int n_ff)
     compute_for_rows(c, n_rows, activate_row, &(Network){.c = c, .n_ff = (size_t)n_ff});
 }
 
-// One network over all n tokens of c->acts, into out [n][n_embd].
-static void run_mlp(Compute *c, const Mlp *mlp, int n, float *out)
+// Products that wait in c->tasks until they come to some 10 ms of two cores' work: a pass may end
+// between two such runs, never within one.
+typedef struct Waiting {
+    Compute *c;
+    int n_tasks;
+    long n_products;
+} Waiting;
+
+static void run_waiting(Waiting *w)
 {
-    int n_ff = mlp->gate.n_out;
-    c->tasks[0] = (MatmulTask){&mlp->gate, 0, c->acts.rows, n, c->ff_gate, (size_t)n_ff};
-    c->tasks[1] = (MatmulTask){&mlp->up, 0, c->acts.rows, n, c->ff_up, (size_t)n_ff};
-    matmul_run(c, 2);
-    activate(c, n, n_ff);
-    acts_fill(c, &c->ff_acts, c->ff_gate, (size_t)n_ff, n, n_ff, matrix_is_quantised(&mlp->down));
-    c->tasks[0] = (MatmulTask){&mlp->down, 0, c->ff_acts.rows, n, out, (size_t)mlp->down.n_out};
-    matmul_run(c, 1);
+    matmul_run(w->c, w->n_tasks);
+    w->n_tasks = 0;
+    w->n_products = 0;
 }
 
-void moe_dense(Compute *c, const Shape *s, const Layer *l, int n)
+// One more product, cut into parts of the vectors where it is larger than a run; parts of fewer
+// than `fewest` vectors would spend their time on unpacking weights. False: the pass ends here.
+static bool add_product(Waiting *w, MatmulTask task)
+{
+    const long enough = 4000L * 1000 * 1000, each = (long)task.w->n_in * task.w->n_out;
+    const int fewest = 128, n_acts = task.n_acts;
+    int part = each * fewest < enough ? (int)(enough / each) + 1 : fewest;
+    for (int left = n_acts; left > 0; left -= task.n_acts) {
+        task.n_acts = left < part ? left : part;
+        w->c->tasks[w->n_tasks++] = task;
+        w->n_products += each * task.n_acts;
+        task.acts += task.n_acts;
+        task.y += (size_t)task.n_acts * task.y_stride;
+        if (w->n_products < enough) continue;
+        run_waiting(w);
+        if (compute_is_stopped(w->c)) return false;
+    }
+    return true;
+}
+
+// One network over all n tokens of c->acts, into out [n][n_embd]. False: ended within it.
+static bool run_mlp(Compute *c, const Mlp *mlp, int n, float *out)
+{
+    const int n_ff = mlp->gate.n_out, n_out = mlp->down.n_out;
+    const ActRow *acts = c->acts.rows;
+    Waiting w = {.c = c};
+    if (!add_product(&w, (MatmulTask){&mlp->gate, 0, acts, n, c->ff_gate, (size_t)n_ff}) ||
+        !add_product(&w, (MatmulTask){&mlp->up, 0, acts, n, c->ff_up, (size_t)n_ff}))
+        return false;
+    run_waiting(&w);
+    activate(c, n, n_ff);
+    acts_fill(c, &c->ff_acts, c->ff_gate, (size_t)n_ff, n, n_ff, matrix_is_quantised(&mlp->down));
+    acts = c->ff_acts.rows;
+    if (!add_product(&w, (MatmulTask){&mlp->down, 0, acts, n, out, (size_t)n_out})) return false;
+    run_waiting(&w);
+    return true;
+}
+
+bool moe_dense(Compute *c, const Shape *s, const Layer *l, int n)
 {
     bool quantised = matrix_is_quantised(&l->mlp.gate) || matrix_is_quantised(&l->mlp.up);
     acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, n, s->n_embd, quantised);
-    run_mlp(c, &l->mlp, n, c->ff_down);
-}
-
-// Many experts' products are run a few at a time, some 20 ms of two cores' work: between them the
-// pass may end. A product more, of n_rows rows, and whether there is time to look.
-static bool run_when_many(Compute *c, int *n_tasks, long *n_products, const Matrix *w, int n_rows)
-{
-    const long enough = 4000L * 1000 * 1000;
-    *n_products += (long)w->n_in * w->n_out * n_rows;
-    if (*n_products < enough) return true;
-    matmul_run(c, *n_tasks);
-    *n_tasks = 0;
-    *n_products = 0;
-    return !compute_is_stopped(c);
+    return run_mlp(c, &l->mlp, n, c->ff_down);
 }
 
 // The rows of every chosen expert: gate, up, then down into rows [base, base + pairs) of ff_down.
@@ -189,35 +216,30 @@ static bool run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs,
 {
     const size_t n_ff = (size_t)s->n_ff_expert, n_embd = (size_t)s->n_embd;
     const int *starts = c->pairs.starts;
+    Waiting w = {.c = c};
     for (int r = 0; r < n_pairs; r++)
         c->gathered[r] = c->acts.rows[c->pairs.token_of[r]];
-    int n_tasks = 0;
-    long n_products = 0;
     for (int e = 0; e < s->n_experts; e++) {
-        int n_rows = starts[e + 1] - starts[e];
-        if (n_rows == 0) continue;
-        size_t at = (size_t)starts[e];
-        c->tasks[n_tasks++] = (MatmulTask){&l->experts.gate,       e,   c->gathered + at, n_rows,
-                                           c->ff_gate + at * n_ff, n_ff};
-        c->tasks[n_tasks++] =
-            (MatmulTask){&l->experts.up, e, c->gathered + at, n_rows, c->ff_up + at * n_ff, n_ff};
-        if (!run_when_many(c, &n_tasks, &n_products, &l->experts.up, 2 * n_rows)) return false;
+        const int n = starts[e + 1] - starts[e];
+        const size_t at = (size_t)starts[e];
+        const ActRow *acts = c->gathered + at;
+        float *gate = c->ff_gate + at * n_ff, *up = c->ff_up + at * n_ff;
+        if (!add_product(&w, (MatmulTask){&l->experts.gate, e, acts, n, gate, n_ff}) ||
+            !add_product(&w, (MatmulTask){&l->experts.up, e, acts, n, up, n_ff}))
+            return false;
     }
-    matmul_run(c, n_tasks);
+    run_waiting(&w);
     activate(c, n_pairs, s->n_ff_expert);
     acts_fill(c, &c->ff_acts, c->ff_gate, n_ff, n_pairs, s->n_ff_expert,
               matrix_is_quantised(&l->experts.down));
-    n_tasks = 0;
-    n_products = 0;
     for (int e = 0; e < s->n_experts; e++) {
-        size_t at = (size_t)starts[e];
-        int n_rows = starts[e + 1] - starts[e];
-        if (n_rows == 0) continue;
-        c->tasks[n_tasks++] = (MatmulTask){&l->experts.down,  e,     c->ff_acts.rows + at, n_rows,
-                                           out + at * n_embd, n_embd};
-        if (!run_when_many(c, &n_tasks, &n_products, &l->experts.down, n_rows)) return false;
+        const int n = starts[e + 1] - starts[e];
+        const size_t at = (size_t)starts[e];
+        const ActRow *acts = c->ff_acts.rows + at;
+        if (!add_product(&w, (MatmulTask){&l->experts.down, e, acts, n, out + at * n_embd, n_embd}))
+            return false;
     }
-    matmul_run(c, n_tasks);
+    run_waiting(&w);
     return true;
 }
 
@@ -248,10 +270,10 @@ bool moe_sparse(Compute *c, const Shape *s, const Layer *l, int n)
     compute_for_rows(c, n, route_row, &(Network){.c = c, .s = s, .l = l});
     moe_sort(s, n, &c->pairs);
     acts_fill(c, &c->acts, c->h, n_embd, n, s->n_embd, quantised);
-    if (l->shared.gate.data)
-        run_mlp(c, &l->shared, n, c->ff_down);
-    else
+    if (!l->shared.gate.data)
         memset(c->ff_down, 0, (size_t)n * n_embd * sizeof *c->ff_down);
+    else if (!run_mlp(c, &l->shared, n, c->ff_down))
+        return false;
     if (!run_experts(c, s, l, n * s->n_experts_used, c->ff_down + (size_t)n * n_embd)) return false;
     compute_for_rows(c, n, mix_row, &(Mixing){c, s->n_embd, s->n_experts_used, n});
     return true;

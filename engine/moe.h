@@ -3,9 +3,10 @@
 
 #include "compute.h"
 
-// c->ff_down [n][n_embd] from c->h [n][n_embd].
-void moe_dense(Compute *c, const Shape *s, const Layer *l, int n);
-// Likewise: the chosen experts' weighted sum plus the shared expert. False: c->watch ended it.
+// c->ff_down [n][n_embd] from c->h [n][n_embd]. False: c->watch, asked at the latest after some 10
+// ms of two cores' work, ended it.
+bool moe_dense(Compute *c, const Shape *s, const Layer *l, int n);
+// Likewise: the chosen experts' weighted sum plus the shared expert.
 bool moe_sparse(Compute *c, const Shape *s, const Layer *l, int n);
 
 // The scores [n_experts] that a router's logits stand for: a sigmoid of each, or their softmax.

@@ -42,6 +42,7 @@ typedef struct Run {
     const Layer *l;
     const Pass *pass;
     int layer;
+    int first;       // row of the pass whose output is read
     int head0;       // first of the group of heads whose keys and values are laid out
     HeadParts parts; // of rows that are attended to one by one
 } Run;
@@ -146,19 +147,21 @@ typedef struct HeadPart {
     int row, kv_head, head, n_heads;
 } HeadPart;
 
-static HeadPart find_part(const Shape *s, int n_kv_heads, HeadParts parts, int i)
+static HeadPart find_part(const Run *r, int n_kv_heads, int i)
 {
-    int shared_by = s->n_heads / n_kv_heads, per_row = n_kv_heads * parts.n_per_kv;
+    const HeadParts parts = r->parts;
+    int shared_by = r->s->n_heads / n_kv_heads, per_row = n_kv_heads * parts.n_per_kv;
     int kv_head = i % per_row / parts.n_per_kv, at = i % parts.n_per_kv * parts.n_at_once;
     int left = shared_by - at;
-    return (HeadPart){i / per_row, kv_head, kv_head * shared_by + at,
+    return (HeadPart){r->first + i / per_row, kv_head, kv_head * shared_by + at,
                       left < parts.n_at_once ? left : parts.n_at_once};
 }
 
 static void attend_by_parts(Run *r, int n_kv_heads, TeamItem *attend)
 {
-    r->parts = part_heads(r->c, r->s, r->pass->n, n_kv_heads);
-    compute_for(r->c, r->pass->n * n_kv_heads * r->parts.n_per_kv, attend, r);
+    const int n = r->pass->n - r->first;
+    r->parts = part_heads(r->c, r->s, n, n_kv_heads);
+    compute_for(r->c, n * n_kv_heads * r->parts.n_per_kv, attend, r);
 }
 
 // A block of queries of one head against F32 keys [n_vis][dk] and transposed values [dv][n_ctx]:
@@ -205,12 +208,11 @@ static void attend_item(void *user, int i, int thread)
     const Run *r = user;
     const Compute *c = r->c;
     const Shape *s = r->s;
-    const int n = r->pass->n, pos0 = r->pass->own->len,
-              shared_by = s->mla ? 1 : s->n_heads / s->n_kv_heads;
+    const int n = r->pass->n - r->first, shared_by = s->mla ? 1 : s->n_heads / s->n_kv_heads;
     const size_t q_row = (size_t)s->n_heads * (size_t)s->key_dim;
     const size_t out_row = (size_t)s->n_heads * (size_t)s->value_dim;
-    int n_blocks = count_blocks(n), first = (n_blocks - 1 - i % n_blocks) * COMPUTE_QUERY_BLOCK;
-    int left = n - first, h = i / n_blocks;
+    int n_blocks = count_blocks(n), before = (n_blocks - 1 - i % n_blocks) * COMPUTE_QUERY_BLOCK;
+    int first = r->first + before, left = n - before, h = i / n_blocks;
     size_t kv = (size_t)(h / shared_by) * (size_t)c->n_ctx;
     size_t head = (size_t)(r->head0 * shared_by + h);
     HeadBlock block = {
@@ -223,22 +225,39 @@ static void attend_item(void *user, int i, int thread)
         .dk = s->key_dim,
         .dv = s->value_dim,
         .n_queries = left < COMPUTE_QUERY_BLOCK ? left : COMPUTE_QUERY_BLOCK,
-        .first_vis = pos0 + first + 1,
+        .first_vis = r->pass->own->len + first + 1,
         .window = s->sliding_window,
     };
     attend_block(c, &block, thread);
 }
 
+// Heads of keys in a group: as many as there is room for and as make some 20 ms of two cores' work,
+// after which the pass may end, but one a thread.
+static int choose_group(const Run *r, int shared_by)
+{
+    const long enough = 2000L * 1000 * 1000;
+    const Shape *s = r->s;
+    const Compute *c = r->c;
+    long width = s->key_dim + s->value_dim, n_queries = r->pass->n - r->first;
+    long each = width * n_queries * shared_by;
+    if (s->mla) each += (long)s->kv_lora * (s->nope_dim + s->value_dim);
+    each *= r->pass->own->len + r->pass->n;
+    long n = enough / each;
+    n = n < c->n_threads ? c->n_threads : n;
+    return n < c->heads_in_group ? (int)n : c->heads_in_group;
+}
+
 // Lays the heads of keys and values out group by group, each by an item of its own, and runs all
-// blocks of the queries that use them. False: ended between two groups.
+// blocks of the queries that use them. False: ended between two groups, or within one.
 static bool attend_by_groups(Run *r, int n_kv_heads, TeamItem *lay_out)
 {
-    const int shared_by = r->s->n_heads / n_kv_heads, n_blocks = count_blocks(r->pass->n);
-    for (r->head0 = 0; r->head0 < n_kv_heads; r->head0 += r->c->heads_in_group) {
-        int left = n_kv_heads - r->head0;
-        int n = left < r->c->heads_in_group ? left : r->c->heads_in_group;
+    const int shared_by = r->s->n_heads / n_kv_heads, most = choose_group(r, shared_by);
+    const int n_blocks = count_blocks(r->pass->n - r->first);
+    for (r->head0 = 0; r->head0 < n_kv_heads; r->head0 += most) {
+        int left = n_kv_heads - r->head0, n = left < most ? left : most;
         if (r->head0 > 0 && compute_is_stopped(r->c)) return false;
         compute_for(r->c, n, lay_out, r);
+        if (r->s->mla && compute_is_stopped(r->c)) return false; // expanding is half of the work
         compute_for(r->c, n * shared_by * n_blocks, attend_item, r);
     }
     return true;
@@ -299,7 +318,7 @@ static void attend_gqa_part(void *user, int i, int thread)
     const Compute *c = r->c;
     const Shape *s = r->s;
     const size_t dk = (size_t)s->key_dim, dv = (size_t)s->value_dim;
-    HeadPart part = find_part(s, s->n_kv_heads, r->parts, i);
+    HeadPart part = find_part(r, s->n_kv_heads, i);
     size_t kv_head = (size_t)part.kv_head;
     size_t head = (size_t)part.row * (size_t)s->n_heads + (size_t)part.head;
     Rows rows = find_rows(r, part.row, kv_head * dk, s->key_dim, kv_head * dv, s->value_dim);
@@ -307,7 +326,7 @@ static void attend_gqa_part(void *user, int i, int thread)
                 c->att + head * dv, dv);
 }
 
-// The new row's query rotated and scaled, its key and value into the cache.
+// The new row's query, where it is read, rotated and scaled, its key and value into the cache.
 static void finish_gqa_row(void *user, int t, int thread)
 {
     const Run *r = user;
@@ -320,12 +339,14 @@ static void finish_gqa_row(void *user, int t, int thread)
     float *q = c->q + at * q_dim, *k = c->kv + at * kv->k_width;
     float *v = c->kv + (size_t)r->pass->n * kv->k_width + at * kv->v_width;
     (void)thread;
-    add_bias(q, l->q_bias, (int)q_dim);
+    if (t >= r->first) {
+        add_bias(q, l->q_bias, (int)q_dim);
+        turn_heads(c, s, q, s->n_heads, l->q_norm, angles);
+        scale_row(q, (int)q_dim, s->attention_scale);
+    }
     add_bias(k, l->k_bias, (int)kv->k_width);
     add_bias(v, l->v_bias, (int)kv->v_width);
-    turn_heads(c, s, q, s->n_heads, l->q_norm, angles);
     turn_heads(c, s, k, s->n_kv_heads, l->k_norm, angles);
-    scale_row(q, (int)q_dim, s->attention_scale);
     size_t slot = (size_t)pass_row(r->pass, t).slot;
     c->k->to_f16(k, (int)kv->k_width, kv_keys(kv, r->layer) + slot * kv->k_width);
     c->k->to_f16(v, (int)kv->v_width, kv_values(kv, r->layer) + slot * kv->v_width);
@@ -333,18 +354,21 @@ static void finish_gqa_row(void *user, int t, int thread)
 
 bool attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
-    Run run = {.c = c, .s = s, .l = l, .pass = pass, .layer = layer};
-    const int n = pass->n;
+    const int n = pass->n, first = pass_first_read(pass, layer);
+    Run run = {.c = c, .s = s, .l = l, .pass = pass, .layer = layer, .first = first};
+    const size_t q_dim = (size_t)l->q.n_out;
     const size_t k_dim = pass->own->k_width, v_dim = pass->own->v_width;
     float *k = c->kv, *v = c->kv + (size_t)n * k_dim;
     bool quantised =
         matrix_is_quantised(&l->q) || matrix_is_quantised(&l->k) || matrix_is_quantised(&l->v);
     acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, n, s->n_embd, quantised);
-    c->tasks[0] = (MatmulTask){&l->q, 0, c->acts.rows, n, c->q, (size_t)l->q.n_out};
-    c->tasks[1] = (MatmulTask){&l->k, 0, c->acts.rows, n, k, k_dim};
-    c->tasks[2] = (MatmulTask){&l->v, 0, c->acts.rows, n, v, v_dim};
-    matmul_run(c, 3);
+    c->tasks[0] = (MatmulTask){&l->k, 0, c->acts.rows, n, k, k_dim};
+    c->tasks[1] = (MatmulTask){&l->v, 0, c->acts.rows, n, v, v_dim};
+    c->tasks[2] = (MatmulTask){
+        &l->q, 0, c->acts.rows + first, n - first, c->q + (size_t)first * q_dim, q_dim};
+    matmul_run(c, first < n ? 3 : 2);
     compute_for_rows(c, n, finish_gqa_row, &run);
+    if (first == n) return true;
     if (pass_is_block(pass, MIN_BLOCK_TOKENS))
         return attend_by_groups(&run, s->n_kv_heads, lay_out_head);
     attend_by_parts(&run, s->n_kv_heads, attend_gqa_part);
@@ -380,7 +404,7 @@ void attention_mla_store(Compute *c, const Shape *s, const Layer *l, const Pass 
 static void normalise_q_a(void *user, int t, int thread)
 {
     const Run *r = user;
-    float *q_a = r->c->latent + (size_t)t * (size_t)r->s->q_lora;
+    float *q_a = r->c->latent + (size_t)(r->first + t) * (size_t)r->s->q_lora;
     (void)thread;
     r->c->k->rms_norm(q_a, r->l->q_a_norm, r->s->rms_eps, r->s->q_lora, q_a);
 }
@@ -392,31 +416,33 @@ static void finish_mla_row(void *user, int t, int thread)
     const size_t q_dim = (size_t)s->n_heads * (size_t)s->key_dim;
     const float *angles = r->c->angles + (size_t)t * (size_t)s->rope_dim;
     float *q = r->c->q + (size_t)t * q_dim;
-    for (int h = 0; h < s->n_heads; h++)
+    for (int h = 0; h < s->n_heads && t >= r->first; h++)
         attention_rotate(s, angles, q + h * s->key_dim + s->nope_dim);
-    scale_row(q, (int)q_dim, s->attention_scale);
+    if (t >= r->first) scale_row(q, (int)q_dim, s->attention_scale);
     store_latent(user, t, thread);
 }
 
-// Queries and the new latents: c->q rotated and scaled, cache rows written.
+// Queries of the rows that are read, rotated and scaled, in c->q, and the latents of all rows into
+// the cache.
 static void project_mla(Run *r)
 {
     Compute *c = r->c;
     const Shape *s = r->s;
     const Layer *l = r->l;
-    const int n = r->pass->n;
-    const Matrix *first = s->q_lora ? &l->q_a : &l->q;
+    const int n = r->pass->n, n_read = n - r->first;
+    const size_t q_dim = (size_t)s->n_heads * (size_t)s->key_dim, q_lora = (size_t)s->q_lora;
+    const Matrix *first = q_lora ? &l->q_a : &l->q;
+    float *q = c->q + (size_t)r->first * q_dim, *q_a = c->latent + (size_t)r->first * q_lora;
     bool quantised = matrix_is_quantised(first) || matrix_is_quantised(&l->kv_a);
     acts_fill(c, &c->acts, c->h, (size_t)s->n_embd, n, s->n_embd, quantised);
-    c->tasks[0] =
-        (MatmulTask){first, 0, c->acts.rows, n, s->q_lora ? c->latent : c->q, (size_t)first->n_out};
+    c->tasks[0] = (MatmulTask){
+        first, 0, c->acts.rows + r->first, n_read, q_lora ? q_a : q, (size_t)first->n_out};
     c->tasks[1] = (MatmulTask){&l->kv_a, 0, c->acts.rows, n, c->kv, r->pass->own->k_width};
     matmul_run(c, 2);
-    if (s->q_lora) {
-        compute_for_rows(c, n, normalise_q_a, r);
-        acts_fill(c, &c->acts, c->latent, (size_t)s->q_lora, n, s->q_lora,
-                  matrix_is_quantised(&l->q_b));
-        matmul(c, &l->q_b, &c->acts, n, c->q);
+    if (q_lora) {
+        compute_for_rows(c, n_read, normalise_q_a, r);
+        acts_fill(c, &c->acts, q_a, q_lora, n_read, s->q_lora, matrix_is_quantised(&l->q_b));
+        matmul(c, &l->q_b, &c->acts, n_read, q);
     }
     compute_for_rows(c, n, finish_mla_row, r);
 }
@@ -436,7 +462,7 @@ static void attend_absorbed_part(void *user, int i, int thread)
     const Compute *c = r->c;
     const Shape *s = r->s;
     const size_t row = r->pass->own->k_width;
-    HeadPart part = find_part(s, 1, r->parts, i);
+    HeadPart part = find_part(r, 1, i);
     size_t head = (size_t)part.row * (size_t)s->n_heads + (size_t)part.head;
     float *q = c->latent + head * row;
     for (size_t h = 0; h < (size_t)part.n_heads; h++)
@@ -456,25 +482,25 @@ static void attend_absorbed(Run *r)
     Compute *c = r->c;
     const Shape *s = r->s;
     const Layer *l = r->l;
-    const int n = r->pass->n, q_dim = s->n_heads * s->key_dim;
-    const size_t row = r->pass->own->k_width, q_row = (size_t)s->n_heads * row;
-    acts_fill(c, &c->acts, c->q, (size_t)q_dim, n, q_dim, matrix_is_quantised(&l->k_b));
+    const int n = r->pass->n - r->first, q_dim = s->n_heads * s->key_dim;
+    const size_t first = (size_t)r->first, row = r->pass->own->k_width;
+    const size_t q_row = (size_t)s->n_heads * row;
+    const size_t out_row = (size_t)s->n_heads * (size_t)s->value_dim;
+    float *latent = c->latent + first * q_row, *out = c->att + first * out_row;
+    acts_fill(c, &c->acts, c->q + first * (size_t)q_dim, (size_t)q_dim, n, q_dim,
+              matrix_is_quantised(&l->k_b));
     gather_heads(c, s, n, s->key_dim);
     for (int h = 0; h < s->n_heads; h++)
         c->tasks[h] =
-            (MatmulTask){&l->k_b, h, c->gathered + h * n, n, c->latent + (size_t)h * row, q_row};
+            (MatmulTask){&l->k_b, h, c->gathered + h * n, n, latent + (size_t)h * row, q_row};
     matmul_run(c, s->n_heads);
     attend_by_parts(r, 1, attend_absorbed_part);
-    acts_fill(c, &c->acts, c->latent, q_row, n, (int)q_row,
+    acts_fill(c, &c->acts, latent, q_row, n, (int)q_row,
               matrix_is_quantised(&l->v_b) && q_row % ACT_BLOCK == 0);
     gather_heads(c, s, n, (int)row);
     for (int h = 0; h < s->n_heads; h++)
-        c->tasks[h] = (MatmulTask){&l->v_b,
-                                   h,
-                                   c->gathered + h * n,
-                                   n,
-                                   c->att + (size_t)h * (size_t)s->value_dim,
-                                   (size_t)s->n_heads * (size_t)s->value_dim};
+        c->tasks[h] = (MatmulTask){
+            &l->v_b, h, c->gathered + h * n, n, out + (size_t)h * (size_t)s->value_dim, out_row};
     matmul_run(c, s->n_heads);
 }
 
@@ -539,7 +565,12 @@ static bool expanding_pays(const Shape *s, int n)
 
 bool attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
-    Run run = {.c = c, .s = s, .l = l, .pass = pass, .layer = layer};
+    const int first = pass_first_read(pass, layer);
+    Run run = {.c = c, .s = s, .l = l, .pass = pass, .layer = layer, .first = first};
+    if (first == pass->n) {
+        attention_mla_store(c, s, l, pass, layer);
+        return true;
+    }
     project_mla(&run);
     if (!pass_is_block(pass, MIN_BLOCK_TOKENS) || !expanding_pays(s, pass->n)) {
         attend_absorbed(&run);

@@ -20,9 +20,10 @@ void attention_rotate(const Shape *s, const float *angles, float *x);
 // Fills c->inv_freq once, scaled as the shape says (shape.h); divisors [rope_dim/2] may be NULL.
 void attention_frequencies(Compute *c, const Shape *s, const float *divisors);
 
-// c->att [n][n_heads * value_dim] from c->h [n][n_embd] (normalised) for the rows of the pass;
-// writes their rows of the layer's cache before any of them is read, so that rows of one sequence
-// may stand in one pass in any order. False: c->watch ended it.
+// c->att [n][n_heads * value_dim] from c->h [n][n_embd] (normalised), for the rows of the pass
+// whose output of this layer is read (pass_first_read). Writes the cache rows of all before any of
+// them is read, so that rows of one sequence may stand in one pass in any order. False: c->watch
+// ended it.
 bool attention_gqa(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);
 bool attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer);
 // Only writes the cache rows of a pass, from c->h: for rows whose output nobody needs.

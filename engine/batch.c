@@ -87,6 +87,7 @@ static void run_pass(Batch *b)
     pass.rows = b->rows;
     pass.ids = b->ids;
     pass.n = b->n_rows;
+    pass.n_unread = b->n_rows - b->n_last;
     session_begin_pass(b->session);
     forward_pass(&e->compute, &e->shape, &e->weights, &pass);
     if (b->n_last)

@@ -73,10 +73,16 @@ bool matrix_is_quantised(const Matrix *m)
     return tensor_type_info(m->type)->block_elements > 1;
 }
 
+Products compute_products_for(int n)
+{
+    return n >= MIN_GEMM_ACTS ? PRODUCTS_BY_GROUP : PRODUCTS_BY_VECTOR;
+}
+
 static bool takes_group_kernel(const Compute *c, int n_acts)
 {
-    if (c->products == PRODUCTS_BY_COUNT) return n_acts >= MIN_GEMM_ACTS;
-    return c->products == PRODUCTS_BY_GROUP;
+    Products products = c->products;
+    if (products == PRODUCTS_BY_COUNT) products = compute_products_for(n_acts);
+    return products == PRODUCTS_BY_GROUP;
 }
 
 // Rows [row, row + n_rows) of a task, on the calling thread.

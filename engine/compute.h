@@ -122,6 +122,9 @@ ActRow act_slice(ActRow row, int offset);
 
 bool matrix_is_quantised(const Matrix *m);
 
+// What PRODUCTS_BY_COUNT comes to for n vectors.
+Products compute_products_for(int n);
+
 // Runs the first n_tasks of c->tasks over the team.
 void matmul_run(Compute *c, int n_tasks);
 // One product.

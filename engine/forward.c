@@ -19,54 +19,61 @@ typedef struct Rows {
     const Mtp *mtp;         // what joins a state and an embedding
     const uint16_t *states; // read
     uint16_t *kept;         // written
-    int first;              // row of c->x that is row 0
+    int first;              // row of c->x that is row 0 of what is read or written beside it
 } Rows;
 
 static void normalise_row(void *user, int t, int thread)
 {
     const Rows *r = user;
-    size_t at = (size_t)t * (size_t)r->s->n_embd;
+    size_t n_embd = (size_t)r->s->n_embd, from = (size_t)(r->first + t) * n_embd;
     (void)thread;
-    r->c->k->rms_norm(r->c->x + at, r->weight, r->s->rms_eps, r->s->n_embd, r->c->h + at);
+    r->c->k->rms_norm(r->c->x + from, r->weight, r->s->rms_eps, r->s->n_embd,
+                      r->c->h + (size_t)t * n_embd);
 }
 
-static void normalise(Compute *c, const Shape *s, const float *weight, int n)
+// Rows [0, n) of c->h from those of c->x that begin at `first`.
+static void normalise(Compute *c, const Shape *s, const float *weight, int first, int n)
 {
-    compute_for_rows(c, n, normalise_row, &(Rows){.c = c, .s = s, .weight = weight});
+    compute_for_rows(c, n, normalise_row,
+                     &(Rows){.c = c, .s = s, .weight = weight, .first = first});
 }
 
 static void add_row(void *user, int t, int thread)
 {
     const Rows *r = user;
-    size_t at = (size_t)t * (size_t)r->s->n_embd;
+    size_t n_embd = (size_t)r->s->n_embd, to = (size_t)(r->first + t) * n_embd;
     (void)thread;
-    r->c->k->axpy(1, r->delta + at, r->c->x + at, r->s->n_embd);
+    r->c->k->axpy(1, r->delta + (size_t)t * n_embd, r->c->x + to, r->s->n_embd);
 }
 
-static void add_to_stream(Compute *c, const Shape *s, const float *delta, int n)
+static void add_to_stream(Compute *c, const Shape *s, const float *delta, int first, int n)
 {
-    compute_for_rows(c, n, add_row, &(Rows){.c = c, .s = s, .delta = delta});
+    compute_for_rows(c, n, add_row, &(Rows){.c = c, .s = s, .delta = delta, .first = first});
 }
 
 // x += attention(norm x)
 static bool run_attention(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
-    const int n = pass->n;
-    normalise(c, s, l->attn_norm, n);
+    const int first = pass_first_read(pass, layer), n = pass->n - first;
+    const size_t n_in = (size_t)l->output.n_in;
+    normalise(c, s, l->attn_norm, 0, pass->n);
     if (!(s->mla ? attention_mla : attention_gqa)(c, s, l, pass, layer)) return false;
-    acts_fill(c, &c->acts, c->att, (size_t)l->output.n_in, n, l->output.n_in,
+    if (n == 0) return true;
+    acts_fill(c, &c->acts, c->att + (size_t)first * n_in, n_in, n, l->output.n_in,
               matrix_is_quantised(&l->output));
     matmul(c, &l->output, &c->acts, n, c->h);
-    add_to_stream(c, s, c->h, n);
+    add_to_stream(c, s, c->h, first, n);
     return true;
 }
 
 // x += feed-forward(norm x)
-static bool run_network(Compute *c, const Shape *s, const Layer *l, int n)
+static bool run_network(Compute *c, const Shape *s, const Layer *l, const Pass *pass, int layer)
 {
-    normalise(c, s, l->ffn_norm, n);
+    const int first = pass_first_read(pass, layer), n = pass->n - first;
+    if (n == 0) return true;
+    normalise(c, s, l->ffn_norm, first, n);
     if (!(l->moe ? moe_sparse : moe_dense)(c, s, l, n)) return false;
-    add_to_stream(c, s, c->ff_down, n);
+    add_to_stream(c, s, c->ff_down, first, n);
     return true;
 }
 
@@ -106,6 +113,7 @@ void forward_begin(Compute *c, const Shape *s, const Weights *w, const Pass *pas
 {
     const Kv *own = pass->own;
     assert(pass->n >= 1 && pass->n <= c->pass_rows);
+    assert(pass->n_unread >= 0 && pass->n_unread <= pass->n);
     assert(pass->rows || (own->len + pass->n <= own->n_ctx && own->n_ctx <= c->n_ctx));
     (void)own;
     c->products = pass->kernels == PASS_ALONE     ? PRODUCTS_BY_VECTOR
@@ -122,8 +130,14 @@ int forward_n_stages(const Shape *s)
 
 bool forward_stage(Compute *c, const Shape *s, const Weights *w, const Pass *pass, int stage)
 {
-    const Layer *l = &w->layers[stage / 2];
-    return stage % 2 ? run_network(c, s, l, pass->n) : run_attention(c, s, l, pass, stage / 2);
+    const int layer = stage / 2;
+    const Products products = c->products;
+    // What is left of the rows meets the kernels that all of them would.
+    if (products == PRODUCTS_BY_COUNT && pass_first_read(pass, layer) > 0)
+        c->products = compute_products_for(pass->n);
+    bool whole = (stage % 2 ? run_network : run_attention)(c, s, &w->layers[layer], pass, layer);
+    c->products = products;
+    return whole;
 }
 
 void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass)
@@ -195,7 +209,7 @@ void forward_mtp(Compute *c, const Shape *s, const Weights *w, Kv *kv, const uin
     Pass pass = {.own = kv, .ids = ids, .n = n - n_wanted};
     if (pass.n > 0) { // one layer: keys come of its input alone
         attention_angles(c, s, &pass);
-        normalise(c, s, block->attn_norm, pass.n);
+        normalise(c, s, block->attn_norm, 0, pass.n);
         attention_mla_store(c, s, block, &pass, 0);
         kv->len += pass.n;
         memmove(c->x, c->x + (size_t)pass.n * n_embd, (size_t)n_wanted * n_embd * sizeof *c->x);
@@ -204,7 +218,7 @@ void forward_mtp(Compute *c, const Shape *s, const Weights *w, Kv *kv, const uin
     pass.n = n_wanted;
     attention_angles(c, s, &pass);
     run_attention(c, s, block, &pass, 0);
-    run_network(c, s, block, pass.n);
+    run_network(c, s, block, &pass, 0);
     kv->len += n_wanted;
 }
 

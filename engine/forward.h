@@ -5,10 +5,10 @@
 #include "pass.h"
 
 // Evaluates a pass: 1 .. c->pass_rows ids within the vocabulary. Leaves the last layer's state of
-// the rows in c->x [n][n_embd] and every cache's len as it was; own must have room for the rows,
+// the rows that are read in c->x [n][n_embd] and every cache's len as it was; own must have room,
 // and c for attention over the longest sequence. Cannot fail; nothing is allocated. forward_logits
 // then takes [n][n_vocab] of rows first .. first + n - 1 from there, with the kernels that the pass
-// was told; any number of times until the next pass.
+// was told; any number of times until the next pass, of rows that are read.
 void forward_pass(Compute *c, const Shape *s, const Weights *w, const Pass *pass);
 void forward_logits(Compute *c, const Shape *s, const Weights *w, int first, int n, float *logits);
 // forward_pass in steps: forward_begin, and then every stage in its order, a layer's attention and

@@ -32,6 +32,7 @@ typedef struct Pass {
     const PassRow *rows; // [n]; NULL: the ids continue own, at own->len
     const int *ids;      // [n]
     int n;
+    int n_unread; // the first so many rows only reach the cache: their last state is not computed
     PassKernels kernels;
 } Pass;
 
@@ -40,6 +41,12 @@ static inline PassRow pass_row(const Pass *pass, int t)
 {
     if (pass->rows) return pass->rows[t];
     return (PassRow){pass->own->len + t, pass->own->len + t, 0};
+}
+
+// The first row whose output of a layer somebody reads, n where nobody does.
+static inline int pass_first_read(const Pass *pass, int layer)
+{
+    return layer == pass->own->n_layers - 1 ? pass->n_unread : 0;
 }
 
 // True where the rows may share a pass over the keys in blocks.

@@ -147,7 +147,8 @@ static int begin_or_resume(Session *s, const Pass *pass)
 {
     Engine *e = s->engine;
     const CutPass cut = s->cut;
-    bool goes_on = cut.stage > 0 && cut.first == s->kv.len && cut.n == pass->n;
+    bool goes_on = cut.stage > 0 && cut.first == s->kv.len && cut.n == pass->n &&
+                   cut.n_unread == pass->n_unread;
     session_begin_pass(s);
     forward_begin(&e->compute, &e->shape, &e->weights, pass);
     if (!goes_on) return 0;
@@ -160,23 +161,27 @@ static int begin_or_resume(Session *s, const Pass *pass)
 // runs.
 typedef struct Watched {
     Session *session;
-    int n, stage;
+    const Pass *pass;
+    int stage;
     EngineCancel cancel;
     bool cancelled;
     Error *err;
 } Watched;
 
-// The state is kept before the poll, which may run other sessions. True where the pass cannot go on
-// at once: it is cancelled, or its buffers have been used.
+// The state is kept before the stage's first poll, since a poll may run other sessions. True where
+// the pass cannot go on at once: it is cancelled, or its buffers have been used.
 static bool keep_and_poll(void *watched)
 {
     Watched *w = watched;
     Session *s = w->session;
     Compute *c = &s->engine->compute;
+    const Pass *pass = w->pass;
     const unsigned n_passes = c->n_passes;
     const PassWatch watch = c->watch;
-    s->cut = (CutPass){s->kv.len, w->n, w->stage};
-    memcpy(s->cut_rows, c->x, (size_t)w->n * (size_t)s->engine->shape.n_embd * sizeof *s->cut_rows);
+    const size_t n_floats = (size_t)pass->n * (size_t)s->engine->shape.n_embd;
+    if (s->cut.n == 0 || s->cut.stage != w->stage)
+        memcpy(s->cut_rows, c->x, n_floats * sizeof *s->cut_rows);
+    s->cut = (CutPass){s->kv.len, pass->n, pass->n_unread, w->stage};
     c->watch = (PassWatch){0};
     w->cancelled = engine_is_cancelled(w->cancel, w->err);
     c->watch = watch;
@@ -188,7 +193,7 @@ static bool keep_and_poll(void *watched)
 static bool run_stages(Session *s, const Pass *pass, EngineCancel cancel, Error *err)
 {
     Engine *e = s->engine;
-    Watched w = {.session = s, .n = pass->n, .cancel = cancel, .err = err};
+    Watched w = {.session = s, .pass = pass, .cancel = cancel, .err = err};
     if (engine_is_cancelled(cancel, err)) return false;
     w.stage = begin_or_resume(s, pass);
     for (bool begun = true; w.stage < forward_n_stages(&e->shape);) {
@@ -207,12 +212,16 @@ static bool run_stages(Session *s, const Pass *pass, EngineCancel cancel, Error 
     return true;
 }
 
-// A pass of the next n ids, and logits [n_logits][n_vocab] of the last ones. False: cancelled.
+// A pass of the next n ids, and logits [n_logits][n_vocab] of the last ones. The MTP block wants
+// the states of all. False: cancelled.
 static bool evaluate(Session *s, int n, int n_logits, float *logits, EngineCancel cancel,
                      Error *err)
 {
     Engine *e = s->engine;
-    Pass pass = {.own = &s->kv, .ids = s->ids + s->kv.len, .n = n};
+    Pass pass = {.own = &s->kv,
+                 .ids = s->ids + s->kv.len,
+                 .n = n,
+                 .n_unread = s->mtp.states ? 0 : n - n_logits};
     if (!run_stages(s, &pass, cancel, err)) return false;
     s->kv.len += n;
     s->has_logits = n_logits == 1;

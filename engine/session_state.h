@@ -20,6 +20,7 @@ typedef struct SessionMtp {
 // other pass of the session ends it.
 typedef struct CutPass {
     int first, n; // tokens cached before it, tokens of it
+    int n_unread; // of these (pass.h)
     int stage;    // the next one; 0: there is no such pass
 } CutPass;
 

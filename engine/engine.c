@@ -73,6 +73,7 @@ static bool fill_info(Engine *e, Error *err)
     info->cache_bytes_per_token = kv_bytes_per_token(&e->shape);
     info->n_params = e->weights.n_params;
     info->n_active_params = e->weights.n_active_params;
+    info->n_active_bytes = e->weights.n_active_bytes;
     info->n_layers = e->shape.n_layers;
     info->n_vocab = e->shape.n_vocab;
     info->n_ctx_train = e->shape.n_ctx_train;

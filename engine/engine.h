@@ -50,6 +50,7 @@ typedef struct EngineInfo {
     const char *isa;
     size_t file_bytes, cache_bytes_per_token;
     uint64_t n_params, n_active_params; // in the file; used for one token
+    uint64_t n_active_bytes;            // that these take: what a token reads of the file
     int n_layers, n_vocab, n_ctx_train, n_embd, n_mtp_layers, n_threads;
     FimOrder fim_order;
     int bos, eos, fim_prefix, fim_suffix, fim_middle, file_sep, repo_name;

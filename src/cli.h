@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/memory_use.h"
 #include "base/text.h"
 #include "config.h"
 #include "engine/engine.h"
@@ -128,6 +129,8 @@ bool cli_is_sha256(const char *text);
 struct json_object *cli_json_str(Str s);
 // A JSON number with that many decimals; null for what JSON cannot say.
 struct json_object *cli_json_num(double number, int decimals);
+// Adds "rss_bytes" and, of these, "anonymous_bytes", which no file holds.
+void cli_json_add_memory(struct json_object *object, MemoryUse memory);
 // {"line", "column"}, both from 1, columns in bytes; and a range of two of them.
 struct json_object *cli_json_range(const TextSnap *text, ByteRange range);
 // Prints the object on one line and releases it.
@@ -166,7 +169,7 @@ void cli_progress_end(CliProgress *progress);
 typedef struct CliSpeed {
     double prefill_tps, decode_tps;
     double key_ms;    // until the logits are there when only the prompt's last token is another
-    size_t rss_bytes; // of the process, afterwards
+    MemoryUse memory; // of the process, afterwards
 } CliSpeed;
 // Reads n_prefill tokens of code and decodes n_decode (both >= 1), after a warm-up.
 bool cli_measure(Engine *engine, int n_prefill, int n_decode, CliSpeed *out, Error *err);

@@ -231,6 +231,14 @@ struct json_object *cli_json_num(double number, int decimals)
     return json_object_new_double_s(number, text);
 }
 
+void cli_json_add_memory(struct json_object *object, MemoryUse memory)
+{
+    const int64_t resident = (int64_t)(memory.anonymous + memory.mapped);
+    json_object_object_add(object, "rss_bytes", json_object_new_int64(resident));
+    json_object_object_add(object, "anonymous_bytes",
+                           json_object_new_int64((int64_t)memory.anonymous));
+}
+
 static struct json_object *json_place(const TextSnap *text, size_t byte_off)
 {
     TextPoint point = text_point(text, byte_off);

@@ -93,7 +93,7 @@ static bool measure_model(struct json_object *section, Engine *engine, Error *er
     if (!cli_measure(engine, PREFILL_TOKENS, DECODE_TOKENS, &speed, err)) return false;
     json_object_object_add(section, "prefill_tps", cli_json_num(speed.prefill_tps, 1));
     json_object_object_add(section, "decode_tps", cli_json_num(speed.decode_tps, 1));
-    json_object_object_add(section, "rss_bytes", json_object_new_int64((int64_t)speed.rss_bytes));
+    cli_json_add_memory(section, speed.memory);
     return true;
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/vec.h"
@@ -248,16 +247,6 @@ static const char SAMPLE[] =
 
 enum { N_KEYS = 7 };
 
-static size_t read_rss_bytes(void)
-{
-    unsigned long long total = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f) return 0;
-    if (fscanf(f, "%llu %llu", &total, &resident) != 2) resident = 0;
-    fclose(f);
-    return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 // The weights are read from the file on first touch: that is loading, not decoding.
 static bool warm_up(Engine *engine, const Ids *ids, Error *err)
 {
@@ -321,7 +310,7 @@ bool cli_measure(Engine *engine, int n_prefill, int n_decode, CliSpeed *out, Err
     if (ok) {
         out->prefill_tps = sync.ms > 0 ? n_prefill * 1e3 / sync.ms : 0;
         out->decode_tps = decode_ms > 0 ? n_decode * 1e3 / decode_ms : 0;
-        out->rss_bytes = read_rss_bytes();
+        out->memory = memory_use_read();
     }
     session_free(session);
     VEC_FREE(&ids);
@@ -341,8 +330,9 @@ static int run_bench(Engine *engine, const Flags *flags, Arena *arena)
         printf("prefill %d tokens: %.1f tokens/s\ndecode %d tokens: %.1f tokens/s\n",
                flags->n_prefill, speed.prefill_tps, flags->n_decode, speed.decode_tps);
         printf("one token more after %d: %.1f ms\n", flags->n_prefill, speed.key_ms);
-        printf("load %.1f ms, resident %.1f MB, file %.1f MB\n", info->open_ms,
-               (double)speed.rss_bytes / 1e6, (double)info->file_bytes / 1e6);
+        printf("load %.1f ms, memory of its own %.1f MB, mapped %.1f MB of a file of %.1f MB\n",
+               info->open_ms, (double)speed.memory.anonymous / 1e6,
+               (double)speed.memory.mapped / 1e6, (double)info->file_bytes / 1e6);
         return CLI_DONE;
     }
     struct json_object *object = json_object_new_object();
@@ -350,7 +340,7 @@ static int run_bench(Engine *engine, const Flags *flags, Arena *arena)
     json_object_object_add(object, "decode_tps", cli_json_num(speed.decode_tps, 2));
     json_object_object_add(object, "key_ms", cli_json_num(speed.key_ms, 2));
     json_object_object_add(object, "load_ms", cli_json_num(info->open_ms, 2));
-    json_object_object_add(object, "rss_bytes", json_object_new_int64((int64_t)speed.rss_bytes));
+    cli_json_add_memory(object, speed.memory);
     json_object_object_add(object, "file_bytes", json_object_new_int64((int64_t)info->file_bytes));
     json_object_object_add(object, "threads", json_object_new_int(info->n_threads));
     json_object_object_add(object, "isa", json_object_new_string(info->isa));

@@ -26,7 +26,7 @@ typedef struct Fact {
     double number; // where text.ptr is NULL
 } Fact;
 
-enum { N_FACTS = 24 };
+enum { N_FACTS = 25 };
 
 static size_t list_facts(const EngineInfo *info, Fact facts[N_FACTS])
 {
@@ -37,6 +37,7 @@ static size_t list_facts(const EngineInfo *info, Fact facts[N_FACTS])
         {"quantisation", info->quantisation, 0},
         {"n_params", {0}, (double)info->n_params},
         {"n_active_params", {0}, (double)info->n_active_params},
+        {"n_active_bytes", {0}, (double)info->n_active_bytes},
         {"n_layers", {0}, info->n_layers},
         {"n_mtp_layers", {0}, info->n_mtp_layers},
         {"n_embd", {0}, info->n_embd},

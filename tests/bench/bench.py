@@ -83,9 +83,10 @@ def keep(who, model, figures):
     return figures
 
 
-def resident_bytes(pid):
-    for line in open("/proc/%d/status" % pid):
-        if line.startswith("VmRSS"):
+def anonymous_bytes(pid):
+    """What the process keeps in memory that no file holds. A model that is mapped is not in it, one that was copied is."""
+    for line in open("/proc/%d/smaps_rollup" % pid):
+        if line.startswith("Pss_Anon:"):
             return int(line.split()[1]) * 1024
     return 0
 
@@ -112,26 +113,32 @@ class Server(LlamaServer):
 def measure_key(args, model, mine, other):
     """What a typed character after a long prompt costs, how fast a server is ready and what it keeps resident: once."""
     for figures in mine: # these were measured after a short prompt
-        del figures["key_ms"], figures["rss_bytes"]
+        del figures["key_ms"], figures["anonymous_bytes"]
     long = keep("r1ls, long", model, ours(args, model, args.prompt, 1))
-    mine[0].update(key_ms=long["key_ms"], rss_bytes=long["rss_bytes"])
+    mine[0].update(key_ms=long["key_ms"], anonymous_bytes=long["anonymous_bytes"])
     if args.peer and model.stat().st_size < SERVED_BYTES:
         server = Server(args, model)
         other[0].update(keep("llama-server", model, {"load_ms": server.ready_ms, "key_ms": server.key_ms(args.prompt),
-                                                     "rss_bytes": resident_bytes(server.process.pid)}))
+                                                     "anonymous_bytes": anonymous_bytes(server.process.pid)}))
         server.close()
 
 
+def between_limits(args, model, limits):
+    """A round of ours between two probes of the machine's limits, whose means are that round's: memory has slow minutes."""
+    probe = lambda: run_json([ROOT / "build/release/tests/roofline", args.threads])
+    before, ours_now, after = probe(), ours(args, model, args.prefill, args.decode), probe()
+    limits.append(keep("limits", model, {key: (before[key] + after[key]) / 2 for key in ("read_bytes", "int8_products")}))
+    return ours_now
+
+
 def measure(args, model, end):
-    """Everything about one model: lists of figures, one a round, of us, of the peers, and of the limits. After `end`
-    (of time.monotonic) no further round begins."""
-    probe = ROOT / "build/release/tests/roofline"
+    """Everything about one model: lists of figures, one a round, of us, of the peers, and of the limits around us. After
+    `end` (of time.monotonic) no further round begins."""
     mine, other, ik, limits = [], [], [], []
     for n in range(args.rounds):
         if n and time.monotonic() > end:
             break
-        limits.append(keep("limits", model, run_json([probe, args.threads])))
-        contenders = [("r1ls", mine, lambda: ours(args, model, args.prefill, args.decode))]
+        contenders = [("r1ls", mine, lambda: between_limits(args, model, limits))]
         if args.peer:
             contenders.append(("llama.cpp", other, lambda: theirs(args, model)))
         if args.ik:
@@ -158,23 +165,25 @@ def median(figures, key):
 
 
 def rows_of(args, name, model, end):
-    """(model, figure, work, ours, llama.cpp's, ik_llama.cpp's, the limit) of every measure; None: there is none."""
+    """(model, figure, work, ours, llama.cpp's, ik_llama.cpp's, the limit, our share of it) of every measure; None: there
+    is none. The share is the median of the rounds' shares."""
     info = run_json([args.r1ls, "model", "info", model, "--json"])
     read_anew(model)
     mine, other, ik, limits = measure(args, model, end)
-    size, active = info["file_bytes"], info["n_active_params"]
-    token_bytes = size * active / info["n_params"] # as if all tensors had the file's mean width
     output = info["n_vocab"] * info["n_embd"] # of a prompt, the last token alone meets this matrix
-    products = active - output * (1 - 1 / args.prefill)
-    limit = {"prefill_tps": median(limits, "int8_products") / products, "decode_tps": median(limits, "read_bytes") / token_bytes}
+    products = info["n_active_params"] - output * (1 - 1 / args.prefill)
+    for figures, limit in zip(mine, limits):
+        limit["prefill_tps"], limit["decode_tps"] = limit["int8_products"] / products, limit["read_bytes"] / info["n_active_bytes"]
+        for key in ("prefill_tps", "decode_tps"):
+            limit["share of " + key] = figures[key] / limit[key]
     for figure in mine + other:
-        if "rss_bytes" in figure:
-            figure["above_mb"] = (figure["rss_bytes"] - size) / 1e6
+        if "anonymous_bytes" in figure:
+            figure["anonymous_mb"] = figure["anonymous_bytes"] / 1e6
     works = [("prefill_tps", "prefill %d, tokens/s" % args.prefill), ("decode_tps", "decode %d, tokens/s" % args.decode),
              ("key_ms", "first token, one more after %d, ms" % args.prompt), ("load_ms", "open to ready, ms"),
-             ("above_mb", "resident above the file, MB")]
-    return [(name, key, work, median(mine, key), median(other, key), median(ik, key), limit.get(key))
-            for key, work in works]
+             ("anonymous_mb", "memory beside the mapped file, MB")]
+    return [(name, key, work, median(mine, key), median(other, key), median(ik, key), median(limits, key),
+             median(limits, "share of " + key)) for key, work in works]
 
 
 def show(value):
@@ -185,9 +194,9 @@ def show(value):
 
 def table(rows):
     lines = ["| model | work | r1ls | llama.cpp | ratio | ik_llama.cpp | limit | share of it |", "|---|---|---|---|---|---|---|---|"]
-    for name, _, work, mine, peer, ik, limit in rows:
+    for name, _, work, mine, peer, ik, limit, share in rows:
         ratio = "%.2f" % (mine / peer) if peer and peer > 0 and mine > 0 else "-"
-        share = "%.0f%%" % (100 * mine / limit) if limit else "-"
+        share = "%.0f%%" % (100 * share) if share else "-"
         lines.append("| %s | %s | %s | %s | %s | %s | %s | %s |"
                      % (name, work, show(mine), show(peer), ratio, show(ik), show(limit), share))
     return "\n".join(lines)
@@ -195,7 +204,7 @@ def table(rows):
 
 def plot(rows):
     """Bars of tokens/s as shares of the limit, ours over the peer's, for prefill and decode of every model."""
-    bars = [(name + ", " + work.split(",")[0], mine, peer, limit) for name, _, work, mine, peer, _, limit in rows if limit]
+    bars = [(name + ", " + work.split(",")[0], mine, peer, limit) for name, _, work, mine, peer, _, limit, _ in rows if limit]
     out = ['<svg xmlns="http://www.w3.org/2000/svg" width="720" height="%d" font-family="sans-serif" font-size="12">'
            % (46 * len(bars) + 40), '<rect width="100%" height="100%" fill="white"/>',
            '<text x="8" y="18">Share of the limit of the machine (bar: 100%); tokens/s beside it</text>']

@@ -480,7 +480,7 @@ class Engine(Case):
     def test_bench_measures(self):
         speed = self.run_json("engine", "bench", "embedded", "--prefill", "32", "--decode", "8",
                               "--threads", "1")
-        for key in ("prefill_tps", "decode_tps", "load_ms", "rss_bytes"):
+        for key in ("prefill_tps", "decode_tps", "load_ms", "rss_bytes", "anonymous_bytes"):
             self.assertGreater(speed[key], 0, key)
         self.assertEqual(speed["file_bytes"], MODEL.stat().st_size)
 

@@ -20,6 +20,13 @@ Str folder_cache(Arena *arena)
     return home && home[0] == '/' ? arena_printf(arena, "%s/.cache/r1ls", home) : (Str){0};
 }
 
+Str folder_config(Arena *arena)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (config && config[0] == '/') return arena_printf(arena, "%s/r1ls", config);
+    return home && home[0] == '/' ? arena_printf(arena, "%s/.config/r1ls", home) : (Str){0};
+}
+
 bool folder_make(Str folder, Error *err)
 {
     char path[PATH_MAX];

@@ -15,5 +15,7 @@ Str folder_state(Arena *arena);
 // $XDG_CACHE_HOME/r1ls, by default ~/.cache/r1ls: what can be made anew. Empty where neither
 // variable names a place.
 Str folder_cache(Arena *arena);
+// $XDG_CONFIG_HOME/r1ls, by default ~/.config/r1ls: what the user writes. Empty as above.
+Str folder_config(Arena *arena);
 // Makes the folder and those above it, readable by their owner alone. ERROR_IO names the one.
 bool folder_make(Str path, Error *err);

@@ -56,6 +56,7 @@ struct Jobs {
     JobsEvents events;
     atomic_bool closing;
     atomic_int n_unended;            // jobs handed over and not yet ended
+    atomic_int n_loops;              // of them JOB_LOOP
     atomic_uint_least64_t max_bytes; // of anonymous memory; 0: any
 
     pthread_mutex_t in_lock;
@@ -83,7 +84,8 @@ struct Jobs {
     Arena *facts_arena;     // NULL: there are none
     const EngineInfo *info; // &facts, or NULL
     bool loaded;
-    double used_ms; // when a job was handed over or came back last
+    uint64_t refused_bytes; // of anonymous memory, when the model was refused
+    double used_ms;         // when a job was handed over or came back last
     void (*closed)(void *user);
     void *closed_user;
 };
@@ -98,6 +100,7 @@ typedef struct Run {
 static void end_job(Jobs *jobs, Job *job, JobEnd end)
 {
     atomic_fetch_sub(&jobs->n_unended, 1);
+    if (job->kind == JOB_LOOP) atomic_fetch_sub(&jobs->n_loops, 1);
     job->end = end;
     pthread_mutex_lock(&jobs->out_lock);
     job_queue_push(&jobs->news.ended, job);
@@ -435,6 +438,7 @@ static void keep_facts(Jobs *jobs)
 static void deliver_state(Jobs *jobs, EngineState state)
 {
     jobs->state = state;
+    jobs->refused_bytes = state == ENGINE_FAILED ? memory_use_read().anonymous : 0;
     jobs->loaded = state == ENGINE_READY;
     if (jobs->loaded) keep_facts(jobs);
     jobs->info = jobs->loaded ? &jobs->facts : NULL;
@@ -562,6 +566,7 @@ void jobs_submit(Jobs *jobs, Job *job)
         return;
     }
     atomic_fetch_add(&jobs->n_unended, 1);
+    if (job->kind == JOB_LOOP) atomic_fetch_add(&jobs->n_loops, 1);
     Job *dropped = enqueue(jobs, job);
     if (!dropped) return;
     job_cancel(dropped);
@@ -598,6 +603,11 @@ const EngineInfo *jobs_engine_info(const Jobs *jobs)
 bool jobs_are_running(const Jobs *jobs)
 {
     return atomic_load(&jobs->n_unended) > 0;
+}
+
+bool jobs_have_loop(const Jobs *jobs)
+{
+    return atomic_load(&jobs->n_loops) > 0;
 }
 
 ExpectationReach jobs_expectation_reach(const Jobs *jobs, Str path, Str text, ByteRange word)
@@ -648,8 +658,10 @@ double jobs_idle_ms(const Jobs *jobs)
 
 void jobs_limit_memory(Jobs *jobs, uint64_t max_bytes)
 {
-    if (atomic_exchange(&jobs->max_bytes, max_bytes) == max_bytes) return;
+    enum { LESS_BYTES = 4 << 20 }; // what an attempt is worth
+    bool same = atomic_exchange(&jobs->max_bytes, max_bytes) == max_bytes;
     if (jobs->state != ENGINE_FAILED || jobs->open_err.code != ERROR_NO_MEMORY) return;
+    if (same && memory_use_read().anonymous + LESS_BYTES > jobs->refused_bytes) return;
     jobs->state = ENGINE_LOADING;
     wish(jobs, (Wishes){.open = true});
 }

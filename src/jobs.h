@@ -103,6 +103,8 @@ const EngineOptions *jobs_engine_options(const Jobs *jobs);
 const EngineInfo *jobs_engine_info(const Jobs *jobs);
 // True while a job waits or runs: false soon after the last was cancelled. Any thread.
 bool jobs_are_running(const Jobs *jobs);
+// A loop waits or runs: what is ahead of its time will not run soon. Any thread.
+bool jobs_have_loop(const Jobs *jobs);
 // --- memory; loop thread
 
 // The model is in memory: READY alone does not say so.
@@ -116,8 +118,8 @@ bool jobs_unload(Jobs *jobs);
 // allocator holds.
 void jobs_trim(Jobs *jobs);
 // How much anonymous memory (base/memory_use.h) the process may have; 0: any. A model or a session
-// that does not fit ends in ERROR_NO_MEMORY; a model that was refused so is opened when the limit
-// changes.
+// that does not fit ends in ERROR_NO_MEMORY; a model that was refused so is opened when this is
+// called with another limit, or once the process has less memory than at the last attempt.
 void jobs_limit_memory(Jobs *jobs, uint64_t max_bytes);
 
 // --- what is expected

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "folders.h"
 #include "prompt/indent.h"
 
 enum { MAX_SNIPPETS = 64, MAX_PARAMETERS = 24 };
@@ -141,26 +142,57 @@ static Str take_text(Str *data, const IndentStyle *style, Arena *arena)
     return text;
 }
 
+typedef struct Found {
+    Snippet *items;
+    size_t n;
+    unsigned place;
+    Str typed;
+    IndentStyle style;
+    Arena *arena;
+} Found;
+
+// Those of one text; what the first n_known have is passed over.
+static void add_snippets(Found *found, Str data, size_t n_known)
+{
+    while (data.len && found->n < MAX_SNIPPETS) {
+        Str line = str_take(&data, STR("\n"));
+        if (line.len == 0 || line.ptr[0] == '#') continue;
+        Snippet snippet = {.prefix = str_take(&line, STR(" "))};
+        Str where = str_take(&line, STR(" "));
+        snippet.description = line;
+        snippet.text = take_text(&data, &found->style, found->arena);
+        bool wanted = fits(where, found->place) && str_starts(snippet.prefix, found->typed) &&
+                      snippet.text.len;
+        for (size_t i = 0; i < n_known; i++)
+            wanted = wanted && !str_equal(found->items[i].prefix, snippet.prefix);
+        if (wanted) found->items[found->n++] = snippet;
+    }
+}
+
+static Str read_own(const Language *lang, Arena *arena)
+{
+    enum { MAX_BYTES = 1 << 18 };
+    Error err = {0};
+    Str folder = folder_config(arena), own = STR("");
+    if (folder.len == 0) return own;
+    Str path = arena_printf(arena, "%.*s/snippets/%s.txt", STR_FMT(folder), lang->id);
+    TextSnap *text = text_read_file(path.ptr, MAX_BYTES, &err);
+    if (text) own = arena_str(arena, text_str(text));
+    text_release(text);
+    return own;
+}
+
 size_t snippets_find(const Language *lang, unsigned place, Str typed, const TextSnap *text,
                      Arena *arena, Snippet **out)
 {
-    size_t n = 0;
-    Snippet *found = *out = arena_array(arena, MAX_SNIPPETS, sizeof *found);
-    if (!lang || !lang->queries.snippets || !place) return 0;
-    IndentStyle style = indent_detect(text, lang);
-    for (const char *const *list = lang->queries.snippets; *list; list++) {
-        Str data = str_from(*list);
-        while (data.len && n < MAX_SNIPPETS) {
-            Str line = str_take(&data, STR("\n"));
-            if (line.len == 0 || line.ptr[0] == '#') continue;
-            Snippet snippet = {.prefix = str_take(&line, STR(" "))};
-            Str where = str_take(&line, STR(" "));
-            snippet.description = line;
-            snippet.text = take_text(&data, &style, arena);
-            if (fits(where, place) && str_starts(snippet.prefix, typed)) found[n++] = snippet;
-        }
-    }
-    return n;
+    *out = arena_array(arena, MAX_SNIPPETS, sizeof **out);
+    if (!lang || !place) return 0;
+    Found found = {*out, 0, place, typed, indent_detect(text, lang), arena};
+    add_snippets(&found, read_own(lang, arena), 0);
+    size_t n_own = found.n;
+    for (const char *const *list = lang->queries.snippets; list && *list; list++)
+        add_snippets(&found, str_from(*list), n_own);
+    return found.n;
 }
 
 // --- calls

@@ -4,7 +4,9 @@
 // A language's are data (grammars/queries/FOLDER/snippets.txt):
 //   PREFIX PLACE DESCRIPTION     one line; PLACE is body, top, any or header
 //   <tab>text                    lines of the text; an empty line or the next entry ends it
-// A line with '#' first is a comment.
+// A line with '#' first is a comment. The user's own are in the same form, in
+// $XDG_CONFIG_HOME/r1ls/snippets/LANGUAGE.txt (LANGUAGE as in LSP, "c"); one with the prefix of
+// ours takes its place.
 #pragma once
 
 #include "base/arena.h"
@@ -27,7 +29,8 @@ typedef struct Snippet {
     Str prefix, description; // of the language's data
     Str text;                // in the arena, with the file's indentation and "\n"
 } Snippet;
-// Those whose prefix begins with `typed` and that fit the place, in the order of the data.
+// Those whose prefix begins with `typed` and that fit the place, the user's first, in the order of
+// the data. Reads the user's file.
 size_t snippets_find(const Language *lang, unsigned place, Str typed, const TextSnap *text,
                      Arena *arena, Snippet **out);
 

@@ -7,8 +7,10 @@
 #include "base/clock.h"
 #include "features/features.h"
 #include "features/imports.h"
+#include "features/meaning.h"
 #include "features/members.h"
 #include "features/ranking.h"
+#include "features/value_place.h"
 #include "snippets.h"
 #include "workspace.h"
 
@@ -59,6 +61,15 @@ static int kind_number(SymbolKind kind)
     return 1;
 }
 
+// Where the chain of names begins that ends with the word: `a.b.|`.
+static size_t start_of_names(const TextSnap *text, size_t at)
+{
+    Str all = text_str(text);
+    while (at > 0 && (str_is_word_byte(all.ptr[at - 1]) || all.ptr[at - 1] == '.'))
+        at--;
+    return at;
+}
+
 typedef struct Item {
     Str name, detail, path; // path: empty for what resolve has nothing to say of
     int kind;               // CompletionItemKind of the protocol
@@ -71,6 +82,7 @@ typedef struct Items {
     Item *items;    // the best first
     size_t n;
     bool incomplete;
+    bool calls; // functions bring their parameters
 } Items;
 
 // sortText begins late in ASCII, so that a language server's own items stay above ours.
@@ -116,6 +128,35 @@ static bool is_itself(const IndexHit *hit, Str path, ByteRange word)
            str_equal(hit->path, path);
 }
 
+// A function with its parameters, as they stand in its file; empty: no call is wanted or known.
+static Str call_of(const Question *q, const Items *found, const IndexHit *hit)
+{
+    enum { MAX_PEEK = 400 };
+    Str text = text_str(q->text);
+    bool callable =
+        hit->kind == SYMBOL_FUNCTION || hit->kind == SYMBOL_METHOD || hit->kind == SYMBOL_MACRO;
+    bool is_call = q->byte_off < text.len && text.ptr[q->byte_off] == '(';
+    if (!callable || is_call || !found->calls) return STR("");
+    Str bytes = question_peek(q, hit->path, hit->name_range.start, hit->name.len + MAX_PEEK);
+    if (!str_starts(bytes, hit->name)) return STR(""); // the file is another one by now
+    return snippets_call(hit->name, str_slice(bytes, hit->name.len, bytes.len), q->arena);
+}
+
+// A name in reach, as what it is where an import brought it.
+static Item local_item(const Question *q, const Items *found, Str name)
+{
+    Meaning m = meaning_of_import(q, name);
+    Item item = {.name = name, .detail = STR("in reach"), .kind = kind_number(SYMBOL_VARIABLE)};
+    if (m.kind == MEANS_MODULE) item.kind = kind_number(SYMBOL_MODULE);
+    if (m.hit.path.len) {
+        item.detail = str_base_name(m.hit.path);
+        item.path = m.hit.path;
+        item.kind = kind_number(m.hit.kind);
+        item.snippet = call_of(q, found, &m.hit);
+    }
+    return item;
+}
+
 // Names of the function around the cursor. The tree may be a keystroke behind the text: then the
 // names are those of a moment ago, which is as good.
 static void add_locals(const Question *q, ByteRange word, Str prefix, Items *found)
@@ -125,26 +166,8 @@ static void add_locals(const Question *q, ByteRange word, Str prefix, Items *fou
     size_t n = symbols_visible(q->syntax, word.start, q->arena, &names);
     for (size_t i = 0; i < n; i++) {
         bool fits = str_starts(names[i], prefix) && !str_equal(names[i], prefix);
-        if (fits && !has_item(found, names[i]))
-            add_item(q, found,
-                     (Item){.name = names[i],
-                            .detail = STR("in reach"),
-                            .kind = kind_number(SYMBOL_VARIABLE)});
+        if (fits && !has_item(found, names[i])) add_item(q, found, local_item(q, found, names[i]));
     }
-}
-
-// A function with its parameters, as they stand in its file; empty: no call is wanted or known.
-static Str call_of(const Question *q, const IndexHit *hit)
-{
-    enum { MAX_PEEK = 400 };
-    Str text = text_str(q->text);
-    bool callable =
-        hit->kind == SYMBOL_FUNCTION || hit->kind == SYMBOL_METHOD || hit->kind == SYMBOL_MACRO;
-    bool is_call = q->byte_off < text.len && text.ptr[q->byte_off] == '(';
-    if (!callable || is_call || !str_contains(q->params[PARAM_OPTIONS], "calls")) return STR("");
-    Str bytes = question_peek(q, hit->path, hit->name_range.start, hit->name.len + MAX_PEEK);
-    if (!str_starts(bytes, hit->name)) return STR(""); // the file is another one by now
-    return snippets_call(hit->name, str_slice(bytes, hit->name.len, bytes.len), q->arena);
 }
 
 static void add_hits(const Question *q, ByteRange word, Str prefix, Items *found)
@@ -161,7 +184,7 @@ static void add_hits(const Question *q, ByteRange word, Str prefix, Items *found
             Str place = hits[i].container.len ? hits[i].container : str_base_name(hits[i].path);
             add_item(q, found,
                      (Item){hits[i].name, place, hits[i].path, kind_number(hits[i].kind),
-                            call_of(q, &hits[i])});
+                            call_of(q, found, &hits[i])});
         }
     }
 }
@@ -179,7 +202,7 @@ static void add_members(const Question *q, const IndexHit *hits, size_t n, Str p
                             .detail = place,
                             .path = hits[i].path,
                             .kind = kind_number(hits[i].kind),
-                            .snippet = call_of(q, &hits[i])});
+                            .snippet = call_of(q, found, &hits[i])});
         }
 }
 
@@ -188,9 +211,8 @@ static void add_imported(const Question *q, ByteRange word, Str prefix, Items *f
 {
     IndexHit *hits;
     size_t n = imports_names(q, word.start, &hits);
+    found->calls = false;
     add_members(q, hits, n, prefix, found);
-    for (size_t i = 0; i < found->n; i++)
-        found->items[i].snippet = STR(""); // a name, not a call
     Str *modules;
     n = imports_below(q, word, MAX_ITEMS, &modules);
     for (size_t i = 0; i < n; i++)
@@ -270,6 +292,8 @@ static void find_items(Question *q)
     ByteRange word = find_word(q->text, q->byte_off);
     Str prefix = str_slice(text_str(q->text), word.start, word.end);
     bool by_character = str_equal(q->params[PARAM_TRIGGER], STR("character"));
+    found->calls = str_contains(q->params[PARAM_OPTIONS], "calls") &&
+                   !value_place_is(q, start_of_names(q->text, word.start));
     size_t start;
     IndexHit *hits;
     ImportKind import = imports_context(q->text, q->lang, q->byte_off, &start);

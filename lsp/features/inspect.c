@@ -89,6 +89,13 @@ bool inspect_status(Call *call, Error *err)
     types_put(value, "memory", memory);
     types_put_text(value, "positionEncoding", position_encoding_name(call->conn->encoding));
     types_put_bool(value, "trusted", projects_of(call->conn, NULL)->trusted);
+    Json *folders = types_put_array(value, "folders");
+    for (const ProjectSettings *p = call->conn->projects; p; p = p->next) {
+        Json *folder = json_object_new_object();
+        types_put_text(folder, "root", p->root);
+        types_put_bool(folder, "trusted", p->trusted);
+        json_object_array_add(folders, folder);
+    }
     Json *edits = types_put_object(value, "inlineEdits");
     types_put_int(edits, "offered", call->conn->edits_offered);
     types_put_int(edits, "shown", call->conn->edits_shown);

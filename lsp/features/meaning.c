@@ -411,7 +411,7 @@ static void add_with_bases(const Place *at, Str type, Str path, Hits *all)
 static Meaning meaning_of_hit(const Place *at, const IndexHit *hit)
 {
     if (is_type_kind(hit->kind))
-        return (Meaning){.kind = MEANS_TYPE, .type = hit->name, .path = hit->path};
+        return (Meaning){.kind = MEANS_TYPE, .type = hit->name, .path = hit->path, .hit = *hit};
     if (hit->kind == SYMBOL_FUNCTION || hit->kind == SYMBOL_METHOD)
         return (Meaning){.kind = MEANS_FUNCTION, .hit = *hit};
     if (hit->kind == SYMBOL_ENUMERATOR)
@@ -604,12 +604,10 @@ size_t meaning_members(const Question *q, const Meaning *m, IndexHit **out)
     return n;
 }
 
-Str meaning_import_path(const Question *q, Str name)
+Meaning meaning_of_import(const Question *q, Str name)
 {
     Place at = {q, q->syntax, q->path, 0};
-    Meaning m = q->syntax ? bound_name(&at, name) : NOTHING;
-    if (m.kind == MEANS_FUNCTION) return m.hit.path;
-    return m.kind == MEANS_TYPE ? m.path : STR("");
+    return q->syntax ? bound_name(&at, name) : NOTHING;
 }
 
 Str meaning_without_alias(const Question *q, Str type)

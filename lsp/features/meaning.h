@@ -19,7 +19,7 @@ typedef struct Meaning {
     Str inner;    // of a VALUE: what its type has in brackets first, or is an array of
     Str path;     // of the file that defines a TYPE, or that names the MODULE; may be empty
     Str module;   // as modules_files wants it
-    IndexHit hit; // the FUNCTION's definition
+    IndexHit hit; // the definition of a FUNCTION or TYPE, where it is known
     ModuleFiles files; // of the MODULE
 } Meaning;
 
@@ -27,7 +27,7 @@ typedef struct Meaning {
 Meaning meaning_of_dotted(const Question *question, const Dotted *dotted);
 // What a chain may go on with: members, a module's definitions; the type's own before its bases'.
 size_t meaning_members(const Question *question, const Meaning *meaning, IndexHit **out);
-// The file that defines what an import brings into the document under this name; empty: none does.
-Str meaning_import_path(const Question *question, Str name);
+// What an import brings into the document under this name.
+Meaning meaning_of_import(const Question *question, Str name);
 // What a type is another name of; itself where it is none.
 Str meaning_without_alias(const Question *question, Str type);

@@ -149,7 +149,7 @@ size_t names_find_meant(const Question *q, const Target *target, IndexHit **out)
         for (size_t i = 0; i < n; i++)
             if (str_equal(hits[i].name, target->name)) hits[kept++] = hits[i];
     } else {
-        Str path = meaning_import_path(q, target->name);
+        Str path = meaning_of_import(q, target->name).hit.path;
         size_t n = path.len ? names_find_visible(q, target, &hits) : 0;
         for (size_t i = 0; i < n; i++)
             if (str_equal(hits[i].path, path)) hits[kept++] = hits[i];

@@ -17,6 +17,9 @@ bool names_is_member_kind(SymbolKind kind);
 bool names_is_of_this_file(const Question *question, const Target *target, const IndexHit *hits,
                            size_t n);
 // Definitions and declarations that the target may mean, the best first. On a worker.
+// Backwards over balanced brackets to the one that is open at `at`: *name is the word before it. By
+// bytes, because a call that is being typed is an error to the grammar. signature.c.
+bool signature_find_call(Str text, size_t at, Str *name, size_t *n_commas);
 // As names_find_visible, but where the receiver or the import before the name says which one is
 // meant, that one alone.
 size_t names_find_meant(const Question *question, const Target *target, IndexHit **out);

@@ -85,13 +85,18 @@ static bool is_at(const Job *job, const Request *request)
            job->complete.byte_off == request->ranking->word.end && job->complete.selected.len == 0;
 }
 
-// Ghost text is being made at this place, or that has begun already which is to be begun.
-static bool is_under_way(const Request *request)
+// Ghost text is being made at this place.
+static bool is_asked(const Request *request)
 {
-    if (is_at(request->doc->warming, request)) return true;
     for (const Request *other = request->conn->requests; other; other = other->next)
         if (other->doc == request->doc && is_at(other->job, request)) return true;
     return false;
+}
+
+// Or that has begun already which is to be begun.
+static bool is_under_way(const Request *request)
+{
+    return is_at(request->doc->warming, request) || is_asked(request);
 }
 
 // The prompt is that of ghost text, so that one warms it for the other.
@@ -151,7 +156,9 @@ void ranking_start(Request *request, ByteRange word, const Str *names, size_t n,
         warm(request);
     else
         inline_context_ask(request, word.end, on_chosen);
-    if (left < 1 || (conn->ranks_late && prompt_is_known))
+    // Behind a loop only ghost text that is asked for at this place comes in time.
+    bool in_vain = jobs_have_loop(server_jobs(conn->server)) && !is_asked(request);
+    if (left < 1 || in_vain || (conn->ranks_late && prompt_is_known))
         end(request, NULL, RANKING_LATE);
     else
         due_set(&conn->rankings, doc, left);

@@ -16,9 +16,7 @@ typedef struct Signatures {
     size_t n, active_parameter;
 } Signatures;
 
-// Backwards over balanced brackets to the one that is open: *name is the word before it. By bytes,
-// because a call that is being typed is an error to the grammar.
-static bool find_call(Str text, size_t at, Str *name, size_t *n_commas)
+bool signature_find_call(Str text, size_t at, Str *name, size_t *n_commas)
 {
     int depth = 0;
     size_t low = at > MAX_BACK ? at - MAX_BACK : 0;
@@ -72,7 +70,7 @@ static void find_signatures(Question *q)
     Str name;
     IndexHit *hits;
     Signatures *all = arena_alloc(q->arena, sizeof *all);
-    if (!find_call(text_str(q->text), q->byte_off, &name, &all->active_parameter)) return;
+    if (!signature_find_call(text_str(q->text), q->byte_off, &name, &all->active_parameter)) return;
     size_t n = question_find(q, name, &hits);
     for (size_t i = 0; i < n && i < 32 && all->n < MAX_SIGNATURES; i++) {
         Symbol symbol;

@@ -65,7 +65,9 @@ def frame(value):
 def start_program(script, *arguments, **options):
     path = write_file("script-%d" % time.monotonic_ns(), script)
     log = open(os.path.join(FOLDER, "log"), "ab")
-    return subprocess.Popen([SERVER, path, *arguments], stderr=log, **options)
+    program = subprocess.Popen([SERVER, path, *arguments], stderr=log, **options)
+    atexit.register(program.kill)  # of a test that fails; nothing where it has ended
+    return program
 
 
 class Client:

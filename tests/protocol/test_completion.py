@@ -5,6 +5,7 @@ import os
 from driver import Client, FOLDER, run_tests, write_file
 
 FILES = {
+    "ops.h": "struct ops { int (*open)(int), **rows, *names[3]; struct ops *(*next)(void); };\n",
     "shape.h": "typedef struct { double width, height; struct point { int x, y; } at; } Box;\nBox *make_box(int n);\n",
     "main.c": "",
     "geo.py": "class Base:\n    def up(self):\n        return 1\n\n\nclass Shape(Base):\n    def __init__(self):\n        self.area = 1\n\n"
@@ -34,6 +35,7 @@ TS = "import { Counter, load } from \"./lib\";\nimport * as all from \"./lib\";\
 BOX, SHAPE, ITEM, COUNTER = ["width", "height", "at"], ["width", "new", "find"], ["Name", "Rename", "ID"], ["count", "at", "add", "up"]
 GROWN = ["grow", "area", "up", "__init__"]
 MEMBERS = [
+    ("main.c", "#include \"ops.h\"\nvoid f(int (*g)(int), struct ops *o)\n{\n    o->|\n}\n", ["open", "rows", "names", "next"]),
     ("main.c", C % "b->|", BOX), ("main.c", C % "(*b).|", BOX), ("main.c", C % "all[1].|", BOX), ("main.c", C % "b->at.|", ["x", "y"]),
     ("main.c", C % "make_box(b->at.x)->|", BOX), ("main.c", C % "make_box(f(\")\"))->at.|", ["x", "y"]), ("main.c", C % "b->width.|", []),
     ("use.py", "import geo\ngeo.|\n", ["Base", "Shape", "make_shape"]), ("use.py", "import geo as g\ng.Shape().|\n", GROWN),
@@ -62,10 +64,26 @@ IMPORTS = [
 ]
 
 
-def start(name):
+SNIPPETS = {"textDocument": {"completion": {"completionItem": {"snippetSupport": True}}}}
+HANDLERS = "typedef int (*Handler)(int code);\nint on_event(int code) { return code; }\nint add_handler(const char *name, Handler handler);\n" \
+           "int run_it(int n);\nstruct table { const char *name; int (*run)(int code); };\nvoid f(struct table *t, int n)\n{\n    %s\n}\n%s\n"
+# (language file, text, is it called?)
+PLACES = [
+    ("main.c", HANDLERS % ("on_ev|", ""), True), ("main.c", HANDLERS % ("n = on_ev|;", ""), True), ("main.c", HANDLERS % ("run_it(on_ev|);", ""), True),
+    ("main.c", HANDLERS % ("if (n && on_ev|)", ""), True), ("main.c", HANDLERS % ("add_handler(\"x\", on_ev|);", ""), False),
+    ("main.c", HANDLERS % ("t->run = on_ev|;", ""), False), ("main.c", HANDLERS % ("Handler h = &on_ev|;", ""), False),
+    ("main.c", HANDLERS % ("qsort(t, 1, n, on_ev|);", ""), False), ("main.c", HANDLERS % ("", "static struct table all[] = {{\"a\", on_ev|}};"), False),
+    ("main.c", HANDLERS % ("", "static struct table one = {.run = on_ev|};"), False),
+    ("use.py", "from geo import make_shape\ndef f(a):\n    x = make_sh|\n", True), ("use.py", "from geo import make_shape\nmap(make_sh|\n", False),
+    ("use.py", "from geo import make_shape\nsorted([], key=make_sh|\n", False), ("use.py", "from geo import make_shape\n@make_sh|\n", False),
+    ("use.js", "function twice(n) { return 2 * n; }\nconst y = twi|\n", True), ("use.js", "function twice(n) { return 2 * n; }\n[1].map(twi|)\n", False),
+]
+
+
+def start(name, caps=None):
     for path, text in FILES.items():
         write_file(os.path.join(name, path), text)
-    client = Client(rootUri="file://" + os.path.join(FOLDER, name), options={"rankCompletion": False, "definition": True, "hover": True})
+    client = Client(caps=caps, rootUri="file://" + os.path.join(FOLDER, name), options={"rankCompletion": False, "definition": True, "hover": True})
     client.until(lambda: not client.ask("r1ls/status", {})["scanning"])
     return client
 
@@ -84,19 +102,23 @@ def place_in(client, name, path, text, version=[1]):
     return {"textDocument": {"uri": uri}, "position": {"line": text[:at].count("\n"), "character": at - (text[:at].rfind("\n") + 1)}}
 
 
-def complete(client, name, path, text):
+def items_of(client, name, path, text):
     where = place_in(client, name, path, text)
     items = client.ask("textDocument/completion", where)["items"]
     client.notify("textDocument/didClose", {"textDocument": where["textDocument"]})
-    return [item["label"] for item in sorted(items, key=lambda item: item["sortText"])]
+    return sorted(items, key=lambda item: item["sortText"])
+
+
+def complete(client, name, path, text):
+    return [item["label"] for item in items_of(client, name, path, text)]
 
 
 def test_members_of_each_language():
     client = start("members")
     for path, text, wanted in MEMBERS:
-        found = complete(client, "members", path, text)
-        assert sorted(found) == sorted(wanted), (path, text, found)
-    assert complete(client, "members", *MEMBERS[7 + 1][:2])[-1] == "__init__"
+        # The document's own types are in the index a moment after it is open.
+        client.until(lambda: sorted(complete(client, "members", path, text)) == sorted(wanted), repr((path, text, wanted)))
+    assert complete(client, "members", *MEMBERS[9][:2])[-1] == "__init__"
     client.close()
 
 
@@ -119,6 +141,26 @@ def test_other_languages_names_are_no_items():
     client.close()
 
 
+def test_a_function_that_is_a_value_is_not_called():
+    client = start("values", SNIPPETS)
+    for path, text, called in PLACES:
+        found = lambda: [item["textEdit"]["newText"] for item in items_of(client, "values", path, text) if item["kind"] == 3]
+        client.until(lambda: [("(" in new) for new in found()] == [called], repr((path, text, called)))
+    client.close()
+
+
+def test_the_users_own_snippets():
+    os.environ["XDG_CONFIG_HOME"] = os.path.join(FOLDER, "config")
+    write_file("config/r1ls/snippets/c.txt", "# mine\nfori body my loop\n\tfor (int ${1:i} = 0; ; ) {\n\t\t$0\n\t}\nwhile body mine too\n\twhile (1)\nbad\n")
+    client = start("own", SNIPPETS)
+    found = {item["label"]: item["textEdit"]["newText"] for item in items_of(client, "own", "main.c", C % "fo|") if item["kind"] == 15}
+    assert found["fori"] == "for (int ${1:i} = 0; ; ) {\n    $0\n}" and "for" in found, found
+    found = [item["textEdit"]["newText"] for item in items_of(client, "own", "main.c", C % "whi|") if item["kind"] == 15]
+    assert found == ["while (1)"], found
+    client.close()
+    del os.environ["XDG_CONFIG_HOME"]
+
+
 def test_definition_of_what_is_meant():
     client = start("meant")
     wanted = [("use.py", "import geo\ngeo.make_sha|pe(1)\n", "geo.py"), ("use.py", "from geo import Shape\nSha|pe()\n", "geo.py"),
@@ -127,8 +169,8 @@ def test_definition_of_what_is_meant():
               ("main.c", C % "b->at.|x = 1;", "shape.h")]
     for path, text, target in wanted:
         where = place_in(client, "meant", path, text)
-        found = client.ask("textDocument/definition", where)
-        assert [place["uri"] for place in found] == [uri_of("meant", target)], (path, text, found)
+        found = lambda: [place["uri"] for place in client.ask("textDocument/definition", where) or []]
+        client.until(lambda: found() == [uri_of("meant", target)], repr((path, text, target)))
         client.notify("textDocument/didClose", {"textDocument": where["textDocument"]})
     client.close()
 

@@ -26,6 +26,8 @@ def test_each_folder_by_itself():
         assert ask(client, trusted=True, textDocument=document) == {"folder": str(second), "trusted": True}
         assert ask(client, textDocument=document)["trusted"] is True
         assert ask(client) == {"folder": str(first), "trusted": False}
+        told = {folder["root"]: folder["trusted"] for folder in client.ask("r1ls/status", {})["folders"]}
+        assert told == {str(first): False, str(second): True}, told
         client.close()
 
 

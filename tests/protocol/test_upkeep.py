@@ -129,6 +129,26 @@ def test_a_model_that_does_not_fit_is_refused():
     client.close()
 
 
+def test_a_model_that_was_refused_is_tried_again_when_memory_falls():
+    if not FIGURES_COUNT:
+        return print("skipped, with a sanitizer")
+    client = client_of(SCRIPT, memoryMegabytes=90)
+    large = ["untitled:large%d" % i for i in range(2)]
+    for uri in large:
+        client.open(uri, "a line of some length\n" * (25 * MEGABYTE // 22), "plaintext")
+    client.until(lambda: own(client) > 50 * MEGABYTE, "the documents")
+    configure(client, memoryMegabytes=150)
+    client.until(lambda: status(client)["memory"]["limitBytes"] == 150 * MEGABYTE)
+    client.until(lambda: status(client)["engine"] == "failed", "the second attempt")
+    time.sleep(1.5)
+    assert status(client)["engine"] == "failed"
+    for uri in large:
+        client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    client.until(lambda: status(client)["engine"] == "ready", "the third attempt")
+    assert complete(client) == "42;"
+    client.close()
+
+
 def test_a_limit_is_kept_by_what_can_be_remade():
     if not FIGURES_COUNT:
         return print("skipped, with a sanitizer")

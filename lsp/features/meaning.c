@@ -218,7 +218,7 @@ static Meaning at_hit(const Place *at, const IndexHit *hit,
                       Meaning (*look)(const Place *at, size_t byte_off))
 {
     if (at->depth >= MAX_DEPTH) return NOTHING;
-    Place there = {at->q, question_read(at->q, hit->path, STR("")), hit->path, at->depth + 1};
+    Place there = {at->q, question_read(at->q, hit->path, hit->name), hit->path, at->depth + 1};
     if (!there.syntax) return NOTHING;
     Meaning m = look(&there, hit->name_range.start);
     syntax_release(there.syntax);

@@ -219,3 +219,48 @@ Str moves_script(const FileMoves *m, Str file, Str import, Str *found)
     Str text = relative_to(m, new_folder, target);
     return str_starts(text, STR("../")) ? text : arena_printf(arena, "./%.*s", STR_FMT(text));
 }
+
+// --- Go
+
+// The module of the go.mod above a file; root is its folder with the '/'.
+static Str module_above(const FileMoves *m, Str file, Str *root)
+{
+    enum { MAX_BYTES = 1 << 20 };
+    Arena *arena = m->question->arena;
+    Error err = {0};
+    Str module = STR("");
+    for (*root = folder_of(file); root->len; *root = folder_of(str_slice(*root, 0, root->len - 1)))
+        if (exists(m, arena_printf(arena, "%.*sgo.mod", STR_FMT(*root)))) break;
+    if (root->len == 0) return module;
+    Str path = arena_printf(arena, "%.*sgo.mod", STR_FMT(*root));
+    TextSnap *text = text_read_file(path.ptr, MAX_BYTES, &err);
+    Str all = text ? text_str(text) : STR("");
+    while (all.len && module.len == 0) {
+        Str line = str_trim(str_take(&all, STR("\n")));
+        if (str_starts(line, STR("module ")))
+            module = arena_str(arena, str_trim(str_slice(line, strlen("module "), line.len)));
+    }
+    text_release(text);
+    return module;
+}
+
+// A package is a folder: its path follows, and the name that it gives itself stays.
+Str moves_package(const FileMoves *m, Str file, Str import, Str *found)
+{
+    Arena *arena = m->question->arena;
+    Str root, module = module_above(m, file, &root);
+    *found = STR("");
+    Str below = arena_printf(arena, "%.*s/", STR_FMT(module));
+    if (module.len == 0 || !str_starts(import, below)) return STR("");
+    Str folder = arena_printf(arena, "%.*s%.*s", STR_FMT(root), (int)(import.len - below.len),
+                              import.ptr + below.len);
+    if (!exists(m, folder)) return STR("");
+    Str target = moves_path(m, *found = folder),
+        home = moves_path(m, str_slice(root, 0, root.len - 1));
+    home = arena_printf(arena, "%.*s/", STR_FMT(home));
+    if (!str_starts(target, home)) return STR("");
+    Str text = arena_printf(arena, "%.*s%.*s", STR_FMT(below), (int)(target.len - home.len),
+                            target.ptr + home.len);
+    bool plain = !str_contains(text, " ") && !str_contains(text, "\"") && !str_contains(text, "..");
+    return plain && !str_equal(text, import) ? text : STR("");
+}

@@ -1,6 +1,5 @@
 // workspace/willRenameFiles: what includes and imports must say once files or folders have other
-// names. Only what can be proved is edited; Rust and Go, whose modules are no files' names, are
-// not.
+// names. Only what can be proved is edited; Rust, where any path may name a module, is not.
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "features/file_edits.h"
 #include "features/move_files.h"
 #include "uri.h"
+#include "workspace/target.h"
 
 enum { MAX_MOVED = 2000, MAX_CANDIDATES = 20000, MAX_MENTIONED = 50 };
 enum { PARAM_MOVES, PARAM_LANGUAGES };
@@ -38,6 +38,10 @@ static void add_edit(Found *f, size_t start, size_t end, Str text)
 {
     LspRange range = position_from_range(syntax_text(f->syntax), (ByteRange){start, end},
                                          f->moves.question->encoding);
+    for (size_t i = 0; i < f->edits.n; i++) { // a name that two imports bring
+        LspPosition at = f->edits.items[i].range.start;
+        if (at.line == range.start.line && at.character == range.start.character) return;
+    }
     VEC_PUSH(&f->edits, ((FileEdit){range, arena_str(f->moves.question->arena, text)}));
 }
 
@@ -77,6 +81,32 @@ static void look_at_imported(Found *f, TSNode statement, Str package)
     }
 }
 
+// `import package.module`: its uses `package.module.x` follow, where the package is the same.
+static void look_at_dotted(Found *f, size_t start, Str import, Str text)
+{
+    Str all = text_str(syntax_text(f->syntax));
+    Str first = str_slice(import, 0, str_find(import, STR("."), 0));
+    Str new_first = str_slice(text, 0, str_find(text, STR("."), 0));
+    if (!str_equal(first, new_first) || target_is_shadowed(f->syntax, first)) return;
+    add_edit(f, start, start + import.len, text);
+    for (size_t at = str_find(all, import, 0); at < all.len;
+         at = str_find(all, import, at + import.len)) {
+        TSNode node = ts_node_descendant_for_byte_range(syntax_root(f->syntax), (uint32_t)at,
+                                                        (uint32_t)(at + import.len));
+        ByteRange r = syntax_range(node);
+        if (is_type(node, "attribute") && r.start == at && r.end == at + import.len)
+            add_edit(f, r.start, r.end, text);
+    }
+}
+
+static void look_at_package(Found *f, size_t start, Str import)
+{
+    if (import.len < 2) return;
+    Str path = str_slice(import, 1, import.len - 1), found;
+    Str text = moves_package(&f->moves, f->path, path, &found);
+    if (text.len) add_edit(f, start + 1, start + 1 + path.len, text);
+}
+
 static void look_at_module(Found *f, size_t start, Str import)
 {
     Arena *arena = f->moves.question->arena;
@@ -95,6 +125,8 @@ static void look_at_module(Found *f, size_t start, Str import)
     else if (is_type(parent, "import_statement") && str_is_name(import)) // its uses stay
         add_edit(f, start, start + import.len,
                  arena_printf(arena, "%.*s as %.*s", STR_FMT(text), STR_FMT(import)));
+    else if (is_type(parent, "import_statement"))
+        look_at_dotted(f, start, import, text);
 }
 
 static void look_at_imports(Found *f, void (*look)(Found *f, size_t start, Str import))
@@ -141,9 +173,9 @@ static void look_at_file(Found *f, Str path, bool all_languages)
     const Language *lang = language_by_path(arena_str(q->arena, path).ptr);
     const char *id = lang ? lang->id : "";
     bool c_like = strcmp(id, "c") == 0 || strcmp(id, "cpp") == 0,
-         python = strcmp(id, "python") == 0;
+         python = strcmp(id, "python") == 0, go = strcmp(id, "go") == 0;
     bool script = strncmp(id, "javascript", 10) == 0 || strncmp(id, "typescript", 10) == 0;
-    if (!c_like && !(all_languages && (python || script))) return;
+    if (!c_like && !(all_languages && (python || script || go))) return;
     Syntax *syntax = question_read(q, path, STR(""));
     if (!syntax) return;
     f->path = path;
@@ -152,7 +184,7 @@ static void look_at_file(Found *f, Str path, bool all_languages)
     if (script)
         look_at_scripts(f);
     else
-        look_at_imports(f, c_like ? look_at_include : look_at_module);
+        look_at_imports(f, c_like ? look_at_include : go ? look_at_package : look_at_module);
     FileEdits *file = &f->files[f->n_files];
     *file = (FileEdits){path, arena_array(q->arena, f->edits.n, sizeof *file->items), f->edits.n};
     if (f->edits.n) memcpy(file->items, f->edits.items, f->edits.n * sizeof *file->items);

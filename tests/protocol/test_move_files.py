@@ -85,14 +85,39 @@ def test_python():
     p = Project(PYTHON, rename=True)
     check(p.move(("pkg/other.py", "pkg/extra.py")), {
         "pkg/tools.py": "from . import extra as other\nfrom .extra import x\n",
-        # A dotted import without another name is used by it: it stays.
-        "use.py": "import pkg.other\nimport pkg.extra as o\nfrom pkg.extra import x\nfrom pkg import extra as other\nfrom pkg import extra as p, tools\n"})
+        "use.py": "import pkg.extra\nimport pkg.extra as o\nfrom pkg.extra import x\nfrom pkg import extra as other\nfrom pkg import extra as p, tools\n"})
+    # A dotted import is used by its name.
+    p = Project({**PYTHON, "use.py": "import pkg.other\nimport pkg.other\nprint(pkg.other.x, 'pkg.other.x', a.pkg.other)\npkg.other.x.pkg.other = 1\n",
+                 "hidden.py": "import pkg.other\ndef f(pkg):\n    return pkg.other\n"}, rename=True)
+    after = p.move(("pkg/other.py", "pkg/extra.py"))
+    check(after["use.py"], "import pkg.extra\nimport pkg.extra\nprint(pkg.extra.x, 'pkg.other.x', a.pkg.other)\npkg.extra.x.pkg.other = 1\n")
+    assert "hidden.py" not in after, after
+    after = p.move(("pkg", "lib"))  # every use of pkg would be another name's
+    assert "use.py" not in after and "hidden.py" not in after, after
+    p.client.close()
+    p = Project(PYTHON, rename=True)
     check(p.move(("plain.py", "pkg/simple.py")), {"main.py": "import pkg.simple as plain\nimport sys\nplain.y\n"})
     check(p.move(("pkg/other.py", "pkg/not-a-name.py")), {})
     p.client.close()
     # Other servers do it for Python.
     p = Project(PYTHON)
     check(p.move(("pkg/other.py", "pkg/extra.py")), {})
+    p.client.close()
+
+
+GO = {
+    "go.mod": "module example.com/m\n\ngo 1.20\n", "util/text/text.go": "package text\n", "util/util.go": "package util\n",
+    "main.go": "package main\n\nimport (\n\t\"fmt\"\n\tt \"example.com/m/util/text\"\n\t\"example.com/m/util\"\n)\n",
+    "other.go": "package main\n\nimport \"example.org/m/util\"\n",
+}
+
+
+def test_go():
+    p = Project(GO, rename=True)
+    check(p.move(("util/text", "words")), {"main.go": GO["main.go"].replace("m/util/text", "m/words")})
+    check(p.move(("util", "lib")), {"main.go": GO["main.go"].replace("m/util", "m/lib")})
+    check(p.move(("util/util.go", "util/more.go")), {})
+    check(p.move(("util", "../outside")), {})
     p.client.close()
 
 

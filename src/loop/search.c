@@ -60,13 +60,23 @@ static bool stays(const LoopRun *run, size_t first)
     return !c->slip.len && (run->chat || strcmp(c->proposer, "mutant") == 0);
 }
 
+// Made of the function in one step; what took more of them, or is written anew, passes by chance
+// more often.
+static bool is_plain(const Candidate *c)
+{
+    return !c->changes && strcmp(c->proposer, "refill") != 0;
+}
+
 bool search_choose(LoopRun *run, size_t first, Error *err)
 {
     size_t passed[MAX_RANKED];
     int n = 0;
     if (stays(run, first)) passed[n++] = (size_t)run->passed;
-    for (size_t i = first; i < run->candidates.n && n < MAX_RANKED; i++)
-        if (run->candidates.items[i].verdict == VERDICT_PASS) passed[n++] = i;
+    bool plain = n > 0 && is_plain(&run->candidates.items[run->passed]);
+    for (size_t i = first; i < run->candidates.n && n < MAX_RANKED; i++) {
+        const Candidate *c = &run->candidates.items[i];
+        if (c->verdict == VERDICT_PASS && (!plain || is_plain(c))) passed[n++] = i;
+    }
     if (n) run->passed = (int)passed[0];
     double best = -INFINITY;
     for (int i = 0; n > 1 && i < n; i++) {

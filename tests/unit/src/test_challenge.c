@@ -174,6 +174,17 @@ static const Case CRASHES = {
     false,
     "does otherwise: last([])"};
 
+// One test lets several changes pass, of which two do the same.
+static const Case OUTVOTED = {
+    "python",
+    "def means(values, n):<|>\n"
+    "    return [sum(values[i:i + n]) / max(n, 1) for i in range(len(values) - n)]\n",
+    "from a import means\nassert means([1, 3, 5], 2) == [2, 4]\n",
+    PY_COMMAND,
+    {NULL},
+    true,
+    "1 more that passes does the same"};
+
 static void write_file(const char *folder, const char *name, Str text)
 {
     char path[200];
@@ -281,6 +292,12 @@ static void a_fix_that_crashes_nowhere_goes_first(void **state)
     run_case(&CRASHES, TASK_FIX, 0, "if a else");
 }
 
+static void changes_that_agree_outvote_another(void **state)
+{
+    (void)state;
+    run_case(&OUTVOTED, TASK_FIX, 0, "+ 1");
+}
+
 static void proposers_are_read_by_name(void **state)
 {
     (void)state;
@@ -303,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_doubt_asks_for_more_answers),
         cmocka_unit_test(few_answers_that_pass_are_doubted),
         cmocka_unit_test(a_fix_that_crashes_nowhere_goes_first),
+        cmocka_unit_test(changes_that_agree_outvote_another),
         cmocka_unit_test(proposers_are_read_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,40 +85,6 @@ static void assert_str(Str found, const char *wanted)
         fail_msg("found:\n%.*s\nwanted:\n%s", STR_FMT(found), wanted);
 }
 
-static void targets_are_empty_bodies(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *lang, *document;
-        bool found;
-    } cases[] = {
-        {"c", "int f(int a)\n{<|>\n}\n", true},
-        {"c", "int f(<|>int a) {}\n", true},
-        {"c", "int f(int a)\n{\n    /* later */<|>\n}\n", true},
-        {"c", "int f(int a)\n{\n    return <|>a;\n}\n", false},
-        {"c", "int f(<|>int a);\n", false},
-        {"c", "int x<|> = 1;\n", false},
-        {"cpp", "int A::f() const {<|>}\n", true},
-        {"python", "def f(a):<|>\n    pass\n", true},
-        {"python", "def f(a):\n    ...<|>\n", true},
-        {"python", "def f(a):\n    \"\"\"Adds.\"\"\"<|>\n", true},
-        {"python", "def f(a):\n    return <|>a\n", false},
-        {"javascript", "function f(a) {<|>}\n", true},
-        {"go", "package a\nfunc f(a int) int {<|>}\n", true},
-        {"rust", "fn f(a: i32) -> i32 {<|>}\n", true},
-        {"java", "class A { int f(int a) {<|>} }\n", true},
-        {"typescript", "function f(a: number): number {<|>}\n", true},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        Setup s;
-        Task task;
-        set_up(&s, cases[i].lang, cases[i].document);
-        if (task_find(s.syntax, TASK_BODY, s.request.selection, &task) != cases[i].found)
-            fail_msg("case %zu: %s", i, cases[i].document);
-        tear_down(&s);
-    }
-}
-
 static void the_first_candidate_that_compiles_is_taken(void **state)
 {
     (void)state;
@@ -771,7 +737,6 @@ static void answers_become_edits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(targets_are_empty_bodies),
         cmocka_unit_test(the_first_candidate_that_compiles_is_taken),
         cmocka_unit_test(what_has_ended_is_verified_while_the_rest_is_written),
         cmocka_unit_test(all_compilers_are_waited_for_where_none_passes),

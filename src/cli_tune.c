@@ -20,7 +20,7 @@ typedef struct Flags {
     FILE *answers_file;
     double hours;
     int rank, context, answer, group, n_held_out;
-    double rate, rl_rate, warm_up;
+    double rate, rl_rate, warm_up, reference;
     bool json, hold_files;
     uint64_t seed;
     double shown_ms;
@@ -36,7 +36,8 @@ static const Flags defaults = {.out = "r1ls.lora.gguf",
                                .n_held_out = 40,
                                .rate = 1e-3,
                                .rl_rate = 5e-4,
-                               .warm_up = 0.5};
+                               .warm_up = 0.5,
+                               .reference = 1};
 
 static bool poll_interrupted(void *user)
 {
@@ -90,6 +91,7 @@ static struct json_object *json_score(const TuningScore *s)
     json_object_object_add(o, "tokens", json_object_new_int(s->n_tokens));
     json_object_object_add(o, "alike", cli_json_num(s->alike, 4));
     json_object_object_add(o, "reward", cli_json_num(s->reward, 4));
+    json_object_object_add(o, "loss", cli_json_num(s->loss, 4));
     return o;
 }
 
@@ -128,8 +130,10 @@ static void tell_score(const char *when, const TuningScore *s)
            percent(s->n_compile, s->n), s->n, percent(s->n_full, s->n));
     if (s->n_tested)
         printf(", %.1f%% of %d pass the tests", percent(s->n_pass, s->n_tested), s->n_tested);
-    printf(", likeness %.3f, reward %.3f, %.1f tokens each\n", s->alike, s->reward,
+    printf(", likeness %.3f, reward %.3f, %.1f tokens each", s->alike, s->reward,
            s->n ? (double)s->n_tokens / s->n : 0);
+    if (s->loss > 0) printf("; %.3f nats a token of the originals", s->loss);
+    printf("\n");
 }
 
 static void print_text(const Flags *flags, const TuningResult *r)
@@ -175,6 +179,7 @@ static int run_tuning(Flags *flags, Engine *engine, Str root)
                              .rate = (float)flags->rate,
                              .rl_rate = (float)flags->rl_rate,
                              .warm_up = flags->warm_up,
+                             .reference = flags->reference,
                              .test_command = str_from(config->test_command),
                              .find_tests = config->find_tests,
                              .seed = flags->seed};
@@ -259,6 +264,9 @@ int cli_tune(int argc, char **argv)
          config, "testCommand", 0, 0},
         {"warm-up", "X", "its share of the time; 0: GRPO alone (default 0.5)", CLI_NUM,
          &flags.warm_up, NULL, 0, 1},
+        {"reference", "X",
+         "weight of the body that was there beside those sampled in GRPO; 0: none (default 1)",
+         CLI_NUM, &flags.reference, NULL, 0, 100},
         {"rank", "N", "of the adapter (default 16)", CLI_INT, &flags.rank, NULL, 1, 128},
         {"rate", "X", "learning rate of the warm-up (default 1e-3)", CLI_NUM, &flags.rate, NULL,
          1e-7, 1},

@@ -56,6 +56,7 @@ BodyReward reward_body(const Candidate *c, const char *flaw, bool has_tests, Str
     r.alike = r.compiles ? reward_likeness(written, original) : 0;
     double fullness = reward_fullness(written, original);
     r.full = r.compiles && fullness >= 1;
+    fullness *= fullness * fullness;
     r.sum = has_tests ? 0.05 * r.parses + fullness * (0.25 * r.compiles + 0.10 * r.alike) +
                             0.60 * r.passes
                       : 0.10 * r.parses + fullness * (0.30 * r.compiles + 0.60 * r.alike);

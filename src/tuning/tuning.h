@@ -31,6 +31,7 @@ typedef struct TuningOptions {
     float rate;       // of the warm-up
     float rl_rate;    // of GRPO
     double warm_up;   // its share of the time for training, at most
+    double reference; // weight of the body that was there beside those sampled in GRPO; 0: none
     Str test_command; // may be empty
     bool find_tests;  // where it is, the project's own command is looked for
     SandboxMode sandbox;
@@ -44,6 +45,7 @@ typedef struct TuningScore {
     int32_t n_full;                         // compile and have half of the original's words or more
     int32_t n_tokens;
     double alike, reward; // means
+    double loss; // a token's of the bodies that were there, of some functions; 0: not measured
 } TuningScore;
 
 typedef struct TuningResult {

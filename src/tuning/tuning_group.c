@@ -21,17 +21,17 @@ static bool on_token(void *user, const GeneratedToken *token)
     return !loop_question_has_ended(a->question, strbuf_str(&a->raw));
 }
 
-static bool sample(TuningRun *run, Group *g, const SamplerOptions *sampler, Str forced, Error *err)
+static bool sample(TuningRun *run, Group *g, const SamplerOptions *sampler, Error *err)
 {
     BatchSequence sequences[TUNING_MAX_GROUP] = {0};
     SyncStats sync;
     double start = clock_ms();
     for (int i = 0; i < g->n; i++) {
         Answer *a = &g->answers[i];
-        *a = (Answer){.run = run, .question = g->question, .n_forced_bytes = forced.len};
+        *a = (Answer){.run = run, .question = g->question, .n_forced_bytes = g->forced.len};
         sequences[i].generate = (GenerateOptions){.sampler = *sampler,
                                                   .max_tokens = run->options->answer,
-                                                  .forced = forced,
+                                                  .forced = g->forced,
                                                   .on_token = on_token,
                                                   .user = a};
         sequences[i].generate.sampler.seed = sampler->seed + (uint64_t)i;
@@ -132,7 +132,6 @@ bool group_write(TuningRun *run, RepoTask *task, int n, const SamplerOptions *sa
                  Group *g, Error *err)
 {
     Error why = {0};
-    Str forced;
     *g = (Group){.task = task};
     if (!repo_task_open(task, run->options->root, &g->open, err)) return false;
     g->open.request.budget = (LoopBudget){.rounds = 1,
@@ -145,10 +144,10 @@ bool group_write(TuningRun *run, RepoTask *task, int n, const SamplerOptions *sa
         if (why.code == ERROR_UNSUPPORTED) return error_set(err, why.code, "%s", why.text);
         return true;
     }
-    g->prompt = loop_question_ids(g->question, &g->n_prompt, &forced);
+    g->prompt = loop_question_ids(g->question, &g->n_prompt, &g->forced);
     if (g->n_prompt > run->options->context || g->n_prompt < 1) return true;
     g->n = n;
-    return sample(run, g, sampler, forced, err) && judge(run, g, arena, err);
+    return sample(run, g, sampler, err) && judge(run, g, arena, err);
 }
 
 void group_free(Group *g)

@@ -1,7 +1,7 @@
 // Measuring on functions that were held out, and the verdict.
 #include "tuning/tuning_state.h"
 
-enum { MEASURED_ANSWERS = 4 };
+enum { MEASURED_ANSWERS = 4, MEASURED_LOSSES = 48 };
 static const float MEASURED_HEAT = 0.4f;
 static const double LEAST_GAIN = 0.02; // of the share that compiles
 
@@ -40,6 +40,34 @@ static void count(TuningScore *score, const Group *g)
     }
 }
 
+// How unlikely the bodies that were there are. Without an adapter only where none was begun: it is
+// the adapter's model that is asked.
+static bool measure_loss(TuningRun *run, bool adapter, TuningScore *out, Error *err)
+{
+    double sum = 0;
+    int n = 0;
+    bool ok = true;
+    if (!adapter && run->at.n_warm_up_steps + run->at.n_steps > 0) return true;
+    for (size_t i = 0; ok && i < run->tasks.n_held_out && i < MEASURED_LOSSES; i++) {
+        Arena *arena = arena_new();
+        TrainingText text;
+        double objective = 0;
+        ok = tuning_make_example(run, &run->tasks.held_out[i], arena, &text, err);
+        if (ok && text.n > text.n_given) {
+            float *weights = arena_array(arena, (size_t)text.n, sizeof *weights);
+            for (int k = 0; k < text.n; k++)
+                weights[k] = k >= text.n_given ? 1 : 0;
+            TuneSequence q = {.ids = text.ids, .n = text.n, .weights = weights};
+            ok = tune_evaluate(run->tune, &q, run->cancel, &objective, err);
+            sum -= objective;
+            n += text.n - text.n_given;
+        }
+        arena_free(arena);
+    }
+    if (n) out->loss = sum / n;
+    return ok;
+}
+
 bool tuning_measure(TuningRun *run, bool adapter, TuningScore *out, Error *err)
 {
     *out = (TuningScore){0};
@@ -61,7 +89,7 @@ bool tuning_measure(TuningRun *run, bool adapter, TuningScore *out, Error *err)
     }
     if (out->n) out->alike /= out->n;
     if (out->n) out->reward /= out->n;
-    return ok;
+    return ok && measure_loss(run, adapter, out, err);
 }
 
 static double share(int part, int whole)

@@ -73,6 +73,7 @@ typedef struct Group {
     OpenTask open;
     RepoTask *task;
     LoopQuestion *question;
+    Str forced; // what every answer begins with
     const int *prompt;
     int n_prompt, n;
     Answer answers[TUNING_MAX_GROUP];
@@ -101,6 +102,10 @@ void reading_make(TuningRun *run, Arena *arena);
 
 // --- tuning_train.c ------------------------------------------------------------------------------
 
+// A prompt and the answer that stands in the repository, with its end, in the arena; of no tokens
+// where it does not fit.
+bool tuning_make_example(TuningRun *run, const RepoTask *task, Arena *arena, TrainingText *out,
+                         Error *err);
 // One step on the next bodies and pieces of files. False with an error.
 bool train_warm_up(TuningRun *run, Error *err);
 // One step of GRPO on the next questions.

@@ -32,8 +32,22 @@ static bool accumulate(TuningRun *run, const TuneSequence *q, double *objective,
 
 // --- warm-up -------------------------------------------------------------------------------------
 
-// A prompt and the answer that stands in the repository, with its end.
-static bool make_example(TuningRun *run, const RepoTask *task, Arena *arena, TrainingText *out,
+// The answer that stands in the repository, with its end: `answer` tokens and one more at most. 0
+// if it is longer.
+static int write_reference(const TuningRun *run, const LoopQuestion *q, Str forced,
+                           const RepoTask *task, Arena *arena, int *ids)
+{
+    size_t room = (size_t)run->options->answer;
+    int end = loop_question_end(q);
+    Str answer = loop_question_answer(q, repo_task_body(task), task->function);
+    Str all = arena_printf(arena, "%.*s%.*s", STR_FMT(forced), STR_FMT(answer));
+    size_t n = engine_tokenize(run->engine, all, false, ids, room);
+    if (n == 0 || n > room) return 0;
+    if (end >= 0) ids[n++] = end;
+    return (int)n;
+}
+
+bool tuning_make_example(TuningRun *run, const RepoTask *task, Arena *arena, TrainingText *out,
                          Error *err)
 {
     const TuningOptions *o = run->options;
@@ -46,17 +60,13 @@ static bool make_example(TuningRun *run, const RepoTask *task, Arena *arena, Tra
     LoopQuestion *q = loop_question_new(run->engine, run->session, &open.request, arena, &why);
     if (q) {
         Str forced;
-        int n_prompt, end = loop_question_end(q);
+        int n_prompt;
         const int *prompt = loop_question_ids(q, &n_prompt, &forced);
-        Str answer = loop_question_answer(q, repo_task_body(task), task->function);
-        Str all = arena_printf(arena, "%.*s%.*s", STR_FMT(forced), STR_FMT(answer));
-        size_t cap = (size_t)(n_prompt + o->answer + 1);
-        int *ids = arena_array(arena, cap, sizeof *ids);
-        size_t n = engine_tokenize(run->engine, all, false, ids + n_prompt, (size_t)o->answer);
-        if (n > 0 && n <= (size_t)o->answer && n_prompt <= o->context) {
+        int *ids = arena_array(arena, (size_t)(n_prompt + o->answer + 1), sizeof *ids);
+        int n = write_reference(run, q, forced, task, arena, ids + n_prompt);
+        if (n > 0 && n_prompt <= o->context) {
             memcpy(ids, prompt, (size_t)n_prompt * sizeof *ids);
-            if (end >= 0) ids[(size_t)n_prompt + n++] = end;
-            *out = (TrainingText){ids, n_prompt + (int)n, n_prompt, true, end >= 0};
+            *out = (TrainingText){ids, n_prompt + n, n_prompt, true, loop_question_end(q) >= 0};
         }
     }
     loop_question_free(q);
@@ -109,7 +119,7 @@ bool train_warm_up(TuningRun *run, Error *err)
     bool ok = true;
     for (; ok && n < WARM_UP_BODIES; n++) {
         size_t k = (size_t)run->at.warmed_up++ % run->tasks.n_train;
-        ok = make_example(run, &run->tasks.train[k], arena, &texts[n], err);
+        ok = tuning_make_example(run, &run->tasks.train[k], arena, &texts[n], err);
     }
     for (int i = 0; run->n_reading && i < WARM_UP_PIECES; i++)
         texts[n++] = run->reading[(size_t)run->at.read++ % run->n_reading];
@@ -195,13 +205,29 @@ static void pack_add(Pack *pack, const Answer *a, float weight)
     pack->ends[pack->n_answers++] = pack->n;
 }
 
+// The body that was there, which nobody sampled: its tokens have no ratio.
+static void pack_add_reference(Pack *pack, const int *ids, int n, float weight)
+{
+    for (int i = 0; i < n; i++, pack->n++) {
+        pack->ids[pack->n] = ids[i];
+        pack->old[pack->n] = NAN;
+        pack->weights[pack->n] = weight;
+    }
+    pack->ends[pack->n_answers++] = pack->n;
+}
+
 // Dr. GRPO (Liu et al. 2025): the advantage is the reward less the group's mean, and a token's
-// weight is divided by a constant, not by its answer's length.
-static bool learn_group(TuningRun *run, const Group *g, double mean, Error *err)
+// weight is divided by a constant, not by its answer's length. The body that was there is one more
+// answer, of reward 1: the others' mean is theirs alone.
+static bool learn_group(TuningRun *run, const Group *g, double mean, Arena *arena, Error *err)
 {
     double per_token = 1.0 / (QUESTIONS * g->n * run->options->answer);
+    float reference = (float)((1 - mean) * run->options->reference * per_token);
     Pack pack = pack_new(run, g);
+    int *ids = arena_array(arena, (size_t)run->options->answer + 1, sizeof *ids);
+    int n = reference > 0 ? write_reference(run, g->question, g->forced, g->task, arena, ids) : 0;
     bool ok = true;
+    if (n > 0) pack_add_reference(&pack, ids, n, reference);
     for (int i = 0; ok && i < g->n; i++) {
         const Answer *a = &g->answers[i];
         if (a->ids.n == 0) continue;
@@ -232,15 +258,16 @@ bool train_group(TuningRun *run, Error *err)
         bool ok =
             group_write(run, &run->tasks.train[k], run->options->group, &sampler, arena, &g, err);
         double mean = mean_reward(&g, &spread);
-        bool useful = spread > LEAST_DIFFERENCE;
-        if (ok && useful) ok = learn_group(run, &g, mean, err);
+        bool differs = spread > LEAST_DIFFERENCE;
+        bool useful = differs || (g.n > 0 && run->options->reference > 0);
+        if (ok && useful) ok = learn_group(run, &g, mean, arena, err);
         n_useful += useful;
         group_free(&g);
         arena_free(arena);
         if (!ok) return false;
         run->at.asked++;
         run->at.n_groups++;
-        run->at.n_useless += !useful;
+        run->at.n_useless += !differs;
         double forget = fmax(1.0 / run->at.n_groups, REWARD_FORGET);
         run->at.reward += forget * (mean - run->at.reward);
     }

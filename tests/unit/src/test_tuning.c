@@ -93,7 +93,7 @@ static void nothing_is_earned_without_compiling(void **state)
     const Str much = STR("if (a < 0) return -1; for (int i = 0; i < a; i++) b += f(i); return b;");
     BodyReward short_one = reward_body(&c, NULL, false, STR("return 0;"), much);
     BodyReward whole = reward_body(&c, NULL, false, much, much);
-    assert_true(short_one.sum < 0.25 && short_one.compiles && !short_one.full);
+    assert_true(short_one.sum < 0.11 && short_one.compiles && !short_one.full);
     assert_true(fabs(whole.sum - 1) < 1e-9 && whole.full);
     assert_true(reward_fullness(STR("a b"), STR("a b c d e f g h")) == 0.5);
     assert_true(reward_fullness(STR(""), STR("")) == 1);
@@ -266,7 +266,8 @@ static void on_tell(void *user, double share, const char *line)
 {
     Watch *w = user;
     assert_true(share >= 0 && share <= 1);
-    if (strstr(line, "warm-up: step")) w->steps++;
+    if (strstr(line, "warm-up: step") || (strstr(line, "GRPO: step") && strstr(line, "reward")))
+        w->steps++;
 }
 
 static void on_body(void *user, const TuningBody *body)
@@ -283,35 +284,43 @@ static bool is_enough(void *user)
     return w->wanted && w->steps >= w->wanted;
 }
 
+// A repository of small functions, a model that knows nothing, and a minute.
+static Engine *open_tiny(Setup *s, TuningOptions *options)
+{
+    Error err = {0};
+    set_up(s);
+    put(s, "d.c",
+        "int a1(int x)\n{\n    return x + 1;\n}\nint a2(int x)\n{\n    return x + 2;\n}\n"
+        "int a3(int x)\n{\n    return x + 3;\n}\nint a4(int x)\n{\n    return x + 4;\n}\n"
+        "int a5(int x)\n{\n    return x + 5;\n}\nint a6(int x)\n{\n    return x + 6;\n}\n");
+    assert_true(tiny_write(s->model, 512));
+    EngineOptions opened = {.path = s->model, .n_threads = 1};
+    Engine *engine = engine_open(&opened, &err);
+    assert_ok(engine, err);
+    *options = (TuningOptions){.root = root_of(s),
+                               .out = s->out,
+                               .on_body = on_body,
+                               .seconds = 60,
+                               .rank = 4,
+                               .context = 160,
+                               .answer = 40,
+                               .group = 2,
+                               .n_held_out = 1,
+                               .rate = 0.05f,
+                               .rl_rate = 0.01f,
+                               .warm_up = 0.5};
+    return engine;
+}
+
 static void a_run_learns_stops_and_goes_on(void **state)
 {
     (void)state;
     Setup s;
     Error err = {0};
     TuningResult r;
+    TuningOptions options;
     Watch watch = {.wanted = 3};
-    set_up(&s);
-    put(&s, "d.c",
-        "int a1(int x)\n{\n    return x + 1;\n}\nint a2(int x)\n{\n    return x + 2;\n}\n"
-        "int a3(int x)\n{\n    return x + 3;\n}\nint a4(int x)\n{\n    return x + 4;\n}\n"
-        "int a5(int x)\n{\n    return x + 5;\n}\nint a6(int x)\n{\n    return x + 6;\n}\n");
-    assert_true(tiny_write(s.model, 512));
-    EngineOptions opened = {.path = s.model, .n_threads = 1};
-    Engine *engine = engine_open(&opened, &err);
-    assert_ok(engine, err);
-    TuningOptions options = {.root = root_of(&s),
-                             .out = s.out,
-                             .on_body = on_body,
-                             .seconds = 60,
-                             .rank = 4,
-                             .context = 160,
-                             .answer = 40,
-                             .group = 2,
-                             .n_held_out = 1,
-                             .rate = 0.05f,
-
-                             .rl_rate = 0.01f,
-                             .warm_up = 0.5};
+    Engine *engine = open_tiny(&s, &options);
     assert_false(
         tuning_run(engine, &options, (EngineCancel){is_enough, &watch}, on_tell, &watch, &r, &err));
     if (err.code != ERROR_CANCELLED) fail_msg("%s", err.text);
@@ -334,6 +343,34 @@ static void a_run_learns_stops_and_goes_on(void **state)
     tear_down(&s);
 }
 
+// Where no answer earns more than another there is still the body that was there to learn from.
+static void a_group_learns_from_the_body_that_was_there(void **state)
+{
+    (void)state;
+    Setup s;
+    Error err = {0};
+    TuningResult r;
+    TuningOptions options;
+    Watch watch = {.wanted = 3};
+    Engine *engine = open_tiny(&s, &options);
+    options.warm_up = 0;
+    options.rl_rate = 0.05f;
+    options.reference = 1;
+    assert_false(
+        tuning_run(engine, &options, (EngineCancel){is_enough, &watch}, on_tell, &watch, &r, &err));
+    if (err.code != ERROR_CANCELLED) fail_msg("%s", err.text);
+    assert_int_equal(r.n_steps, 3);
+    assert_int_equal(r.n_useless, r.n_groups);
+    err = (Error){0};
+    options.seconds = 0.001;
+    watch.wanted = 0;
+    assert_ok(tuning_run(engine, &options, (EngineCancel){0}, on_tell, &watch, &r, &err), err);
+    printf("%.3f nats a token of the body, then %.3f\n", r.before.loss, r.after.loss);
+    assert_true(r.after.loss > 0 && r.after.loss < r.before.loss);
+    engine_close(engine);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +381,7 @@ int main(void)
         cmocka_unit_test(held_out_files_are_not_read),
         cmocka_unit_test(held_out_functions_are_not_read),
         cmocka_unit_test(a_run_learns_stops_and_goes_on),
+        cmocka_unit_test(a_group_learns_from_the_body_that_was_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
-"""Lines like those around a hole, as the server's prompt shows them before a document (src/prompt/similar.c, context.c)."""
+"""Lines like those around a hole, in the form in which the server's prompt shows them before a document (src/prompt/context.c). The weights
+were trained with this choice; the server's own looks at the lines before and after (src/prompt/similar.c)."""
 import collections, re
 
 import numpy as np
 
 
 class Neighbours:
-    """The files of a package, by their words: lines like those around a cursor, as src/prompt/similar.c and context.c find them."""
+    """The files of a package, by their words: lines like those around a cursor."""
     WINDOW, STEP, FOLLOWING, BEFORE, AFTER, LEAST, BYTES, PIECES = 12, 4, 8, 10, 2, 0.25, 1600, 2
     NEAR_BEFORE, NEAR_AFTER, READ = 4096, 1536, 1 << 18  # characters of its own file that the model sees anyway; of a file that are looked at
 

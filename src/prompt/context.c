@@ -9,11 +9,11 @@
 
 enum { MAX_NAMES = 48, MIN_NAME_BYTES = 3, LINES_BEFORE = 40, LINES_AFTER = 8 };
 enum { MAX_TYPE_LINES = 16, MAX_OTHER_LINES = 5, MAX_FILES = 8, HEADER_BYTES = 700 };
-enum { MAX_SIMILAR_FILES = 16, MAX_SIMILAR = 2, SIMILAR_BEFORE = 10, SIMILAR_AFTER = 2 };
+enum { MAX_SIMILAR_FILES = 16, MAX_SIMILAR = 5 };
 // What of its own file the model sees anyway.
 enum { NEAR_BEFORE_BYTES = 4096, NEAR_AFTER_BYTES = 1536 };
-// Below that nothing is alike but the language's words.
-#define MIN_SIMILARITY 0.25
+// Below that little is alike but the language's words.
+#define MIN_SIMILARITY 0.15
 
 unsigned context_default_parts(const EngineInfo *info)
 {
@@ -275,58 +275,66 @@ static void add_header(Chooser *c)
 
 typedef struct SimilarFile {
     Str path;
-    TextSnap *text; // NULL once its lines were taken
+    TextSnap *text;
+    SimilarText *read;
     SimilarLines lines;
 } SimilarFile;
 
-// This file and those that stand closest, each with its most similar lines.
-static size_t find_similar(Chooser *c, const SimilarWords *words, SimilarFile *files)
+// This file and those that mention most of the names, each read for the query's words.
+static size_t read_similar(Chooser *c, SimilarQuery *query, SimilarFile *files)
 {
     const ContextRequest *request = c->request;
-    TextSnap *own = text_retain(syntax_text(request->syntax));
-    size_t at = request->byte_off, n = 1;
-    ByteRange near = {at > NEAR_BEFORE_BYTES ? at - NEAR_BEFORE_BYTES : 0, at + NEAR_AFTER_BYTES};
     Names names = {0};
+    size_t n = 1;
     find_names(request, &names);
-    files[0] = (SimilarFile){.path = request->path, .text = own, .lines.score = MIN_SIMILARITY};
-    if (!similar_find(words, own, near, &files[0].lines)) files[0].lines.score = 0;
+    files[0] =
+        (SimilarFile){.path = request->path, .text = text_retain(syntax_text(request->syntax))};
     for (size_t i = 0; i < request->n_indexes; i++) {
         Str *paths;
         size_t n_paths = index_mention_most(request->indexes[i], names.items, names.n,
                                             MAX_SIMILAR_FILES + 1, c->arena, &paths);
         for (size_t k = 0; k < n_paths && n <= MAX_SIMILAR_FILES; k++) {
             if (str_equal(paths[k], request->path)) continue;
-            SimilarFile file = {.path = paths[k], .lines.score = MIN_SIMILARITY};
-            file.text = read_file(c, file.path);
-            if (file.text && similar_find(words, file.text, (ByteRange){0, 0}, &file.lines))
-                files[n++] = file;
-            else
-                text_release(file.text);
+            TextSnap *text = read_file(c, paths[k]);
+            if (text) files[n++] = (SimilarFile){.path = paths[k], .text = text};
         }
     }
+    for (size_t i = 0; i < n; i++)
+        files[i].read = similar_read(query, files[i].text, c->arena);
     VEC_FREE(&names);
     return n;
+}
+
+static void find_similar(Chooser *c, SimilarFile *files, size_t n, const SimilarQuery *query)
+{
+    size_t at = c->request->byte_off;
+    ByteRange near = {at > NEAR_BEFORE_BYTES ? at - NEAR_BEFORE_BYTES : 0, at + NEAR_AFTER_BYTES};
+    for (size_t i = 0; i < n; i++) {
+        files[i].lines.score = MIN_SIMILARITY;
+        if (!similar_find(query, files[i].read, i == 0 ? near : (ByteRange){0, 0}, &files[i].lines))
+            files[i].lines.score = 0;
+    }
 }
 
 // The most similar first, so that they are what there is room for.
 static void add_similar(Chooser *c)
 {
     const TextSnap *text = syntax_text(c->request->syntax);
+    Str all = text_str(text);
     uint32_t row = text_point(text, c->request->byte_off).row;
-    ByteRange around = {line_back(text, row, SIMILAR_BEFORE),
-                        text_line_start(text, row + SIMILAR_AFTER + 1)};
-    SimilarWords words =
-        similar_words(str_slice(text_str(text), around.start, around.end), c->arena);
+    SimilarQuery *query =
+        similar_query(str_slice(all, 0, text_line_start(text, row)),
+                      str_slice(all, text_line_start(text, row + 1), all.len), c->arena);
     SimilarFile files[MAX_SIMILAR_FILES + 1];
-    size_t n = find_similar(c, &words, files);
+    size_t n = read_similar(c, query, files);
+    find_similar(c, files, n, query);
     for (size_t taken = 0; taken < MAX_SIMILAR; taken++) {
         SimilarFile *best = &files[0];
         for (size_t i = 1; i < n; i++)
             if (files[i].lines.score > best->lines.score) best = &files[i];
         if (best->lines.score <= 0) break;
-        Str all = text_str(best->text);
-        add_text(c, best->path,
-                 str_trim_end(str_slice(all, best->lines.range.start, best->lines.range.end)), "");
+        Str lines = str_slice(text_str(best->text), best->lines.range.start, best->lines.range.end);
+        add_text(c, best->path, str_trim_end(lines), "");
         best->lines.score = 0;
     }
     for (size_t i = 0; i < n; i++)

@@ -1,4 +1,4 @@
-"""Which lines of other files a training document shows, by the rules of src/prompt/similar.c and context.c. Needs numpy."""
+"""Which lines of other files a training document shows. Needs numpy."""
 import os
 import sys
 import unittest

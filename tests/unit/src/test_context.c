@@ -105,11 +105,13 @@ static void similar_lines_are_shown_with_what_follows(void **state)
 
     Place p = open_place(s, "src/second.c", open_b);
     ContextPiece *pieces;
-    assert_int_equal(choose(s, &p, "return dev_fail(d, fd);\n    ", CONTEXT_SIMILAR, 1000, &pieces),
-                     1);
-    assert_string_equal(pieces[0].path.ptr, "src/first.c");
-    assert_non_null(strstr(pieces[0].text.ptr, "dev_reset(d, fd);\n    return dev_done(d, fd);"));
-    assert_int_equal(choose(s, &p, "return dev_fail(d, fd);\n    ", CONTEXT_SIMILAR, 100, &pieces),
+    size_t n = choose(s, &p, "return dev_fail(d, fd);\n    ", CONTEXT_SIMILAR, 1000, &pieces);
+    assert_true(n > 0);
+    assert_string_equal(pieces[n - 1].path.ptr, "src/first.c"); // the most similar stands last
+    assert_non_null(strstr(pieces[n - 1].text.ptr, "    dev_reset(d, fd);\n    return dev_done"));
+    for (size_t i = 0; i < n; i++)
+        assert_string_not_equal(pieces[i].path.ptr, "src/dev.h");
+    assert_int_equal(choose(s, &p, "return dev_fail(d, fd);\n    ", CONTEXT_SIMILAR, 40, &pieces),
                      0);
     close_place(&p);
 
@@ -120,13 +122,40 @@ static void similar_lines_are_shown_with_what_follows(void **state)
     strcat(far, open_b);
     put_file(s, "src/second.c", "int none;\n");
     p = open_place(s, "lib/whole.c", far);
-    size_t n = choose(s, &p, "return dev_fail(d, fd);\n    \n", CONTEXT_SIMILAR, 2000, &pieces);
+    n = choose(s, &p, "return dev_fail(d, fd);\n    \n", CONTEXT_SIMILAR, 2000, &pieces);
     bool found = false;
     for (size_t i = 0; i < n; i++)
         found = found || str_equal(pieces[i].path, STR("lib/whole.c"));
     assert_true(found);
     close_place(&p);
     free(far);
+}
+
+// Two places have the lines before the cursor's; the lines after it tell which of them it is.
+static void lines_after_the_cursor_tell_the_place(void **state)
+{
+    const Setup *s = *state;
+    StrBuf text = {0};
+    static const char *const steps[] = {"dev_start(d);\n    dev_wake(d);",
+                                        "dev_stop(d);\n    dev_sleep(d);"};
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < 20; k++)
+            strbuf_printf(&text, "int unlike_%d_%d;\n", i, k);
+        strbuf_printf(
+            &text, "void run_%d(struct dev *d)\n{\n    dev_claim(d);\n    found(%d);\n    %s\n}\n",
+            i, i, steps[i]);
+    }
+    put_file(s, "src/steps.c", strbuf_str(&text).ptr);
+    strbuf_deinit(&text);
+    Place p = open_place(s, "src/own.c",
+                         "void own(struct dev *d)\n{\n    dev_claim(d);\n    \n"
+                         "    dev_stop(d);\n    dev_sleep(d);\n}\n");
+    ContextPiece *pieces;
+    size_t n = choose(s, &p, "dev_claim(d);\n    ", CONTEXT_SIMILAR, 1000, &pieces);
+    assert_int_equal(n, 1);
+    assert_non_null(strstr(pieces[0].text.ptr, "found(1);"));
+    assert_null(strstr(pieces[0].text.ptr, "found(0);"));
+    close_place(&p);
 }
 
 static void names_of_many_files_say_nothing(void **state)
@@ -185,6 +214,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(budget_and_parts_hold, set_up, tear_down),
         cmocka_unit_test_setup_teardown(similar_lines_are_shown_with_what_follows, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(lines_after_the_cursor_tell_the_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_of_many_files_say_nothing, set_up, tear_down),
         cmocka_unit_test(the_key_holds_within_a_function),
         cmocka_unit_test(parts_are_read),

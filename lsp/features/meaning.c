@@ -218,10 +218,13 @@ static Meaning at_hit(const Place *at, const IndexHit *hit,
                       Meaning (*look)(const Place *at, size_t byte_off))
 {
     if (at->depth >= MAX_DEPTH) return NOTHING;
-    Place there = {at->q, question_read(at->q, hit->path, hit->name), hit->path, at->depth + 1};
-    if (!there.syntax) return NOTHING;
-    Meaning m = look(&there, hit->name_range.start);
-    syntax_release(there.syntax);
+    Syntax *syntax = question_read(at->q, hit->path, hit->name);
+    if (!syntax) return NOTHING;
+    // In the arena: cppcheck takes what look() gives for a part of the place.
+    Place *there = arena_alloc(at->q->arena, sizeof *there);
+    *there = (Place){at->q, syntax, hit->path, at->depth + 1};
+    Meaning m = look(there, hit->name_range.start);
+    syntax_release(syntax);
     return m;
 }
 
@@ -279,12 +282,10 @@ static size_t keep_nearest(const Question *q, Str path, IndexHit *hits, size_t n
     if (path.len == 0) path = q->path;
     for (size_t i = 0; i < n; i++)
         if (str_equal(hits[i].path, path)) hits[kept++] = hits[i];
-    for (size_t i = 0; i < n && kept == 0 && i < n; i++) {
-        bool near = str_equal(folder_of(hits[i].path), folder_of(path));
-        if (!near) continue;
-        for (size_t k = i; k < n; k++)
-            if (str_equal(folder_of(hits[k].path), folder_of(path))) hits[kept++] = hits[k];
-    }
+    if (kept) return kept;
+    Str folder = folder_of(path);
+    for (size_t i = 0; i < n; i++)
+        if (str_equal(folder_of(hits[i].path), folder)) hits[kept++] = hits[i];
     return kept ? kept : n;
 }
 

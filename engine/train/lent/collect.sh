@@ -6,6 +6,9 @@ to=$(realpath -m "$1")
 cd "$(dirname "$(realpath "$0")")" || exit 1
 mkdir -p "$to"
 tar cz ./*.log report.txt manifest.tsv answers $(ls out/*.csv out/*.json ./*.json 2>/dev/null) >"$to/logs.tgz" 2>/dev/null
+case "$2" in
+1 | 6) for _ in $(seq 240); do if [ -e ready ]; then break; else sleep 0.5; fi; done ;; # it may be late
+esac
 half=52500000
 case "$2" in
 0) split -b 15000000 -d -a 1 snapshot.gguf "$to/snapshot.gguf." ;;

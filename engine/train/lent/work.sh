@@ -104,7 +104,7 @@ for name in $names; do
     bash holes.sh "$name" "$name.gguf" "${JOBS:-6}" "${ASK:-200}" similar &
     asking="$asking $!"
 done
-if [ -n "${RATE:-}" ] && [ "$n_cards" = 3 ]; then # two cards alone, while the first one judges; from its 20th step to its 200th
+if [ -n "${RATE:-}" ] && [ "$n_cards" = 3 ] && wait $trainer; then # two cards alone, once none is held; from its 20th step to its 200th
     export CUDA_VISIBLE_DEVICES=${2#*,}
     torchrun --standalone --nproc-per-node 2 train/train.py --data data --out rate --deadline $((end + 10000)) --init init.blocks \
         --muon-rate 0.001 --adam-rate 0.0001 --rows "${ROWS:-56}" --max-steps 201 >rate.log 2>&1 &

@@ -140,13 +140,6 @@ ImportKind imports_context(const TextSnap *text, const Language *lang, size_t by
 
 // --- of the index
 
-static Str folder_of(Str path)
-{
-    while (path.len && path.ptr[path.len - 1] != '/')
-        path.len--;
-    return path;
-}
-
 static bool ends_with_any(Str path, const char *const *ends)
 {
     for (; *ends; ends++)
@@ -158,21 +151,21 @@ static Str as_include(const Question *q, Str path)
 {
     static const char *const ends[] = {".h", ".hpp", ".hh", ".hxx", NULL};
     const Str include = STR("/include/");
-    Str folder = folder_of(q->path);
+    Str folder = str_folder(q->path);
     if (!ends_with_any(path, ends)) return STR("");
     if (str_starts(path, folder)) return str_slice(path, folder.len, path.len);
     size_t at = str_find(path, include, 0);
     if (at < path.len) return str_slice(path, at + include.len, path.len);
-    return str_slice(path, folder_of(path).len, path.len);
+    return str_slice(path, str_folder(path).len, path.len);
 }
 
 // Dotted, from the folder that the document shares with it.
 static Str as_module(const Question *q, Str path)
 {
     if (!str_ends(path, STR(".py"))) return STR("");
-    Str folder = folder_of(q->path);
+    Str folder = str_folder(q->path);
     while (folder.len && !str_starts(path, folder))
-        folder = folder_of(str_slice(folder, 0, folder.len - 1));
+        folder = str_folder(str_slice(folder, 0, folder.len - 1));
     Str name = str_slice(path, folder.len, path.len - 3);
     if (str_ends(name, STR("/__init__"))) name.len -= strlen("/__init__");
     name = arena_str(q->arena, name);
@@ -186,12 +179,12 @@ static Str as_script(const Question *q, Str path)
 {
     static const char *const ends[] = {".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", NULL};
     StrBuf out = {0};
-    Str folder = folder_of(q->path);
+    Str folder = str_folder(q->path);
     if (!ends_with_any(path, ends)) return STR("");
     if (str_starts(path, folder)) strbuf_append(&out, STR("./"));
     while (folder.len && !str_starts(path, folder)) {
         strbuf_append(&out, STR("../"));
-        folder = folder_of(str_slice(folder, 0, folder.len - 1));
+        folder = str_folder(str_slice(folder, 0, folder.len - 1));
     }
     path = str_slice(path, folder.len, path.len);
     bool whole = str_ends(path, STR(".mjs")) || str_ends(path, STR(".cjs"));
@@ -208,8 +201,8 @@ static Str as_script(const Question *q, Str path)
 // The nearest folder above the document (with its '/') that has this entry; empty: none.
 static Str folder_with(const Question *q, const char *entry)
 {
-    for (Str folder = folder_of(q->path); folder.len;
-         folder = folder_of(str_slice(folder, 0, folder.len - 1))) {
+    for (Str folder = str_folder(q->path); folder.len;
+         folder = str_folder(str_slice(folder, 0, folder.len - 1))) {
         Str path = arena_printf(q->arena, "%.*s%s", STR_FMT(folder), entry);
         if (access(path.ptr, F_OK) == 0) return folder;
     }
@@ -220,9 +213,9 @@ static Str folder_with(const Question *q, const char *entry)
 static Str as_package(const Question *q, Str path)
 {
     Error err = {0};
-    Str root = folder_with(q, "go.mod"), folder = folder_of(path), module = STR("");
+    Str root = folder_with(q, "go.mod"), folder = str_folder(path), module = STR("");
     if (!str_ends(path, STR(".go")) || !root.len || !str_starts(folder, root)) return STR("");
-    if (str_equal(folder, folder_of(q->path)) || folder.len == root.len) return STR("");
+    if (str_equal(folder, str_folder(q->path)) || folder.len == root.len) return STR("");
     Str mod_path = arena_printf(q->arena, "%.*sgo.mod", STR_FMT(root));
     TextSnap *text = text_read_file(mod_path.ptr, 1 << 20, &err);
     Str all = text ? text_str(text) : STR("");
@@ -394,17 +387,17 @@ static void add_scripts(Names *names)
 // Rust: files and folders beside this one that could be its modules.
 static Str as_mod(const Question *q, Str path)
 {
-    Str own = str_base_name(q->path), name = str_base_name(path), home = folder_of(q->path);
+    Str own = str_base_name(q->path), name = str_base_name(path), home = str_folder(q->path);
     bool root = str_equal(own, STR("main.rs")) || str_equal(own, STR("lib.rs")) ||
                 str_equal(own, STR("mod.rs"));
     if (!root) home = arena_printf(q->arena, "%.*s/", (int)(q->path.len - 3), q->path.ptr);
     if (str_equal(name, STR("mod.rs"))) {
-        Str folder = folder_of(path);
+        Str folder = str_folder(path);
         folder.len--;
-        return str_equal(folder_of(folder), home) ? str_base_name(folder) : STR("");
+        return str_equal(str_folder(folder), home) ? str_base_name(folder) : STR("");
     }
     bool is_root = str_equal(name, STR("main.rs")) || str_equal(name, STR("lib.rs"));
-    bool beside = str_equal(folder_of(path), home) && str_ends(name, STR(".rs")) && !is_root;
+    bool beside = str_equal(str_folder(path), home) && str_ends(name, STR(".rs")) && !is_root;
     return beside ? str_slice(name, 0, name.len - 3) : STR("");
 }
 
@@ -472,7 +465,7 @@ size_t imports_below(const Question *q, ByteRange word, size_t max, Str **out)
     if (!is_in(q->lang, "python")) return 0;
     ModuleFiles files = modules_files(q, q->lang, q->path, module_of_line(q, word.end));
     if (files.n == 0 || !str_ends(files.paths[0], STR("/__init__.py"))) return 0;
-    Str home = folder_of(files.paths[0]);
+    Str home = str_folder(files.paths[0]);
     for (size_t i = 0; i < q->n_indexes; i++) {
         Str *paths;
         size_t n = index_files_containing(q->indexes[i], STR(".py"), MAX_FILES, q->arena, &paths);

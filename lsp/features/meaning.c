@@ -268,13 +268,6 @@ static bool is_type_kind(SymbolKind kind)
            kind == SYMBOL_INTERFACE || kind == SYMBOL_TYPE || kind == SYMBOL_MODULE;
 }
 
-static Str folder_of(Str path)
-{
-    while (path.len && path.ptr[path.len - 1] != '/')
-        path.len--;
-    return path;
-}
-
 // Of several types of one name the one in this file, else in this folder, if it is there.
 static size_t keep_nearest(const Question *q, Str path, IndexHit *hits, size_t n)
 {
@@ -283,9 +276,9 @@ static size_t keep_nearest(const Question *q, Str path, IndexHit *hits, size_t n
     for (size_t i = 0; i < n; i++)
         if (str_equal(hits[i].path, path)) hits[kept++] = hits[i];
     if (kept) return kept;
-    Str folder = folder_of(path);
+    Str folder = str_folder(path);
     for (size_t i = 0; i < n; i++)
-        if (str_equal(folder_of(hits[i].path), folder)) hits[kept++] = hits[i];
+        if (str_equal(str_folder(hits[i].path), folder)) hits[kept++] = hits[i];
     return kept ? kept : n;
 }
 

@@ -6,16 +6,9 @@
 
 #include "workspace/node.h"
 
-static Str folder_of(Str path)
-{
-    while (path.len && path.ptr[path.len - 1] != '/')
-        path.len--;
-    return path;
-}
-
 static Str parent_of(Str folder) // with its '/'
 {
-    return folder.len ? folder_of(str_slice(folder, 0, folder.len - 1)) : folder;
+    return folder.len ? str_folder(str_slice(folder, 0, folder.len - 1)) : folder;
 }
 
 static bool is_language(const Language *lang, const char *family)
@@ -80,7 +73,7 @@ static void add_python(const Question *q, Str path, Str import, ModuleFiles *fil
     size_t n_dots = 0;
     while (n_dots < import.len && import.ptr[n_dots] == '.')
         n_dots++;
-    Str rest = with_slashes(q, str_slice(import, n_dots, import.len)), folder = folder_of(path);
+    Str rest = with_slashes(q, str_slice(import, n_dots, import.len)), folder = str_folder(path);
     for (size_t i = 1; i < n_dots; i++)
         folder = parent_of(folder);
     const char *slash = rest.len ? "/" : "";
@@ -117,7 +110,7 @@ static void add_script(const Question *q, Str path, Str import, ModuleFiles *fil
                                        ".jsx",      ".mjs",       ".cjs",     ".d.ts",
                                        "/index.ts", "/index.tsx", "/index.js"};
     if (!str_starts(import, STR("."))) return;
-    Str near = join(q, folder_of(path), import);
+    Str near = join(q, str_folder(path), import);
     if (near.len) near.len--;
     if (str_ends(near, STR(".js")) && !add_exact(q, near, files)) near.len -= strlen(".js");
     for (size_t i = 0; i < sizeof ends / sizeof *ends && files->n == 0; i++)
@@ -135,7 +128,7 @@ static void add_go(const Question *q, Str import, ModuleFiles *files)
             Str *paths;
             size_t n = index_files_containing(q->indexes[i], part, 2000, q->arena, &paths);
             for (size_t k = 0; k < n; k++) {
-                Str folder = folder_of(paths[k]);
+                Str folder = str_folder(paths[k]);
                 size_t n_rest = folder.len - part.len;
                 bool ends = str_ends(folder, part) && n_rest && folder.ptr[n_rest - 1] == '/';
                 bool meant =
@@ -151,13 +144,13 @@ static void add_go(const Question *q, Str import, ModuleFiles *files)
 // Where `crate::` begins for a file: the folder around it that has lib.rs or main.rs.
 static Str crate_folder(const Question *q, Str path)
 {
-    for (Str folder = folder_of(path); folder.len; folder = parent_of(folder)) {
+    for (Str folder = str_folder(path); folder.len; folder = parent_of(folder)) {
         ModuleFiles files = {0};
         if (add_exact(q, arena_printf(q->arena, "%.*slib.rs", STR_FMT(folder)), &files) ||
             add_exact(q, arena_printf(q->arena, "%.*smain.rs", STR_FMT(folder)), &files))
             return folder;
     }
-    return folder_of(path);
+    return str_folder(path);
 }
 
 // Where the modules of a file lie: beside main.rs, lib.rs and mod.rs, else below the file's name.
@@ -166,7 +159,7 @@ static Str children_folder(const Question *q, Str path)
     Str name = str_base_name(path);
     bool root = str_equal(name, STR("main.rs")) || str_equal(name, STR("lib.rs")) ||
                 str_equal(name, STR("mod.rs"));
-    if (root || !str_ends(path, STR(".rs"))) return folder_of(path);
+    if (root || !str_ends(path, STR(".rs"))) return str_folder(path);
     return arena_printf(q->arena, "%.*s/", (int)(path.len - strlen(".rs")), path.ptr);
 }
 
@@ -189,8 +182,8 @@ static void add_rust(const Question *q, Str path, Str import, ModuleFiles *files
             if (!add_rust_file(q, folder, STR("lib"), &found))
                 add_rust_file(q, folder, STR("main"), &found);
         } else if (str_equal(part, STR("super"))) {
-            bool of_folder = str_equal(folder, folder_of(file));
-            folder = of_folder ? parent_of(folder) : folder_of(file);
+            bool of_folder = str_equal(folder, str_folder(file));
+            folder = of_folder ? parent_of(folder) : str_folder(file);
             if (!add_exact(q, arena_printf(q->arena, "%.*smod.rs", STR_FMT(folder)), &found) &&
                 !add_rust_file(q, folder, STR("lib"), &found))
                 add_rust_file(q, folder, STR("main"), &found);

@@ -6,13 +6,6 @@
 
 #include "features/move_files.h"
 
-static Str folder_of(Str path)
-{
-    while (path.len && path.ptr[path.len - 1] != '/')
-        path.len--;
-    return path;
-}
-
 Str moves_path(const FileMoves *m, Str path)
 {
     for (size_t i = 0; i < m->n; i++) {
@@ -41,7 +34,7 @@ static Str join(const FileMoves *m, Str folder, Str relative)
         relative = str_slice(relative, end + 1, relative.len);
         if (part.len == 0 || str_equal(part, STR("."))) continue;
         if (str_equal(part, STR(".."))) {
-            folder = folder_of(folder);
+            folder = str_folder(folder);
             if (folder.len) folder.len--;
         } else {
             folder = arena_printf(m->question->arena, "%.*s/%.*s", STR_FMT(folder), STR_FMT(part));
@@ -56,7 +49,7 @@ static Str relative_to(const FileMoves *m, Str folder, Str path)
     StrBuf out = {0};
     while (!str_starts(path, folder)) {
         strbuf_append(&out, STR("../"));
-        folder = folder_of(str_slice(folder, 0, folder.len - 1));
+        folder = str_folder(str_slice(folder, 0, folder.len - 1));
     }
     strbuf_append(&out, str_slice(path, folder.len, path.len));
     Str text = arena_str(m->question->arena, strbuf_str(&out));
@@ -86,7 +79,7 @@ Str moves_include(const FileMoves *m, Str file, Str import, Str *found)
     if (import.len < 3) return STR("");
     bool quoted = import.ptr[0] == '"';
     Str inner = str_slice(import, 1, import.len - 1), text;
-    Str near = join(m, folder_of(file), inner), new_folder = folder_of(moves_path(m, file));
+    Str near = join(m, str_folder(file), inner), new_folder = str_folder(moves_path(m, file));
     *found = STR("");
     if (quoted && exists(m, near)) {
         Str target = moves_path(m, *found = near);
@@ -138,18 +131,18 @@ static Str with_slashes(const FileMoves *m, Str dotted)
 static Str relative_module(const FileMoves *m, Str file, Str import, size_t n_dots, Str *found)
 {
     Arena *arena = m->question->arena;
-    Str folder = folder_of(file), rest = with_slashes(m, str_slice(import, n_dots, import.len));
+    Str folder = str_folder(file), rest = with_slashes(m, str_slice(import, n_dots, import.len));
     for (size_t i = 1; i < n_dots && folder.len; i++)
-        folder = folder_of(str_slice(folder, 0, folder.len - 1));
+        folder = str_folder(str_slice(folder, 0, folder.len - 1));
     Str module = arena_printf(arena, "%.*s%.*s.py", STR_FMT(folder), STR_FMT(rest));
     Str package = arena_printf(arena, "%.*s%.*s%s__init__.py", STR_FMT(folder), STR_FMT(rest),
                                rest.len ? "/" : "");
     *found = rest.len && exists(m, module) ? module : exists(m, package) ? package : STR("");
     if (found->len == 0) return STR("");
-    Str target = moves_path(m, *found), home = folder_of(moves_path(m, file));
+    Str target = moves_path(m, *found), home = str_folder(moves_path(m, file));
     size_t up = 1;
     for (; home.len && !str_starts(target, home); up++)
-        home = folder_of(str_slice(home, 0, home.len - 1));
+        home = str_folder(str_slice(home, 0, home.len - 1));
     if (up > n_dots && !exists(m, arena_printf(arena, "%.*s__init__.py", STR_FMT(home))))
         return STR(""); // above the packages
     Str dotted = with_dots(m, str_slice(target, home.len, target.len));
@@ -196,8 +189,9 @@ static const char *find_end(const FileMoves *m, Str path)
 {
     for (size_t i = 0; i < sizeof script_ends / sizeof *script_ends; i++) {
         Str whole = arena_printf(m->question->arena, "%.*s%s", STR_FMT(path), script_ends[i]);
-        bool is_file = script_ends[i][0] || str_find(str_slice(path, folder_of(path).len, path.len),
-                                                     STR("."), 0) < path.len - folder_of(path).len;
+        bool is_file = script_ends[i][0] ||
+                       str_find(str_slice(path, str_folder(path).len, path.len), STR("."), 0) <
+                           path.len - str_folder(path).len;
         if (is_file && exists(m, whole)) return script_ends[i];
     }
     return NULL;
@@ -208,7 +202,7 @@ Str moves_script(const FileMoves *m, Str file, Str import, Str *found)
     *found = STR("");
     if (!str_starts(import, STR("./")) && !str_starts(import, STR("../"))) return STR("");
     Arena *arena = m->question->arena;
-    Str near = join(m, folder_of(file), import), new_folder = folder_of(moves_path(m, file));
+    Str near = join(m, str_folder(file), import), new_folder = str_folder(moves_path(m, file));
     const char *end = find_end(m, near);
     if (!end) return STR("");
     *found = arena_printf(arena, "%.*s%s", STR_FMT(near), end);
@@ -229,7 +223,8 @@ static Str module_above(const FileMoves *m, Str file, Str *root)
     Arena *arena = m->question->arena;
     Error err = {0};
     Str module = STR("");
-    for (*root = folder_of(file); root->len; *root = folder_of(str_slice(*root, 0, root->len - 1)))
+    for (*root = str_folder(file); root->len;
+         *root = str_folder(str_slice(*root, 0, root->len - 1)))
         if (exists(m, arena_printf(arena, "%.*sgo.mod", STR_FMT(*root)))) break;
     if (root->len == 0) return module;
     Str path = arena_printf(arena, "%.*sgo.mod", STR_FMT(*root));

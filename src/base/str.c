@@ -89,6 +89,11 @@ Str str_base_name(Str path)
     return str_slice(path, start, path.len);
 }
 
+Str str_folder(Str path)
+{
+    return str_slice(path, 0, path.len - str_base_name(path).len);
+}
+
 bool str_contains(Str s, const char *needle)
 {
     return str_find(s, str_from(needle), 0) < s.len;

@@ -34,6 +34,8 @@ bool str_contains(Str s, const char *needle);
 Str str_take(Str *s, Str end);
 // What stands behind the last slash.
 Str str_base_name(Str path);
+// What stands before it, the last slash included; "" where there is none.
+Str str_folder(Str path);
 // A byte of a name: a letter, a digit, '_', or any byte of a character beyond ASCII.
 bool str_is_word_byte(char c);
 // A name as languages have them: bytes of a word, and no digit first.

@@ -9,19 +9,12 @@
 
 enum { MAX_HEADERS = 32, MAX_BYTES = 1 << 20, MAX_NESTED = 8 };
 
-static Str folder_of(Str path)
-{
-    while (path.len && path.ptr[path.len - 1] != '/')
-        path.len--;
-    return path;
-}
-
 // NULL-terminated path of the header; empty: none, or it is not known which.
 static Str find_header(const Translator *t, Str includer, Str name)
 {
     static const char *const folders[] = {"", "include/", "src/"};
-    Str beside = arena_printf(t->arena, "%.*s%.*s", STR_FMT(folder_of(includer)), STR_FMT(name));
-    Str own = arena_printf(t->arena, "%.*s%.*s", STR_FMT(folder_of(t->file_path)), STR_FMT(name));
+    Str beside = arena_printf(t->arena, "%.*s%.*s", STR_FMT(str_folder(includer)), STR_FMT(name));
+    Str own = arena_printf(t->arena, "%.*s%.*s", STR_FMT(str_folder(t->file_path)), STR_FMT(name));
     if (access(beside.ptr, R_OK) == 0) return beside;
     Str found = access(own.ptr, R_OK) == 0 ? own : STR("");
     int n = found.len > 0;

@@ -18,18 +18,11 @@ static double recency(uint64_t mtime_ns)
     return 1 + 2 * exp2(-(hours > 0 ? hours : 0) / 24);
 }
 
-static Str folder_of(Str path)
-{
-    while (path.len && path.ptr[path.len - 1] != '/')
-        path.len--;
-    return path;
-}
-
 static double nearness(Str path, Str near)
 {
     if (near.len == 0) return 0;
     if (str_equal(path, near)) return 50;
-    Str a = folder_of(path), b = folder_of(near);
+    Str a = str_folder(path), b = str_folder(near);
     if (str_equal(a, b)) return 25;
     size_t shared = 0;
     for (size_t i = 0; i < a.len && i < b.len && a.ptr[i] == b.ptr[i]; i++)
@@ -377,10 +370,10 @@ static void members_beside(const Index *index, uint32_t home, uint32_t container
                            Hits *hits)
 {
     const Table *table = &index->table;
-    Str folder = folder_of(names_text(&table->paths, home));
+    Str folder = str_folder(names_text(&table->paths, home));
     for (uint32_t i = 0; i < table->n_files; i++) {
         Str path = names_text(&table->paths, i);
-        if (i == home || !table->files[i].exists || !str_equal(folder_of(path), folder)) continue;
+        if (i == home || !table->files[i].exists || !str_equal(str_folder(path), folder)) continue;
         if (table->files[i].family == table->files[home].family && !find_overlay(index, path))
             members_of_file(index, i, container, arena, hits);
     }
@@ -615,7 +608,7 @@ size_t index_files_ending(Index *index, Str suffix, size_t max, Arena *arena, St
 
 static Str stem_of(Str path)
 {
-    Str name = str_slice(path, folder_of(path).len, path.len);
+    Str name = str_slice(path, str_folder(path).len, path.len);
     return str_slice(name, 0, str_find(name, STR("."), 0));
 }
 

@@ -12,10 +12,7 @@ static size_t skip_blanks(Str text, size_t at)
 // A chain may go on below: `a.b()` and in the next line `.c()`.
 static size_t skip_space(Str text, size_t at)
 {
-    while (at > 0 && (text.ptr[at - 1] == ' ' || text.ptr[at - 1] == '\t' ||
-                      text.ptr[at - 1] == '\n' || text.ptr[at - 1] == '\r'))
-        at--;
-    return at;
+    return str_trim_end(str_slice(text, 0, at)).len;
 }
 
 size_t dotted_operator(Str text, size_t at, bool *scope)

@@ -165,7 +165,7 @@ static Str as_module(const Question *q, Str path)
     if (!str_ends(path, STR(".py"))) return STR("");
     Str folder = str_folder(q->path);
     while (folder.len && !str_starts(path, folder))
-        folder = str_folder(str_slice(folder, 0, folder.len - 1));
+        folder = str_parent(folder);
     Str name = str_slice(path, folder.len, path.len - 3);
     if (str_ends(name, STR("/__init__"))) name.len -= strlen("/__init__");
     name = arena_str(q->arena, name);
@@ -184,7 +184,7 @@ static Str as_script(const Question *q, Str path)
     if (str_starts(path, folder)) strbuf_append(&out, STR("./"));
     while (folder.len && !str_starts(path, folder)) {
         strbuf_append(&out, STR("../"));
-        folder = str_folder(str_slice(folder, 0, folder.len - 1));
+        folder = str_parent(folder);
     }
     path = str_slice(path, folder.len, path.len);
     bool whole = str_ends(path, STR(".mjs")) || str_ends(path, STR(".cjs"));
@@ -201,8 +201,7 @@ static Str as_script(const Question *q, Str path)
 // The nearest folder above the document (with its '/') that has this entry; empty: none.
 static Str folder_with(const Question *q, const char *entry)
 {
-    for (Str folder = str_folder(q->path); folder.len;
-         folder = str_folder(str_slice(folder, 0, folder.len - 1))) {
+    for (Str folder = str_folder(q->path); folder.len; folder = str_parent(folder)) {
         Str path = arena_printf(q->arena, "%.*s%s", STR_FMT(folder), entry);
         if (access(path.ptr, F_OK) == 0) return folder;
     }

@@ -6,11 +6,6 @@
 
 #include "workspace/node.h"
 
-static Str parent_of(Str folder) // with its '/'
-{
-    return folder.len ? str_folder(str_slice(folder, 0, folder.len - 1)) : folder;
-}
-
 static bool is_language(const Language *lang, const char *family)
 {
     return language_family(lang) == language_family(language_by_id(family));
@@ -60,9 +55,9 @@ static bool add_exact(const Question *q, Str path, ModuleFiles *files)
     return false;
 }
 
-static Str with_slashes(const Question *q, Str dotted)
+Str modules_dotted_path(Arena *arena, Str dotted)
 {
-    Str path = arena_str(q->arena, dotted);
+    Str path = arena_str(arena, dotted);
     for (size_t i = 0; i < path.len; i++)
         if (path.ptr[i] == '.') ((char *)(uintptr_t)path.ptr)[i] = '/';
     return path;
@@ -73,9 +68,10 @@ static void add_python(const Question *q, Str path, Str import, ModuleFiles *fil
     size_t n_dots = 0;
     while (n_dots < import.len && import.ptr[n_dots] == '.')
         n_dots++;
-    Str rest = with_slashes(q, str_slice(import, n_dots, import.len)), folder = str_folder(path);
+    Str rest = modules_dotted_path(q->arena, str_slice(import, n_dots, import.len)),
+        folder = str_folder(path);
     for (size_t i = 1; i < n_dots; i++)
-        folder = parent_of(folder);
+        folder = str_parent(folder);
     const char *slash = rest.len ? "/" : "";
     Str module = arena_printf(q->arena, "%.*s.py", STR_FMT(rest));
     Str package = arena_printf(q->arena, "%.*s%s__init__.py", STR_FMT(rest), slash);
@@ -90,18 +86,17 @@ static void add_python(const Question *q, Str path, Str import, ModuleFiles *fil
     if (files->n == 0) add_ending(q, path, package, files);
 }
 
-// folder (with its '/') and a relative path.
-static Str join(const Question *q, Str folder, Str relative)
+Str modules_join(Arena *arena, Str folder, Str relative)
 {
     while (relative.len) {
         Str part = str_take(&relative, STR("/"));
         if (part.len == 0 || str_equal(part, STR("."))) continue;
         if (str_equal(part, STR("..")))
-            folder = parent_of(folder);
+            folder = str_parent(folder);
         else
-            folder = arena_printf(q->arena, "%.*s%.*s/", STR_FMT(folder), STR_FMT(part));
+            folder = arena_printf(arena, "%.*s%.*s/", STR_FMT(folder), STR_FMT(part));
     }
-    return folder;
+    return str_slice(folder, 0, folder.len ? folder.len - 1 : 0);
 }
 
 static void add_script(const Question *q, Str path, Str import, ModuleFiles *files)
@@ -110,8 +105,7 @@ static void add_script(const Question *q, Str path, Str import, ModuleFiles *fil
                                        ".jsx",      ".mjs",       ".cjs",     ".d.ts",
                                        "/index.ts", "/index.tsx", "/index.js"};
     if (!str_starts(import, STR("."))) return;
-    Str near = join(q, str_folder(path), import);
-    if (near.len) near.len--;
+    Str near = modules_join(q->arena, str_folder(path), import);
     if (str_ends(near, STR(".js")) && !add_exact(q, near, files)) near.len -= strlen(".js");
     for (size_t i = 0; i < sizeof ends / sizeof *ends && files->n == 0; i++)
         add_exact(q, arena_printf(q->arena, "%.*s%s", STR_FMT(near), ends[i]), files);
@@ -144,7 +138,7 @@ static void add_go(const Question *q, Str import, ModuleFiles *files)
 // Where `crate::` begins for a file: the folder around it that has lib.rs or main.rs.
 static Str crate_folder(const Question *q, Str path)
 {
-    for (Str folder = str_folder(path); folder.len; folder = parent_of(folder)) {
+    for (Str folder = str_folder(path); folder.len; folder = str_parent(folder)) {
         ModuleFiles files = {0};
         if (add_exact(q, arena_printf(q->arena, "%.*slib.rs", STR_FMT(folder)), &files) ||
             add_exact(q, arena_printf(q->arena, "%.*smain.rs", STR_FMT(folder)), &files))
@@ -183,7 +177,7 @@ static void add_rust(const Question *q, Str path, Str import, ModuleFiles *files
                 add_rust_file(q, folder, STR("main"), &found);
         } else if (str_equal(part, STR("super"))) {
             bool of_folder = str_equal(folder, str_folder(file));
-            folder = of_folder ? parent_of(folder) : str_folder(file);
+            folder = of_folder ? str_parent(folder) : str_folder(file);
             if (!add_exact(q, arena_printf(q->arena, "%.*smod.rs", STR_FMT(folder)), &found) &&
                 !add_rust_file(q, folder, STR("lib"), &found))
                 add_rust_file(q, folder, STR("main"), &found);

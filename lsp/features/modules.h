@@ -15,6 +15,12 @@ typedef struct ModuleFiles {
 // files of the package), Rust's `crate::geo`. None: it is no file of the indexed folders.
 ModuleFiles modules_files(const Question *question, const Language *lang, Str path, Str import);
 
+// A folder (with its last '/') and a path as one within it writes it, without "." and "..", and
+// without a last '/'. In the arena.
+Str modules_join(Arena *arena, Str folder, Str relative);
+// `a.b.c` as a/b/c. In the arena.
+Str modules_dotted_path(Arena *arena, Str dotted);
+
 // How a name came into a file: as a module, or as something of one.
 typedef struct ModuleBinding {
     Str module; // as modules_files wants it

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "features/modules.h"
 #include "features/move_files.h"
 
 Str moves_path(const FileMoves *m, Str path)
@@ -24,32 +25,13 @@ static bool exists(const FileMoves *m, Str path)
     return access(arena_str(m->question->arena, path).ptr, F_OK) == 0;
 }
 
-// folder (with its '/') and a relative path, without "." and "..".
-static Str join(const FileMoves *m, Str folder, Str relative)
-{
-    if (folder.len) folder.len--;
-    while (relative.len) {
-        size_t end = str_find(relative, STR("/"), 0);
-        Str part = str_slice(relative, 0, end);
-        relative = str_slice(relative, end + 1, relative.len);
-        if (part.len == 0 || str_equal(part, STR("."))) continue;
-        if (str_equal(part, STR(".."))) {
-            folder = str_folder(folder);
-            if (folder.len) folder.len--;
-        } else {
-            folder = arena_printf(m->question->arena, "%.*s/%.*s", STR_FMT(folder), STR_FMT(part));
-        }
-    }
-    return folder;
-}
-
 // How a file in the folder writes the path: upwards as far as they have nothing in common.
 static Str relative_to(const FileMoves *m, Str folder, Str path)
 {
     StrBuf out = {0};
     while (!str_starts(path, folder)) {
         strbuf_append(&out, STR("../"));
-        folder = str_folder(str_slice(folder, 0, folder.len - 1));
+        folder = str_parent(folder);
     }
     strbuf_append(&out, str_slice(path, folder.len, path.len));
     Str text = arena_str(m->question->arena, strbuf_str(&out));
@@ -79,19 +61,21 @@ Str moves_include(const FileMoves *m, Str file, Str import, Str *found)
     if (import.len < 3) return STR("");
     bool quoted = import.ptr[0] == '"';
     Str inner = str_slice(import, 1, import.len - 1), text;
-    Str near = join(m, str_folder(file), inner), new_folder = str_folder(moves_path(m, file));
+    Str near = modules_join(m->question->arena, str_folder(file), inner),
+        new_folder = str_folder(moves_path(m, file));
     *found = STR("");
     if (quoted && exists(m, near)) {
         Str target = moves_path(m, *found = near);
         // Nothing moves, or all together.
-        if (str_equal(target, join(m, new_folder, inner))) return STR("");
+        if (str_equal(target, modules_join(m->question->arena, new_folder, inner))) return STR("");
         text = relative_to(m, new_folder, target);
     } else {
         if (!find_only(m, inner, found)) return STR("");
         Str target = moves_path(m, *found), base = str_slice(*found, 0, found->len - inner.len);
         if (str_equal(target, *found) || !str_starts(target, base)) return STR("");
         text = str_slice(target, base.len, target.len);
-        if (quoted && exists(m, join(m, new_folder, text))) return STR(""); // it would be that one
+        if (quoted && exists(m, modules_join(m->question->arena, new_folder, text)))
+            return STR(""); // it would be that one
     }
     return arena_printf(m->question->arena, "%c%.*s%c", import.ptr[0], STR_FMT(text),
                         import.ptr[import.len - 1]);
@@ -120,20 +104,13 @@ static bool are_names(Str dotted)
     return true;
 }
 
-static Str with_slashes(const FileMoves *m, Str dotted)
-{
-    Str path = arena_str(m->question->arena, dotted);
-    for (size_t i = 0; i < path.len; i++)
-        if (path.ptr[i] == '.') ((char *)(uintptr_t)path.ptr)[i] = '/';
-    return path;
-}
-
 static Str relative_module(const FileMoves *m, Str file, Str import, size_t n_dots, Str *found)
 {
     Arena *arena = m->question->arena;
-    Str folder = str_folder(file), rest = with_slashes(m, str_slice(import, n_dots, import.len));
+    Str folder = str_folder(file),
+        rest = modules_dotted_path(m->question->arena, str_slice(import, n_dots, import.len));
     for (size_t i = 1; i < n_dots && folder.len; i++)
-        folder = str_folder(str_slice(folder, 0, folder.len - 1));
+        folder = str_parent(folder);
     Str module = arena_printf(arena, "%.*s%.*s.py", STR_FMT(folder), STR_FMT(rest));
     Str package = arena_printf(arena, "%.*s%.*s%s__init__.py", STR_FMT(folder), STR_FMT(rest),
                                rest.len ? "/" : "");
@@ -142,7 +119,7 @@ static Str relative_module(const FileMoves *m, Str file, Str import, size_t n_do
     Str target = moves_path(m, *found), home = str_folder(moves_path(m, file));
     size_t up = 1;
     for (; home.len && !str_starts(target, home); up++)
-        home = str_folder(str_slice(home, 0, home.len - 1));
+        home = str_parent(home);
     if (up > n_dots && !exists(m, arena_printf(arena, "%.*s__init__.py", STR_FMT(home))))
         return STR(""); // above the packages
     Str dotted = with_dots(m, str_slice(target, home.len, target.len));
@@ -162,7 +139,7 @@ Str moves_module(const FileMoves *m, Str file, Str import, Str *found)
     if (n_dots) {
         text = relative_module(m, file, import, n_dots, found);
     } else {
-        Str path = with_slashes(m, import), package;
+        Str path = modules_dotted_path(m->question->arena, import), package;
         if (!find_only(m, arena_printf(arena, "%.*s.py", STR_FMT(path)), found)) *found = STR("");
         bool is_package =
             find_only(m, arena_printf(arena, "%.*s/__init__.py", STR_FMT(path)), &package);
@@ -202,14 +179,15 @@ Str moves_script(const FileMoves *m, Str file, Str import, Str *found)
     *found = STR("");
     if (!str_starts(import, STR("./")) && !str_starts(import, STR("../"))) return STR("");
     Arena *arena = m->question->arena;
-    Str near = join(m, str_folder(file), import), new_folder = str_folder(moves_path(m, file));
+    Str near = modules_join(m->question->arena, str_folder(file), import),
+        new_folder = str_folder(moves_path(m, file));
     const char *end = find_end(m, near);
     if (!end) return STR("");
     *found = arena_printf(arena, "%.*s%s", STR_FMT(near), end);
     Str target = moves_path(m, *found);
     if (!str_ends(target, str_from(end))) return STR("");
     target.len -= strlen(end);
-    if (str_equal(target, join(m, new_folder, import))) return STR("");
+    if (str_equal(target, modules_join(m->question->arena, new_folder, import))) return STR("");
     Str text = relative_to(m, new_folder, target);
     return str_starts(text, STR("../")) ? text : arena_printf(arena, "./%.*s", STR_FMT(text));
 }
@@ -223,8 +201,7 @@ static Str module_above(const FileMoves *m, Str file, Str *root)
     Arena *arena = m->question->arena;
     Error err = {0};
     Str module = STR("");
-    for (*root = str_folder(file); root->len;
-         *root = str_folder(str_slice(*root, 0, root->len - 1)))
+    for (*root = str_folder(file); root->len; *root = str_parent(*root))
         if (exists(m, arena_printf(arena, "%.*sgo.mod", STR_FMT(*root)))) break;
     if (root->len == 0) return module;
     Str path = arena_printf(arena, "%.*sgo.mod", STR_FMT(*root));

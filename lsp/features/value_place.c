@@ -21,9 +21,7 @@ static bool has_one_of(Str text, const char *const *parts)
 
 static size_t skip_space(Str text, size_t at)
 {
-    while (at > 0 && strchr(" \t\r\n", text.ptr[at - 1]))
-        at--;
-    return at;
+    return str_trim_end(str_slice(text, 0, at)).len;
 }
 
 static Str word_before(Str text, size_t at)

@@ -94,6 +94,11 @@ Str str_folder(Str path)
     return str_slice(path, 0, path.len - str_base_name(path).len);
 }
 
+Str str_parent(Str folder)
+{
+    return folder.len ? str_folder(str_slice(folder, 0, folder.len - 1)) : folder;
+}
+
 bool str_contains(Str s, const char *needle)
 {
     return str_find(s, str_from(needle), 0) < s.len;

@@ -36,6 +36,8 @@ Str str_take(Str *s, Str end);
 Str str_base_name(Str path);
 // What stands before it, the last slash included; "" where there is none.
 Str str_folder(Str path);
+// The folder that a folder (with its last slash) lies in, with its slash; "" where there is none.
+Str str_parent(Str folder);
 // A byte of a name: a letter, a digit, '_', or any byte of a character beyond ASCII.
 bool str_is_word_byte(char c);
 // A name as languages have them: bytes of a word, and no digit first.

@@ -120,9 +120,7 @@ static char **adapt(const Words *words, const VerifyRequest *request, const char
         if (i > 0 && w[0] != '-' && same_file(folder, w, request->file_path, arena)) continue;
         add_word(&out, arena, w);
     }
-    Str dir = request->file_path;
-    while (dir.len && dir.ptr[dir.len - 1] != '/')
-        dir.len--;
+    Str dir = str_folder(request->file_path);
     for (size_t i = 0; i < sizeof strict_options / sizeof *strict_options; i++)
         add_word(&out, arena, strict_options[i]);
     add_word(&out, arena, "-iquote");
@@ -187,9 +185,7 @@ static char **from_database(const VerifyRequest *request, const char *scratch, A
 static char **default_compiler(const VerifyRequest *request, const char *scratch, bool cpp,
                                Arena *arena)
 {
-    Str dir = request->file_path;
-    while (dir.len > 1 && dir.ptr[dir.len - 1] != '/')
-        dir.len--;
+    Str dir = str_folder(request->file_path);
     char **argv = arena_array(arena, 24, sizeof *argv);
     int n = 0;
     argv[n++] = copy(arena, cpp ? STR("c++") : STR("cc"));

@@ -34,9 +34,7 @@ static bool try_insert(Trying *t, size_t at, Str insert)
 
 static size_t skip_blanks_back(Str text, size_t at)
 {
-    while (at > 0 && strchr(" \t\r\n", text.ptr[at - 1]))
-        at--;
-    return at;
+    return str_trim_end(str_slice(text, 0, at)).len;
 }
 
 static size_t line_end(Str text, size_t at)

@@ -2,7 +2,6 @@
 #include "unit/processes.h"
 #include "unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <signal.h>
@@ -108,14 +107,17 @@ static void assert_says(Str note, const char *part)
         fail_msg("'%.*s' does not say '%s'", STR_FMT(note), part);
 }
 
-static size_t count_scratch_folders(void)
+// The folder in which a command found the text; other processes have theirs beside it.
+static void assert_scratch_is_gone(Project *p, Str command)
 {
-    size_t n = 0;
-    DIR *dir = opendir(P_tmpdir);
-    for (struct dirent *e; (e = readdir(dir));)
-        n += strncmp(e->d_name, "r1ls-", 5) == 0;
-    closedir(dir);
-    return n;
+    const char *prefix = P_tmpdir "/r1ls-scratch-";
+    size_t at = str_find(command, str_from(prefix), 0);
+    assert_true(at < command.len);
+    size_t end = str_find(command, STR("/"), at + strlen(prefix));
+    assert_true(end < command.len);
+    Str folder = arena_str(p->arena, str_slice(command, at, end));
+    assert_int_equal(access(folder.ptr, F_OK), -1);
+    assert_int_equal(errno, ENOENT);
 }
 
 static void good_code_passes_and_bad_code_fails(void **state)
@@ -123,11 +125,11 @@ static void good_code_passes_and_bad_code_fails(void **state)
     (void)state;
     Project p;
     set_up(&p);
-    size_t scratch = count_scratch_folders();
     const Evidence *e = check(&p, "a.c", "int f(int a)\n{<| return a; |>}\n", VERDICT_PASS);
     assert_int_equal(e->parse, VERDICT_PASS);
     assert_int_equal(e->compile, VERDICT_PASS);
     assert_says(e->command, "-fsyntax-only");
+    assert_scratch_is_gone(&p, e->command);
     e = check(&p, "a.c", "int f(int a)\n{<| return a) |>}\n", VERDICT_FAIL);
     assert_int_equal(e->parse, VERDICT_FAIL);
     assert_int_equal(e->compile, VERDICT_SKIPPED);
@@ -138,8 +140,8 @@ static void good_code_passes_and_bad_code_fails(void **state)
     check(&p, "a.c", "int f(int a)\n{<| return unknown(a); |>}\n", VERDICT_FAIL);
     e = check(&p, "a.cpp", "int f(int a)\n{<| return int{a}; |>}\n", VERDICT_PASS);
     assert_int_equal(e->compile, VERDICT_PASS);
-    check(&p, "a.cpp", "int f(int a)\n{<| return a.b; |>}\n", VERDICT_FAIL);
-    assert_int_equal(count_scratch_folders(), scratch);
+    e = check(&p, "a.cpp", "int f(int a)\n{<| return a.b; |>}\n", VERDICT_FAIL);
+    assert_scratch_is_gone(&p, e->command);
     tear_down(&p);
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "loop/mutate.h"
 #include "loop/probe.h"
+#include "loop/search.h"
 
 enum {
     MAX_LISTED = 400,
@@ -134,6 +135,12 @@ static int count_of_origin(const LoopRun *run, const size_t *which, int n, size_
     return n_of;
 }
 
+// Two changes at once say nothing of one that does it alone.
+static bool may_speak(const LoopRun *run, const Candidate *other)
+{
+    return !other->paired || !search_is_plain(&run->candidates.items[run->passed]);
+}
+
 // The texts with the chosen candidate and with the others that pass, which[i] their candidates.
 static int collect_versions(LoopRun *run, Str *versions, size_t *which)
 {
@@ -142,7 +149,7 @@ static int collect_versions(LoopRun *run, Str *versions, size_t *which)
         size_t at = i == 0 ? (size_t)run->passed : i - 1;
         const Candidate *c = &run->candidates.items[at];
         bool other = i > 0 && at != (size_t)run->passed;
-        if (i > 0 && (!other || c->verdict != VERDICT_PASS)) continue;
+        if (i > 0 && (!other || c->verdict != VERDICT_PASS || !may_speak(run, c))) continue;
         if (count_of_origin(run, which, n, find_origin(run, at)) == MAX_OF_ORIGIN) continue;
         TextSnap *text = loop_apply(run, c);
         if (!text) continue;
@@ -161,12 +168,23 @@ static int count_agreeing(const Probe *probe, int n)
     return n_agreeing;
 }
 
-// Small changes of the text as it was are many tries of one kind.
+// Of a model that could not be asked for a fix: the function anew, without having seen what is wrong
+// with it.
+static bool is_unasked(const LoopRun *run, size_t origin)
+{
+    bool asks = run->chat || run->task.kind != TASK_FIX;
+    return !asks && strcmp(run->candidates.items[origin].proposer, "sample") == 0;
+}
+
+// Small changes of the text as it was are many tries of one kind, and so is what was written
+// without a question.
 static bool have_one_origin(const LoopRun *run, size_t a, size_t b)
 {
     const Candidate *x = &run->candidates.items[a], *y = &run->candidates.items[b];
     bool both = strcmp(x->proposer, "mutant") == 0 && strcmp(y->proposer, "mutant") == 0;
-    return find_origin(run, a) == find_origin(run, b) || (both && !x->changes && !y->changes);
+    size_t from_a = find_origin(run, a), from_b = find_origin(run, b);
+    return from_a == from_b || (both && !x->changes && !y->changes) ||
+           (is_unasked(run, from_a) && is_unasked(run, from_b));
 }
 
 // Changes of the same answer bear out nothing: they were made until the tests passed.
@@ -175,6 +193,17 @@ static bool is_borne_out(const LoopRun *run, const Probe *probe, const size_t *w
     for (int i = 1; i < n; i++)
         if (!probe->differs[i] && !have_one_origin(run, which[i], which[0])) return true;
     return false;
+}
+
+// The first that does otherwise and took no more steps than the chosen one; n: none.
+static int find_rival(const LoopRun *run, const Probe *probe, const size_t *which, int n)
+{
+    bool plain = search_is_plain(&run->candidates.items[which[0]]);
+    int i = 1;
+    while (i < n && (!probe->differs[i] ||
+                     (plain && !search_is_plain(&run->candidates.items[which[i]]))))
+        i++;
+    return i;
 }
 
 // Where most of the others do otherwise, one of them is taken in the chosen one's place.
@@ -191,9 +220,8 @@ static void probe_versions(LoopRun *run, Probe *probe, int *n_agreeing, int *n, 
     *n_agreeing = count_agreeing(probe, *n);
     *borne_out = is_borne_out(run, probe, which, *n);
     if (2 * (*n_agreeing + 1) >= *n) return;
-    int rival = 1;
-    while (!probe->differs[rival])
-        rival++;
+    int rival = find_rival(run, probe, which, *n);
+    if (rival == *n) return;
     Str first = versions[0];
     versions[0] = versions[rival];
     versions[rival] = first;

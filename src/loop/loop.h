@@ -106,6 +106,7 @@ typedef struct Candidate {
     double confidence;            // mean probability of the tokens; 0 where no model wrote it
     const LoopSample *sample;     // NULL: no model wrote it
     int changes;                  // 1 + the candidate of which it is a small change; 0: of none
+    bool paired;                  // two small changes at once
     bool repaired;                // small changes of it were tried
     int n_rewritten;              // steps of rewriting from it
     unsigned long long text_hash; // of the document with it

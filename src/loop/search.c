@@ -60,11 +60,9 @@ static bool stays(const LoopRun *run, size_t first)
     return !c->slip.len && (run->chat || strcmp(c->proposer, "mutant") == 0);
 }
 
-// Made of the function in one step; what took more of them, or is written anew, passes by chance
-// more often.
-static bool is_plain(const Candidate *c)
+bool search_is_plain(const Candidate *c)
 {
-    return !c->changes && strcmp(c->proposer, "refill") != 0;
+    return !c->changes && !c->paired && strcmp(c->proposer, "refill") != 0;
 }
 
 bool search_choose(LoopRun *run, size_t first, Error *err)
@@ -72,10 +70,10 @@ bool search_choose(LoopRun *run, size_t first, Error *err)
     size_t passed[MAX_RANKED];
     int n = 0;
     if (stays(run, first)) passed[n++] = (size_t)run->passed;
-    bool plain = n > 0 && is_plain(&run->candidates.items[run->passed]);
+    bool plain = n > 0 && search_is_plain(&run->candidates.items[run->passed]);
     for (size_t i = first; i < run->candidates.n && n < MAX_RANKED; i++) {
         const Candidate *c = &run->candidates.items[i];
-        if (c->verdict == VERDICT_PASS && (!plain || is_plain(c))) passed[n++] = i;
+        if (c->verdict == VERDICT_PASS && (!plain || search_is_plain(c))) passed[n++] = i;
     }
     if (n) run->passed = (int)passed[0];
     double best = -INFINITY;
@@ -110,12 +108,14 @@ bool search_offer(LoopRun *run, Candidate *changes, size_t n)
     return more;
 }
 
-static Candidate *make_candidates(LoopRun *run, const Mutant *mutants, size_t n)
+static Candidate *make_candidates(LoopRun *run, const Mutant *mutants, size_t n, bool paired)
 {
     Candidate *made = arena_array(run->arena, n ? n : 1, sizeof *made);
     for (size_t i = 0; i < n; i++)
-        made[i] = (Candidate){
-            .proposer = "mutant", .replace = mutants[i].replace, .insert = mutants[i].insert};
+        made[i] = (Candidate){.proposer = "mutant",
+                              .paired = paired,
+                              .replace = mutants[i].replace,
+                              .insert = mutants[i].insert};
     return made;
 }
 
@@ -125,7 +125,7 @@ bool propose_mutants(LoopRun *run, Error *err)
     Mutant *mutants;
     size_t n = mutate_list(run->request->syntax, run->task.function.whole, MUTATE_TESTS,
                            MAX_MUTANTS, run->arena, &mutants);
-    search_offer(run, make_candidates(run, mutants, n), n);
+    search_offer(run, make_candidates(run, mutants, n, false), n);
     return true;
 }
 
@@ -164,7 +164,8 @@ void search_use_idle(LoopRun *run, void *user)
     Search *search = user;
     if (!search->is_read || !search_has_changes(run, search)) return;
     search->n_tried++;
-    loop_offer(run, make_candidates(run, &search->changes[search->next_change++], 1), NULL);
+    const Mutant *next = &search->changes[search->next_change++];
+    loop_offer(run, make_candidates(run, next, 1, search->paired), NULL);
 }
 
 static bool offer_next(LoopRun *run, Search *search, size_t n)
@@ -174,7 +175,7 @@ static bool offer_next(LoopRun *run, Search *search, size_t n)
     const Mutant *next = search->changes + search->next_change;
     search->next_change += n;
     search->n_tried += n;
-    return search_offer(run, make_candidates(run, next, n), n);
+    return search_offer(run, make_candidates(run, next, n, search->paired), n);
 }
 
 bool propose_changes(LoopRun *run, Search *search, size_t n, Error *err)

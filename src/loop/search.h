@@ -31,5 +31,8 @@ bool search_settle(LoopRun *run, Search *search, size_t first, Error *err);
 // Offers changes (screened, if they can be) one after the other until one has passed and there was
 // time for a rival. False once cancelled.
 bool search_offer(LoopRun *run, Candidate *changes, size_t n);
+// Made of the function in one step; what took more of them, or is written anew, passes by chance
+// more often.
+bool search_is_plain(const Candidate *candidate);
 // Of the candidates from `first` on that passed, the likeliest becomes the run's.
 bool search_choose(LoopRun *run, size_t first, Error *err);

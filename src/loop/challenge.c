@@ -168,8 +168,8 @@ static int count_agreeing(const Probe *probe, int n)
     return n_agreeing;
 }
 
-// Of a model that could not be asked for a fix: the function anew, without having seen what is wrong
-// with it.
+// Of a model that could not be asked for a fix: the function anew, without having seen what is
+// wrong with it.
 static bool is_unasked(const LoopRun *run, size_t origin)
 {
     bool asks = run->chat || run->task.kind != TASK_FIX;
@@ -200,8 +200,8 @@ static int find_rival(const LoopRun *run, const Probe *probe, const size_t *whic
 {
     bool plain = search_is_plain(&run->candidates.items[which[0]]);
     int i = 1;
-    while (i < n && (!probe->differs[i] ||
-                     (plain && !search_is_plain(&run->candidates.items[which[i]]))))
+    while (i < n &&
+           (!probe->differs[i] || (plain && !search_is_plain(&run->candidates.items[which[i]]))))
         i++;
     return i;
 }
@@ -258,6 +258,19 @@ static bool repeats_a_pass(const LoopRun *run, const Candidate *c)
     return false;
 }
 
+// Of a fix, what the function did not do before: it may have to crash where it always did.
+static Str find_new_slip(LoopRun *run, Str slip)
+{
+    Candidate *was = &run->original;
+    Str text = text_str(run->request->text);
+    Probe probe = {0};
+    if (slip.len == 0 || run->task.kind != TASK_FIX) return slip;
+    if (!was->probed) probe_run(run, &text, 1, &probe);
+    if (!was->probed) was->slip = probe.slip;
+    was->probed = true;
+    return str_equal(slip, was->slip) ? STR("") : slip;
+}
+
 // True if enough other answers do the same. *open: what speaks against it, one more may settle.
 static bool challenge_behaviour(LoopRun *run, bool *open)
 {
@@ -266,6 +279,7 @@ static bool challenge_behaviour(LoopRun *run, bool *open)
     int n, n_agreeing;
     bool agreed;
     probe_versions(run, &probe, &n_agreeing, &n, &agreed);
+    Str slip = find_new_slip(run, probe.slip);
     r->n_inputs = probe.n_inputs;
     r->n_agreeing = n_agreeing;
     // So does an answer that was changed until the tests passed.
@@ -276,8 +290,8 @@ static bool challenge_behaviour(LoopRun *run, bool *open)
     if (probe.difference.len && few)
         r->doubt = arena_printf(run->arena, "another answer that passes does otherwise: %.*s",
                                 STR_FMT(probe.difference));
-    else if (probe.slip.len)
-        r->doubt = arena_printf(run->arena, "%.*s", STR_FMT(probe.slip));
+    else if (slip.len)
+        r->doubt = slip;
     else if (writes && !agreed)
         r->doubt = STR(NO_SECOND);
     *open = r->doubt.len > 0;
@@ -355,7 +369,7 @@ static void probe_passed(LoopRun *run)
         Str version = text ? text_str(text) : STR("");
         c->probed = true;
         if (text) probe_run(run, &version, 1, &probe);
-        c->slip = probe.slip;
+        c->slip = find_new_slip(run, probe.slip);
         text_release(text);
     }
     run->deadline_ms = deadline_ms;

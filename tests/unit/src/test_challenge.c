@@ -164,15 +164,25 @@ static const Case MENDED = {"python",
                             false,
                             "does otherwise: last([])"};
 
-// Of two fixes the second crashes on no empty list.
+// Of two fixes the first crashes on an empty list, where the function did not.
 static const Case CRASHES = {
     "python",
-    "def last(a):<|>\n    return a[0]\n",
+    "def last(a):<|>\n    return a[0] if a else None\n",
     LAST_PY_TEST,
     PY_COMMAND,
     {"    return a[-1]\n", "    return a[-1] if a else None\n", "    return a[1]\n"},
     false,
     "does otherwise: last([])"};
+
+// It did.
+static const Case CRASHED = {
+    "python",
+    "def last(a):<|>\n    return a[0]\n",
+    LAST_PY_TEST,
+    PY_COMMAND,
+    {"    return a[-1]\n", "    return a[-1] if a else None\n", "    return a[1]\n"},
+    true,
+    "candidate 1 of"};
 
 // One test lets several changes pass, of which two do the same.
 static const Case OUTVOTED = {
@@ -292,6 +302,12 @@ static void a_fix_that_crashes_nowhere_goes_first(void **state)
     run_case(&CRASHES, TASK_FIX, 0, "if a else");
 }
 
+static void a_fix_may_crash_where_the_function_did(void **state)
+{
+    (void)state;
+    run_case(&CRASHED, TASK_FIX, 0, "return a[-1]");
+}
+
 static void changes_that_agree_outvote_another(void **state)
 {
     (void)state;
@@ -320,6 +336,7 @@ int main(void)
         cmocka_unit_test(a_doubt_asks_for_more_answers),
         cmocka_unit_test(few_answers_that_pass_are_doubted),
         cmocka_unit_test(a_fix_that_crashes_nowhere_goes_first),
+        cmocka_unit_test(a_fix_may_crash_where_the_function_did),
         cmocka_unit_test(changes_that_agree_outvote_another),
         cmocka_unit_test(proposers_are_read_by_name),
     };

@@ -50,7 +50,7 @@ def is_right(got, text, scope):
 
 
 def check(path, examples):
-    signal.alarm(LIMIT_S)
+    signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
     scope, n_failed = load(path), 0
     for line, call, wanted in examples:
         if not is_known(call, scope):

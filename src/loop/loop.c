@@ -26,7 +26,7 @@ enum {
     DEFAULT_TOKENS = 512
 };
 static const double TEST_LIMIT_MS = 1000, TEST_FACTOR = 4;
-// Of the budget: how long a given command may run on the text as it is, and then on a candidate.
+// Of the budget: what a given command may spend on the text as it is, and then on a candidate.
 static const double HANG_SHARE = 0.06, HANG_MS = 5000, HUNG_FACTOR = 3;
 // After the first answer that passes, how long others are waited for that agree.
 enum { MIN_AGREEING = 3 };
@@ -198,7 +198,7 @@ static void wait_for_others(LoopRun *run, const Candidate *passed)
 static void learn_limit(LoopRun *run, const Candidate *c)
 {
     if (!run->hangs || c->overran || c->tests != VERDICT_FAIL || loop_is_malformed(c)) return;
-    double limit = TEST_LIMIT_MS + HUNG_FACTOR * TEST_FACTOR * c->test_ms;
+    double limit = TEST_LIMIT_MS + HUNG_FACTOR * TEST_FACTOR * c->test_spent_ms;
     if (limit < run->test_limit_ms) run->test_limit_ms = limit;
 }
 
@@ -216,6 +216,7 @@ static void note_trial(LoopRun *run, const Trial *trial, Verdict verdict)
     c->n_failures = trial->n_failures;
     c->failed_line = trial->failed_line;
     c->test_ms = trial->test_ms;
+    c->test_spent_ms = trial->test_spent_ms;
     c->overran = trial->overran;
     learn_limit(run, c);
     if (verdict != VERDICT_PASS) return;
@@ -382,7 +383,7 @@ bool loop_offer(LoopRun *run, const Candidate *candidate, const char *flaw)
 
 void loop_limit_tests(LoopRun *run, const Candidate *ended)
 {
-    run->test_limit_ms = TEST_LIMIT_MS + TEST_FACTOR * ended->test_ms;
+    run->test_limit_ms = TEST_LIMIT_MS + TEST_FACTOR * ended->test_spent_ms;
 }
 
 const Candidate *loop_try_original(LoopRun *run)

@@ -67,7 +67,8 @@ typedef struct LoopRequest {
     bool sanitizers;      // what was chosen of C or C++ is tested under sanitizers too
     bool prove;           // what was chosen of C is given to the formal check
     FormalProver prover;  // of that check
-    double test_limit_ms; // of loop_judge: one run of the tests; 0: the sandbox's own limit
+    double test_limit_ms; // of loop_judge: what one run of the tests may spend (child.h); 0: no
+                          // more than the sandbox's own limits
     LoopBudget budget;
     uint64_t seed;
 } LoopRequest;
@@ -121,8 +122,8 @@ typedef struct Candidate {
     Str test_note; // "tests pass", or what failed
     // What the tests said when they failed: how many failures, in which line the first; 0: unknown.
     int n_failures, failed_line;
-    double test_ms;
-    bool overran; // they did not end within their time
+    double test_ms, test_spent_ms; // by the clock; processor time and sleep (child.h)
+    bool overran;                  // they did not end within their time
     // The upper stages, of what was chosen; SKIPPED with a note where they say nothing for sure.
     bool examined;
     Verdict sanitized; // the tests once more with AddressSanitizer and UBSan

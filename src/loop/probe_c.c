@@ -260,9 +260,8 @@ static void put_try(const Function *f, StrBuf *out)
                            "        if (r1ls_child == 0) {\n"
                            "            char r1ls_o[R1LS_BYTES] = \"\";\n"
                            "            r1ls_which = r1ls_k;\n"
-                           "            signal(SIGALRM, SIG_DFL);\n"
+                           "            r1ls_limit();\n"
                            "            signal(SIGSEGV, SIG_DFL);\n"
-                           "            alarm(1);\n"
                            "            r1ls_show(r1ls_o"));
     if (f->n_params) strbuf_append(out, STR(", "));
     put_arguments(f, -1, "", out);

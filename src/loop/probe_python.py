@@ -12,6 +12,7 @@ with open(os.path.join(HERE, ".r1ls-probe.json")) as f:
     TASK = json.load(f)
 SOURCE = os.path.realpath(os.path.join(HERE, TASK["path"]))
 MAX_CALLS, MAX_INPUTS = 24, 120
+CALL_S = 0.3  # of processor time
 # What a slip raises, and no author on purpose.
 SLIPS = (IndexError, KeyError, ZeroDivisionError, UnboundLocalError, NameError, AttributeError, TypeError,
          RecursionError)
@@ -103,12 +104,14 @@ def on_alarm(number, frame):
 def outcome(function, arguments):
     try:
         arguments = copy.deepcopy(arguments)
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        signal.setitimer(signal.ITIMER_PROF, CALL_S)
+        signal.setitimer(signal.ITIMER_REAL, 8 * CALL_S)  # of one that sleeps
         try:
             result = function(*arguments)
             if hasattr(result, "__next__"):
                 result = list(result)
         finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
         return "value", "%r" % (result,), repr([vars(a) if hasattr(a, "__dict__") else a for a in arguments])
     except Late:
@@ -135,6 +138,7 @@ def report():
     if os.getpid() != pid or not calls:
         return
     signal.signal(signal.SIGALRM, on_alarm)
+    signal.signal(signal.SIGPROF, on_alarm)
     scopes = [load(SOURCE, calls[0][2])] + [load(os.path.join(HERE, name), calls[0][2]) for name in TASK["rivals"]]
     n, different, slipped = 0, set(), False
     with open(os.path.join(HERE, ".r1ls-probe.out"), "a") as out:

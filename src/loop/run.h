@@ -41,7 +41,8 @@ typedef struct LoopRun {
     bool is_idle;                 // what is started now is started beside the model
     Candidate original;           // the text as it is, verdict pending: not tried
     unsigned long long text_hash; // of that text, as in a candidate
-    double test_limit_ms;         // of one run of the tests, from the baseline; 0: the child's own
+    double test_limit_ms;         // what one run of the tests may spend, from the baseline; 0: the
+                                  // child's own limits
     bool hangs;                   // the tests of the text as it is did not end in time
     Str command;                  // for a shell in the copy; empty: none
     bool has_command;             // it may be run

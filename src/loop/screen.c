@@ -107,7 +107,7 @@ static void add_version(Screen *s, Candidate *change)
 // Of one version's tests, if the first one's do not tell.
 static double find_limit(const LoopRun *run)
 {
-    double slow = run->hangs ? 0 : SLOW_FACTOR * run->original.test_ms;
+    double slow = run->hangs ? 0 : SLOW_FACTOR * run->original.test_spent_ms;
     return slow > VERSION_LIMIT_MS ? slow : VERSION_LIMIT_MS;
 }
 

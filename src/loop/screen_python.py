@@ -36,7 +36,7 @@ def watch(pid, limit):
         handle = os.pidfd_open(pid)
         poller = select.poll()
         poller.register(handle, select.POLLIN)
-        late = not poller.poll(1000 * (4 * limit + 1))
+        late = not poller.poll(1000 * (8 * limit + 1))
         os.close(handle)
     except (AttributeError, OSError):
         pass  # then the limit of processor time is the only one

@@ -19,10 +19,10 @@ struct Trial {
     Scratch *scratch; // taken from the run while the tests run
     Child *child;
     double start_ms;
-    Verdict tests; // PENDING while they run, SKIPPED before
+    Verdict tests; // PENDING while they run, SKIPPED before and where they had no time to run
     Str test_note;
     Str output; // of the tests, where the run keeps it
-    double test_ms;
+    double test_ms, test_spent_ms;
     bool overran;                // the tests did not end within their time
     int n_failures, failed_line; // as Candidate's
 };
@@ -37,7 +37,8 @@ SandboxCommand trial_command(const LoopRun *run, const char *copy);
 Scratch *trial_take_scratch(LoopRun *run, Error *err);
 void trial_give_back(LoopRun *run, const Scratch *scratch);
 // Runs the tests there after words for the shell (variables, say), and waits until they have ended,
-// the time is over or the run cancelled. False: they did not end. The caller frees the child.
+// have spent limit_ms (child.h), the time is over or the run cancelled. False: they did not end.
+// The caller frees the child.
 bool trial_run(LoopRun *run, const Scratch *scratch, Str words, double limit_ms, Child *child);
 // Kills what still runs.
 void trial_free(LoopRun *run, Trial *trial);

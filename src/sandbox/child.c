@@ -72,7 +72,8 @@ bool child_start(Child *child, char *const *argv, char *const *envp, const char 
                  const ChildLimits *limits)
 {
     int fds[2];
-    *child = (Child){.out = -1, .start_ms = clock_ms(), .limits = fill_limits(limits)};
+    double now = clock_ms();
+    *child = (Child){.out = -1, .start_ms = now, .watched_ms = now, .limits = fill_limits(limits)};
     if (pipe2(fds, O_CLOEXEC) != 0) return false;
     // Twice the limit, so that the poller, who can tell what happened, is first.
     pids_group_new(&child->group, 2 * child->limits.n_processes);
@@ -107,8 +108,9 @@ static void read_output(Child *child)
 // --- watching ------------------------------------------------------------------------------------
 
 typedef struct Usage {
-    int n_processes;
+    int n_processes, n_awake; // awake: one that runs, or would if it could
     size_t n_pages;
+    unsigned long n_ticks; // of processor time, with those that have ended
 } Usage;
 
 // Reads a small file of /proc; the length, 0 if it is gone.
@@ -122,16 +124,31 @@ static size_t read_small(const char *path, char *out, size_t n_bytes)
     return n > 0 ? (size_t)n : 0;
 }
 
+// "PID (NAME) STATE PARENT ...": a name may hold anything, so that what follows is counted from the
+// last bracket.
+static void add_stat(Usage *usage, const char *text)
+{
+    char *rest = strrchr(text, ')'), state = 0;
+    unsigned long ticks[4] = {0}, n_pages = 0; // its own, and of children that it waited for
+    if (!rest) return;
+    sscanf(rest + 1,
+           " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu %*d %*d %*d %*d %*u %*u "
+           "%lu",
+           &state, &ticks[0], &ticks[1], &ticks[2], &ticks[3], &n_pages);
+    usage->n_awake += state == 'R' || state == 'D';
+    usage->n_ticks += ticks[0] + ticks[1] + ticks[2] + ticks[3];
+    usage->n_pages += n_pages;
+}
+
 static void add_process(Usage *usage, long pid, int max_processes, int depth)
 {
     char path[64], text[4096];
-    snprintf(path, sizeof path, "/proc/%ld/statm", pid);
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     if (depth > MAX_DEPTH || usage->n_processes > max_processes ||
         !read_small(path, text, sizeof text))
         return;
     usage->n_processes++;
-    char *resident = strchr(text, ' ');
-    usage->n_pages += resident ? strtoul(resident, NULL, 10) : 0;
+    add_stat(usage, text);
     snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", pid, pid);
     read_small(path, text, sizeof text);
     char *end = text;
@@ -139,15 +156,28 @@ static void add_process(Usage *usage, long pid, int max_processes, int depth)
         add_process(usage, child, max_processes, depth + 1);
 }
 
+// A process that waits for a busy processor spends nothing; one that sleeps does, and so does one
+// that is stopped.
+static void spend(Child *child, const Usage *usage, double ms)
+{
+    double cpu_ms = 1000.0 * (double)usage->n_ticks / (double)sysconf(_SC_CLK_TCK);
+    // Orphans that somebody else waited for are missing in the sum.
+    double more = cpu_ms > child->cpu_ms ? cpu_ms - child->cpu_ms : 0;
+    child->cpu_ms += more;
+    child->spent_ms += more > 0 || usage->n_awake ? more : ms;
+}
+
 static const char *find_overrun(Child *child)
 {
-    double now = clock_ms();
+    double now = clock_ms(), since = now - child->watched_ms;
     const ChildLimits *l = &child->limits;
     if (now - child->start_ms > l->wall_ms) return "its time";
-    if (now - child->watched_ms < WATCH_MS) return NULL;
+    if (since < WATCH_MS) return NULL;
     child->watched_ms = now;
     Usage usage = {0};
     add_process(&usage, child->pid, l->n_processes, 0);
+    spend(child, &usage, since);
+    if (l->spent_ms > 0 && child->spent_ms > l->spent_ms) return "its time";
     if (usage.n_processes > l->n_processes) return "its processes";
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     return usage.n_pages > l->memory_bytes / page ? "its memory" : NULL;

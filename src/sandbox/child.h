@@ -13,6 +13,7 @@ enum { CHILD_PROCESSES = 256 };
 // What it may use; zeros take the defaults in parentheses.
 typedef struct ChildLimits {
     double wall_ms;      // (30,000)
+    double spent_ms;     // of a Child's spent_ms (none), watched by child_poll
     int cpu_seconds;     // of one process (20)
     size_t memory_bytes; // resident, of all its processes together (4 GB), watched by child_poll
     int n_processes;     // alive at once (CHILD_PROCESSES), watched by child_poll; twice that for
@@ -29,6 +30,10 @@ typedef struct Child {
     ChildLimits limits;
     PidsGroup group; // root's
     double start_ms, watched_ms;
+    // Processor time of all its processes together and the time in which all of them slept, as far
+    // as was seen: how long it would take on a machine that has nothing else to do.
+    double spent_ms;
+    double cpu_ms;       // of these the processor's
     int status;          // of waitpid, once ended
     const char *overran; // "its time", "its memory", "its processes"; NULL: no limit was hit
 } Child;

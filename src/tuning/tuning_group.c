@@ -86,7 +86,7 @@ static bool look_for_tests(TuningRun *run, Group *g, Arena *arena, Error *err)
     if (both[0].tests == VERDICT_PASS && both[1].tests == VERDICT_FAIL &&
         both[1].evidence.compile == VERDICT_PASS)
         task->tests = TESTS_REACH;
-    run->tests_off = both[0].tests == VERDICT_SKIPPED || both[0].test_ms >= TESTS_TOO_LONG_MS;
+    run->tests_off = both[0].tests == VERDICT_SKIPPED || both[0].test_spent_ms >= TESTS_TOO_LONG_MS;
     return true;
 }
 

@@ -2,9 +2,12 @@
 // isolation is skipped, loudly, and the limits are tested alone.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -238,6 +241,74 @@ static void fork_bombs_end(void **state)
     remove_folder();
 }
 
+static double run_spending(const char *script, ChildLimits limits, double *wall_ms,
+                           const char **overran)
+{
+    Child child;
+    char *argv[] = {"sh", "-c", (char *)(uintptr_t)script, NULL};
+    double start = clock_ms();
+    assert_true(child_start(&child, argv, NULL, "/", &limits));
+    while (!child_poll(&child))
+        usleep(2000);
+    double spent = child.spent_ms;
+    *wall_ms = clock_ms() - start;
+    *overran = child.overran;
+    child_free(&child);
+    return spent;
+}
+
+// What it spends tells of the child, not of what else the machine has to do.
+static void waiting_for_the_processor_is_not_spent(void **state)
+{
+    (void)state;
+    static const char work[] = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+    enum { N_OTHERS = 5 };
+    pid_t others[N_OTHERS];
+    cpu_set_t all, one;
+    double wall_ms, busy_ms;
+    const char *overran;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, &all)) CPU_SET(i, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    for (int i = 0; i < N_OTHERS; i++) {
+        if ((others[i] = fork()) != 0) continue;
+        setpriority(PRIO_PROCESS, 0, 5); // so that the poller has its turns
+        for (;;)
+            ;
+    }
+    ChildLimits limits = {.nice = 5};
+    double spent = run_spending(work, limits, &wall_ms, &overran);
+    assert_null(overran);
+    // It forks, so that processes which have ended count.
+    limits.spent_ms = 200;
+    run_spending("while :; do sh -c 'i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done'; done",
+                 limits, &busy_ms, &overran);
+    for (int i = 0; i < N_OTHERS; i++) {
+        kill(others[i], SIGKILL);
+        waitpid(others[i], NULL, 0);
+    }
+    sched_setaffinity(0, sizeof all, &all);
+    assert_non_null(overran);
+    assert_true(busy_ms > 2 * limits.spent_ms);
+    if (spent > wall_ms / 2 || spent < wall_ms / 20)
+        fail_msg("spent %.0f of %.0f ms", spent, wall_ms);
+}
+
+static void sleep_is_spent(void **state)
+{
+    (void)state;
+    double wall_ms;
+    const char *overran;
+    double spent = run_spending("sleep 0.4", (ChildLimits){0}, &wall_ms, &overran);
+    assert_null(overran);
+    if (spent < 250 || spent > wall_ms) fail_msg("spent %.0f of %.0f ms", spent, wall_ms);
+    run_spending("sleep 20", (ChildLimits){.spent_ms = 300}, &wall_ms, &overran);
+    assert_string_equal(overran, "its time");
+    assert_true(wall_ms < 10000);
+}
+
 static void addresses_may_be_reserved(void **state)
 {
     (void)state;
@@ -303,6 +374,8 @@ int main(void)
         cmocka_unit_test(limits_hold_in_the_sandbox),
         cmocka_unit_test(limits_hold_alone),
         cmocka_unit_test(fork_bombs_end),
+        cmocka_unit_test(waiting_for_the_processor_is_not_spent),
+        cmocka_unit_test(sleep_is_spent),
         cmocka_unit_test(addresses_may_be_reserved),
         cmocka_unit_test(modes_are_read),
         cmocka_unit_test(folders_of_the_dead_are_removed),

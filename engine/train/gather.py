@@ -12,7 +12,7 @@ import numpy as np
 import corpus
 
 LARGEST = 40e6  # bytes of a package
-SHARD = 80e6  # bytes of a shard at least, but for the last: a step on rows of one or two packages overloads few experts
+SHARD = 130e6  # bytes of a shard at least, but for the last: a step on rows of one or two packages overloads few experts, and a part should have every language
 
 
 def packages_of(folder):

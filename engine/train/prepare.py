@@ -27,7 +27,8 @@ QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L
 LATER, HOLE, LINE = 1 << 14, 2 << 14, 3 << 14  # Tokens that a suggestion would have to write.
 LINE_BREAK = "\u010a"  # as byte-level text
 ROW = 2050  # The sequence and two tokens more: the next token's target and the MTP block's.
-PLAIN_SHARE, SIMILAR_SHARE, PEER_SHARE = 0.06, 0.7, 0.05  # of documents: without a hole; with similar lines, where there are any; with a piece of another file
+PLAIN_SHARE = 0.12  # of documents: without a hole
+SIMILAR_SHARE, SMALL_SIMILAR_SHARE, PEER_SHARE = 0.85, 0.4, 0.03  # of documents as long as a prompt, of smaller ones: with similar lines, where there are any; with a piece of another file
 PROMPT_SHARE = 0.4  # of documents with a hole: as long as the server's prompts; the others fill rows up
 CUT_SHARE, JOINED_SHARE = 0.75, 0.2  # of documents with a hole: SUF suffix PRE prefix MID line; PRE SUF suffix MID prefix; the rest prefix first
 PROMPT, SUFFIX_SHARE, SUFFIX_CHARACTERS = 1536, 0.25, 1536  # src/complete.c's tokens, and the part of them that src/prompt/fim.c gives the suffix
@@ -179,7 +180,7 @@ def documents(row, near, rng):
         if left <= size: rows = rows_of(piece, 0, left)
         else: rows = rows_of(piece, 0 if at == 0 else full - min(500, full), full)
         lines = piece.splitlines(keepends=True); hole = middle(lines, rows, rng)
-        others = parts(row, near, lines, hole, at, rng) if room <= PROMPT else []
+        others = parts(row, near, lines, hole, at, SIMILAR_SHARE if room == PROMPT else SMALL_SIMILAR_SHARE, rng)
         ids, reached = holed(lines, hole, others, head, room, rng)
         yield ids
         at += max(reached, 1)
@@ -199,11 +200,11 @@ def small_files(row, rng):
 def header(row): return [SEP] + encode(row["path"] + "\n")[:64]
 
 
-def parts(row, near, lines, hole, at, rng):
-    """Parts of other files as the server's prompt has them before a document: similar lines, or a piece of any file of the package."""
+def parts(row, near, lines, hole, at, share, rng):
+    """Parts of other files as the server's prompt has them before a document: similar lines in a share of them, or a piece of any file of the package."""
     chance, found = rng.random(), []
-    if chance < SIMILAR_SHARE: found = near.similar(row, lines, hole, at)
-    elif chance < SIMILAR_SHARE + PEER_SHARE and (peer := rng.choice(near.rows)) is not row:
+    if chance < share: found = near.similar(row, lines, hole, at)
+    elif chance < share + PEER_SHARE and (peer := rng.choice(near.rows)) is not row:
         start = rng.randrange(max(1, len(peer["text"]) - 600)); start = peer["text"].find("\n", start) + 1
         found = [(peer["path"], peer["text"][start:start + rng.choice([300, 600, 1000])] + "\n")]
     return tokens_of(found)

@@ -358,8 +358,12 @@ def main():
         print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, rows {len(rows.data)}, compiled in {time.time() - start:.0f} s", flush=True)
     mean = Mean(model)
     step, total_load = train(args, model, experts, passes, rounding, rows, log, mean)
+    if WORLD > 1: dist.barrier()
+    synchronize()
     if RANK == 0: finish(args, model, rounding, step, total_load, mean)
-    if WORLD > 1: dist.destroy_process_group()
+    else: time.sleep(2)  # the first's part of the barrier ends too
+    sys.stdout.flush()
+    os._exit(0)  # each by itself: the others' cards are free while the first judges
 
 
 if __name__ == "__main__": main()

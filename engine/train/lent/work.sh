@@ -1,10 +1,11 @@
 #!/bin/bash
-# The leg: filtering what came as packages, packing, training, a model file every SAVE seconds (collect.sh 0), the final one and the mean of the leg's last
-# weights (new.gguf, mean.gguf, then ready), held-out holes with the weights it began from meanwhile (first) and with both at the end, beside what answers/ has
-# already, bodies of tasks.jsonl's functions, and report.txt; at last the rate of two cards alone (RATE=1).
+# The leg: filtering what came as packages, packing, training, a model file every SAVE seconds (collect.sh 0), the final one, the mean of the leg's last
+# weights and the mean of that and the weights it began from (new.gguf, mean.gguf, half.gguf, then ready), held-out holes with the weights it began from
+# meanwhile (first) and with new and half at the end, beside what answers/ has already, bodies of tasks.jsonl's functions, and report.txt; beside the
+# holes the rate of two cards alone (RATE=1).
 # Environment: MUON, ADAM (rates), ROUND and MEAN (the shares of the time from which weights are rounded and their mean is taken), ROWS, SAVE, CORES (the trainer's once it has compiled) and WORKERS
-# (everybody else's), JOBS and OLD_JOBS (servers at once of two threads that answer holes, at the end for each file and meanwhile), ASK (seconds for
-# the new ones), TEACHER (a folder whose NAME.zst and then NAME.ok are packed too), TRAIN (more options of train.py).
+# (everybody else's), ASKERS (those that answer holes at the end), JOBS and OLD_JOBS (servers at once of a thread that answer holes, at the end for each file and
+# meanwhile; 0: none), ASK (seconds from the end of the training for the new ones), TEACHER (a folder whose NAME.zst and then NAME.ok are packed too), TRAIN (more options of train.py).
 # usage: work.sh SECONDS CARDS PROCS
 cd "$(dirname "$(realpath "$0")")" || exit 1
 export TORCHINDUCTOR_CACHE_DIR=$PWD/compiled PYTHONUNBUFFERED=1 PYTHONPATH=$PWD/lib PATH=$PWD/bin:$PATH NCCL_NVLS_ENABLE=0 OMP_NUM_THREADS=4
@@ -74,7 +75,7 @@ start_trainer init.blocks
 (
     while [ ! -e data/rows_2.ok ] || [ ! -e init.blocks ]; do sleep 1; done
     export_as init.blocks first.gguf
-    aside bash holes.sh first first.gguf "${OLD_JOBS:-2}" $((end - $(date +%s))) similar
+    [ "${OLD_JOBS:-2}" = 0 ] || aside bash holes.sh first first.gguf "${OLD_JOBS:-2}" $((end - $(date +%s))) similar
 ) &
 while [ ! -e out/done ]; do
     sleep 0.5
@@ -94,32 +95,44 @@ while [ ! -e out/done ]; do
     if [ -e out/weights.blocks ]; then start_trainer out/weights.blocks $SAFE; else start_trainer init.blocks $SAFE; fi
 done
 kill -- -"$packer"
-export_as out/weights.blocks new.gguf --rounded out/rounded.blocks >export.log 2>&1 &
-[ -e out/mean.blocks ] && export_as out/mean.blocks mean.gguf --rounded out/mean-rounded.blocks >export-mean.log 2>&1
-wait $!
-touch ready
-names="new$([ -e mean.gguf ] && echo " mean")"
 asking=
-for name in $names; do
-    bash holes.sh "$name" "$name.gguf" "${JOBS:-6}" "${ASK:-200}" similar &
+ask() { # NAME: holes with NAME.gguf until ASK
+    WORKERS=${ASKERS:-${WORKERS:-}} aside bash holes.sh "$1" "$1.gguf" "${JOBS:-6}" $((end + ${ASK:-200} - $(date +%s))) similar &
     asking="$asking $!"
-done
-if [ -n "${RATE:-}" ] && [ "$n_cards" = 3 ] && wait $trainer; then # two cards alone, once none is held; from its 20th step to its 200th
-    export CUDA_VISIBLE_DEVICES=${2#*,}
-    torchrun --standalone --nproc-per-node 2 train/train.py --data data --out rate --deadline $((end + 10000)) --init init.blocks \
-        --muon-rate 0.001 --adam-rate 0.0001 --rows "${ROWS:-56}" --max-steps 201 >rate.log 2>&1 &
+}
+export_as out/weights.blocks new.gguf --rounded out/rounded.blocks >export.log 2>&1 && ask new
+names=new
+if [ -e out/mean.blocks ] && export_as out/mean.blocks mean.gguf --rounded out/mean-rounded.blocks >export-mean.log 2>&1; then
+    python3 train/average.py half.blocks mean.gguf=0.5 first.gguf=0.5 >export-half.log 2>&1 && export_as half.blocks half.gguf >>export-half.log 2>&1 &&
+        ask half && names="new half"
+fi
+touch ready
+# rate ROWS: the steps of two cards alone, as the leg's but for the number of rows, from the 20th to the 250th: rate-ROWS/log.csv
+rate() {
+    torchrun --standalone --nproc-per-node 2 train/train.py --data data --out "rate-$1" --deadline $((end + 10000)) --init init.blocks \
+        --muon-rate 0.001 --adam-rate 0.0001 --rows "$1" --max-steps 400 >"rate-$1.log" 2>&1 &
     trying=$!
-    while kill -0 $trying && ! grep -q "^step 200" rate.log && [ $(($(date +%s) - end)) -lt 200 ]; do sleep 0.5; done
+    while kill -0 $trying 2>/dev/null && ! grep -q "^250," "rate-$1/log.csv" && [ $(($(date +%s) - end)) -lt 280 ]; do sleep 0.5; done 2>/dev/null
     # shellcheck disable=SC2046
-    kill -9 $trying $(pgrep -P $trying)
+    kill -9 $trying $(pgrep -P $trying) 2>/dev/null
+    wait $trying
+    sleep 2
+}
+if [ -n "${RATE:-}" ] && [ "$n_cards" = 3 ]; then # the first still judges; the others ended with the training
+    export CUDA_VISIBLE_DEVICES=${2#*,}
+    for _ in $(seq 60); do
+        nvidia-smi -i "$CUDA_VISIBLE_DEVICES" --query-gpu=memory.used --format=csv,noheader,nounits | awk '$1 > 2000 {exit 1}' && break
+        sleep 0.5
+    done
+    for rows in "${ROWS:-56}" $((${ROWS:-56} * 3 / 2)); do rate "$rows"; done
 fi
 # shellcheck disable=SC2086
 wait $asking
 mkdir -p answers/both
-cat answers/old/answers.jsonl answers/first/answers.jsonl answers/new/answers.jsonl answers/mean/answers.jsonl >answers/both/answers.jsonl
+cat answers/{old,first,new,half}/answers.jsonl >answers/both/answers.jsonl
 report() { # the figures
     python3 holes/tests/bench/quality.py holes/r1ls --report --sources holes/held-out --out answers/both
-    tail -qn 1 bodies-*.log rate.log train.log gather.log
+    tail -qn 1 bodies-*.log rate-*/log.csv train.log gather.log
 }
 report >report.txt 2>&1
 touch finished

@@ -37,12 +37,9 @@ static size_t skip_blanks(Str s, size_t at)
 static size_t skip_string(Str s, size_t at)
 {
     char quote = s.ptr[at++];
-    for (; at < s.len && s.ptr[at] != '\n'; at++) {
-        if (s.ptr[at] == '\\') {
-            at++;
-        } else if (s.ptr[at] == quote) {
-            return at + 1;
-        }
+    for (bool escaped = false; at < s.len && s.ptr[at] != '\n'; at++) {
+        if (s.ptr[at] == quote && !escaped) return at + 1;
+        escaped = s.ptr[at] == '\\' && !escaped;
     }
     return 0;
 }
@@ -65,13 +62,37 @@ static size_t word_end(Str s, size_t at)
     return at;
 }
 
-// Behind the number at `at`; a point at its end is the sentence's.
+// Behind those of s[at...] that are in the set.
+static size_t skip_set(Str s, size_t at, const char *set)
+{
+    while (at < s.len && s.ptr[at] && strchr(set, s.ptr[at]))
+        at++;
+    return at;
+}
+
+// Behind the number at `at`, which begins with a digit; 0: it is none, as "2nd". A point at its end
+// is the sentence's.
 static size_t skip_number(Str s, size_t at)
 {
-    while (at < s.len && (str_is_word_byte(s.ptr[at]) || s.ptr[at] == '.' ||
-                          (strchr("+-", s.ptr[at]) && strchr("eE", s.ptr[at - 1]))))
-        at++;
-    return s.ptr[at - 1] == '.' ? at - 1 : at;
+    static const char digits[] = "0123456789_", hex[] = "0123456789abcdefABCDEF_";
+    Str rest = str_slice(s, at, s.len);
+    bool prefix = str_starts(rest, STR("0x")) || str_starts(rest, STR("0X")) ||
+                  str_starts(rest, STR("0b")) || str_starts(rest, STR("0o"));
+    if (prefix) {
+        at = skip_set(s, at + 2, hex);
+    } else {
+        at = skip_set(s, at, digits);
+        if (at + 1 < s.len && s.ptr[at] == '.' && isdigit((unsigned char)s.ptr[at + 1]))
+            at = skip_set(s, at + 1, digits);
+        if (at < s.len && (s.ptr[at] == 'e' || s.ptr[at] == 'E')) {
+            size_t sign = at + 1 < s.len && (s.ptr[at + 1] == '-' || s.ptr[at + 1] == '+');
+            at = skip_set(s, at + 1 + sign, digits);
+        }
+    }
+    at = skip_set(s, at, "uUlLfFjJ");
+    bool goes_on = at < s.len && str_is_word_byte(s.ptr[at]);
+    bool decimals = at + 1 < s.len && s.ptr[at] == '.' && isdigit((unsigned char)s.ptr[at + 1]);
+    return goes_on || decimals ? 0 : at;
 }
 
 // Behind what opens at `at` and holds literals only; 0: it does not close in this line, or holds
@@ -82,7 +103,7 @@ static size_t skip_brackets(const Reader *r, size_t at)
     Str s = r->all;
     while (at < s.len && s.ptr[at] != '\n') {
         char c = s.ptr[at];
-        if (strchr("([{", c)) {
+        if (strchr(r->python ? "([{" : "(", c)) {
             depth++;
             at++;
         } else if (strchr(")]}", c)) {
@@ -91,7 +112,7 @@ static size_t skip_brackets(const Reader *r, size_t at)
         } else if (c == '"' || c == '\'') {
             if (!(at = skip_string(s, at))) return 0;
         } else if (isdigit((unsigned char)c)) {
-            at = skip_number(s, at);
+            if (!(at = skip_number(s, at))) return 0;
         } else if (str_is_word_byte(c)) {
             size_t end = word_end(s, at);
             bool names = r->python && end < s.len && s.ptr[end] == '=';
@@ -120,10 +141,16 @@ static size_t skip_literal(const Reader *r, size_t at)
     return is_value(r, str_slice(s, at, end)) ? end : 0;
 }
 
-// Is what begins at `at` the rest of an expression, of which the literal was a part?
+// Is what begins at `at` the rest of an expression, of which the literal was a part, or does it say
+// that the value is another one at times?
 static bool goes_on(Str s, size_t at)
 {
+    static const char *const words[] = {"or",   "if",   "unless", "when",
+                                        "else", "more", "less",   "times"};
     at = skip_blanks(s, at);
+    Str word = str_slice(s, at, word_end(s, at));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_equal(word, str_from(words[i]))) return true;
     return at < s.len &&
            (strchr("+-*/%<>=&|^?[(", s.ptr[at]) || str_starts(str_slice(s, at, s.len), STR("..")));
 }
@@ -170,9 +197,22 @@ static void put_example(Reader *r, size_t at, Str call, Str wanted)
     // What stands in a text as "\n" is another thing in each kind of comment.
     bool escapes = r->python && (str_contains(call, "\\") || str_contains(wanted, "\\"));
     bool fits = call.len <= MAX_CALL_BYTES && wanted.len <= MAX_CALL_BYTES;
-    if (escapes || !fits || r->found.n == MAX_EXAMPLES) return;
+    bool tabs = str_contains(call, "\t") || str_contains(wanted, "\t");
+    if (escapes || tabs || !fits || r->found.n == MAX_EXAMPLES) return;
     DocExample e = {call, wanted, text_point(r->text, at).row};
     VEC_PUSH(&r->found, e);
+}
+
+// Where it begins, a value of several lines is not understood, nor what stands for no value.
+static bool is_wanted(Str line, Str next)
+{
+    static const char *const others[] = {">>>", "...", "Traceback"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (str_starts(line, str_from(others[i]))) return false;
+    bool quotes = str_contains(line, "\"\"\"") || str_contains(line, "'''");
+    bool last = next.len == 0 || str_starts(next, STR(">>>")) || str_starts(next, STR("\"\"\"")) ||
+                str_starts(next, STR("'''"));
+    return line.len > 0 && last && !quotes;
 }
 
 // ">>> f(3)" and the line below. Behind both; 0: it is no such example.
@@ -186,11 +226,10 @@ static size_t read_prompt(Reader *r, size_t at)
     if (!r->python || !str_starts(line, STR(">>>")) || end >= s.len) return 0;
     size_t next_end = line_end(s, end + 1);
     Str wanted = str_trim(str_slice(s, end + 1, next_end));
-    bool none = wanted.len == 0 || str_starts(wanted, STR(">>>")) ||
-                str_starts(wanted, STR("...")) || str_starts(wanted, STR("Traceback"));
-    if (!none && !str_contains(wanted, "\"\"\"") && !str_contains(wanted, "'''"))
-        put_example(r, at, str_trim(str_slice(line, 3, line.len)), wanted);
-    return none ? end : next_end;
+    Str next = str_trim(str_slice(s, next_end + 1, line_end(s, next_end + 1)));
+    if (!is_wanted(wanted, next)) return end;
+    put_example(r, at, str_trim(str_slice(line, 3, line.len)), wanted);
+    return next_end;
 }
 
 // The call whose name stands at `at`. Behind what was read.
@@ -261,9 +300,10 @@ static void put_c_call(StrBuf *out, Str call)
         size_t end = text || call.ptr[at] == '\'' ? skip_string(call, at) : at + 1;
         if (end == 0) end = call.len;
         Str part = str_slice(call, at, end);
-        text = text && part.len < ROOM_BYTES;
-        strbuf_printf(out, text ? "(char[%d]){%.*s}" : "%.0d%.*s", text ? ROOM_BYTES : 0,
-                      STR_FMT(part));
+        if (text && part.len < ROOM_BYTES)
+            strbuf_printf(out, "(char[%d]){%.*s}", ROOM_BYTES, STR_FMT(part));
+        else
+            strbuf_append(out, part);
         at = end;
     }
 }

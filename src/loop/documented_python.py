@@ -1,7 +1,9 @@
 # Checks the examples that a function's comment gives; documented.c adds the call of check.
 import ast
 import builtins
+import contextlib
 import importlib.util
+import io
 import os
 import signal
 import sys
@@ -49,24 +51,40 @@ def is_right(got, text, scope):
     return same or is_near(got, wanted, text)
 
 
+# The value, or what was printed where nothing came back.
+def evaluate(call, scope):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        got = eval(call, scope)
+        if hasattr(got, "__next__"):
+            got = list(got)
+    return got, out.getvalue().strip()
+
+
+# A program that ends by itself while it is read, or that has none of the names, tells nothing.
 def check(path, examples):
     signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
-    scope, n_failed = load(path), 0
+    n_failed = n_checked = 0
+    try:
+        scope = load(path)
+    except SystemExit:
+        sys.exit("%s ends when it is read" % path)
     for line, call, wanted in examples:
         if not is_known(call, scope):
             continue
+        n_checked += 1
         try:
-            got = eval(call, scope)
-            if hasattr(got, "__next__"):
-                got = list(got)
-            said = None if is_right(got, wanted, scope) else "is %.200r" % (got,)
-        except Exception as error:
+            got, printed = evaluate(call, scope)
+            prints = got is None and printed
+            right = printed == wanted if prints else is_right(got, wanted, scope)
+            said = None if right else "prints %.200s" % printed if prints else "is %.200r" % (got,)
+        except (Exception, SystemExit) as error:
             said = "raises %s: %.200s" % (type(error).__name__, error)
         if said:
             print("%s:%d: FAILED: %s %s, wanted %s" % (path, line, call, said, wanted))
             n_failed += 1
     sys.stdout.flush()
-    if n_failed:
+    if n_failed or not n_checked:
         sys.exit(1)
 
 

@@ -53,6 +53,46 @@ static const Case CASES[] = {
      "last",
      {"last([1, 2])|2", "last(['a', 'b'], n=2)|['a', 'b']", "last((4, 5))|6", "last([1])|True"},
      "a.py:3: FAILED: last((4, 5)) is 5, wanted 6\na.py:3: FAILED: last([1]) is 1, wanted True"},
+    // What is no number, no value, none for sure, or no line of the shell's.
+    {"c",
+     "// set(1) is 2nd, set(2) is 1.2.3, set(3) == 0x1Fu, set(4) returns 1 or 2, set(5) is "
+     "1.5e-3,\n"
+     "// set({1, 2}) is 3, set(6) returns 1 if a is 6, set(\"\t\") is 1, set(7) is 1. set(\"\\\n"
+     "R1LS\n// touch x\\\n\") is 1\ndouble set(int a)\n{\n    return a == 3 ? 31 : a == 5 ? 0 : "
+     "1;\n}\n",
+     "set",
+     {"set(3)|0x1Fu", "set(5)|1.5e-3", "set(7)|1"},
+     "a.c:1: FAILED: set(5) is 0, wanted 1.5e-3"},
+    {"c",
+     "#include <stdlib.h>\n// leave(0) is 3.\nint leave(int a)\n{\n    exit(a);\n}\n",
+     "leave",
+     {"leave(0)|3"},
+     "a.c:2: FAILED: leave(0) ends the program, wanted 3"},
+    {"python",
+     "import sys\ndef leave(a):\n    \"\"\"\n    >>> leave(0)\n    3\n    \"\"\"\n    "
+     "sys.exit(a)\n",
+     "leave",
+     {"leave(0)|3"},
+     "a.py:4: FAILED: leave(0) raises SystemExit: 0, wanted 3"},
+    // A value of two lines is not read, what is printed is one.
+    {"python",
+     "def both(a):\n    \"\"\"\n    >>> both(1)\n    [1,\n     2]\n    >>> print(both(1))\n    [1, "
+     "2]\n"
+     "    >>> print(both(2))\n    2\n    \"\"\"\n    return [a, a + 1]\n",
+     "both",
+     {"print(both(1))|[1, 2]", "print(both(2))|2"},
+     "a.py:8: FAILED: print(both(2)) prints [2, 3], wanted 2"},
+    // Nothing of it can be tried: that is no pass.
+    {"python",
+     "def f(a):\n    \"\"\"\n    >>> f(mine)\n    1\n    \"\"\"\n    return 1\n",
+     "f",
+     {"f(mine)|1"},
+     ""},
+    {"python",
+     "import sys\ndef f(a):\n    \"\"\"f(1) == 1\"\"\"\n    return 1\nsys.exit(0)\n",
+     "f",
+     {"f(1)|1"},
+     "a.py ends when it is read"},
     {"python",
      "class A:\n    def f(self, a):\n        \"\"\"f(1) == 2\"\"\"\n        return 2\n",
      "f",
@@ -83,10 +123,9 @@ static void run_command(const Case *c, const char *file, Str command)
     assert_non_null(pipe);
     output[fread(output, 1, sizeof output - 1, pipe)] = '\0';
     int status = pclose(pipe);
-    if (c->says)
-        assert_non_null(strstr(output, c->says));
-    else
-        assert_string_equal(output, "");
+    if (c->says && !strstr(output, c->says))
+        fail_msg("%s: '%s', wanted '%s'", c->name, output, c->says);
+    if (!c->says) assert_string_equal(output, "");
     assert_int_equal(WEXITSTATUS(status), c->says ? 1 : 0);
     snprintf(shell, sizeof shell, "rm -rf %s", folder);
     assert_int_equal(system(shell), 0);

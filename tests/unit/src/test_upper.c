@@ -107,7 +107,7 @@ static const char last_document[] = "int last(const int *a, int n)\n{<|>\n}\n";
 static const char last_test[] =
     "#include <stdlib.h>\nint last(const int *, int);\nint main(void)\n"
     "{\n    int *a = calloc(3, sizeof *a);\n"
-    "    int r = last(a, 3);\n    free(a);\n    return r > 1 << 24;\n}\n";
+    "    int r = last(a, 3);\n    free(a);\n    return r < 0 || r > 1 << 24;\n}\n";
 
 static void a_read_past_the_end_fails_though_tests_pass(void **state)
 {
@@ -136,6 +136,25 @@ static void a_read_past_the_end_fails_though_tests_pass(void **state)
     assert_true(p.result.found);
     assert_int_equal(p.result.level, LEVEL_SANITIZED);
     assert_has(p.result.summary, "tests pass under AddressSanitizer and UBSan");
+    tear_down(&p);
+}
+
+// The tests of what is to be mended fail without a report.
+static void a_fix_that_reads_past_the_end_fails(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"return a[n] & 1;\n}\n", "return a[n - 1];\n}\n"};
+    Project p;
+    set_up(&p, TASK_FIX, "int last(const int *a, int n)\n{\n    <|>return -1 - n;\n}\n", last_test);
+    p.request.sanitizers = true;
+    if (lacks_sanitizers(&p)) {
+        tear_down(&p);
+        skip();
+    }
+    run(&p, answers, 2);
+    assert_true(p.result.found);
+    assert_int_equal(p.result.chosen, 1);
+    assert_has(p.result.candidates[0].sanitizer_note, "heap-buffer-overflow in last (a.c:");
     tear_down(&p);
 }
 
@@ -302,6 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_past_the_end_fails_though_tests_pass),
+        cmocka_unit_test(a_fix_that_reads_past_the_end_fails),
         cmocka_unit_test(what_was_there_before_is_no_fault),
         cmocka_unit_test(a_build_that_ignores_path_is_noticed),
         cmocka_unit_test(a_new_violation_fails_and_is_told),

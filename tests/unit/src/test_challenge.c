@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "loop/loop.h"
+#include "loop/doubt.h"
+#include "loop/run.h"
+#include "loop/search.h"
 #include "unit/word_engine.h"
 
 enum { MAX_ANSWERS = 12 };
@@ -314,6 +316,57 @@ static void changes_that_agree_outvote_another(void **state)
     run_case(&OUTVOTED, TASK_FIX, 0, "+ 1");
 }
 
+// Of what passes the model's likeliest is taken: of one and the same, but of two changes at once.
+static int choose_among(bool paired)
+{
+    static const char *const inserts[] = {"a[7]", "a[0]", "a[-1] + a", "a[0] + a[0]", "a"};
+    enum { N_INSERTS = sizeof inserts / sizeof *inserts };
+    Error err = {0};
+    Engine *engine = word_engine_new(FIM_SUFFIX_FIRST);
+    Session *session = session_new(engine, 0, &err);
+    Arena *arena = arena_new();
+    Str code = STR("def last(a):\n    return a[0] + a[0]\n");
+    size_t at = str_find(code, STR("a[0]"), 0);
+    TextSnap *text = text_new(code, &err);
+    LoopRequest request = {.text = text,
+                           .syntax = syntax_parse(language_by_id("python"), text, NULL)};
+    LoopResult result = {0};
+    LoopRun run = {.request = &request,
+                   .engine = engine,
+                   .session = session,
+                   .arena = arena,
+                   .result = &result,
+                   .passed = 0};
+    Doubts doubts;
+    run.doubts = &doubts;
+    assert_true(task_find(request.syntax, TASK_FIX, (ByteRange){at, at}, &run.task));
+    assert_ok(doubts_read(&run, request.syntax, run.task.function.whole, NULL, 0, &doubts, &err),
+              err);
+    for (size_t i = 0; i < N_INSERTS; i++) {
+        Candidate c = {.proposer = "mutant",
+                       .paired = i > 0 && paired,
+                       .replace = {at, at + 4},
+                       .insert = str_from(inserts[i]),
+                       .verdict = VERDICT_PASS};
+        VEC_PUSH(&run.candidates, c);
+    }
+    assert_ok(search_choose(&run, 1, &err), err);
+    VEC_FREE(&run.candidates);
+    syntax_release((Syntax *)request.syntax);
+    text_release(text);
+    arena_free(arena);
+    session_free(session);
+    free(engine);
+    return run.passed;
+}
+
+static void two_changes_do_not_displace_one(void **state)
+{
+    (void)state;
+    assert_int_not_equal(choose_among(false), 0);
+    assert_int_equal(choose_among(true), 0);
+}
+
 static void proposers_are_read_by_name(void **state)
 {
     (void)state;
@@ -338,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_fix_that_crashes_nowhere_goes_first),
         cmocka_unit_test(a_fix_may_crash_where_the_function_did),
         cmocka_unit_test(changes_that_agree_outvote_another),
+        cmocka_unit_test(two_changes_do_not_displace_one),
         cmocka_unit_test(proposers_are_read_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

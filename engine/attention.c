@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/blocks.h"
+
 // MIN_BLOCK_TOKENS: from here on keys and values are laid out as F32.
 enum { MIN_BLOCK_TOKENS = 16, MAX_HEADS_AT_ONCE = 4 };
 
@@ -164,42 +166,25 @@ static void attend_by_parts(Run *r, int n_kv_heads, TeamItem *attend)
     compute_for(r->c, n * n_kv_heads * r->parts.n_per_kv, attend, r);
 }
 
-// A block of queries of one head against F32 keys [n_vis][dk] and transposed values [dv][n_ctx]:
-//   q rows q_stride apart, out rows out_stride apart; query i sees first_vis + i positions.
-typedef struct HeadBlock {
-    const float *keys, *values, *q;
-    float *out;
-    size_t q_stride, out_stride;
-    int dk, dv, n_queries, first_vis;
-    int window; // of these positions query i sees the last so many; 0: all
-} HeadBlock;
-
 static int count_blocks(int n)
 {
     return (n + COMPUTE_QUERY_BLOCK - 1) / COMPUTE_QUERY_BLOCK;
 }
 
-static void attend_block(const Compute *c, const HeadBlock *b, int thread)
+// Where the keys and values of head h of the group are laid out.
+static HeadKv head_kv(const Run *r, int h)
 {
-    ActRow acts[COMPUTE_QUERY_BLOCK];
-    int n_vis = b->first_vis + b->n_queries - 1;
-    int n_pad = (n_vis + ACT_BLOCK - 1) / ACT_BLOCK * ACT_BLOCK;
-    float *scores = c->scores[thread];
-    char *scratch = c->gemm_scratch[thread];
-    for (int i = 0; i < b->n_queries; i++)
-        acts[i] = (ActRow){.x = b->q + (size_t)i * b->q_stride};
-    c->k->gemm(TENSOR_F32, b->keys, (size_t)b->dk * sizeof(float), b->dk, n_vis, acts, b->n_queries,
-               scores, (size_t)n_pad, scratch);
-    for (int i = 0; i < b->n_queries; i++) {
-        float *row = scores + (size_t)i * (size_t)n_pad;
-        int vis = b->first_vis + i, hidden = n_hidden(vis, b->window);
-        memset(row, 0, (size_t)hidden * sizeof *row);
-        c->k->softmax(row + hidden, vis - hidden);
-        memset(row + vis, 0, (size_t)(n_pad - vis) * sizeof *row);
-        acts[i].x = row;
-    }
-    c->k->gemm(TENSOR_F32, b->values, (size_t)c->n_ctx * sizeof(float), n_pad, b->dv, acts,
-               b->n_queries, b->out, b->out_stride, scratch);
+    const Compute *c = r->c;
+    const size_t at = (size_t)h * (size_t)c->n_ctx;
+    const int dk = r->s->key_dim, dv = r->s->value_dim;
+    return (HeadKv){c->keys + at * (size_t)dk, c->values + at * (size_t)dv, dk, dv, c->n_ctx};
+}
+
+// The thread's memory for rows on their way there.
+static float *laid_rows(const Run *r, int thread)
+{
+    size_t width = (size_t)(r->s->key_dim + r->s->value_dim);
+    return r->c->laid_rows + (size_t)thread * COMPUTE_LAID_ROWS * width;
 }
 
 // A block of queries of one head of the group. Later queries see more, so they come first.
@@ -213,22 +198,18 @@ static void attend_item(void *user, int i, int thread)
     const size_t out_row = (size_t)s->n_heads * (size_t)s->value_dim;
     int n_blocks = count_blocks(n), before = (n_blocks - 1 - i % n_blocks) * COMPUTE_QUERY_BLOCK;
     int first = r->first + before, left = n - before, h = i / n_blocks;
-    size_t kv = (size_t)(h / shared_by) * (size_t)c->n_ctx;
     size_t head = (size_t)(r->head0 * shared_by + h);
-    HeadBlock block = {
-        .keys = c->keys + kv * (size_t)s->key_dim,
-        .values = c->values + kv * (size_t)s->value_dim,
+    HeadKv kv = head_kv(r, h / shared_by);
+    QueryBlock block = {
         .q = c->q + (size_t)first * q_row + head * (size_t)s->key_dim,
         .out = c->att + (size_t)first * out_row + head * (size_t)s->value_dim,
         .q_stride = q_row,
         .out_stride = out_row,
-        .dk = s->key_dim,
-        .dv = s->value_dim,
-        .n_queries = left < COMPUTE_QUERY_BLOCK ? left : COMPUTE_QUERY_BLOCK,
-        .first_vis = r->pass->own->len + first + 1,
+        .n = left < COMPUTE_QUERY_BLOCK ? left : COMPUTE_QUERY_BLOCK,
+        .n_visible = r->pass->own->len + first + 1,
         .window = s->sliding_window,
     };
-    attend_block(c, &block, thread);
+    c->k->attend(c->k, &kv, &block, c->scores[thread], c->gemm_scratch[thread]);
 }
 
 // Heads of keys in a group: as many as there is room for and as make some 20 ms of two cores' work,
@@ -263,14 +244,6 @@ static bool attend_by_groups(Run *r, int n_kv_heads, TeamItem *lay_out)
     return true;
 }
 
-// Zeroes the padding of transposed values, which a matrix product reads as zero times zero.
-static void pad_values(const Compute *c, float *values, int dv, int n)
-{
-    int n_pad = (n + ACT_BLOCK - 1) / ACT_BLOCK * ACT_BLOCK;
-    for (int j = 0; j < dv; j++)
-        memset(values + (size_t)j * (size_t)c->n_ctx + n, 0, (size_t)(n_pad - n) * sizeof(float));
-}
-
 // --- grouped-query attention ---------------------------------------------------------------------
 
 static void add_bias(float *x, const float *bias, int n)
@@ -289,27 +262,26 @@ static void turn_heads(const Compute *c, const Shape *s, float *x, int n_heads, 
     }
 }
 
-// Keys of a cached head as F32 rows, values transposed.
 static void lay_out_head(void *user, int h, int thread)
 {
     const Run *r = user;
     const Compute *c = r->c;
-    const Kv *kv = r->pass->own;
-    const int dk = r->s->key_dim, dv = r->s->value_dim, n = kv->len + r->pass->n;
-    const size_t head = (size_t)(r->head0 + h), n_ctx = (size_t)c->n_ctx;
-    const uint16_t *k = kv_keys(kv, r->layer) + head * (size_t)dk;
-    const uint16_t *v = kv_values(kv, r->layer) + head * (size_t)dv;
-    float *keys = c->keys + (size_t)h * n_ctx * (size_t)dk;
-    float *values = c->values + (size_t)h * n_ctx * (size_t)dv;
-    float *row = c->scores[thread];
-    for (int i = 0; i < n; i++) {
-        c->k->dequantize(TENSOR_F16, k + (size_t)i * kv->k_width, dk,
-                         keys + (size_t)i * (size_t)dk);
-        c->k->dequantize(TENSOR_F16, v + (size_t)i * kv->v_width, dv, row);
-        for (int j = 0; j < dv; j++)
-            values[(size_t)j * n_ctx + (size_t)i] = row[j];
+    const Kv *own = r->pass->own;
+    const HeadKv kv = head_kv(r, h);
+    const size_t dk = (size_t)kv.dk, dv = (size_t)kv.dv, head = (size_t)(r->head0 + h);
+    const uint16_t *k = kv_keys(own, r->layer) + head * dk;
+    const uint16_t *v = kv_values(own, r->layer) + head * dv;
+    float *keys = laid_rows(r, thread), *values = keys + COMPUTE_LAID_ROWS * dk;
+    const int n = own->len + r->pass->n;
+    for (int at = 0; at < n; at += COMPUTE_LAID_ROWS) {
+        int left = n - at, n_rows = left < COMPUTE_LAID_ROWS ? left : COMPUTE_LAID_ROWS;
+        for (size_t i = 0; i < (size_t)n_rows; i++) {
+            size_t row = (size_t)at + i;
+            c->k->dequantize(TENSOR_F16, k + row * own->k_width, kv.dk, keys + i * dk);
+            c->k->dequantize(TENSOR_F16, v + row * own->v_width, kv.dv, values + i * dv);
+        }
+        c->k->lay_out(keys, values, n_rows, at, &kv);
     }
-    pad_values(c, values, dv, n);
 }
 
 static void attend_gqa_part(void *user, int i, int thread)
@@ -513,45 +485,95 @@ static void widen_latent(void *user, int i, int thread)
                         r->c->latents + at);
 }
 
-// F32 keys [n][key_dim] and transposed values [value_dim][n_ctx] of head h of the group, from the
-// latents.
+// Whether a head's up-projections meet latents in 8 bits: where products of many vectors round
+// weights anyway. Keys' are stored the other way round, so that their blocks are made anew.
+static bool expands_rounded(const Compute *c, const Shape *s, const Layer *l)
+{
+    return c->k->rounds_weights && matrix_is_quantised(&l->k_b) && matrix_is_quantised(&l->v_b) &&
+           s->kv_lora % ACT_BLOCK == 0;
+}
+
+// A head's part of k_b [kv_lora][nope] as rows of one of its columns, kv_lora floats or blocks of
+// Q8_0.
+static void turn_k_b(const Run *r, size_t head, bool rounded, float *line, void *out)
+{
+    const Kernels *k = r->c->k;
+    const Matrix *m = &r->l->k_b;
+    const int lora = r->s->kv_lora, n = r->s->nope_dim;
+    const unsigned char *rows = m->data + head * m->part_bytes;
+    float *columns = line + n, scale; // [nope][ACT_BLOCK]
+    int16_t sums[2];
+    for (int at = 0; at < lora; at += ACT_BLOCK) {
+        int left = lora - at, n_rows = left < ACT_BLOCK ? left : ACT_BLOCK;
+        for (int i = 0; i < n_rows; i++) {
+            k->dequantize(m->type, rows + (size_t)(at + i) * m->row_bytes, n, line);
+            for (int j = 0; j < n; j++)
+                columns[j * ACT_BLOCK + i] = line[j];
+        }
+        for (int j = 0; j < n; j++) {
+            const float *column = columns + j * ACT_BLOCK;
+            const size_t row = (size_t)j * (size_t)lora + (size_t)at;
+            if (!rounded) {
+                memcpy((float *)out + row, column, (size_t)n_rows * sizeof *column);
+                continue;
+            }
+            BlockQ8_0 *block = (BlockQ8_0 *)out + row / ACT_BLOCK;
+            k->quantize(column, ACT_BLOCK, block->q, &scale, sums);
+            block->d = float_to_half(scale);
+        }
+    }
+}
+
+// A head's up-projections: of keys [nope][kv_lora], of values [value][kv_lora].
+typedef struct UpRows {
+    TensorType k_type, v_type;
+    const void *k, *v;
+    size_t k_bytes, v_bytes; // of a row
+} UpRows;
+
+static UpRows find_up_rows(const Run *r, size_t head, int thread)
+{
+    const Compute *c = r->c;
+    const Shape *s = r->s;
+    const Matrix *v_b = &r->l->v_b;
+    const unsigned char *v = v_b->data + head * v_b->part_bytes;
+    const bool rounded = expands_rounded(c, s, r->l);
+    const size_t lora = (size_t)s->kv_lora, f = sizeof(float);
+    float *k_rows = c->head_rows + (size_t)thread * c->head_floats;
+    float *v_rows = k_rows + (size_t)s->nope_dim * lora;
+    UpRows up = {TENSOR_F32, v_b->type, k_rows, v, lora * f, v_b->row_bytes};
+    turn_k_b(r, head, rounded, c->scores[thread], k_rows);
+    if (rounded) up.k_type = TENSOR_Q8_0, up.k_bytes = lora / ACT_BLOCK * sizeof(BlockQ8_0);
+    if (rounded || !matrix_is_quantised(v_b)) return up;
+    for (size_t j = 0; j < (size_t)s->value_dim; j++)
+        c->k->dequantize(v_b->type, v + j * v_b->row_bytes, s->kv_lora, v_rows + j * lora);
+    up.v_type = TENSOR_F32, up.v = v_rows, up.v_bytes = lora * f;
+    return up;
+}
+
+// Keys and values of head h of the group from the latents.
 static void expand_head(void *user, int h, int thread)
 {
     const Run *r = user;
     const Compute *c = r->c;
     const Shape *s = r->s;
-    const Matrix *k_b = &r->l->k_b, *v_b = &r->l->v_b;
-    const int n = r->pass->own->len + r->pass->n;
-    const size_t row = r->pass->own->k_width, lora = (size_t)s->kv_lora;
-    const size_t head = (size_t)(r->head0 + h), kv_at = (size_t)h * (size_t)c->n_ctx;
-    float *keys = c->keys + kv_at * (size_t)s->key_dim;
-    float *values = c->values + kv_at * (size_t)s->value_dim;
-    float *k_rows = c->head_rows + (size_t)thread * c->head_floats; // [nope][kv_lora]
-    float *v_rows = k_rows + (size_t)s->nope_dim * lora;            // [value][kv_lora]
-    ActRow *acts = c->head_acts + (size_t)thread * (size_t)c->n_ctx;
-    float *line = c->scores[thread];
-    for (int i = 0; i < s->kv_lora; i++) {
-        c->k->dequantize(k_b->type, k_b->data + head * k_b->part_bytes + (size_t)i * k_b->row_bytes,
-                         s->nope_dim, line);
-        for (int j = 0; j < s->nope_dim; j++)
-            k_rows[(size_t)j * lora + (size_t)i] = line[j];
+    const HeadKv kv = head_kv(r, h);
+    const UpRows up = find_up_rows(r, (size_t)(r->head0 + h), thread);
+    const int n = r->pass->own->len + r->pass->n, lora = s->kv_lora;
+    const size_t dk = (size_t)kv.dk, dv = (size_t)kv.dv, row = r->pass->own->k_width;
+    float *keys = laid_rows(r, thread), *values = keys + COMPUTE_LAID_ROWS * dk;
+    char *scratch = c->gemm_scratch[thread];
+    for (int at = 0; at < n; at += COMPUTE_LAID_ROWS) {
+        int left = n - at, n_rows = left < COMPUTE_LAID_ROWS ? left : COMPUTE_LAID_ROWS;
+        const ActRow *acts = c->latent_acts.rows + at;
+        c->k->gemm(up.k_type, up.k, up.k_bytes, lora, s->nope_dim, acts, n_rows, keys, dk, scratch);
+        c->k->gemm(up.v_type, up.v, up.v_bytes, lora, s->value_dim, acts, n_rows, values, dv,
+                   scratch);
+        for (size_t i = 0; i < (size_t)n_rows; i++)
+            memcpy(keys + i * dk + s->nope_dim, c->latents + ((size_t)at + i) * row + lora,
+                   (size_t)s->rope_dim * sizeof *keys);
+        c->k->lay_out(keys, values, n_rows, at, &kv);
     }
-    for (int i = 0; i < n; i++) {
-        const float *latent = c->latents + (size_t)i * row;
-        acts[i] = (ActRow){.x = latent};
-        memcpy(keys + (size_t)i * (size_t)s->key_dim + s->nope_dim, latent + lora,
-               (size_t)s->rope_dim * sizeof(float));
-    }
-    c->k->gemm(TENSOR_F32, k_rows, lora * sizeof(float), s->kv_lora, s->nope_dim, acts, n, keys,
-               (size_t)s->key_dim, c->gemm_scratch[thread]);
-    for (int j = 0; j < s->value_dim; j++) {
-        c->k->dequantize(v_b->type, v_b->data + head * v_b->part_bytes + (size_t)j * v_b->row_bytes,
-                         s->kv_lora, v_rows + (size_t)j * lora);
-        acts[j] = (ActRow){.x = v_rows + (size_t)j * lora};
-    }
-    c->k->gemm(TENSOR_F32, c->latents, row * sizeof(float), s->kv_lora, n, acts, s->value_dim,
-               values, (size_t)c->n_ctx, c->gemm_scratch[thread]);
-    pad_values(c, values, s->value_dim, n);
 }
 
 // Expanding costs kv_lora * (nope + value) a cached token and head; each query then saves the
@@ -576,6 +598,9 @@ bool attention_mla(Compute *c, const Shape *s, const Layer *l, const Pass *pass,
         attend_absorbed(&run);
         return true;
     }
-    compute_for_rows(c, pass->own->len + pass->n, widen_latent, &run);
+    const int n = pass->own->len + pass->n;
+    compute_for_rows(c, n, widen_latent, &run);
+    acts_fill(c, &c->latent_acts, c->latents, pass->own->k_width, n, s->kv_lora,
+              expands_rounded(c, s, l));
     return attend_by_groups(&run, s->n_heads, expand_head);
 }

@@ -12,8 +12,9 @@
 #include "weights.h"
 
 enum {
-    COMPUTE_CHUNK = 512,      // tokens of one prefill pass at most, of any model
-    COMPUTE_QUERY_BLOCK = 32, // queries that share a pass over the keys
+    COMPUTE_CHUNK = 512,                  // tokens of one prefill pass at most, of any model
+    COMPUTE_QUERY_BLOCK = ATTEND_QUERIES, // queries that share a pass over the keys
+    COMPUTE_LAID_ROWS = 128,              // positions of a head that are laid out at once
 };
 
 // Activation vectors of one width, quantised where a matrix wants it.
@@ -94,11 +95,12 @@ typedef struct Compute {
     // Attention over n_ctx positions.
     int n_ctx, heads_in_group;
     float *keys, *values, *latents; // see attention.c
+    Acts latent_acts;               // [n_ctx][kv_lora]
     float *head_rows;               // [n_threads][head_floats]: a head's up-projections
     size_t head_floats;
-    ActRow *head_acts;           // [n_threads][n_ctx]
+    float *laid_rows;            // [n_threads][COMPUTE_LAID_ROWS][key_dim + value_dim]
     float **scores;              // [n_threads][COMPUTE_QUERY_BLOCK][n_ctx padded]
-    void *blocks[48];            // every allocation, for compute_deinit
+    void *blocks[64];            // every allocation, for compute_deinit
     int n_blocks, n_pass_blocks; // the pass's come first, then attention's
     size_t n_bytes, n_pass_bytes;
     bool measuring; // nothing is allocated, n_bytes alone is of use

@@ -127,11 +127,14 @@ static bool reserve_all(Compute *c, const Shape *s, int n_ctx)
     c->keys = add_block(c, group * n * (size_t)s->key_dim, f, &ok);
     c->values = add_block(c, group * n * (size_t)s->value_dim, f, &ok);
     c->latents = add_block(c, s->mla ? n * (size_t)(s->kv_lora + s->rope_dim) : 1, f, &ok);
+    add_acts(c, &c->latent_acts, s->mla ? n : 1, s->mla ? n * (size_t)s->kv_lora : 1, &ok);
     c->head_floats = (size_t)s->kv_lora * (size_t)(s->key_dim + s->value_dim);
     c->head_rows = add_block(c, (size_t)c->n_threads, c->head_floats * f, &ok);
-    c->head_acts = add_block(c, (size_t)c->n_threads, n * sizeof(ActRow), &ok);
+    size_t laid_floats = COMPUTE_LAID_ROWS * (size_t)(s->key_dim + s->value_dim);
+    c->laid_rows = add_block(c, (size_t)c->n_threads, laid_floats * f, &ok);
     c->scores = add_block(c, (size_t)c->n_threads, sizeof(float *), &ok);
-    size_t rows = max_size(COMPUTE_QUERY_BLOCK * n, n + (size_t)(s->kv_lora + s->value_dim));
+    size_t turned = (ACT_BLOCK + 1) * (size_t)s->nope_dim; // of k_b, on their way
+    size_t rows = max_size(COMPUTE_QUERY_BLOCK * n, turned);
     float *scores = add_block(c, (size_t)c->n_threads, rows * f, &ok);
     for (int i = 0; ok && !c->measuring && i < c->n_threads; i++)
         c->scores[i] = scores + (size_t)i * rows;

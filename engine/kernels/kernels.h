@@ -17,12 +17,14 @@
 
 // TILE_DEPTH: columns of an F32 tile, whatever the matrix's width. GEMM_BLOCK, GEMM_ACTS: columns
 // of a quantised matrix and vectors that gemm_avx512.c takes at once, and its memory for them.
+// ATTEND_QUERIES: queries of a block at most.
 enum {
     ACT_BLOCK = 32,
     TILE_ROWS = 16,
     TILE_DEPTH = 256,
     GEMM_BLOCK = 512,
     GEMM_ACTS = 512,
+    ATTEND_QUERIES = 32,
     GEMM_BLOCK_BYTES = GEMM_BLOCK * 32 + 128 + GEMM_ACTS * (GEMM_BLOCK / 32 + 1) * 4,
 };
 
@@ -42,7 +44,26 @@ typedef struct HalfRows {
     int n_rows, n;
 } HalfRows;
 
-typedef struct Kernels {
+// Keys and values of a head's positions, laid out as a table likes them: room for n_max * dk and
+// n_max * dv floats. n_max is a multiple of ACT_BLOCK.
+typedef struct HeadKv {
+    float *keys, *values;
+    int dk, dv, n_max;
+} HeadKv;
+
+// A block of queries of one head: n vectors of dk, q_stride apart, whose results of dv lie
+// out_stride apart. Query i sees the first n_visible + i positions; of these, the last `window`
+// unless that is 0.
+typedef struct QueryBlock {
+    const float *q;
+    float *out;
+    size_t q_stride, out_stride;
+    int n, n_visible, window;
+} QueryBlock;
+
+typedef struct Kernels Kernels;
+
+struct Kernels {
     const char *name;
     bool rounds_weights; // in gemm; see there
 
@@ -87,7 +108,16 @@ typedef struct Kernels {
     // y_stride. Rows are added in their order, so that they may come in several calls.
     void (*add_rows)(const float *weights, size_t w_stride, int n_y, const HalfRows *rows, float *y,
                      size_t y_stride);
-} Kernels;
+
+    // Positions [at, at + n) of a head from rows keys [n][dk] and values [n][dv]; `at` is a
+    // multiple of ACT_BLOCK. What fills the last group of ACT_BLOCK positions is zero.
+    void (*lay_out)(const float *keys, const float *values, int n, int at, const HeadKv *kv);
+    // out_i = softmax(q_i . keys) values over what the query sees, every position up to the next
+    // multiple of ACT_BLOCK being laid out. k: the table itself; scores: memory for b->n rows of so
+    // many positions; scratch: as of gemm.
+    void (*attend)(const Kernels *k, const HeadKv *kv, const QueryBlock *b, float *scores,
+                   void *scratch);
+};
 
 size_t gemm_scratch_bytes(int n_in);
 // Of TILE_ROWS rows unpacked to bytes, and per 16 elements a scale and an offset for each row.

@@ -2,6 +2,7 @@
 // for all activation vectors.
 #include <math.h>
 
+#include "attend.h"
 #include "groups_x86.h"
 #include "unpack.h"
 
@@ -566,4 +567,6 @@ const Kernels kernels_avx2 = {
     .to_f16 = to_f16_avx2,
     .dot_rows = dot_rows_avx2,
     .add_rows = add_rows_avx2,
+    .lay_out = lay_out_floats,
+    .attend = attend_floats,
 };

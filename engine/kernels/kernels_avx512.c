@@ -144,4 +144,6 @@ const Kernels kernels_avx512 = {
     .to_f16 = to_f16_avx512,
     .dot_rows = dot_rows_avx512,
     .add_rows = add_rows_avx512,
+    .lay_out = lay_out_avx512,
+    .attend = attend_avx512,
 };

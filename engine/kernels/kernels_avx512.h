@@ -10,6 +10,9 @@ void gemv_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int
 void gemv_two_avx512(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                      const ActRow *acts, float *y, size_t y_stride);
 float dot_avx512(const float *a, const float *b, int n);
+void lay_out_avx512(const float *keys, const float *values, int n, int at, const HeadKv *kv);
+void attend_avx512(const Kernels *k, const HeadKv *kv, const QueryBlock *b, float *scores,
+                   void *scratch);
 void dequantize_avx512(TensorType type, const void *row, int n, float *out);
 void dot_rows_avx512(const float *x, size_t x_stride, int n_x, const HalfRows *rows, float *out,
                      size_t out_stride);
@@ -60,6 +63,36 @@ static inline __attribute__((always_inline)) __m512 sum_16(const __m512 *v)
                                  _mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0xDD));
     return _mm512_add_ps(_mm512_shuffle_f32x4(eight[0], eight[1], 0x88),
                          _mm512_shuffle_f32x4(eight[0], eight[1], 0xDD));
+}
+
+// 16 x 16 floats: rows become columns (four rounds of pairwise exchange).
+static inline void transpose_16(__m512 *r)
+{
+    __m512 t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_castpd_ps(
+            _mm512_unpacklo_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+        r[i + 1] = _mm512_castpd_ps(
+            _mm512_unpackhi_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+        r[i + 2] = _mm512_castpd_ps(
+            _mm512_unpacklo_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+        r[i + 3] = _mm512_castpd_ps(
+            _mm512_unpackhi_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+    }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xDD);
+        t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xDD);
+    }
+    for (int i = 0; i < 8; i++) {
+        r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+        r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD);
+    }
 }
 
 // The sixteen scales of a Q3_K block, before d.

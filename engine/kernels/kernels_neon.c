@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "attend.h"
 #include "unpack.h"
 
 enum { LANES = 4, MAX_TOGETHER = 4 };
@@ -501,4 +502,6 @@ const Kernels kernels_neon = {
     .to_f16 = to_f16_neon,
     .dot_rows = dot_rows_neon,
     .add_rows = add_rows_neon,
+    .lay_out = lay_out_floats,
+    .attend = attend_floats,
 };

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "attend.h"
 #include "unpack.h"
 
 float half_to_float(uint16_t h)
@@ -257,4 +258,6 @@ const Kernels kernels_ref = {
     .to_f16 = to_f16_ref,
     .dot_rows = dot_rows_ref,
     .add_rows = add_rows_ref,
+    .lay_out = lay_out_floats,
+    .attend = attend_floats,
 };

@@ -15,6 +15,6 @@ cd "$top"
 $compiler "${flags[@]}" -O3 -march=armv8.2-a+dotprod -c engine/kernels/kernels_neon.c -o "$out/kernels_neon.o"
 for source in engine/*.c; do $compiler "${flags[@]}" -fsyntax-only "$source"; done
 $compiler "${flags[@]}" -static -ffunction-sections -Wl,--gc-sections -DWITHOUT_JSON -I"$top/tests/cross" -I"$top/tests" \
-  tests/unit/engine/test_kernels.c engine/kernels/{dispatch,kernels_exact,kernels_ref,unpack}.c engine/gguf.c src/base/*.c \
+  tests/unit/engine/test_kernels.c engine/kernels/{attend_floats,dispatch,kernels_exact,kernels_ref,unpack}.c engine/gguf.c src/base/*.c \
   "$out/kernels_neon.o" -lm -lpthread -o "$out/test_kernels"
 qemu-aarch64 "$out/test_kernels"

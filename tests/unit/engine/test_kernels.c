@@ -402,6 +402,138 @@ static void neon_vectors_equal_the_plain_ones(void **state)
     check_rows("neon");
 }
 
+// --- attention of a block of queries -------------------------------------------------------------
+
+typedef struct Head {
+    float *q, *keys, *values;
+    int dk, dv, n, n_queries; // positions; the last query sees all of them
+} Head;
+
+static float *random_floats(int n)
+{
+    float *out = malloc((size_t)(n ? n : 1) * sizeof *out);
+    for (int i = 0; i < n; i++)
+        out[i] = random_float();
+    return out;
+}
+
+static Head new_head(int dk, int dv, int n, int n_queries)
+{
+    return (Head){random_floats(dk * n_queries),
+                  random_floats(dk * n),
+                  random_floats(dv * n),
+                  dk,
+                  dv,
+                  n,
+                  n_queries};
+}
+
+static void free_head(Head *h)
+{
+    free(h->q);
+    free(h->keys);
+    free(h->values);
+}
+
+// Query i by the definition, in doubles.
+static void attend_plainly(const Head *h, int i, int window, double *out)
+{
+    const int n = h->n - h->n_queries + 1 + i, first = window && n > window ? n - window : 0;
+    double weights[400], sum = 0;
+    for (int j = 0; j < h->dv; j++)
+        out[j] = 0;
+    for (int t = first; t < n; t++) {
+        double score = 0;
+        for (int j = 0; j < h->dk; j++)
+            score += (double)h->q[i * h->dk + j] * (double)h->keys[t * h->dk + j];
+        sum += weights[t] = exp(score);
+    }
+    for (int t = first; t < n; t++)
+        for (int j = 0; j < h->dv; j++)
+            out[j] += weights[t] / sum * (double)h->values[t * h->dv + j];
+}
+
+// out [n_queries][dv + 1], laid out in two calls. What lies there before is no number.
+static void attend_by_table(const Kernels *k, const Head *h, int window, float *out)
+{
+    const int n_max = (h->n + 63) / 32 * 32, first = h->n / 2 / 32 * 32;
+    HeadKv kv = {malloc((size_t)(n_max * h->dk) * 4), malloc((size_t)(n_max * h->dv) * 4), h->dk,
+                 h->dv, n_max};
+    float *scores = malloc((size_t)(n_max * ATTEND_QUERIES) * sizeof *scores);
+    void *scratch = aligned_alloc(64, (gemm_scratch_bytes(32) + 63) / 64 * 64);
+    memset(kv.keys, 0xFF, (size_t)(n_max * h->dk) * 4);
+    memset(kv.values, 0xFF, (size_t)(n_max * h->dv) * 4);
+    if (first > 0) k->lay_out(h->keys, h->values, first, 0, &kv);
+    k->lay_out(h->keys + first * h->dk, h->values + first * h->dv, h->n - first, first, &kv);
+    QueryBlock block = {
+        h->q, out, (size_t)h->dk, (size_t)h->dv + 1, h->n_queries, h->n - h->n_queries + 1, window};
+    k->attend(k, &kv, &block, scores, scratch);
+    free(kv.keys);
+    free(kv.values);
+    free(scores);
+    free(scratch);
+}
+
+static void check_head(const Kernels *k, const Head *h, int window)
+{
+    float *out = calloc((size_t)((h->dv + 1) * h->n_queries), sizeof *out);
+    double *wanted = malloc((size_t)h->dv * sizeof *wanted);
+    attend_by_table(k, h, window, out);
+    for (int i = 0; i < h->n_queries; i++) {
+        attend_plainly(h, i, window, wanted);
+        for (int j = 0; j < h->dv; j++)
+            if (!(fabs((double)out[i * (h->dv + 1) + j] - wanted[j]) <= 1e-3))
+                fail_msg("%s dk %d dv %d, %d positions, %d queries, window %d: query %d is %g at "
+                         "%d, wanted %g",
+                         k->name, h->dk, h->dv, h->n, h->n_queries, window, i,
+                         (double)out[i * (h->dv + 1) + j], j, wanted[j]);
+        assert_true(out[i * (h->dv + 1) + h->dv] == 0); // nothing past the columns
+    }
+    free(out);
+    free(wanted);
+}
+
+static const char *const all_tables[] = {"ref", "exact", "avx2", "avx512", "neon"};
+
+static void attention_is_the_definitions(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        const Kernels *k = find_or_skip(all_tables[i]);
+        for (int run = 0; k && run < 120; run++) {
+            bool even = run % 3 != 0; // widths of models, or any
+            int dk = even ? 2 + 2 * (int)(random_bits() % 100) : 1 + (int)(random_bits() % 200);
+            int dv = even ? 16 * (1 + (int)(random_bits() % 9)) : 1 + (int)(random_bits() % 130);
+            int n_queries = 1 + (int)(random_bits() % ATTEND_QUERIES);
+            Head h = new_head(dk, dv, n_queries + (int)(random_bits() % 300), n_queries);
+            check_head(k, &h, run % 4 ? 0 : 1 + (int)(random_bits() % 200));
+            free_head(&h);
+        }
+    }
+}
+
+// A key that dwarfs the others, zeros, weights that all but vanish: still the definition's.
+static void attention_bears_extremes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        const Kernels *k = find_or_skip(all_tables[i]);
+        if (!k) continue;
+        Head h = new_head(64, 32, 200, 20);
+        for (int j = 0; j < 64; j++)
+            h.keys[7 * 64 + j] *= 40, h.keys[9 * 64 + j] = 0, h.q[3 * 64 + j] = 0;
+        for (int j = 0; j < 32; j++)
+            h.values[11 * 32 + j] = 0;
+        check_head(k, &h, 0);
+        float out[20 * 33];
+        h.q[5 * 64 + 1] = NAN, h.q[6 * 64 + 2] = INFINITY;
+        attend_by_table(k, &h, 0, out);
+        for (int q = 0; q < 20; q++)
+            assert_true(isnan(out[q * 33]) == (q == 5 || q == 6));
+        free_head(&h);
+    }
+}
+
 static void extremes_of_exp_stay_finite(void **state)
 {
     (void)state;
@@ -619,6 +751,8 @@ int main(void)
         cmocka_unit_test(avx2_vectors_equal_the_plain_ones),
         cmocka_unit_test(avx512_vectors_equal_the_plain_ones),
         cmocka_unit_test(neon_vectors_equal_the_plain_ones),
+        cmocka_unit_test(attention_is_the_definitions),
+        cmocka_unit_test(attention_bears_extremes),
         cmocka_unit_test(extremes_of_exp_stay_finite),
         cmocka_unit_test(nan_in_gives_nan_out_and_no_crash),
         cmocka_unit_test(nan_scales_stay_in_their_row),

@@ -68,7 +68,11 @@ static void round_row(const float *x, int n, float factor, int16_t *out)
     const __m512 f = _mm512_set1_ps(factor);
     for (int i = 0; i < n; i += 16) {
         __mmask16 m = mask_of(n - i);
-        _mm512_mask_cvtsepi32_storeu_epi16(out + i, m, round_floats(x + i, m, f));
+        __m256i q = _mm512_cvtsepi32_epi16(round_floats(x + i, m, f));
+        if (m == 0xFFFF)
+            _mm256_storeu_si256((__m256i *)(void *)(out + i), q);
+        else
+            _mm256_mask_storeu_epi16(out + i, m, q);
     }
 }
 

@@ -87,12 +87,33 @@ static inline void look_ahead(Ahead *a)
     }
 }
 
+// A vector's sums of both tiles' rows, times their scales, to what is at `to`. Stores under a mask
+// take several times as long, and most where the line is not at hand.
+static inline __attribute__((always_inline)) void
+add_scaled(const Block *b, float *to, __m512 sum0, __m512 sum1, __m512 scale0, __m512 scale1)
+{
+    const __mmask16 rows0 = (__mmask16)b->rows, rows1 = (__mmask16)(b->rows >> 16);
+    __m512 old0 = _mm512_setzero_ps(), old1 = old0;
+    if (b->first > 0) {
+        old0 = _mm512_maskz_loadu_ps(rows0, to);
+        old1 = _mm512_maskz_loadu_ps(rows1, to + TILE_ROWS);
+    }
+    sum0 = _mm512_fmadd_ps(sum0, scale0, old0);
+    sum1 = _mm512_fmadd_ps(sum1, scale1, old1);
+    if (b->rows == UINT32_MAX) {
+        _mm512_storeu_ps(to, sum0);
+        _mm512_storeu_ps(to + TILE_ROWS, sum1);
+        return;
+    }
+    _mm512_mask_storeu_ps(to, rows0, sum0);
+    _mm512_mask_storeu_ps(to + TILE_ROWS, rows1, sum1);
+}
+
 // Both tiles times vectors at .. at + n_cols - 1.
 static inline __attribute__((always_inline)) void tiles_times(const Block *b, const ActRow *acts,
                                                               const Factors *factors, int at,
                                                               int n_cols, Ahead *ahead)
 {
-    const __mmask16 rows0 = (__mmask16)b->rows, rows1 = (__mmask16)(b->rows >> 16);
     float *y = b->y + (size_t)at * b->y_stride;
     __m512 sums[2][COLUMNS];
     const int8_t *q[COLUMNS];
@@ -118,14 +139,8 @@ static inline __attribute__((always_inline)) void tiles_times(const Block *b, co
     }
     const __m512 s0 = _mm512_load_ps(b->tiles->scale[0]), s1 = _mm512_load_ps(b->tiles->scale[1]);
 #pragma GCC unroll 8
-    for (int c = 0; c < n_cols; c++) {
-        float *to = y + (size_t)c * b->y_stride;
-        const __mmask16 old0 = b->first ? rows0 : 0, old1 = b->first ? rows1 : 0;
-        sums[0][c] = _mm512_fmadd_ps(sums[0][c], s0, _mm512_maskz_loadu_ps(old0, to));
-        sums[1][c] = _mm512_fmadd_ps(sums[1][c], s1, _mm512_maskz_loadu_ps(old1, to + TILE_ROWS));
-        _mm512_mask_storeu_ps(to, rows0, sums[0][c]);
-        _mm512_mask_storeu_ps(to + TILE_ROWS, rows1, sums[1][c]);
-    }
+    for (int c = 0; c < n_cols; c++)
+        add_scaled(b, y + (size_t)c * b->y_stride, sums[0][c], sums[1][c], s0, s1);
 }
 
 static void all_times(const Block *b, const ActRow *acts, const Factors *factors, int n_acts,

@@ -12,9 +12,8 @@
 // Activations in F32: what is left is our half-float cache (the reference has F32) and the order of
 // additions.
 static const double EXACT_TOLERANCE = 1.2e-2; // 0.0091 was seen
-// Activations rounded to 8 bits, which also moves a token to another expert where two are as good:
-// 0.31 was seen.
-static const double ROUNDED_TOLERANCE = 0.4;
+// Activations rounded to 8 bits, and weights too where a table does that: 0.23 was seen.
+static const double ROUNDED_TOLERANCE = 0.3;
 static const double FAIR_MARGIN = 0.5;
 
 static json_object *golden;

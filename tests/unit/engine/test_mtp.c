@@ -114,8 +114,9 @@ static void choices_are_the_references(void **state)
     // One short text: plain C takes long. Of logits that go to 27; what is left is our half-float
     // cache (the reference has F32) and the order of additions.
     compare_with_reference("exact", 5, 9, 1, 1.5e-2);
-    // Weights of 8 bits let the router take another expert now and then.
-    compare_with_reference(NULL, 0, 1, 0.95, 2);
+    // Weights of 8 bits: 0.36 was seen. Three choices of experts in a hundred differ from AVX2's,
+    // but they are not the reason: with AVX2's choices forced upon it the case had 0.43.
+    compare_with_reference(NULL, 0, 1, 0.95, 0.5);
     compare_with_reference("avx2", 3, 2, 0.95, 0.3);
     compare_with_reference("ref", 5, 9, 0.95, 0.3);
 }

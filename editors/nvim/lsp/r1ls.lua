@@ -17,6 +17,18 @@ return {
     ['workspace/applyEdit'] = function(_, params, context)
       return { applied = require('r1ls.edits').offer(vim.lsp.get_client_by_id(context.client_id), params.edit) }
     end,
+    -- Of a server that can tell of the whole workspace the stock client asks for that alone, and not for its buffers
+    -- anew: what the compiler found would not be shown before the next change.
+    ['workspace/diagnostic/refresh'] = function(failure, result, context)
+      local client = vim.lsp.get_client_by_id(context.client_id)
+      for buffer in pairs(client and client.attached_buffers or {}) do
+        client:request('textDocument/diagnostic', {
+          identifier = client.server_capabilities.diagnosticProvider.identifier,
+          textDocument = vim.lsp.util.make_text_document_params(buffer),
+        }, nil, buffer)
+      end
+      return vim.lsp.handlers['workspace/diagnostic/refresh'](failure, result, context)
+    end,
     -- The server waits for the line, so it is asked for here and not by vim.ui.input, which answers later.
     ['r1ls/showInputBox'] = function(_, params)
       local ok, line = pcall(vim.fn.input, { prompt = params.prompt .. ' ' })

@@ -188,6 +188,8 @@ static void print_text(const Flags *flags, const CliFile *file, const LoopResult
         printf("%.*s", STR_FMT(diff));
     else if (!applied)
         printf("%.*s\n", STR_FMT(r->insert));
+    if (!r->verified)
+        fprintf(stderr, "not verified%s%.*s\n", r->doubt.len ? ": " : "", STR_FMT(r->doubt));
     if (applied) fprintf(stderr, "written: %.*s\n", STR_FMT(file->path));
 }
 
@@ -502,7 +504,9 @@ int cli_generate(int argc, char **argv)
         "code, function, comment or convert, something else there. Candidates are parsed and, "
         "with\n"
         "--trust, compiled and tested by --cmd; the first that passes is printed, its evidence on\n"
-        "stderr. Exit codes: 0 written, 1 no candidate passed, 2 usage, 3 failure.\n",
+        "stderr. What no test and no example judges is printed, or written with --apply, and "
+        "called\n"
+        "not verified. Exit codes: 0 written, 1 no candidate passed, 2 usage, 3 failure.\n",
         TASK_BODY);
 }
 

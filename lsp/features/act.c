@@ -222,9 +222,9 @@ static void put_annotation(Json *edit, const LoopResult *result)
     const Candidate *c = &result->candidates[result->chosen];
     Json *annotation = types_put_object(types_put_object(edit, "changeAnnotations"), "r1ls");
     char label[200];
-    // The level stands first, because clients cut the label: compiling alone says little of a body.
-    snprintf(label, sizeof label, "generated (%s): %.*s", loop_level_text(result->level),
-             STR_FMT(result->summary));
+    // The level and what speaks against it stand first, because clients cut the label.
+    snprintf(label, sizeof label, "generated (%s)%s%.*s: %.*s", loop_level_text(result->level),
+             result->doubt.len ? ", but " : "", STR_FMT(result->doubt), STR_FMT(result->summary));
     types_put_text(annotation, "label", label);
     types_put_bool(annotation, "needsConfirmation", !result->verified);
     Str note = c->evidence.command.len ? c->evidence.command : c->evidence.compile_note;

@@ -612,6 +612,35 @@ static Str describe_challenge(const LoopRun *run)
                         r->n_inputs == 1 ? "" : "s");
 }
 
+// Then that it does now is no sign that anything is mended.
+static bool compiled_before(LoopRun *run)
+{
+    const LoopRequest *r = run->request;
+    VerifyRequest request = {r->text,      r->syntax, syntax_language(r->syntax),
+                             r->file_path, r->root,   .trusted = r->trusted};
+    Verify *verify = verify_start(&request, run->arena);
+    while (verify_poll(verify) == VERDICT_PENDING && !loop_is_cancelled(run))
+        usleep(POLL_US);
+    bool compiles = verify_evidence(verify)->compile == VERDICT_PASS;
+    verify_free(verify);
+    return compiles;
+}
+
+// A compiler says that code is code, not that it does what was asked for. Of what did not compile,
+// it is the one that said so.
+static void doubt_untested(LoopRun *run)
+{
+    LoopResult *r = run->result;
+    TaskKind kind = run->task.kind;
+    bool written =
+        kind == TASK_BODY || kind == TASK_FUNCTION || kind == TASK_CODE || kind == TASK_CONVERT;
+    if (r->doubt.len || run->has_tests || r->level != LEVEL_COMPILED) return;
+    if (written)
+        r->doubt = STR("no test and no example tells whether it does what it is to do");
+    else if (kind == TASK_FIX && compiled_before(run))
+        r->doubt = STR("it compiled before as well, and no test tells whether anything is mended");
+}
+
 static void summarise(LoopRun *run)
 {
     LoopResult *r = run->result;
@@ -634,6 +663,7 @@ static void summarise(LoopRun *run)
     r->replace = c->replace;
     r->insert = c->insert;
     r->level = find_level(run, c);
+    doubt_untested(run);
     r->verified = r->level >= (run->has_tests ? LEVEL_TESTED : LEVEL_COMPILED) && !r->doubt.len;
     r->summary = arena_printf(
         run->arena, "candidate %d of %d (%s): %.*s; %.*s%s%.*s%.*s%s%.*s%s%.*s%.*s", r->chosen + 1,

@@ -161,8 +161,9 @@ typedef struct TestFailure {
 typedef struct LoopResult {
     bool found;      // candidates[chosen] passed all that could be run
     LoopLevel level; // of the chosen
-    bool verified;   // the highest level that was to be had: tests where there are any, else the
-                     // compiler; and nothing found speaks against it
+    bool verified;   // the highest level that was to be had: tests where there are any, else, of
+                     // a fix of what did not compile and of a comment, the compiler; and nothing
+                     // found speaks against it
     Str doubt;       // what does; empty: nothing
     int chosen;
     Candidate *candidates;

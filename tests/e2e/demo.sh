@@ -54,7 +54,7 @@ run_model() {
   complete notes/notes/store.py '        with open(self.path, '
   complete notes/notes/store.py '            json.dump('
   complete notes/notes/cli.py '    args = build_'
-  title "Generate: a C function's body from its signature and comment, compiled before it is shown ($1)"
+  title "Generate: a C function's body from its signature and comment, compiled before it is shown, and not verified where no test judges it ($1)"
   "$r1ls" generate "table/src/table.c:$(at table/src/table.c 'size_t table_longest_chain(' | cut -d: -f1)" --root table --trust "${extra[@]}"
   [ $? -le 1 ] || failed=1
   title "Generate: a Python method's body ($1)"

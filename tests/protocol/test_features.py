@@ -214,7 +214,28 @@ def test_trusted_bodies_are_compiled():
         "textDocument": {"uri": uri}, "range": at(1, 4), "context": {"diagnostics": []}})[0]
     edit = client.ask("codeAction/resolve", action)["edit"]
     annotation = edit["changeAnnotations"]["r1ls"]
-    assert annotation["needsConfirmation"] is False, annotation
+    # A compiler says that it is code, not that it does what it is to do.
+    assert annotation["needsConfirmation"] is True, annotation
+    assert annotation["label"].startswith(
+        "generated (compiles, no tests ran), but no test and no example tells"), annotation
+    client.close()
+
+
+def test_what_did_not_compile_is_mended_when_it_does():
+    wrong = BUGGY.replace("c;", "a;")
+    client = Client(BODY, options={"trusted": True}, rootUri="file://" + FOLDER + "/trusted")
+    for name, text, message, asks in (("undeclared.c", BUGGY, UNDECLARED["message"], False),
+                                      ("wrong.c", wrong, "add(1, 2) is 2, wanted 3", True)):
+        uri = "file://" + write_file("trusted/" + name, text)
+        client.open(uri, text)
+        found = client.ask("textDocument/codeAction", {
+            "textDocument": {"uri": uri}, "range": at(3, 4),
+            "context": {"diagnostics": [dict(UNDECLARED, message=message)]}})
+        edit = client.ask("codeAction/resolve", found[0])["edit"]
+        assert apply_edits(text, edit["documentChanges"][0]["edits"]) == BUGGY.replace("c;", "b;")
+        annotation = edit["changeAnnotations"]["r1ls"]
+        assert annotation["needsConfirmation"] is asks, annotation
+        assert ("it compiled before" in annotation["label"]) == asks, annotation
     client.close()
 
 

@@ -17,11 +17,20 @@ window:command('R1ls trust')
 window:wait('trust reached the server', 10, [[
   local reply = server():request_sync('r1ls/status', vim.empty_dict(), 5000, 0)
   return reply and reply.result.trusted]])
-window:act('body')
-window:wait('verified edit applied at once', 120, [[return text() ~= ... and table.concat(_G.said, ' ')]], before)
-window:expect(window:lua('return #_G.asked') == 1, 'a verified edit asked for confirmation')
+window:act('body', 'apply')
+window:wait('a body that only compiles asks', 120, [[
+  return text() ~= ... and _G.asked[2]:find('not verified: generated %(compiles, no tests ran%), but no test') and _G.asked[2] or nil]], before)
 window:keys('u')
 window:wait('undone in one step', 10, 'return text() == ...', before)
+
+-- What did not compile and now does is verified, and applied at once.
+window:keys([[gg/t->n_entries = 0<CR>:s/n_entries/n_entrie/<CR>:w<CR>]])
+window:wait('the compiler in a diagnostic', 60, [[
+  for _, one in ipairs(vim.diagnostic.get(0)) do if one.message:find('n_entrie') then return one.message end end]])
+window:act('^fix: ')
+window:wait('verified edit applied at once', 120, [[return text() == ... and table.concat(_G.said, ' ')]], before)
+window:expect(window:lua('return #_G.asked') == 1, 'a verified edit asked for confirmation')
+window:command('write')
 
 -- A record of the runs so far, as a page.
 -- (A run is recorded once it is answered, so the first question may come before.)

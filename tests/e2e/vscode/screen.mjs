@@ -249,18 +249,35 @@ try {
     })
     await page.mouse.move(600, 400)
   })
-  await step('a verified edit is applied at once', async () => {
+  await step('a body that only compiles is shown as a diff as well', async () => {
     await goTo(lineOf('src/table.c', 'size_t table_longest_chain('), 10)
     const { row } = await chooseAction(BODY)
     await row.click()
-    await until('an edit', isChanged, 120_000)
+    await page.locator('.tab.active', { hasText: 'not verified' }).waitFor({ timeout: 120_000 })
+    const toast = page.locator('.notification-toast', { hasText: 'no tests ran' })
+    await toast.locator('.monaco-button', { hasText: 'Apply' }).waitFor()
+    const said = (await toast.first().innerText()).replace(/\s+/g, ' ')
+    await toast.locator('.monaco-button', { hasText: 'Apply' }).click()
+    await until('the edit', isChanged)
+    await page.locator('.tab.active', { hasText: 'table.c' }).waitFor()
     await save('src/table.c', (text) => text !== before)
+    return said
+  })
+  await step('undone in one step again', undoOnce)
+  await step('a verified edit is applied at once', async () => {
+    const line = lineOf('src/table.c', 't->n_entries = 0;')
+    await goTo(line, 16) // n_entrie|s
+    await press('Delete')
+    await save('src/table.c', (text) => text.includes('t->n_entrie = 0;'))
+    await page.locator('.squiggly-error').first().waitFor({ timeout: 60_000 })
+    const { row } = await chooseAction(/^Fix: /)
+    await row.click()
+    await save('src/table.c', (text) => text === before)
     const evidence = page.locator('.statusbar-item', { hasText: 'generated (compiles' })
     const said = (await evidence.count()) ? (await evidence.first().innerText()).trim() : ''
     assert(said.includes('no tests ran'), 'the status bar does not show the evidence')
     return said
   })
-  await step('undone in one step again', undoOnce)
   await step('lenses above functions', async () => {
     await goTo(lineOf('src/table.c', 'size_t table_longest_chain('), 10)
     const lens = page.locator('.codelens-decoration:visible', { hasText: 'Test this function' })

@@ -96,7 +96,9 @@ static void the_first_candidate_that_compiles_is_taken(void **state)
     assert_ok(run(&s, answers, 4, (EngineCancel){0}), s.err);
     if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
     assert_int_equal(s.result.chosen, 3);
-    assert_true(s.result.verified);
+    assert_int_equal(s.result.level, LEVEL_COMPILED);
+    assert_false(s.result.verified);
+    assert_true(str_contains(s.result.doubt, "no test and no example"));
     assert_str(applied(&s),
                "int f(int a)\n{\n    if (a) {\n        a++;\n    }\n    return a;\n}\n\n"
                "int h;\n");

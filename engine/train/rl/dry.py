@@ -43,12 +43,13 @@ def plain(p, groups, train):
     return torch.tensor(out)
 
 
-def nucleus(p, sampler):
-    """How far the shares of 20,000 draws are from the distribution that top_p at a temperature leaves, a thousandth of it."""
-    h = torch.randn(1, WIDTH) * 3; logits = (F.linear(h, p.out)[0].float() / 0.6); order = logits.argsort(descending=True); probs = logits.softmax(-1)
-    n = int((probs[order].cumsum(0) < 0.95).sum()) + 1; wanted = torch.zeros_like(probs); wanted[order[:n]] = probs[order[:n]] / probs[order[:n]].sum()
-    s = Sampler(p, 2000, 1, 1, torch.zeros(len(probs), dtype=torch.bool), 3, 0.95); s.heat.fill_(0.6); seen = torch.zeros_like(probs)
-    for _ in range(10): s.choose(h.repeat(2000, 1)); seen += torch.bincount(s.token, minlength=len(probs)) / 20000
+def nucleus(p, top_k):
+    """How far the shares of 20,000 draws are from the distribution that top_p leaves at a temperature, a thousandth of it. With top_k: of
+    the top_k likeliest, before the temperature."""
+    h = torch.randn(1, WIDTH) * 3; logits = F.linear(h, p.out)[0].float(); order = logits.argsort(descending=True); cut = logits[order[:top_k]] if top_k else logits[order] / 0.6
+    n = int((cut.softmax(-1).cumsum(0) < 0.95).sum()) + 1; wanted = torch.zeros_like(logits); wanted[order[:n]] = (logits[order[:n]] / 0.6).softmax(-1)
+    s = Sampler(p, 2000, 1, 1, torch.zeros(len(logits), dtype=torch.bool), 3, 0.95); s.top_k = top_k; s.heat.fill_(0.6); seen = torch.zeros_like(logits)
+    for _ in range(10): s.choose(h.repeat(2000, 1)); seen += torch.bincount(s.token, minlength=len(logits)) / 20000
     return (seen[wanted == 0].sum() > 0).float() + ((seen - wanted).abs().max() > 0.015).float()
 
 
@@ -67,7 +68,7 @@ def main():
             worst[what] = (torch.cat([r[1] for rows in sampled for r in rows]) - p.log_probs([(q, [r[0] for r in rows]) for q, rows in zip(prompts, sampled)])[0]).abs().max()
         begun = sampler.sample_on(prompts, [rows[0] for rows in sampled], [len(rows[0].ids) // 2 for rows in sampled])
         worst["answers begun anew"] = (torch.cat([a.logps for a in begun]) - p.log_probs([(q, [a.ids]) for q, a in zip(prompts, begun)])[0]).abs().max()
-        worst["the nucleus"] = nucleus(p, sampler)
+        worst["the nucleus"] = nucleus(p, 0); worst["the nucleus of the likeliest"] = nucleus(p, 40)
         print(f"answers of {min(len(r[0]) for r in sampled[0])} to {max(len(r[0]) for r in sampled[0])} tokens")
     for what, error in worst.items(): print(f"{what}: at most {error:.1e} nats away")
     sys.exit(any(e > 1e-4 for e in worst.values()))

@@ -160,7 +160,7 @@ class Trainer:
 
     def roll_out(self, tasks, group, heat=1.0, both=False):
         """Samples, and hands the answers to the workers: [(task, prompt ids, answers, future of scores)]. both: the answers as they came and, behind
-        them, as they are where none may repeat the function that is to be mended."""
+        them, as they are where none may repeat the function that is to be mended. heat: one, or one for each answer of a group."""
         begin = time.time(); self.policy.freeze(); ids = [self.encode(prompts.prompt(t, self.args.zero)) for t in tasks]
         sampled = self.sampler.sample(ids, group, heat); differing = [list(rows) for rows in sampled]
         if not self.args.zero: self.differ(tasks, ids, differing, heat)
@@ -173,7 +173,7 @@ class Trainer:
         for _ in range(2):
             same = [(i, k, at) for i, rows in enumerate(sampled) for k, a in enumerate(rows) if (at := self.change(tasks[i], a)) is not None]
             if not same: return
-            for (i, k, _), b in zip(same, self.sampler.sample_on([ids[i] for i, _, _ in same], [sampled[i][k] for i, k, _ in same], [at for _, _, at in same], heat)): sampled[i][k] = b
+            for (i, k, _), b in zip(same, self.sampler.sample_on([ids[i] for i, _, _ in same], [sampled[i][k] for i, k, _ in same], [at for _, _, at in same], [heat[k] for _, k, _ in same] if isinstance(heat, list) else heat)): sampled[i][k] = b
 
     def change(self, task, answer):
         """Where an answer that repeats its function is begun anew; None: it does not, or no other choice there says anything."""

@@ -3,7 +3,7 @@
 usage: passes.py --model FILE.gguf --start ADAPTER --tasks TASKS.jsonl --settings passes.json --out DIR --deadline UNIX_TIME
        passes.py DIR...   tells what is there, with several DIRs as rounds of one measurement
 
---group answers at the settings' "heat" and "top_p" to every task of --parts, by the base and with the adapter, a batch of tasks
+--group answers at the settings' "heat" (one, or one for each of the answers), "top_p" and "top_k" to every task of --parts, by the base and with the adapter, a batch of tasks
 at a time by turns, so that what a deadline leaves has the same tasks. Every answer is judged as it came and, beside it, as it is where none
 repeats the function that it was to mend (grpo.py: differ). OUT receives rows.jsonl, a line a task and side, and report.txt; intervals of 95%
 are by bootstrap over tasks."""
@@ -49,7 +49,7 @@ def measure(args):
     import torch
 
     import grpo
-    trainer = grpo.Trainer(args); policy = trainer.policy; trainer.sampler.top_p = args.top_p; trainer.steps = 0; none = {n: b.detach().clone() for n, b in policy.b.items()}
+    trainer = grpo.Trainer(args); policy = trainer.policy; trainer.sampler.top_p = args.top_p; trainer.sampler.top_k = vars(args).get("top_k", 0); trainer.steps = 0; none = {n: b.detach().clone() for n, b in policy.b.items()}
     policy.load(args.start); trained = {n: b.detach().clone() for n, b in policy.b.items()}
     tasks = [(part, t) for part in trainer.others for t in random.Random(7).sample(trainer.parts[part], len(trainer.parts[part]))]
     print(f"{ {part: len(trainer.parts[part]) for part in trainer.others} } tasks, ready after {time.time() - trainer.begin:.0f} s", flush=True)

@@ -226,7 +226,7 @@ class Sampler:
     KEPT = 512
 
     def __init__(self, policy, rows, longest_prompt, longest_answer, stop, seed=0, top_p=1.0):
-        self.p, self.rows, self.prompt, self.answer, self.top_p = policy, rows, longest_prompt, longest_answer, top_p; policy.freeze()
+        self.p, self.rows, self.prompt, self.answer, self.top_p, self.top_k = policy, rows, longest_prompt, longest_answer, top_p, 0; policy.freeze()
         s, device = policy.shape, policy.device
         self.capacity = longest_prompt + longest_answer
         self.sizes = [rows]  # the numbers of rows that are computed at once, the largest first
@@ -235,24 +235,25 @@ class Sampler:
         self.v = [torch.zeros_like(k) for k in self.k]
         self.at = torch.zeros(1, dtype=torch.long, device=device); self.pad = torch.zeros(rows, dtype=torch.long, device=device)
         self.token, self.other = (torch.zeros(rows, dtype=torch.long, device=device) for _ in range(2)); self.logp, self.other_logp = (torch.zeros(rows, device=device) for _ in range(2))
-        self.done = torch.zeros(rows, dtype=torch.bool, device=device); self.heat = torch.ones(1, device=device)
+        self.done = torch.zeros(rows, dtype=torch.bool, device=device); self.heat = torch.ones(rows, 1, device=device)
         self.stop = stop.to(device); self.graphs = {}; self.memory = None
         self.places = torch.arange(self.capacity, device=device)
         torch.manual_seed(seed)
 
     def choose(self, h):
         n = len(h); logits = F.linear(h, self.p.out).float()
-        noise = torch.empty_like(logits).exponential_().log_().mul_(self.heat)  # Gumbel: the argmax is a draw from the distribution
+        noise = torch.empty_like(logits).exponential_().log_().mul_(self.heat[:n])  # Gumbel: the argmax is a draw from the distribution
         draws = noise.neg_().add_(logits); total = logits.logsumexp(-1)
-        first = draws if self.top_p == 1 else draws.masked_fill(self.is_cut(logits / self.heat), float("-inf"))
+        first = draws if self.top_p == 1 else draws.masked_fill(self.is_cut(logits / (1 if self.top_k else self.heat[:n])), float("-inf"))
         for drawn, kept, kept_logp in ((first, self.token, self.logp), (draws, self.other, self.other_logp)):  # the second choice is the draw without the first
             token = drawn.argmax(-1, keepdim=True); kept[:n].copy_(token[:, 0]); kept_logp[:n].copy_(logits.gather(-1, token)[:, 0] - total)
             draws.scatter_(-1, token, float("-inf"))
 
     def is_cut(self, logits):
         """Is a token behind those that, in falling order, first have top_p of the probability together (nucleus sampling, Holtzman et
-        al. 2020)? Where the first KEPT have less, those are what is left. With top_p the temperature has to be above 0."""
-        top = logits.topk(min(self.KEPT, logits.shape[-1]), -1).values; p = (top - logits.logsumexp(-1, keepdim=True)).exp()
+        al. 2020)? Where the first KEPT have less, those are what is left. With top_p the temperature has to be above 0. With top_k it
+        is as engine/sampler.c cuts: of the top_k likeliest, before the temperature."""
+        top = logits.topk(min(self.top_k or self.KEPT, logits.shape[-1]), -1).values; p = (top - (top if self.top_k else logits).logsumexp(-1, keepdim=True)).exp()
         n = (p.cumsum(-1) - p < self.top_p).sum(-1, keepdim=True)
         return logits < top.gather(-1, n - 1)
 
@@ -312,13 +313,13 @@ class Sampler:
         """Moves these rows to the front."""
         n = len(order)
         for x in (*self.k, *self.v): x[:n, :, :length] = x[order, :, :length]
-        for x in (self.pad, self.token, self.done): x[:n] = x[order]
+        for x in (self.pad, self.token, self.done, self.heat): x[:n] = x[order]
 
     @torch.no_grad()
     def sample(self, prompts, each=1, heat=1.0):
-        """For each prompt `each` Answers."""
+        """For each prompt `each` Answers. heat: one for all, one for each of a prompt's answers, or one for each answer."""
         used = len(prompts) * each; rows = min(n for n in self.sizes if n >= used)
-        h, longest = self.fill(prompts, each); self.heat.fill_(heat); device = self.p.device; limit = min(self.answer, self.capacity - longest)
+        h, longest = self.fill(prompts, each); self.heat.fill_(1); self.heat[:used] = torch.tensor(heat, dtype=torch.float32).reshape(-1).repeat(used)[:used, None]; device = self.p.device; limit = min(self.answer, self.capacity - longest)
         self.pad[used:rows] = self.pad[0]  # rows that are computed and not asked for attend to what was left there
         tokens, others = (torch.zeros(rows, limit, dtype=torch.long, device=device) for _ in range(2)); logps, other_logps = (torch.zeros(rows, limit, device=device) for _ in range(2))
         owner = torch.arange(rows, device=device); self.token.zero_(); self.done.fill_(True); n = 0
@@ -349,7 +350,7 @@ class Sampler:
         """Answers as they go on with the second choice at one place each. What stands there is not drawn again: its second choice is gone."""
         out, begun = [], [p + a.ids[:at] + [a.others[at]] for p, a, at in zip(prompts, answers, places)]
         for start in range(0, len(begun), self.rows):
-            for a, at, [b] in zip(answers[start:], places[start:], self.sample(begun[start:start + self.rows], 1, heat)):
+            for a, at, [b] in zip(answers[start:], places[start:], self.sample(begun[start:start + self.rows], 1, heat[start:start + self.rows] if isinstance(heat, list) else heat)):
                 none = a.other_logps[:at + 1].clone(); none[at] = float("-inf"); join = lambda *parts: torch.cat(parts)[:self.answer]; ids = a.ids[:at] + [a.others[at]] + b.ids
                 out.append(Answer(ids[:self.answer], join(a.logps[:at], a.other_logps[at:at + 1], b.logps), b.ended and len(ids) <= self.answer, (a.others[:at + 1] + b.others)[:self.answer], join(none, b.other_logps)))
         return out

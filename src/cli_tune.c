@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "cli.h"
+#include "loop/loop.h"
 #include "trust.h"
 #include "tuning/tuning.h"
 
@@ -19,7 +20,7 @@ typedef struct Flags {
     const char *repo, *out, *answers, *hold;
     FILE *answers_file;
     double hours;
-    int rank, context, answer, group, n_held_out;
+    int rank, context, types, pieces, answer, group, n_held_out;
     double rate, rl_rate, warm_up, reference;
     bool json, hold_files;
     uint64_t seed;
@@ -31,12 +32,14 @@ static const Flags defaults = {.out = "r1ls.lora.gguf",
                                .hours = 1,
                                .rank = 16,
                                .context = 256,
+                               .types = LOOP_TYPE_TOKENS,
+                               .pieces = 1,
                                .answer = 128,
                                .group = 8,
                                .n_held_out = 40,
-                               .rate = 1e-3,
+                               .rate = 4e-3,
                                .rl_rate = 5e-4,
-                               .warm_up = 0.5,
+                               .warm_up = 0.6,
                                .reference = 1};
 
 static bool poll_interrupted(void *user)
@@ -172,6 +175,8 @@ static int run_tuning(Flags *flags, Engine *engine, Str root)
                              .seconds = flags->hours * 3600,
                              .rank = flags->rank,
                              .context = flags->context,
+                             .types = flags->types,
+                             .pieces = flags->pieces,
                              .answer = flags->answer,
                              .group = flags->group,
                              .n_held_out = flags->n_held_out,
@@ -262,13 +267,13 @@ int cli_tune(int argc, char **argv)
          config, "trusted", 0, 0},
         {"cmd", "COMMAND", "the tests: run by a shell in a copy of the repository", CLI_CONFIG,
          config, "testCommand", 0, 0},
-        {"warm-up", "X", "its share of the time; 0: GRPO alone (default 0.5)", CLI_NUM,
+        {"warm-up", "X", "its share of the time; 0: GRPO alone (default 0.6)", CLI_NUM,
          &flags.warm_up, NULL, 0, 1},
         {"reference", "X",
          "weight of the body that was there beside those sampled in GRPO; 0: none (default 1)",
          CLI_NUM, &flags.reference, NULL, 0, 100},
         {"rank", "N", "of the adapter (default 16)", CLI_INT, &flags.rank, NULL, 1, 128},
-        {"rate", "X", "learning rate of the warm-up (default 1e-3)", CLI_NUM, &flags.rate, NULL,
+        {"rate", "X", "learning rate of the warm-up (default 4e-3)", CLI_NUM, &flags.rate, NULL,
          1e-7, 1},
         {"rl-rate", "X", "learning rate of GRPO (default 5e-4)", CLI_NUM, &flags.rl_rate, NULL,
          1e-7, 1},
@@ -277,6 +282,10 @@ int cli_tune(int argc, char **argv)
         {"group", "N", "answers to one question (default 8)", CLI_INT, &flags.group, NULL, 2, 16},
         {"context", "N", "tokens of a prompt at most (default 256)", CLI_INT, &flags.context, NULL,
          128, 8192},
+        {"types", "N", "tokens of the types in a signature, on top (default 192)", CLI_INT,
+         &flags.types, NULL, 0, 4096},
+        {"pieces", "N", "pieces of files read in a step of the warm-up (default 1)", CLI_INT,
+         &flags.pieces, NULL, 0, 8},
         {"answer", "N", "tokens of a body at most (default 128)", CLI_INT, &flags.answer, NULL, 16,
          2048},
         {"held-out", "N", "functions to measure with at most (default 40)", CLI_INT,

@@ -54,11 +54,8 @@ BodyReward reward_body(const Candidate *c, const char *flaw, bool has_tests, Str
     r.compiles = r.parses && c->evidence.compile == VERDICT_PASS;
     r.passes = r.compiles && has_tests && c->tests == VERDICT_PASS;
     r.alike = r.compiles ? reward_likeness(written, original) : 0;
-    double fullness = reward_fullness(written, original);
-    r.full = r.compiles && fullness >= 1;
-    fullness *= fullness * fullness;
-    r.sum = has_tests ? 0.05 * r.parses + fullness * (0.25 * r.compiles + 0.10 * r.alike) +
-                            0.60 * r.passes
-                      : 0.10 * r.parses + fullness * (0.30 * r.compiles + 0.60 * r.alike);
+    r.full = r.compiles && reward_fullness(written, original) >= 1;
+    r.sum = has_tests ? 0.05 * r.parses + r.full * (0.25 + 0.10 * r.alike) + 0.60 * r.passes
+                      : 0.10 * r.parses + r.full * (0.30 + 0.60 * r.alike);
     return r;
 }

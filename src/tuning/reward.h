@@ -6,10 +6,9 @@
 //   alike         0.10        0.60    the longest common sequence of its words and the original's
 //   tests         0.60          -     the project's tests pass, which fail without the body
 //
-// The second and third are times the cube of min(1, 2 n / m) for n words written and m of the
-// original: a compiler alone teaches to write "return 0;", and likeness alone, or the factor
-// itself, does not outweigh that it always compiles. There is no reward for likeness without
-// compiling.
+// The second and third are those of a body that has half of the original's words or more: one that
+// says less earns what a body earns that does not compile, because a compiler alone teaches to
+// write "return 0;". There is no reward for likeness without compiling.
 #pragma once
 
 #include "loop/loop.h"

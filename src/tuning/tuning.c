@@ -91,7 +91,8 @@ static bool measure_before(TuningRun *run, Error *err)
     double start = seconds_of(run);
     if (!tuning_measure(run, false, &run->at.before, err)) return false;
     run->at.measured = true;
-    run->at.measure_seconds = seconds_of(run) - start;
+    run->at.trains_from = seconds_of(run);
+    run->at.measure_seconds = run->at.trains_from - start;
     if (run->at.before.n > 0) return save(run, err);
     return error_set(err, ERROR_INVALID, "no held-out function fits into %d tokens%s%.120s",
                      run->options->context, run->unfit.text[0] ? ": " : "", run->unfit.text);
@@ -112,13 +113,13 @@ bool tuning_has_time(const TuningRun *run)
 // When the warm-up ends at the latest.
 static double time_for_warm_up(const TuningRun *run)
 {
-    double start = run->at.measure_seconds;
+    double start = run->at.trains_from;
     return start + run->options->warm_up * (time_for_training(run) - start);
 }
 
 double tuning_rate_share(const TuningRun *run, bool warming)
 {
-    double start = warming ? run->at.measure_seconds : time_for_warm_up(run);
+    double start = warming ? run->at.trains_from : time_for_warm_up(run);
     double end = warming ? time_for_warm_up(run) : time_for_training(run);
     double left = end > start ? (end - seconds_of(run)) / (end - start) : 1;
     return fmin(1, fmax(LEAST_RATE, left));
@@ -198,6 +199,10 @@ static bool check(const TuningOptions *o, Error *err)
         return error_set(err, ERROR_INVALID,
                          "prompts of %d and answers of %d tokens, wanted 128 and 16 at least",
                          o->context, o->answer);
+    if (o->types < 0 || o->pieces < 0 || o->pieces > TUNING_MAX_PIECES)
+        return error_set(err, ERROR_INVALID,
+                         "%d tokens of types and %d pieces of files, wanted 0 or more and 0 to %d",
+                         o->types, o->pieces, TUNING_MAX_PIECES);
     if (!(o->warm_up >= 0 && o->warm_up <= 1))
         return error_set(err, ERROR_INVALID, "%g of the time for the warm-up, wanted 0 to 1",
                          o->warm_up);
@@ -234,7 +239,8 @@ bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cance
     tuning_tell(&run, "looking for functions");
     bool ok = repo_tasks_find(options->root, &limits, cancel, arena, &run.tasks, err);
     if (ok) reading_make(&run, arena);
-    run.session = ok ? session_new(engine, options->context + options->answer + 16, err) : NULL;
+    run.session =
+        ok ? session_new(engine, tuning_prompt_tokens(options) + options->answer + 16, err) : NULL;
     run.tune = run.session ? tune_new(engine, &tune, err) : NULL;
     ok = run.tune && run_all(&run, err);
     report(&run);

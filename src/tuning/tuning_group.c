@@ -134,10 +134,7 @@ bool group_write(TuningRun *run, RepoTask *task, int n, const SamplerOptions *sa
     Error why = {0};
     *g = (Group){.task = task};
     if (!repo_task_open(task, run->options->root, &g->open, err)) return false;
-    g->open.request.budget = (LoopBudget){.rounds = 1,
-                                          .candidates = n,
-                                          .tokens = run->options->answer,
-                                          .prompt_tokens = run->options->context};
+    g->open.request.budget = tuning_budget(run->options, n);
     g->question = loop_question_new(run->engine, run->session, &g->open.request, arena, &why);
     if (!g->question) {
         run->unfit = why;
@@ -145,7 +142,7 @@ bool group_write(TuningRun *run, RepoTask *task, int n, const SamplerOptions *sa
         return true;
     }
     g->prompt = loop_question_ids(g->question, &g->n_prompt, &g->forced);
-    if (g->n_prompt > run->options->context || g->n_prompt < 1) return true;
+    if (g->n_prompt > tuning_prompt_tokens(run->options) || g->n_prompt < 1) return true;
     g->n = n;
     return sample(run, g, sampler, err) && judge(run, g, arena, err);
 }

@@ -9,12 +9,28 @@
 #include "tuning/reward.h"
 #include "tuning/tuning.h"
 
-enum { TUNING_MAX_GROUP = 16, TUNING_PACKED_ANSWERS = 4 };
+enum { TUNING_MAX_GROUP = 16, TUNING_PACKED_ANSWERS = 4, TUNING_MAX_PIECES = 8 };
+
+// Of a question.
+static inline int tuning_prompt_tokens(const TuningOptions *o)
+{
+    return o->context + o->types;
+}
+
+// How a question is asked.
+static inline LoopBudget tuning_budget(const TuningOptions *o, int n)
+{
+    return (LoopBudget){.rounds = 1,
+                        .candidates = n,
+                        .tokens = o->answer,
+                        .prompt_tokens = o->context,
+                        .type_tokens = o->types ? o->types : -1};
+}
 
 // Of a training pass: a prompt and some answers of full length, more of them where they are short.
 static inline int tuning_max_tokens(const TuningOptions *o)
 {
-    return o->context + TUNING_PACKED_ANSWERS * o->answer;
+    return tuning_prompt_tokens(o) + TUNING_PACKED_ANSWERS * o->answer;
 }
 
 // What a checkpoint keeps beside the adapter.
@@ -24,6 +40,7 @@ typedef struct TuningProgress {
     TuningScore before;
     int64_t warmed_up, read, asked; // bodies, pieces of files and questions so far
     double seconds, measure_seconds;
+    double trains_from; // when the functions were found and measured, of `seconds`
     double first_loss, last_loss;
     double reward; // of the last questions' answers, a running mean
     int32_t n_warm_up_steps, n_steps, n_groups, n_useless;

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "tuning/tuning_state.h"
 
-enum { WARM_UP_BODIES = 2, WARM_UP_PIECES = 2, QUESTIONS = 2, MAX_TRIES = 8, RATE_STEPS = 8 };
+enum { WARM_UP_BODIES = 2, QUESTIONS = 2, MAX_TRIES = 8, RATE_STEPS = 8 };
 static const double ANSWER_SHARE = 0.5;                // of the warm-up's loss
 static const float CLIP_LOW = 0.2f, CLIP_HIGH = 0.28f; // DAPO's
 static const double LEAST_DIFFERENCE = 0.02;           // of a group's rewards
@@ -55,8 +55,7 @@ bool tuning_make_example(TuningRun *run, const RepoTask *task, Arena *arena, Tra
     Error why = {0};
     *out = (TrainingText){0};
     if (!repo_task_open(task, o->root, &open, err)) return false;
-    open.request.budget = (LoopBudget){
-        .rounds = 1, .candidates = 1, .tokens = o->answer, .prompt_tokens = o->context};
+    open.request.budget = tuning_budget(o, 1);
     LoopQuestion *q = loop_question_new(run->engine, run->session, &open.request, arena, &why);
     if (q) {
         Str forced;
@@ -64,7 +63,7 @@ bool tuning_make_example(TuningRun *run, const RepoTask *task, Arena *arena, Tra
         const int *prompt = loop_question_ids(q, &n_prompt, &forced);
         int *ids = arena_array(arena, (size_t)(n_prompt + o->answer + 1), sizeof *ids);
         int n = write_reference(run, q, forced, task, arena, ids + n_prompt);
-        if (n > 0 && n_prompt <= o->context) {
+        if (n > 0 && n_prompt <= tuning_prompt_tokens(o)) {
             memcpy(ids, prompt, (size_t)n_prompt * sizeof *ids);
             *out = (TrainingText){ids, n_prompt + n, n_prompt, true, loop_question_end(q) >= 0};
         }
@@ -113,7 +112,7 @@ static bool learn(TuningRun *run, const TrainingText *texts, int n, double *loss
 bool train_warm_up(TuningRun *run, Error *err)
 {
     Arena *arena = arena_new();
-    TrainingText texts[WARM_UP_BODIES + WARM_UP_PIECES];
+    TrainingText texts[WARM_UP_BODIES + TUNING_MAX_PIECES];
     double loss = 0;
     int n = 0;
     bool ok = true;
@@ -121,7 +120,7 @@ bool train_warm_up(TuningRun *run, Error *err)
         size_t k = (size_t)run->at.warmed_up++ % run->tasks.n_train;
         ok = tuning_make_example(run, &run->tasks.train[k], arena, &texts[n], err);
     }
-    for (int i = 0; run->n_reading && i < WARM_UP_PIECES; i++)
+    for (int i = 0; run->n_reading && i < run->options->pieces; i++)
         texts[n++] = run->reading[(size_t)run->at.read++ % run->n_reading];
     ok = ok && learn(run, texts, n, &loss, err);
     if (ok && loss > 0) {

@@ -89,11 +89,11 @@ static void nothing_is_earned_without_compiling(void **state)
     // What always compiles earns less than what is meant.
     c.tests = VERDICT_SKIPPED;
     assert_true(reward_body(&c, NULL, false, STR("return 0;"), STR("return a + b;")).sum < 0.75);
-    // And next to nothing where much is meant.
+    // And no more than what does not compile where much is meant.
     const Str much = STR("if (a < 0) return -1; for (int i = 0; i < a; i++) b += f(i); return b;");
     BodyReward short_one = reward_body(&c, NULL, false, STR("return 0;"), much);
     BodyReward whole = reward_body(&c, NULL, false, much, much);
-    assert_true(short_one.sum < 0.11 && short_one.compiles && !short_one.full);
+    assert_true(short_one.sum == 0.10 && short_one.compiles && !short_one.full);
     assert_true(fabs(whole.sum - 1) < 1e-9 && whole.full);
     assert_true(reward_fullness(STR("a b"), STR("a b c d e f g h")) == 0.5);
     assert_true(reward_fullness(STR(""), STR("")) == 1);
@@ -303,6 +303,7 @@ static Engine *open_tiny(Setup *s, TuningOptions *options)
                                .seconds = 60,
                                .rank = 4,
                                .context = 160,
+                               .types = 64,
                                .answer = 40,
                                .group = 2,
                                .n_held_out = 1,
@@ -310,6 +311,62 @@ static Engine *open_tiny(Setup *s, TuningOptions *options)
                                .rl_rate = 0.01f,
                                .warm_up = 0.5};
     return engine;
+}
+
+// What the model reads when it is asked for the body of the file's only task.
+static Str prompt_of(const Setup *s, Engine *engine, const RepoTask *task, int type_tokens)
+{
+    Error err = {0};
+    OpenTask open;
+    Str forced;
+    StrBuf text = {0};
+    int n;
+    Session *session = session_new(engine, 400, &err);
+    assert_ok(session, err);
+    assert_ok(repo_task_open(task, root_of(s), &open, &err), err);
+    open.request.budget = (LoopBudget){.rounds = 1,
+                                       .candidates = 1,
+                                       .tokens = 40,
+                                       .prompt_tokens = 160,
+                                       .type_tokens = type_tokens};
+    LoopQuestion *q = loop_question_new(engine, session, &open.request, s->arena, &err);
+    assert_ok(q, err);
+    const int *ids = loop_question_ids(q, &n, &forced);
+    for (int i = 0; i < n; i++)
+        strbuf_append(&text, engine_token_bytes(engine, ids[i]));
+    assert_true(n <= 160 + (type_tokens > 0 ? type_tokens : 0));
+    Str all = arena_str(s->arena, strbuf_str(&text));
+    strbuf_deinit(&text);
+    loop_question_free(q);
+    repo_task_close(&open);
+    session_free(session);
+    return all;
+}
+
+static void a_question_has_the_types_of_the_signature(void **state)
+{
+    (void)state;
+    Setup s;
+    Error err = {0};
+    RepoTasks tasks;
+    TuningOptions options;
+    Engine *engine = open_tiny(&s, &options);
+    RepoLimits limits = {
+        .max_train = 100, .max_held_out = 10, .min_body_bytes = 4, .max_body_bytes = 200};
+    const RepoTask *found = NULL;
+    put(&s, "box.h", "struct box { int wide; };\n");
+    put(&s, "box.c", "#include \"box.h\"\nint w(struct box *b)\n{\n    return b->wide;\n}\n");
+    assert_ok(repo_tasks_find(root_of(&s), &limits, (EngineCancel){0}, s.arena, &tasks, &err), err);
+    for (size_t i = 0; i < tasks.n_train; i++)
+        if (str_equal(tasks.train[i].name, STR("w"))) found = &tasks.train[i];
+    for (size_t i = 0; i < tasks.n_held_out; i++)
+        if (str_equal(tasks.held_out[i].name, STR("w"))) found = &tasks.held_out[i];
+    assert_non_null(found);
+    assert_true(holds(prompt_of(&s, engine, found, 96), STR("struct box {\n int wide;\n};")));
+    assert_false(holds(prompt_of(&s, engine, found, -1), STR("wide")));
+    assert_false(holds(prompt_of(&s, engine, found, 0), STR("wide"))); // no adapter for bodies
+    engine_close(engine);
+    tear_down(&s);
 }
 
 static void a_run_learns_stops_and_goes_on(void **state)
@@ -380,6 +437,7 @@ int main(void)
         cmocka_unit_test(macros_that_confuse_the_parser_cost_their_function_alone),
         cmocka_unit_test(held_out_files_are_not_read),
         cmocka_unit_test(held_out_functions_are_not_read),
+        cmocka_unit_test(a_question_has_the_types_of_the_signature),
         cmocka_unit_test(a_run_learns_stops_and_goes_on),
         cmocka_unit_test(a_group_learns_from_the_body_that_was_there),
     };

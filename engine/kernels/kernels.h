@@ -47,7 +47,7 @@ typedef struct HalfRows {
 // Keys and values of a head's positions, laid out as a table likes them: room for n_max * dk and
 // n_max * dv floats. n_max is a multiple of ACT_BLOCK.
 typedef struct HeadKv {
-    float *keys, *values;
+    void *keys, *values;
     int dk, dv, n_max;
 } HeadKv;
 

@@ -435,5 +435,8 @@ bool challenge_chosen(LoopRun *run)
     challenge_strength(run);
     challenge_share(run);
     if (!r->doubt.len) open = challenge_luck(run, agreed);
-    return !open;
+    // Beside what was written by a model that could not be asked, a small change may still pass.
+    bool written = strcmp(run->candidates.items[run->passed].proposer, "mutant") != 0;
+    bool unasked = run->task.kind == TASK_FIX && !run->chat;
+    return !open && !(r->doubt.len && unasked && written);
 }

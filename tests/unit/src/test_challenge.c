@@ -197,6 +197,17 @@ static const Case OUTVOTED = {
     true,
     "1 more that passes does the same"};
 
+// Written by a model that was not asked for a fix, with much that no test reaches.
+static const Case WRITTEN = {"python",
+                             "def last(a):<|>\n    return a[0] if a else None\n",
+                             LAST_PY_TEST,
+                             PY_COMMAND,
+                             {"    if len(a) > 7:\n        return a[1] + a[2] * 3 - a[4]\n"
+                              "    return a[-1] if a else None\n",
+                              "    return a[0]\n", "    return a[0]\n"},
+                             true,
+                             "(mutant)"};
+
 static void write_file(const char *folder, const char *name, Str text)
 {
     char path[200];
@@ -213,6 +224,7 @@ static void run_case(const Case *k, TaskKind kind, size_t number, const char *me
     char folder[] = "/tmp/r1ls-test-XXXXXX", command[64];
     bool python = strcmp(k->lang, "python") == 0;
     const char *name = python ? "a.py" : "a.c";
+    bool changes = mends && (kind == TASK_BODY || k == &WRITTEN);
     int n_answers = 3;
     while (n_answers < MAX_ANSWERS && k->answers[n_answers])
         n_answers++;
@@ -237,7 +249,7 @@ static void run_case(const Case *k, TaskKind kind, size_t number, const char *me
                            .selection = {at, at},
                            .test_command = str_from(k->command),
                            .proposers = (k->answers[0] ? PROPOSE_SAMPLE : 0) |
-                                        (mends && kind == TASK_BODY ? PROPOSE_MUTANT : 0),
+                                        (changes ? PROPOSE_MUTANT : 0),
                            .trusted = true,
                            .find_tests = !k->test,
                            .sandbox = sandbox_is_available(NULL) ? SANDBOX_BWRAP : SANDBOX_RLIMITS,
@@ -308,6 +320,12 @@ static void a_fix_may_crash_where_the_function_did(void **state)
 {
     (void)state;
     run_case(&CRASHED, TASK_FIX, 0, "return a[-1]");
+}
+
+static void a_small_change_is_sought_beside_what_was_written(void **state)
+{
+    (void)state;
+    run_case(&WRITTEN, TASK_FIX, 0, "-1");
 }
 
 static void changes_that_agree_outvote_another(void **state)
@@ -390,6 +408,7 @@ int main(void)
         cmocka_unit_test(few_answers_that_pass_are_doubted),
         cmocka_unit_test(a_fix_that_crashes_nowhere_goes_first),
         cmocka_unit_test(a_fix_may_crash_where_the_function_did),
+        cmocka_unit_test(a_small_change_is_sought_beside_what_was_written),
         cmocka_unit_test(changes_that_agree_outvote_another),
         cmocka_unit_test(two_changes_do_not_displace_one),
         cmocka_unit_test(proposers_are_read_by_name),

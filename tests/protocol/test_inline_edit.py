@@ -266,7 +266,7 @@ def test_whole_texts_and_what_is_over():
 
 
 def test_an_edit_ends_the_question():
-    editor = Editor("token_ms 200\nunlikely (10 => (LIMIT\n")
+    editor = Editor("token_ms 500\nunlikely (10 => (LIMIT\n")
     uri, params = "file:///a.c", {"textDocument": {"uri": "file:///a.c"}, "position": {"line": 0, "character": 0}}
     editor.open(uri, "int a = f(10);\nint b = f(10);\nint c = f(10);\n")
     editor.change(uri, "10", "LIMIT")

@@ -28,6 +28,8 @@ void memory_use_let_go(const void *bytes, size_t n_bytes)
     uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)bytes;
     uintptr_t start = (first + page_bytes - 1) / page_bytes * page_bytes;
     uintptr_t end = (first + n_bytes) / page_bytes * page_bytes;
-    // Unlike MADV_DONTNEED it is safe for any memory; a kernel before 5.4 refuses.
-    if (end > start) madvise((void *)start, end - start, MADV_PAGEOUT);
+    if (end <= start) return;
+    // A kernel before 5.4 refuses, and none takes pages that another process has mapped too.
+    madvise((void *)start, end - start, MADV_PAGEOUT);
+    madvise((void *)start, end - start, MADV_DONTNEED);
 }

@@ -17,5 +17,5 @@ MemoryUse memory_use_read(void);
 // where there are many.
 void memory_use_trim(void);
 // The pages of a mapped file that lie within these bytes leave memory; whoever reads them brings
-// them back. Nothing is changed. Any thread.
+// them back. Nobody may have written to the bytes: what was written would be lost. Any thread.
 void memory_use_let_go(const void *bytes, size_t n_bytes);

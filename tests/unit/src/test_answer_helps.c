@@ -1,4 +1,5 @@
 // What the loop adds to questions and answers: the project's tests, and forgotten imports.
+#include "unit/little_project.h"
 #include "unit/unit.h"
 
 #include <stdio.h>
@@ -14,16 +15,6 @@ static void assert_str(Str found, const char *wanted)
         fail_msg("found:\n%.*s\nwanted:\n%s", STR_FMT(found), wanted);
 }
 
-static void write_file(const char *folder, const char *name, const char *text)
-{
-    char path[200];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 static void tests_of_a_function_are_found(void **state)
 {
     (void)state;
@@ -34,11 +25,11 @@ static void tests_of_a_function_are_found(void **state)
     Str root = str_from(folder);
     snprintf(command, sizeof command, "%s/tests", folder);
     mkdir(command, 0700);
-    write_file(folder, "lib.c", "int add(int a, int b) { return a + b; }\nint x = add(9, 9);\n");
+    put_file(folder, "lib.c", "int add(int a, int b) { return a + b; }\nint x = add(9, 9);\n");
     assert_int_equal(examples_find(root, c, STR("add"), STR(""), arena).path.len, 0);
-    write_file(folder, "tests/test_lib.c",
-               "int madd(int);\n\nstatic void f(void)\n{\n    EQ(madd(1), 2);\n}\n\n"
-               "static void g(void)\n{\n    EQ(add(1, 2), 3);\n}\n");
+    put_file(folder, "tests/test_lib.c",
+             "int madd(int);\n\nstatic void f(void)\n{\n    EQ(madd(1), 2);\n}\n\n"
+             "static void g(void)\n{\n    EQ(add(1, 2), 3);\n}\n");
     Examples e = examples_find(root, c, STR("add"), STR(""), arena);
     assert_str(e.path, "tests/test_lib.c");
     assert_str(e.code, "static void g(void)\n{\n    EQ(add(1, 2), 3);\n}\n");

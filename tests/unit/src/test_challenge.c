@@ -1,5 +1,6 @@
 // What is found against answers that pass: real compilers, interpreters and tests; scripted
 // answers.
+#include "unit/little_project.h"
 #include "unit/unit.h"
 
 #include <stdio.h>
@@ -208,16 +209,6 @@ static const Case WRITTEN = {"python",
                              true,
                              "(mutant)"};
 
-static void write_file(const char *folder, const char *name, Str text)
-{
-    char path[200];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fwrite(text.ptr, 1, text.len, f);
-    fclose(f);
-}
-
 // `mends`: what small changes of the answer are to bring in; NULL: none are made.
 static void run_case(const Case *k, TaskKind kind, size_t number, const char *mends)
 {
@@ -236,8 +227,8 @@ static void run_case(const Case *k, TaskKind kind, size_t number, const char *me
     size_t at = str_find(whole, STR("<|>"), 0);
     Str code = arena_printf(arena, "%.*s%s", (int)at, whole.ptr, whole.ptr + at + 3);
     assert_non_null(mkdtemp(folder));
-    write_file(folder, name, code);
-    if (k->test) write_file(folder, python ? "test_a.py" : "test_a.c", str_from(k->test));
+    put_text(folder, name, code);
+    if (k->test) put_text(folder, python ? "test_a.py" : "test_a.c", str_from(k->test));
     TextSnap *text = text_new(code, &err);
     Syntax *syntax = syntax_parse(language_by_id(k->lang), text, NULL);
     LoopRequest request = {.text = text,

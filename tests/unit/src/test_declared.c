@@ -1,4 +1,5 @@
 // What the types in a signature are made of, from the document and what it includes.
+#include "unit/little_project.h"
 #include "unit/unit.h"
 
 #include <stdio.h>
@@ -13,16 +14,6 @@ typedef struct Setup {
     Arena *arena;
 } Setup;
 
-static void put(const Setup *s, const char *name, const char *text)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", s->folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
-
 static void set_up(Setup *s)
 {
     char path[96];
@@ -31,25 +22,25 @@ static void set_up(Setup *s)
     assert_non_null(mkdtemp(s->folder));
     snprintf(path, sizeof path, "%s/sub", s->folder);
     assert_int_equal(mkdir(path, 0700), 0);
-    put(s, "a.h",
-        "#include \"sub/b.h\"\n"
-        "/* struct box { int wrong; }; */\n"
-        "struct box; // not here\n"
-        "#define MAKE(box) \\\nstruct box { \\\n int n; \\\n}\n"
-        "struct box {\n"
-        "\tint\t\t width; /* of it */\n"
-        "#ifdef BIG\n#define LONG 1 + \\\n 2\n\tchar *name[3], *other;\n#endif\n"
-        "\tstruct { int x, y; } at;\n"
-        "\tTAILQ_ENTRY(box) entry;\n"
-        "};\n"
-        "typedef struct box box_t;\n"
-        "enum kind { KIND_A, KIND_B = 2 };\n");
-    put(s, "sub/b.h",
-        "#include \"../a.h\"\n"
-        "typedef struct {\n    double d;\n} Pair;\n"
-        "class Shape : public Base {\npublic:\n  int area() const { return w * 2; }\n  void "
-        "draw();\n"
-        "  int w;\n};\n");
+    put_file(s->folder, "a.h",
+             "#include \"sub/b.h\"\n"
+             "/* struct box { int wrong; }; */\n"
+             "struct box; // not here\n"
+             "#define MAKE(box) \\\nstruct box { \\\n int n; \\\n}\n"
+             "struct box {\n"
+             "\tint\t\t width; /* of it */\n"
+             "#ifdef BIG\n#define LONG 1 + \\\n 2\n\tchar *name[3], *other;\n#endif\n"
+             "\tstruct { int x, y; } at;\n"
+             "\tTAILQ_ENTRY(box) entry;\n"
+             "};\n"
+             "typedef struct box box_t;\n"
+             "enum kind { KIND_A, KIND_B = 2 };\n");
+    put_file(s->folder, "sub/b.h",
+             "#include \"../a.h\"\n"
+             "typedef struct {\n    double d;\n} Pair;\n"
+             "class Shape : public Base {\npublic:\n  int area() const { return w * 2; }\n  void "
+             "draw();\n"
+             "  int w;\n};\n");
 }
 
 static void tear_down(Setup *s)

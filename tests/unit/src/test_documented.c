@@ -1,5 +1,6 @@
 // Examples in comments: which are found, and what a real compiler and a real interpreter make of
 // the command.
+#include "unit/little_project.h"
 #include "unit/unit.h"
 
 #include <stdio.h>
@@ -100,23 +101,13 @@ static const Case CASES[] = {
      NULL},
 };
 
-static void write_file(const char *folder, const char *name, const char *text)
-{
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 static void run_command(const Case *c, const char *file, Str command)
 {
     char folder[] = "/tmp/r1ls-documented-XXXXXX", output[4000] = "", shell[300];
     assert_non_null(mkdtemp(folder));
-    write_file(folder, file, c->text);
+    put_file(folder, file, c->text);
     char *text = strndup(command.ptr, command.len);
-    write_file(folder, "command.sh", text);
+    put_file(folder, "command.sh", text);
     free(text);
     snprintf(shell, sizeof shell, "cd %s && sh command.sh 2>&1", folder);
     FILE *pipe = popen(shell, "r");

@@ -1,17 +1,8 @@
 // The loop with scripted answers and real test commands: what is mended, and by what.
+#include "unit/little_project.h"
 #include "unit/loop_setup.h"
 
-#include <glob.h>
 #include <sys/stat.h>
-
-static void put_file(const char *folder, const char *name, const char *text)
-{
-    char path[200];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    fputs(text, f);
-    fclose(f);
-}
 
 // A project of one C file and a test that prints what fails.
 static void make_project(char *folder, const char *code)
@@ -344,17 +335,6 @@ static void what_passes_needs_no_fix(void **state)
     tear_down(&s);
 }
 
-// How many copies of this process's projects there are.
-static size_t count_scratch(void)
-{
-    char pattern[100];
-    glob_t found;
-    snprintf(pattern, sizeof pattern, "/tmp/r1ls-*/mark-%d", (int)getpid());
-    size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
-    globfree(&found);
-    return n;
-}
-
 typedef struct Countdown {
     int polls;
 } Countdown;
@@ -382,7 +362,7 @@ static void a_cancel_at_any_moment_leaves_nothing(void **state)
         tear_down(&s);
     }
     // The projects themselves have gone, so that what is found is a copy.
-    assert_int_equal(count_scratch(), 0);
+    assert_int_equal(count_copies(), 0);
 }
 
 int main(void)

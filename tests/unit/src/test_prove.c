@@ -1,5 +1,6 @@
 // The formal check by Z3: cases by hand, each with the answer that it must get.
 #include "unit/formal_check.h"
+#include "unit/little_project.h"
 
 #include "formal/translate.h"
 
@@ -280,16 +281,6 @@ static void unsure_structures_are_outside(void **state)
 }
 #undef S
 
-static void write_file(const char *folder, const char *name, const char *text)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 static FormalAnswer prove_in(const char *folder, const char *source)
 {
     TextSnap *text;
@@ -318,13 +309,13 @@ static void structures_of_headers_are_read(void **state)
     assert_non_null(mkdtemp(folder));
     snprintf(command, sizeof command, "mkdir %s/src %s/include", folder, folder);
     assert_int_equal(system(command), 0);
-    write_file(folder, "src/a.h",
-               "#ifndef A_H\n#define A_H\n#include \"b.h\"\n"
-               "typedef struct { struct b b; int n; } A;\nstruct twice { int n; };\n#endif\n");
-    write_file(folder, "include/b.h",
-               "#include \"a.h\"\nstruct b { short x[3]; };\nstruct twice { char n; };\n");
-    write_file(folder, "include/c.h", "struct c { int n; };\n");
-    write_file(folder, "c.h", "struct c { char n; };\n");
+    put_file(folder, "src/a.h",
+             "#ifndef A_H\n#define A_H\n#include \"b.h\"\n"
+             "typedef struct { struct b b; int n; } A;\nstruct twice { int n; };\n#endif\n");
+    put_file(folder, "include/b.h",
+             "#include \"a.h\"\nstruct b { short x[3]; };\nstruct twice { char n; };\n");
+    put_file(folder, "include/c.h", "struct c { int n; };\n");
+    put_file(folder, "c.h", "struct c { char n; };\n");
     assert_int_equal(prove_in(folder, "#include \"a.h\"\nint f(A *a)\n{\n    return a->b.x[1] + "
                                       "a->b.x[2];\n}\n"),
                      FORMAL_PROVED);

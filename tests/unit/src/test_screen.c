@@ -1,4 +1,5 @@
 // Versions that are judged by one run of their tests: real compilers, interpreters and tests.
+#include "unit/little_project.h"
 #include "unit/unit.h"
 
 #include <glob.h>
@@ -80,16 +81,6 @@ static const Case CASES[] = {
      false},
 };
 
-static void write_file(const char *folder, const char *name, Str text)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text.ptr, 1, text.len, f), text.len);
-    fclose(f);
-}
-
 // What stands in the place of "@" and of "<|>".
 static Str fill(const char *document, const char *body, size_t *cursor, Arena *arena)
 {
@@ -120,8 +111,8 @@ static void run_case(const Case *c)
     const char *test = python ? "test_a.py" : "test_a.c";
     assert_non_null(mkdtemp(folder));
     Str document = fill(c->document, c->was, &cursor, arena);
-    write_file(folder, c->path, document);
-    write_file(folder, test, str_from(c->test));
+    put_text(folder, c->path, document);
+    put_text(folder, test, str_from(c->test));
     TextSnap *text = text_new(document, &err);
     Syntax *syntax = syntax_parse(language_by_id(c->lang), text, NULL);
     LoopRequest request = {.text = text,

@@ -1,5 +1,6 @@
 // Tuning on a repository: which functions become tasks, what answers earn, and a whole run with a
 // small model that knows nothing: it learns, stops when it is told to, and goes on.
+#include "unit/little_project.h"
 #include "unit/unit.h"
 
 #include <math.h>
@@ -20,12 +21,7 @@ typedef struct Setup {
 
 static void put(const Setup *s, const char *name, const char *text)
 {
-    char path[128];
-    snprintf(path, sizeof path, "%s/repo/%s", s->folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
-    assert_int_equal(fclose(f), 0);
+    put_file(s->folder, arena_printf(s->arena, "repo/%s", name).ptr, text);
 }
 
 static void set_up(Setup *s)

@@ -1,7 +1,7 @@
 // The upper stages of the loop: real sanitizers and a real solver over scripted answers.
+#include "unit/little_project.h"
 #include "unit/unit.h"
 
-#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,14 +22,6 @@ typedef struct Project {
     Error err;
 } Project;
 
-static void put_file(Project *p, const char *name, const char *text)
-{
-    FILE *f = fopen(arena_printf(p->arena, "%s/%s", p->folder, name).ptr, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    fclose(f);
-}
-
 // A project of a.c, with the request at "<|>", and t.c, which tests it.
 static void set_up(Project *p, TaskKind kind, const char *document, const char *test)
 {
@@ -40,10 +32,11 @@ static void set_up(Project *p, TaskKind kind, const char *document, const char *
     Str whole = str_from(document);
     size_t at = str_find(whole, STR("<|>"), 0);
     Str text = arena_printf(p->arena, "%.*s%s", (int)at, document, document + at + 3);
-    put_file(p, "a.c", text.ptr);
-    put_file(p, "t.c", test);
-    put_file(p, arena_printf(p->arena, "mark-%d", (int)getpid()).ptr, "");
-    put_file(p, "Makefile", "t: a.c t.c\n\t$(CC) -o t a.c t.c\ntest: t\n\t./t\n.PHONY: test\n");
+    put_file(p->folder, "a.c", text.ptr);
+    put_file(p->folder, "t.c", test);
+    put_file(p->folder, arena_printf(p->arena, "mark-%d", (int)getpid()).ptr, "");
+    put_file(p->folder, "Makefile",
+             "t: a.c t.c\n\t$(CC) -o t a.c t.c\ntest: t\n\t./t\n.PHONY: test\n");
     p->text = text_new(text, &p->err);
     p->syntax = syntax_parse(language_by_id("c"), p->text, NULL);
     p->request = (LoopRequest){
@@ -279,17 +272,6 @@ static void a_rewriting_is_compared_with_the_original(void **state)
     }
 }
 
-// How many copies of this process's projects there are.
-static size_t count_scratch(void)
-{
-    char pattern[100];
-    glob_t found;
-    snprintf(pattern, sizeof pattern, "/tmp/r1ls-scratch-*/mark-%d", (int)getpid());
-    size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
-    globfree(&found);
-    return n;
-}
-
 static bool counts_down(void *user)
 {
     return --*(int *)user < 0;
@@ -312,8 +294,8 @@ static void a_cancel_in_these_stages_leaves_nothing(void **state)
                            NULL, NULL, p.arena, &p.result, &p.err);
         assert_true(ok || p.err.code == ERROR_CANCELLED);
         assert_false(!ok && p.result.found);
-        assert_int_equal(count_scratch(), 0);
         tear_down(&p);
+        assert_int_equal(count_copies(), 0); // the project itself has gone
     }
 }
 

@@ -168,12 +168,9 @@ static int count_agreeing(const Probe *probe, int n)
     return n_agreeing;
 }
 
-// Of a model that could not be asked for a fix: the function anew, without having seen what is
-// wrong with it.
-static bool is_unasked(const LoopRun *run, size_t origin)
+static bool is_unasked_sample(const LoopRun *run, size_t origin)
 {
-    bool asks = run->chat || run->task.kind != TASK_FIX;
-    return !asks && strcmp(run->candidates.items[origin].proposer, "sample") == 0;
+    return loop_is_unasked(run) && strcmp(run->candidates.items[origin].proposer, "sample") == 0;
 }
 
 // Small changes of the text as it was are many tries of one kind, and so is what was written
@@ -184,7 +181,7 @@ static bool have_one_origin(const LoopRun *run, size_t a, size_t b)
     bool both = strcmp(x->proposer, "mutant") == 0 && strcmp(y->proposer, "mutant") == 0;
     size_t from_a = find_origin(run, a), from_b = find_origin(run, b);
     return from_a == from_b || (both && !x->changes && !y->changes) ||
-           (is_unasked(run, from_a) && is_unasked(run, from_b));
+           (is_unasked_sample(run, from_a) && is_unasked_sample(run, from_b));
 }
 
 // Changes of the same answer bear out nothing: they were made until the tests passed.
@@ -437,6 +434,5 @@ bool challenge_chosen(LoopRun *run)
     if (!r->doubt.len) open = challenge_luck(run, agreed);
     // Beside what was written by a model that could not be asked, a small change may still pass.
     bool written = strcmp(run->candidates.items[run->passed].proposer, "mutant") != 0;
-    bool unasked = run->task.kind == TASK_FIX && !run->chat;
-    return !open && !(r->doubt.len && unasked && written);
+    return !open && !(r->doubt.len && written && loop_is_unasked(run));
 }

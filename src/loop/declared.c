@@ -55,7 +55,7 @@ static void add_include(Finder *f, Str folder, Str name)
             found = add_file(
                 f, arena_printf(f->arena, "%.*s%s%.*s", STR_FMT(folder), below[i], STR_FMT(name)));
         if (folder.len == 0) return;
-        folder = str_folder(str_slice(folder, 0, folder.len - 1));
+        folder = str_parent(folder);
     }
 }
 
@@ -89,13 +89,6 @@ static size_t skip_blanks(Str s, size_t at)
 {
     while (at < s.len && is_blank(s.ptr[at]))
         at++;
-    return at;
-}
-
-static size_t skip_back(Str s, size_t at)
-{
-    while (at > 0 && is_blank(s.ptr[at - 1]))
-        at--;
     return at;
 }
 
@@ -164,7 +157,7 @@ static bool find_place(Str s, Str word, ByteRange *whole, size_t *open)
 {
     for (size_t at = str_find_word(s, word, 0); at < s.len;
          at = str_find_word(s, word, at + word.len)) {
-        size_t before = skip_back(s, at);
+        size_t before = str_trim_end(str_slice(s, 0, at)).len;
         Str kind = word_before(s, before);
         *open = s.len;
         if (is_type_word(kind)) {

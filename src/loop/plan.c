@@ -155,7 +155,7 @@ static double find_chance(const Plan *plan, MoveKind kind)
     int n = plan->n_done[kind];
     const LoopRun *run = plan->run;
     // A model that is asked nothing writes the function without having seen the bug.
-    double share = kind == MOVE_SAMPLES && run->task.kind == TASK_FIX && !run->chat ? UNASKED : 1;
+    double share = kind == MOVE_SAMPLES && loop_is_unasked(run) ? UNASKED : 1;
     if (kind == MOVE_CHANGES) {
         // The kinds that seldom are the right one are many: the chance falls slowly.
         double n_chunks = (double)plan->search.n_tried / CHUNK + 1;

@@ -100,6 +100,12 @@ void loop_hurry(LoopRun *run, double ms);
 // A function written anew by its comment: what one answer makes of the comment, a second one has to
 // bear out, because tests of a few cases pass by chance.
 bool loop_needs_agreement(const LoopRun *run);
+// A fix, by a model that cannot be asked for one: what it writes is the function anew, without
+// having seen what is wrong with it.
+static inline bool loop_is_unasked(const LoopRun *run)
+{
+    return run->task.kind == TASK_FIX && !run->chat;
+}
 // Those of the proposers' bits that the request allows.
 unsigned loop_allowed(const LoopRun *run, unsigned bits);
 bool loop_is_out_of_time(const LoopRun *run);

@@ -291,10 +291,10 @@ try {
     await press('Enter')
     await page.locator('.tab.active', { hasText: /run-\d+\.md/ }).waitFor()
     await page.locator('.view-lines', { hasText: '# Run' }).first().waitFor()
-    await press('Control+w')
-    await open('src/table.c')
   })
   await step('prepare a long action', async () => {
+    await press('Control+w') // the run's page
+    await open('src/table.c')
     // A header that includes itself over and over keeps the compiler busy until it is stopped.
     writeFileSync(join(project, 'include/slow.h'), SLOW_HEADER)
     await goTo(1, 1)

@@ -146,7 +146,8 @@ static void tell_candidates(const LoopResult *r)
     for (int i = 0; i < r->n_candidates; i++) {
         const Candidate *c = &r->candidates[i];
         const Evidence *e = &c->evidence;
-        if (strcmp(c->proposer, "mutant") == 0 && c->verdict != VERDICT_PASS) {
+        bool small = strcmp(c->proposer, "mutant") == 0 || strcmp(c->proposer, "mend") == 0;
+        if (small && c->verdict != VERDICT_PASS) {
             n_mutants++;
             continue;
         }

@@ -71,7 +71,7 @@
     X(answer_tokens, INT, "answerTokens", 512, 16, 32768, "tokens of one answer of an action")     \
     X(thinking_tokens, INT, "thinkingTokens", 2048, 0, 131072, "tokens of thought of an answer")   \
     X(proposers, TEXT, "proposers", "all", 0, 0,                                                   \
-      "of an action: sample (chat, middle, led), mutant, refill, branch or all")                   \
+      "of an action: sample (chat, middle, led), mutant, mend, refill, branch or all")             \
     X(test_command, TEXT, "testCommand", "", 0, 0, "runs the tests, in a copy of a trusted root")  \
     X(find_tests, BOOL, "findTests", 1, 0, 1,                                                      \
       "without testCommand: the tests or the build that a trusted root has of its own")            \

@@ -178,7 +178,7 @@ static bool is_unasked_sample(const LoopRun *run, size_t origin)
 static bool have_one_origin(const LoopRun *run, size_t a, size_t b)
 {
     const Candidate *x = &run->candidates.items[a], *y = &run->candidates.items[b];
-    bool both = strcmp(x->proposer, "mutant") == 0 && strcmp(y->proposer, "mutant") == 0;
+    bool both = loop_is_small_change(x) && loop_is_small_change(y);
     size_t from_a = find_origin(run, a), from_b = find_origin(run, b);
     return from_a == from_b || (both && !x->changes && !y->changes) ||
            (is_unasked_sample(run, from_a) && is_unasked_sample(run, from_b));
@@ -390,14 +390,14 @@ void challenge_edges(LoopRun *run)
 static void prefer_proposer(LoopRun *run)
 {
     const Candidate *chosen = &run->candidates.items[run->passed];
-    bool change = strcmp(chosen->proposer, "mutant") == 0 && !chosen->changes;
-    if (run->chat ? run->passed < MANY_TRIED || strcmp(chosen->proposer, "mutant") != 0 : change)
-        return;
+    bool small = loop_is_small_change(chosen), change = small && !chosen->changes;
+    if (run->chat ? run->passed < MANY_TRIED || !small : change) return;
     for (size_t i = 0; i < run->candidates.n; i++) {
         const Candidate *c = &run->candidates.items[i];
         if (c->verdict != VERDICT_PASS || c->slip.len) continue;
-        if (strcmp(c->proposer, run->chat ? "sample" : "mutant") != 0 || (!run->chat && c->changes))
-            continue;
+        bool better =
+            run->chat ? strcmp(c->proposer, "sample") == 0 : loop_is_small_change(c) && !c->changes;
+        if (!better) continue;
         run->passed = (int)i;
         return;
     }
@@ -433,6 +433,6 @@ bool challenge_chosen(LoopRun *run)
     challenge_share(run);
     if (!r->doubt.len) open = challenge_luck(run, agreed);
     // Beside what was written by a model that could not be asked, a small change may still pass.
-    bool written = strcmp(run->candidates.items[run->passed].proposer, "mutant") != 0;
+    bool written = !loop_is_small_change(&run->candidates.items[run->passed]);
     return !open && !(r->doubt.len && written && loop_is_unasked(run));
 }

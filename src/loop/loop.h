@@ -27,14 +27,15 @@
     X(4, PROPOSE_REFILL, "refill") /* the model rewrites some lines of the function */             \
     X(5, PROPOSE_BRANCH, "branch") /* the model leaves the function where it doubts it most */     \
     X(6, PROPOSE_ARGUED, "argued") /* chat that begins with a comment in the body */               \
-    X(7, PROPOSE_KNOWN, "known")   /* fixes that the parser, rules and the compiler have */
+    X(7, PROPOSE_KNOWN, "known")   /* fixes that the parser, rules and the compiler have */        \
+    X(8, PROPOSE_MEND, "mend")     /* small changes, as a model that knows corrections has them */
 
 enum {
 #define X(bit, name, word) name = 1 << (bit),
     PROPOSERS(X)
 #undef X
         PROPOSE_SAMPLE = PROPOSE_CHAT | PROPOSE_MIDDLE | PROPOSE_LED | PROPOSE_ARGUED,
-    PROPOSE_ALL = (1 << 8) - 1
+    PROPOSE_ALL = (1 << 9) - 1
 };
 
 // "sample,mutant" to bits; "sample" is chat, argued, middle and led, "" and "all" are all.

@@ -27,7 +27,7 @@ void mutate_put_range(Walk *walk, ByteRange r, Str insert, const char *what)
         if (m->replace.start == r.start && m->replace.end == r.end && str_equal(m->insert, insert))
             return;
     }
-    Mutant mutant = {r, arena_str(walk->arena, insert), what};
+    Mutant mutant = {.replace = r, .insert = arena_str(walk->arena, insert), .what = what};
     VEC_PUSH(&walk->out, mutant);
 }
 
@@ -376,10 +376,10 @@ static bool join(Str text, const Mutant *a, const Mutant *b, Arena *arena, Mutan
     if (a->replace.start > b->replace.start) return join(text, b, a, arena, out);
     if (b->replace.start < a->replace.end || a->replace.start == b->replace.start) return false;
     Str between = str_slice(text, a->replace.end, b->replace.start);
-    *out = (Mutant){{a->replace.start, b->replace.end},
-                    arena_printf(arena, "%.*s%.*s%.*s", STR_FMT(a->insert), STR_FMT(between),
-                                 STR_FMT(b->insert)),
-                    "two changes"};
+    *out = (Mutant){.replace = {a->replace.start, b->replace.end},
+                    .insert = arena_printf(arena, "%.*s%.*s%.*s", STR_FMT(a->insert),
+                                           STR_FMT(between), STR_FMT(b->insert)),
+                    .what = "two changes"};
     return true;
 }
 

@@ -7,8 +7,10 @@
 
 typedef struct Mutant {
     ByteRange replace;
-    Str insert;       // in the arena
-    const char *what; // "operator", "constant", ...
+    Str insert;                      // in the arena
+    const char *what;                // "operator", "constant", ...
+    double score;                    // mend.h
+    const struct LoopSample *sample; // how a model wrote it; NULL: none did
 } Mutant;
 
 // Changes by which tests are measured, and those that are tried as repairs too: arguments or

@@ -22,8 +22,8 @@ bool loop_read_proposers(Str words, unsigned *out, Error *err)
         if (i == sizeof rows / sizeof *rows)
             return error_set(
                 err, ERROR_INVALID,
-                "proposer '%.*s', wanted sample (chat, argued, middle, led), mutant, refill, "
-                "branch, known or all",
+                "proposer '%.*s', wanted sample (chat, argued, middle, led), mutant, mend, "
+                "refill, branch, known or all",
                 (int)(word.len < 60 ? word.len : 60), word.ptr);
         *out |= rows[i].bit;
         words = str_slice(words, comma + 1, words.len);

@@ -38,7 +38,7 @@ int repair_find(const LoopRun *run)
 static Candidate widen(const LoopRun *run, const Candidate *c, const TextSnap *text)
 {
     Candidate wide = *c;
-    if (strcmp(c->proposer, "mutant") != 0 || c->changes) return wide;
+    if (!loop_is_small_change(c) || c->changes) return wide;
     ByteRange f = run->task.function.whole;
     size_t end = f.end - (c->replace.end - c->replace.start) + c->insert.len;
     wide.replace = f;
@@ -59,7 +59,8 @@ static size_t make_changes(LoopRun *run, int candidate, const TextSnap *text, co
         Str before = str_slice(text_str(text), start, r.start);
         Str after = str_slice(text_str(text), r.end, end);
         out[n_out++] = (Candidate){
-            .proposer = "mutant",
+            .proposer = search_proposer(&mutants[i]),
+            .sample = mutants[i].sample,
             .changes = candidate + 1,
             .replace = base.replace,
             .insert = arena_printf(run->arena, "%.*s%.*s%.*s", STR_FMT(before),
@@ -88,7 +89,7 @@ static bool repair(LoopRun *run, int candidate, const Syntax *syntax, Error *err
     Doubts doubts;
     if (!loop_find_function(run, syntax, &base, &function)) return true;
     size_t n = mutate_list(syntax, function, MUTATE_REPAIRS, MAX_LISTED, run->arena, &mutants);
-    if (!doubts_read(run, syntax, function, mutants, n, &doubts, err)) return false;
+    if (!search_rank(run, syntax, function, &mutants, &n, &doubts, err)) return false;
     if (base.slip.len) put_guards_first(run, mutants, n);
     size_t first = run->candidates.n;
     Candidate *changes = arena_array(run->arena, (size_t)repair_trials(run), sizeof *changes);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "loop/mend.h"
 #include "loop/mutate.h"
 #include "loop/run.h"
 #include "loop/screen.h"
@@ -26,7 +27,7 @@ static const double RIVAL_MS = 4000;
 
 // The mean log-probability of the changed function's tokens as the answer to the question (a sum
 // would favour whatever is shorter); -INFINITY where it cannot be told.
-static double score(LoopRun *run, const Candidate *c, Error *err)
+static double score_text(LoopRun *run, const Candidate *c, Error *err)
 {
     const Doubts *d = run->doubts;
     TextSnap *text = d && d->n_ids ? loop_apply(run, c) : NULL;
@@ -51,13 +52,20 @@ static double score(LoopRun *run, const Candidate *c, Error *err)
     return sum;
 }
 
+static double score(LoopRun *run, const Candidate *c, Error *err)
+{
+    double sum;
+    if (!mend_is_known(run)) return score_text(run, c, err);
+    return mend_score(run, c, &sum, err) ? sum : -INFINITY;
+}
+
 // One that passed before and is doubted stays in the choice, unless it is known to crash or a model
 // wrote it without having been asked for a fix.
 static bool stays(const LoopRun *run, size_t first)
 {
     if (run->passed < 0 || (size_t)run->passed >= first) return false;
     const Candidate *c = &run->candidates.items[run->passed];
-    return !c->slip.len && (run->chat || strcmp(c->proposer, "mutant") == 0);
+    return !c->slip.len && (run->chat || loop_is_small_change(c));
 }
 
 bool search_is_plain(const Candidate *c)
@@ -88,6 +96,14 @@ bool search_choose(LoopRun *run, size_t first, Error *err)
     return true;
 }
 
+bool search_rank(LoopRun *run, const Syntax *syntax, ByteRange function, Mutant **mutants,
+                 size_t *n, Doubts *doubts, Error *err)
+{
+    bool propose = loop_allowed(run, PROPOSE_MEND) != 0;
+    return doubts_read(run, syntax, function, *mutants, *n, doubts, err) &&
+           (!mend_is_known(run) || mend_read(run, syntax, function, propose, mutants, n, err));
+}
+
 // --- small changes -------------------------------------------------------------------------------
 
 bool search_offer(LoopRun *run, Candidate *changes, size_t n)
@@ -112,7 +128,8 @@ static Candidate *make_candidates(LoopRun *run, const Mutant *mutants, size_t n,
 {
     Candidate *made = arena_array(run->arena, n ? n : 1, sizeof *made);
     for (size_t i = 0; i < n; i++)
-        made[i] = (Candidate){.proposer = "mutant",
+        made[i] = (Candidate){.proposer = search_proposer(&mutants[i]),
+                              .sample = mutants[i].sample,
                               .paired = paired,
                               .replace = mutants[i].replace,
                               .insert = mutants[i].insert};
@@ -155,8 +172,8 @@ bool search_read(LoopRun *run, Search *search, Error *err)
     if (search->is_read) return true;
     search->is_read = true;
     run->doubts = &search->doubts;
-    return doubts_read(run, run->request->syntax, run->task.function.whole, search->changes,
-                       search->n_changes, &search->doubts, err);
+    return search_rank(run, run->request->syntax, run->task.function.whole, &search->changes,
+                       &search->n_changes, &search->doubts, err);
 }
 
 void search_use_idle(LoopRun *run, void *user)
@@ -188,7 +205,7 @@ bool propose_changes(LoopRun *run, Search *search, size_t n, Error *err)
 bool search_settle(LoopRun *run, Search *search, size_t first, Error *err)
 {
     const Candidate *c = run->passed >= 0 ? &run->candidates.items[run->passed] : NULL;
-    bool beside = c && (size_t)run->passed >= first && strcmp(c->proposer, "mutant") == 0;
+    bool beside = c && (size_t)run->passed >= first && loop_is_small_change(c);
     if (!beside || c->changes || !search_has_changes(run, search)) return true;
     return !offer_next(run, search, MAX_RIVALS) || search_choose(run, first, err);
 }

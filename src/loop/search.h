@@ -31,6 +31,15 @@ bool search_settle(LoopRun *run, Search *search, size_t first, Error *err);
 // Offers changes (screened, if they can be) one after the other until one has passed and there was
 // time for a rival. False once cancelled.
 bool search_offer(LoopRun *run, Candidate *changes, size_t n);
+// Sorts small changes of a function, the likeliest first, by what the model knows: its doubts, and
+// its corrections, which are added (mend.h).
+bool search_rank(LoopRun *run, const Syntax *syntax, ByteRange function, Mutant **mutants,
+                 size_t *n, Doubts *doubts, Error *err);
+// Who has proposed it.
+static inline const char *search_proposer(const Mutant *mutant)
+{
+    return mutant->sample ? "mend" : "mutant";
+}
 // Made of the function in one step; what took more of them, or is written anew, passes by chance
 // more often.
 bool search_is_plain(const Candidate *candidate);

@@ -257,8 +257,8 @@ Trial *trial_start(LoopRun *run, int candidate, const TextSnap *text, ByteRange 
     trial->is_idle = run->is_idle;
     // Of small changes and lines there are many and most fail; the tests compile them anyway. Where
     // the question is what the tests notice, a change that does not compile is none.
-    const char *proposer = run->candidates.items[candidate].proposer;
-    bool many = strcmp(proposer, "mutant") == 0 || strcmp(proposer, "refill") == 0;
+    const Candidate *c = &run->candidates.items[candidate];
+    bool many = loop_is_small_change(c) || strcmp(c->proposer, "refill") == 0;
     TaskKind kind = run->request->kind;
     trial->tests_first =
         many && run->has_tests && !task_runs_tests(kind) && kind != TASK_WRITE_TESTS;

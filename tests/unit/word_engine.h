@@ -10,7 +10,7 @@
 enum { WORD_CONTROLS = 8, WORD_VOCAB = 20000, WORD_CTX = 4096, WORD_MAX_BYTES = 40 };
 
 // Control ids.
-enum { WORD_BOS = 1, WORD_PRE, WORD_SUF, WORD_MID, WORD_SEP, WORD_END };
+enum { WORD_BOS = 1, WORD_PRE, WORD_SUF, WORD_MID, WORD_SEP, WORD_END, WORD_MEND };
 
 struct Engine {
     EngineInfo info;
@@ -22,6 +22,7 @@ struct Engine {
     const char *unlikely, *expected; // words: of the first, and what might stand there; or NULL
     float probs[32];                 // of the first tokens; later ones and zeros: 0.9
     const char *second;              // a word that has the highest logit; NULL: none
+    const char *sure;                // a continuation with this word is the likeliest; NULL: none
 };
 
 struct Session {
@@ -41,6 +42,8 @@ static inline Engine *word_engine_new(FimOrder order)
                                 .fim_order = order,
                                 .bos = WORD_BOS,
                                 .eos = WORD_END,
+                                .fim_end = WORD_END,
+                                .mend = WORD_MEND,
                                 .fim_prefix = WORD_PRE,
                                 .fim_suffix = WORD_SUF,
                                 .fim_middle = WORD_MID,
@@ -205,7 +208,7 @@ bool session_generate(Session *session, const GenerateOptions *options, Generate
     Engine *engine = session->engine;
     int k = engine->n_generated++;
     const char *answer = engine->answers[k < engine->n_answers ? k : engine->n_answers - 1];
-    *result = (GenerateResult){.stop = answer ? STOP_END_TOKEN : STOP_NO_TOKEN};
+    *result = (GenerateResult){.stop = answer ? STOP_END_TOKEN : STOP_NO_TOKEN, .end_id = WORD_END};
     Str left = str_from(answer);
     for (int i = 0; left.len; i++) {
         char bytes[256];
@@ -250,7 +253,7 @@ static inline bool word_is(const Session *session, int id, const char *word)
 }
 
 // Every token is as likely as any other, but for the unlikely word and the expected one where they
-// come first.
+// come first, and the one that is sure.
 bool session_score_continuations(Session *session, const int *ids, const int *lengths, int n,
                                  float *logprobs, EngineCancel cancel, Error *err)
 {
@@ -260,6 +263,7 @@ bool session_score_continuations(Session *session, const int *ids, const int *le
             logprobs[k] = -1;
             if (j == 0 && word_is(session, ids[k], session->engine->unlikely)) logprobs[k] = -11;
             if (j == 0 && word_is(session, ids[k], session->engine->expected)) logprobs[k] = -0.5f;
+            if (word_is(session, ids[k], session->engine->sure)) logprobs[k] = 50;
         }
     return true;
 }

@@ -124,6 +124,68 @@ static void lines_are_written_anew_where_others_came_further(void **state)
     tear_down(&s);
 }
 
+// Both `a > b` and `a >= b` pass: the one that the model has as a correction is tried first, and
+// chosen.
+static void a_model_of_corrections_orders_changes_and_chooses(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"    return nonsense;\n"};
+    for (int sure = 0; sure < 2; sure++) {
+        Setup s;
+        char folder[64];
+        int first = -1;
+        set_up_fix(&s, folder);
+        s.engine->info.mends = true;
+        s.engine->sure = sure ? "=" : NULL;
+        s.request.proposers = PROPOSE_MUTANT;
+        assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+        if (!s.result.found) fail_msg("%.*s", STR_FMT(s.result.summary));
+        assert_true(str_contains(applied(&s), sure ? "a >= b ? a : b" : "a > b ? a : b"));
+        for (int i = 0; i < s.result.n_candidates && first < 0; i++)
+            if (s.result.candidates[i].verdict == VERDICT_PASS) first = i;
+        assert_true(!sure || first == s.result.chosen);
+        assert_int_equal(s.result.generated_tokens, 0);
+        remove_project(folder);
+        tear_down(&s);
+    }
+}
+
+// No change of the kinds that are listed makes this of it; the answers are tried at all places.
+static void a_model_of_corrections_corrects_lines(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"    return (a + b + abs(a - b)) / 2;\n"};
+    for (int known = 0; known < 2; known++) {
+        Setup s;
+        char folder[64];
+        set_up(&s, "c",
+               "#include <stdlib.h>\nint larger(int a, int b)\n{<|>\n    return (a << b);\n}\n");
+        set_up_project(&s, folder);
+        s.request.kind = TASK_FIX;
+        s.request.proposers = PROPOSE_MUTANT | PROPOSE_MEND;
+        s.engine->info.mends = known;
+        assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
+        assert_int_equal(s.result.found, known);
+        if (!known) assert_int_equal(s.result.generated_tokens, 0);
+        if (known) {
+            const Candidate *chosen = &s.result.candidates[s.result.chosen];
+            assert_string_equal(chosen->proposer, "mend");
+            assert_str(chosen->insert, answers[0]);
+            const LoopSample *sample = chosen->sample;
+            assert_true(sample && sample->batched && sample->ended);
+            const int *ids = sample->prompt->ids;
+            int n = sample->prompt->n_ids, at = 0;
+            assert_int_equal(ids[0], WORD_SEP);
+            assert_int_equal(ids[n - 1], WORD_MID);
+            while (at < n && ids[at] != WORD_MEND)
+                at++;
+            assert_in_range(at, 1, n - 3);
+        }
+        remove_project(folder);
+        tear_down(&s);
+    }
+}
+
 // What of the small changes is left after the first forty is tried while the model writes.
 static void small_changes_are_tried_beside_the_model(void **state)
 {
@@ -371,6 +433,8 @@ int main(void)
         cmocka_unit_test(a_small_change_that_the_tests_accept_is_found),
         cmocka_unit_test(a_change_that_comes_further_is_changed_again),
         cmocka_unit_test(lines_are_written_anew_where_others_came_further),
+        cmocka_unit_test(a_model_of_corrections_orders_changes_and_chooses),
+        cmocka_unit_test(a_model_of_corrections_corrects_lines),
         cmocka_unit_test(small_changes_are_tried_beside_the_model),
         cmocka_unit_test(an_answer_that_is_nearly_right_is_repaired),
         cmocka_unit_test(what_the_compiler_proposes_is_tried_first),

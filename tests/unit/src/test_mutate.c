@@ -288,7 +288,8 @@ static void pairs_are_two_changes_of_one_line(void **state)
     // The likeliest come first: the first pair is of changes before the last ones.
     assert_int_equal(mutate_pairs(text, m, n, 3, arena, &pairs), 3);
     // One place has no pair.
-    Mutant same[2] = {{{30, 34}, STR("x"), ""}, {{30, 34}, STR("y"), ""}};
+    Mutant same[2] = {{.replace = {30, 34}, .insert = STR("x"), .what = ""},
+                      {.replace = {30, 34}, .insert = STR("y"), .what = ""}};
     assert_int_equal(mutate_pairs(text, same, 2, 10, arena, &pairs), 0);
     syntax_release(syntax);
     arena_free(arena);

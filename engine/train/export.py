@@ -1,6 +1,6 @@
 """Writes an 8-bit blocks file (weights.py) as GGUF with metadata from a template file.
 
-usage: export.py WEIGHTS.blocks TEMPLATE.gguf OUT.gguf [NAME] [--rounded ROUNDED.blocks] [--fim-order line-last]
+usage: export.py WEIGHTS.blocks TEMPLATE.gguf OUT.gguf [NAME] [--rounded ROUNDED.blocks] [--fim-order line-last] [--mend]
 
 Matrices become Q8_0, the rest F32. With --rounded, matrices that were trained in Q4_K's values (rounding.py) become Q4_K
 bit for bit, and the others take the template's type where gguf can write it, else F16: `r1ls model quantize` makes the rest.
@@ -16,14 +16,15 @@ from model_shape import Shape
 GGML = gguf.GGMLQuantizationType
 NO_ENCODER = {GGML.Q6_K}
 FIM_ORDER = "r1ls.fim_order"  # "line-last" or "suffix-first" (engine.h)
+MEND = "r1ls.mend"  # whether the model was trained on mend.py's form
 ROUTING = {"expert_used_count": Shape.used, "expert_group_used_count": Shape.used_groups}  # may differ from the template's: no weight's shape depends on it
 
 
-def copy_metadata(reader, writer, name, file_type, fim_order):
-    """Every field but those the writer itself states, and the order of a fill-in-the-middle prompt that this model was trained on."""
-    if fim_order: writer.add_string(FIM_ORDER, fim_order)
+def copy_metadata(reader, writer, name, file_type, own):
+    """Every field but those the writer itself states, and what is this model's own: {key: value}."""
+    for key, value in own.items(): (writer.add_bool if isinstance(value, bool) else writer.add_string)(key, value)
     for field in reader.fields.values():
-        if field.name.startswith("GGUF.") or field.name == "general.architecture" or (fim_order and field.name == FIM_ORDER): continue
+        if field.name.startswith("GGUF.") or field.name == "general.architecture" or field.name in own: continue
         kind = field.types[0]; sub = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
         value = field.contents()
         if field.name == "general.name" and name: value = name
@@ -67,12 +68,13 @@ def add(writer, name, x, kind, fixed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for n in ("weights", "template", "out"): parser.add_argument(n)
-    parser.add_argument("name", nargs="?", default=""); parser.add_argument("--rounded", default=""); parser.add_argument("--fim-order", default="")
+    parser.add_argument("name", nargs="?", default=""); parser.add_argument("--rounded", default=""); parser.add_argument("--fim-order", default="", help="of a fill-in-the-middle prompt that the model was trained on"); parser.add_argument("--mend", action="store_true", help="it was trained on planted bugs and their corrections")
     args = parser.parse_args()
     state, _ = weights.read_blocks(args.weights)
     reader = gguf.GGUFReader(args.template)
     writer = gguf.GGUFWriter(args.out, reader.fields["general.architecture"].contents())
-    copy_metadata(reader, writer, args.name, gguf.LlamaFileType.MOSTLY_Q4_K_M if args.rounded else gguf.LlamaFileType.MOSTLY_Q8_0, args.fim_order)
+    copy_metadata(reader, writer, args.name, gguf.LlamaFileType.MOSTLY_Q4_K_M if args.rounded else gguf.LlamaFileType.MOSTLY_Q8_0,
+                  ({FIM_ORDER: args.fim_order} if args.fim_order else {}) | ({MEND: True} if args.mend else {}))
     tensors = weights.to_gguf(state, Shape()); fixed = rounded_tensors(args.rounded, Shape()) if args.rounded else {}
     for t in reader.tensors:
         x = tensors[t.name]

@@ -16,6 +16,7 @@ import collections, json, multiprocessing, os, random, re, sys, time
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+import mend
 from bodies import documented
 from corpus import lines_of
 from similar import Neighbours
@@ -23,6 +24,7 @@ from similar import Neighbours
 SPECIAL = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|fim_end|>",
            "<|user|>", "<|assistant|>", "<think>", "</think>", "<|tool|>"]
 EOT, PRE, SUF, MID, SEP, END = range(6)
+TOOL = SPECIAL.index("<|tool|>")
 QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 LATER, HOLE, LINE = 1 << 14, 2 << 14, 3 << 14  # Tokens that a suggestion would have to write.
 LINE_BREAK = "\u010a"  # as byte-level text
@@ -197,6 +199,13 @@ def small_files(row, rng):
         yield holed(piece, (i + shift, j + shift, len(lines[j].rstrip("\n"))), [], header(row), PROMPT, rng)[0]
 
 
+def mended(row):
+    """A row of mend.py's as a document: the text, then the lines to be replaced and what is to stand there; the end at once where nothing is wrong."""
+    lines, said = mend.split(row["text"]), [END]
+    if row["mend"]: first, last, new = row["mend"]; said = encode("".join(lines[first:last])) + [MID] + encode("".join(new)) + [END]
+    return header(row) + encode(row["text"]) + [TOOL] + [t | HOLE for t in said] + [EOT]
+
+
 def header(row): return [SEP] + encode(row["path"] + "\n")[:64]
 
 
@@ -234,6 +243,7 @@ def pack_files(job):
         for row in of_package:
             found += documents(row, near, rng)
             if "hole" not in row: found += small_files(row, rng)
+            found += [d for d in map(mended, mend.rows(row, rng)) if len(d) <= ROW]
     rng.shuffle(found); bins = []
     for i in range(0, len(found), 800): bins += packed(found[i:i + 800])
     return np.array([b + [EOT] * (ROW - len(b)) for b in bins], dtype=np.uint16), sum(map(len, bins))

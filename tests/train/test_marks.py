@@ -44,6 +44,15 @@ class Marks(unittest.TestCase):
     def test_nothing(self):
         self.assertEqual(self.marked((3, 3, -1)), (".", [2]))
 
+    def test_a_correction(self):
+        row = {"path": "a.c", "text": TEXT, "mend": [3, 4, ["    return a;\n"]]}
+        ids = prepare.mended(row); at = ids.index(prepare.TOOL)
+        self.assertEqual(prepare.tokenizer.decode(ids[:at]), "a.c\n" + TEXT)
+        self.assertEqual([t >> MARK for t in ids], [0] * (at + 1) + [2] * (len(ids) - at - 2) + [0])
+        said = [t & TOKEN for t in ids[at + 1:]]; middle = said.index(prepare.MID)
+        self.assertEqual((prepare.tokenizer.decode(said[:middle]), prepare.tokenizer.decode(said[middle:]), said[-2:]), ("    return b;\n", "    return a;\n", [prepare.END, prepare.EOT]))
+        self.assertEqual(prepare.mended(row | {"mend": None})[at:], [prepare.TOOL, prepare.END | HOLE, prepare.EOT])
+
     def test_what_they_count(self):
         torch.manual_seed(1)
         s = Shape(vocab=64, width=32, layers=1, heads=2, nope=16, rope=16, value=16, q_rank=16, kv_rank=16, dense_ff=32, experts=4, groups=2, used=2,

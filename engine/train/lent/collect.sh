@@ -5,7 +5,7 @@
 to=$(realpath -m "$1")
 cd "$(dirname "$(realpath "$0")")" || exit 1
 mkdir -p "$to"
-tar cz ./*.log report.txt manifest.tsv answers $(ls out/*.csv rate-*/log.csv out/*.json ./*.json 2>/dev/null) >"$to/logs.tgz" 2>/dev/null
+tar cz ./*.log report.txt manifest.tsv answers $(ls out/*.csv out/*.json ./*.json 2>/dev/null) >"$to/logs.tgz" 2>/dev/null
 case "$2" in
 1 | 6 | 7) for _ in $(seq 240); do if [ -e ready ]; then break; else sleep 0.5; fi; done ;; # it may be late
 esac

@@ -1,6 +1,7 @@
 """Packs a leg for a machine that is lent for minutes and takes files of at most 53 MiB a call: part-00, part-01, ... in OUT.
 
-usage: make_parts.py OUT --init WEIGHTS.blocks --template MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] [--functions DIR] [--holes FILE.zst] SHARD.zst...
+usage: make_parts.py OUT --init WEIGHTS.blocks --template MODEL.gguf --data DATA --r1ls BINARY --held-out DIR [--student DIR] [--functions DIR] [--holes FILE.zst]
+       [--mend FILE.jsonl] SHARD.zst...
 
 DATA is prepare.py's folder (tokenizer.json, val_*, held_cases.json), --r1ls a release build, --held-out the sources that
 tests/bench/quality.py keeps in the cache, SHARD the corpus in the order of training. Each part is a .tar.zst of its own, without a
@@ -71,6 +72,7 @@ def tools(part, args):
     if args.tasks: part.copy("tasks.jsonl", args.tasks)
     for name in ("parts", "banned.npy", "held.zst") if args.raw else (): part.copy("raw/" + name, f"{args.raw}/{name}")
     if args.holes: part.copy("holes.zst", args.holes)
+    if args.mend: part.copy("data/mend_held.jsonl", args.mend)
     if args.answers: part.copy("answers/old/answers.jsonl", args.answers)
     part.put("template.gguf", without_numbers(args.template))
     for name in ("start.sh", "work.sh", "holes.sh", "bodies.sh", "bodies.py", "student.sh", "distill.sh", "collect.sh"): part.copy(name, HERE / name)
@@ -94,6 +96,7 @@ def main():
     parser.add_argument("--student", default="", help="a folder of student.py's vocabulary and prepare.py's held, for student.sh")
     parser.add_argument("--functions", default="", help="a folder of functions.py's shards")
     parser.add_argument("--holes", default="", help="distill.py's holes, for distill.sh")
+    parser.add_argument("--mend", default="", help="mend.py's held-out rows, for mend_eval.py")
     parser.add_argument("--tasks", default="", help="rl/library.py's tasks, for bodies.sh")
     parser.add_argument("--answers", default="", help="quality.py's answers.jsonl of the embedded weights on the same holes")
     parser.add_argument("--raw", default="", help="gather.py's folder raw: packages that are filtered there")

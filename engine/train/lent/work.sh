@@ -1,8 +1,8 @@
 #!/bin/bash
 # The leg: filtering what came as packages, packing, training, a model file every SAVE seconds (collect.sh 0), the final one, the mean of the leg's last
 # weights and the mean of that and the weights it began from (new.gguf, mean.gguf, half.gguf, then ready), held-out holes with the weights it began from
-# meanwhile (first) and with new and half at the end, beside what answers/ has already, bodies of tasks.jsonl's functions, and report.txt; beside the
-# holes the rate of two cards alone (RATE=1).
+# meanwhile (first) and with mean and half at the end, beside what answers/ has already, held-out planted bugs (mend-NAME.log; also of most.gguf, which has 0.75 of the mean), bodies of tasks.jsonl's
+# functions, and report.txt.
 # Environment: MUON, ADAM (rates), ROUND and MEAN (the shares of the time from which weights are rounded and their mean is taken), ROWS, SAVE, CORES (the trainer's once it has compiled) and WORKERS
 # (everybody else's), ASKERS (those that answer holes at the end), JOBS and OLD_JOBS (servers at once of a thread that answer holes, at the end for each file and
 # meanwhile; 0: none), ASK (seconds from the end of the training for the new ones), TEACHER (a folder whose NAME.zst and then NAME.ok are packed too), TRAIN (more options of train.py).
@@ -22,7 +22,7 @@ aside() {
     if [ -n "${WORKERS:-}" ] && taskset -c "$WORKERS" true 2>/dev/null; then taskset -c "$WORKERS" nice -n 10 "$@"; else nice -n 10 "$@"; fi
 }
 
-# export_as BLOCKS OUT [--rounded FILE]
+# export_as BLOCKS OUT [--mend] [--rounded FILE]
 export_as() {
     python3 train/export.py "$1" template.gguf "$2.wide" --fim-order line-last "${@:3}" &&
         LD_LIBRARY_PATH=holes/lib holes/r1ls model quantize "$2.wide" "$2.part" Q4_K_M && mv "$2.part" "$2" && rm "$2.wide"
@@ -33,7 +33,7 @@ snapshots() {
     while [ ! -e out/done ]; do
         if [ out/weights.blocks -nt snapshot.gguf ]; then
             cp out/weights.blocks snapshot.blocks
-            export_as snapshot.blocks snapshot.gguf
+            export_as snapshot.blocks snapshot.gguf --mend
         fi
         sleep 2
     done
@@ -100,39 +100,39 @@ ask() { # NAME: holes with NAME.gguf until ASK
     WORKERS=${ASKERS:-${WORKERS:-}} aside bash holes.sh "$1" "$1.gguf" "${JOBS:-6}" $((end + ${ASK:-200} - $(date +%s))) similar &
     asking="$asking $!"
 }
-export_as out/weights.blocks new.gguf --rounded out/rounded.blocks >export.log 2>&1 && ask new
+judge() { # what models say of held-out planted bugs: mend-NAME.json, a line of the log for each kind; on the last card, which the training has left
+    CUDA_VISIBLE_DEVICES=${cards##*,} python3 train/mend_eval.py data/mend_held.jsonl data "mend-$1.json" "${@:2}" >"mend-$1.log" 2>&1
+}
+cards=$2
+export_as out/weights.blocks new.gguf --mend --rounded out/rounded.blocks >export.log 2>&1
 names=new
-if [ -e out/mean.blocks ] && export_as out/mean.blocks mean.gguf --rounded out/mean-rounded.blocks >export-mean.log 2>&1; then
-    python3 train/average.py half.blocks mean.gguf=0.5 first.gguf=0.5 >export-half.log 2>&1 && export_as half.blocks half.gguf >>export-half.log 2>&1 &&
-        ask half && names="new half"
+if [ -e out/mean.blocks ] && export_as out/mean.blocks mean.gguf --mend --rounded out/mean-rounded.blocks >export-mean.log 2>&1; then
+    names=mean
+    ask mean
+    python3 train/average.py half.blocks mean.gguf=0.5 first.gguf=0.5 >export-half.log 2>&1 && export_as half.blocks half.gguf --mend >>export-half.log 2>&1 &&
+        ask half && names="mean half"
+else
+    ask new
 fi
 touch ready
-# rate ROWS: the steps of two cards alone, as the leg's but for the number of rows, from the 20th to the 250th: rate-ROWS/log.csv
-rate() {
-    torchrun --standalone --nproc-per-node 2 train/train.py --data data --out "rate-$1" --deadline $((end + 10000)) --init init.blocks \
-        --muon-rate 0.001 --adam-rate 0.0001 --rows "$1" --max-steps 400 >"rate-$1.log" 2>&1 &
-    trying=$!
-    while kill -0 $trying 2>/dev/null && ! grep -q "^250," "rate-$1/log.csv" && [ $(($(date +%s) - end)) -lt 280 ]; do sleep 0.5; done 2>/dev/null
-    # shellcheck disable=SC2046
-    kill -9 $trying $(pgrep -P $trying) 2>/dev/null
-    wait $trying
-    sleep 2
-}
-if [ -n "${RATE:-}" ] && [ "$n_cards" = 3 ]; then # the first still judges; the others ended with the training
-    export CUDA_VISIBLE_DEVICES=${2#*,}
-    for _ in $(seq 60); do
-        nvidia-smi -i "$CUDA_VISIBLE_DEVICES" --query-gpu=memory.used --format=csv,noheader,nounits | awk '$1 > 2000 {exit 1}' && break
-        sleep 0.5
-    done
-    for rows in "${ROWS:-56}" $((${ROWS:-56} * 3 / 2)); do rate "$rows"; done
+if [ -e data/mend_held.jsonl ]; then
+    (
+        python3 train/average.py most.blocks mean.gguf=0.75 first.gguf=0.25 && export_as most.blocks most.gguf --mend
+        # shellcheck disable=SC2086
+        for name in $names most first; do judge "$name" "$name.gguf" --seconds 40; done
+        judge text first.gguf --by text --seconds 40
+        [ -e mend-new.json ] || judge new new.gguf --seconds 40
+    ) >most.log 2>&1 &
+    asking="$asking $!"
 fi
 # shellcheck disable=SC2086
 wait $asking
 mkdir -p answers/both
-cat answers/{old,first,new,half}/answers.jsonl >answers/both/answers.jsonl
+cat answers/{old,first,new,mean,half}/answers.jsonl >answers/both/answers.jsonl
 report() { # the figures
     python3 holes/tests/bench/quality.py holes/r1ls --report --sources holes/held-out --out answers/both
-    tail -qn 1 bodies-*.log rate-*/log.csv train.log gather.log
+    tail -qn 1 bodies-*.log train.log gather.log
+    cat mend-*.log
 }
 report >report.txt 2>&1
 touch finished

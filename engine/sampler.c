@@ -3,6 +3,7 @@
 // less than float's own rounding, and sorting 150,000 of them is what would take the time.
 #include "sampler.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,10 +78,22 @@ static int keep_near(Candidate *candidates, int n, float max)
     return kept;
 }
 
-// The length of the shortest sorted prefix whose probabilities reach top_p.
-static int cut_top_p(const Candidate *sorted, int n, float max, float top_p)
+// Of n candidates of `total` weight those that top_p may need, unsorted: what is under an n-th of
+// the rest weighs less than the rest, all together.
+static int keep_likely(Candidate *candidates, int n, float max, float top_p, double total)
 {
-    double total = sum_weights(sorted, n, max), sum = 0;
+    double least = (1 - (double)top_p) * total / n;
+    float bound = max + logf(fmaxf((float)least, FLT_MIN));
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (candidates[i].logit >= bound) candidates[kept++] = candidates[i];
+    return kept;
+}
+
+// The length of the shortest sorted prefix whose probabilities reach top_p.
+static int cut_top_p(const Candidate *sorted, int n, float max, float top_p, double total)
+{
+    double sum = 0;
     for (int i = 0; i < n; i++) {
         sum += (double)expf(sorted[i].logit - max);
         if (sum >= (double)top_p * total) return i + 1;
@@ -123,8 +136,12 @@ int sampler_choose(Sampler *sampler, Candidate *candidates, int n, float *prob)
     if (o->temperature > 0) {
         int kept = keep_near(candidates, n, max);
         bool cuts = o->top_k > 0 || o->top_p < 1 || o->min_p > 0;
+        double all = total;
+        if (o->top_p < 1 && o->top_k <= 0)
+            kept = keep_likely(candidates, kept, max, o->top_p, total);
         if (cuts) kept = sort_first(candidates, kept, o->top_k);
-        if (o->top_p < 1) kept = cut_top_p(candidates, kept, max, o->top_p);
+        if (o->top_k > 0) all = sum_weights(candidates, kept, max);
+        if (o->top_p < 1) kept = cut_top_p(candidates, kept, max, o->top_p, all);
         if (o->min_p > 0) kept = cut_min_p(candidates, kept, max, o->min_p);
         chosen = candidates[draw(sampler, candidates, kept, max)];
     }

@@ -119,6 +119,26 @@ static void few_of_many_are_chosen_as_by_sorting_all(void **state)
     }
 }
 
+// What cannot be among the likeliest is left out before they are sorted.
+static void top_p_draws_as_if_all_were_sorted(void **state)
+{
+    (void)state;
+    enum { N = 64, TIMES = 2000 };
+    uint64_t random = 9;
+    for (int t = 0; t < TIMES; t++) {
+        float logits[N], prob;
+        for (int i = 0; i < N; i++) {
+            random = random * 6364136223846793005ull + 1442695040888963407ull;
+            logits[i] = (float)(random >> 48) / (float)(1 << (10 + t % 7));
+        }
+        SamplerOptions cut = {.temperature = 0.7f, .seed = random};
+        cut.top_p = t % 5 == 0 ? 0.1f : t % 5 == 1 ? 0.999f : 0.95f;
+        SamplerOptions all = cut;
+        all.top_k = N;
+        assert_int_equal(choose(cut, logits, N, &prob), choose(all, logits, N, &prob));
+    }
+}
+
 static void filters_leave_only_what_they_should(void **state)
 {
     (void)state;
@@ -412,6 +432,7 @@ int main(void)
         cmocka_unit_test(greedy_takes_the_lowest_of_equals),
         cmocka_unit_test(few_of_many_are_chosen_as_by_sorting_all),
         cmocka_unit_test(filters_leave_only_what_they_should),
+        cmocka_unit_test(top_p_draws_as_if_all_were_sorted),
         cmocka_unit_test(sampling_follows_the_distribution),
         cmocka_unit_test(common_prefix_counts_leading_equals),
         cmocka_unit_test(reused_prefix_gives_the_logits_of_a_fresh_one),

@@ -51,7 +51,9 @@ typedef struct TuneSequence {
     const float *weights;      // [n]; element 0 is unused; 0: the token is only read
     const float *old_logprobs; // [n] or NULL
     float clip_low, clip_high; // with old_logprobs
-    float *logprobs;           // [n] or NULL: receives p_t where weights[t] != 0, else 0
+    float temperature; // p_t is of the logits divided by it; 0: as 1. An answer is learnt from as
+                       // it was sampled
+    float *logprobs;   // [n] or NULL: receives p_t where weights[t] != 0, else 0
     // With n_branches > 0 several sequences in one, whose beginning is read once: the first
     // n_shared tokens, then each branch up to ends[i] (ascending, the last is n), which goes on
     // from the shared tokens and sees nothing of the other branches. The objective is the sum of

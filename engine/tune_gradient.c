@@ -148,6 +148,9 @@ static void judge_row(void *user, int r, int thread)
     (void)thread;
     float *logits = t->logits + (size_t)r * (size_t)n, max = -INFINITY;
     double sum = 0, slope;
+    float inverse = q->temperature > 0 ? 1 / q->temperature : 1;
+    for (int i = 0; i < n; i++)
+        logits[i] *= inverse;
     float own = logits[q->ids[tok_pos]];
     for (int i = 0; i < n; i++)
         max = fmaxf(max, logits[i]);
@@ -155,10 +158,10 @@ static void judge_row(void *user, int r, int thread)
         sum += (double)(logits[i] = expf(logits[i] - max));
     double p = (double)own - (double)max - (sum > 0 ? log(sum) : 0);
     t->values[r] = judge(q, tok_pos, p, &slope);
-    float factor = (float)(slope / sum);
+    float factor = inverse * (float)(slope / sum);
     for (int i = 0; i < n; i++)
         logits[i] *= factor;
-    logits[q->ids[tok_pos]] -= (float)slope;
+    logits[q->ids[tok_pos]] -= inverse * (float)slope;
     if (q->logprobs) q->logprobs[tok_pos] = (float)p;
 }
 

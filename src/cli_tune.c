@@ -20,8 +20,8 @@ typedef struct Flags {
     const char *repo, *out, *answers, *hold;
     FILE *answers_file;
     double hours;
-    int rank, context, types, pieces, answer, group, n_held_out;
-    double rate, rl_rate, warm_up, reference;
+    int rank, context, pieces, answer, group, n_held_out;
+    double rate, rl_rate, warm_up, reference, heat, innocent;
     bool json, hold_files;
     uint64_t seed;
     double shown_ms;
@@ -32,15 +32,16 @@ static const Flags defaults = {.out = "r1ls.lora.gguf",
                                .hours = 1,
                                .rank = 16,
                                .context = 256,
-                               .types = LOOP_TYPE_TOKENS,
                                .pieces = 1,
                                .answer = 128,
-                               .group = 8,
+                               .group = 12,
                                .n_held_out = 40,
                                .rate = 4e-3,
                                .rl_rate = 5e-4,
-                               .warm_up = 0.6,
-                               .reference = 1};
+                               .warm_up = 0.4,
+                               .reference = 0,
+                               .heat = 0.7,
+                               .innocent = 0};
 
 static bool poll_interrupted(void *user)
 {
@@ -175,7 +176,6 @@ static int run_tuning(Flags *flags, Engine *engine, Str root)
                              .seconds = flags->hours * 3600,
                              .rank = flags->rank,
                              .context = flags->context,
-                             .types = flags->types,
                              .pieces = flags->pieces,
                              .answer = flags->answer,
                              .group = flags->group,
@@ -185,6 +185,8 @@ static int run_tuning(Flags *flags, Engine *engine, Str root)
                              .rl_rate = (float)flags->rl_rate,
                              .warm_up = flags->warm_up,
                              .reference = flags->reference,
+                             .heat = (float)flags->heat,
+                             .innocent = (float)flags->innocent,
                              .test_command = str_from(config->test_command),
                              .find_tests = config->find_tests,
                              .seed = flags->seed};
@@ -267,11 +269,15 @@ int cli_tune(int argc, char **argv)
          config, "trusted", 0, 0},
         {"cmd", "COMMAND", "the tests: run by a shell in a copy of the repository", CLI_CONFIG,
          config, "testCommand", 0, 0},
-        {"warm-up", "X", "its share of the time; 0: GRPO alone (default 0.6)", CLI_NUM,
+        {"warm-up", "X", "its share of the time; 0: GRPO alone (default 0.4)", CLI_NUM,
          &flags.warm_up, NULL, 0, 1},
         {"reference", "X",
-         "weight of the body that was there beside those sampled in GRPO; 0: none (default 1)",
+         "weight of the body that was there beside those sampled in GRPO; 0: none (default 0)",
          CLI_NUM, &flags.reference, NULL, 0, 100},
+        {"temperature", "X", "of the answers in GRPO (default 0.7)", CLI_NUM, &flags.heat, NULL,
+         0.1, 2},
+        {"innocent", "X", "weight of a failed body beside its first error (default 0)", CLI_NUM,
+         &flags.innocent, NULL, 0, 1},
         {"rank", "N", "of the adapter (default 16)", CLI_INT, &flags.rank, NULL, 1, 128},
         {"rate", "X", "learning rate of the warm-up (default 4e-3)", CLI_NUM, &flags.rate, NULL,
          1e-7, 1},
@@ -279,11 +285,9 @@ int cli_tune(int argc, char **argv)
          1e-7, 1},
         {"answers", "FILE", "what is written for held-out functions is added there", CLI_TEXT,
          &flags.answers, NULL, 0, 0},
-        {"group", "N", "answers to one question (default 8)", CLI_INT, &flags.group, NULL, 2, 16},
+        {"group", "N", "answers to one question (default 12)", CLI_INT, &flags.group, NULL, 2, 16},
         {"context", "N", "tokens of a prompt at most (default 256)", CLI_INT, &flags.context, NULL,
          128, 8192},
-        {"types", "N", "tokens of the types in a signature, on top (default 192)", CLI_INT,
-         &flags.types, NULL, 0, 4096},
         {"pieces", "N", "pieces of files read in a step of the warm-up (default 1)", CLI_INT,
          &flags.pieces, NULL, 0, 8},
         {"answer", "N", "tokens of a body at most (default 128)", CLI_INT, &flags.answer, NULL, 16,
@@ -291,9 +295,8 @@ int cli_tune(int argc, char **argv)
         {"held-out", "N", "functions to measure with at most (default 40)", CLI_INT,
          &flags.n_held_out, NULL, 1, 1000},
         {"hold", "WHAT",
-         "functions: a fifth of them, of every file; files: whole ones (default "
-         "functions)",
-         CLI_TEXT, &flags.hold, NULL, 0, 0},
+         "a fifth of the functions of every file, or of the files (default functions)", CLI_TEXT,
+         &flags.hold, NULL, 0, 0},
         {"seed", "N", "of everything that is drawn (default 0)", CLI_SEED, &flags.seed, NULL, 0, 0},
         CLI_OPTION_THREADS(config),
         CLI_OPTION_SET(config),

@@ -42,9 +42,6 @@ enum {
 // ERROR_INVALID names the unknown word.
 bool loop_read_proposers(Str words, unsigned *out, Error *err);
 
-// Of the types in a signature that an adapter for bodies is trained with, by default.
-enum { LOOP_TYPE_TOKENS = 192 };
-
 // What may be spent. Zeros take the defaults that config.h states.
 typedef struct LoopBudget {
     int rounds;          // of samples; the first has no feedback
@@ -52,8 +49,6 @@ typedef struct LoopBudget {
     int tokens;          // of one answer, thoughts not counted
     int thinking_tokens; // of one answer; then the thought is ended by force
     int prompt_tokens;   // 0: what the session holds
-    int type_tokens;     // of what the types in a signature are made of, which come on top; 0: as
-                         // many as tuning takes with an adapter for bodies, none without
     double ms;           // whole run
 } LoopBudget;
 

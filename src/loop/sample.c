@@ -6,7 +6,6 @@
 #include "complete.h"
 #include "loop/answer.h"
 #include "loop/ask.h"
-#include "loop/declared.h"
 #include "loop/imports.h"
 #include "loop/question.h"
 #include "loop/run.h"
@@ -21,8 +20,7 @@ enum {
     TELL_EVERY = 8,
     MIN_BATCH = 3,
     MAX_BATCH = 16,
-    MAX_WAYS = 4,
-    TYPE_BYTES = 3 // of a token
+    MAX_WAYS = 4
 };
 enum { STRAGGLER_NUM = 3, STRAGGLER_DEN = 4, STRAGGLER_TOKENS = 32 };
 enum { MAX_BEGUN_ANEW = 2 };
@@ -84,27 +82,6 @@ static int prompt_limit(const LoopRun *run, int *room)
     return limit < *room ? limit : *room;
 }
 
-// What the types in the function's signature are made of: for who was trained with it.
-static void add_types(LoopRun *run, FimOptions *limits)
-{
-    const LoopRequest *r = run->request;
-    ContextPiece *pieces;
-    int n = r->budget.type_tokens;
-    bool adapted = run->adapted && adapter_is_for_fim(engine_adapter(run->engine));
-    if (n == 0 && adapted) n = LOOP_TYPE_TOKENS;
-    if (n <= 0) return;
-    Str all = text_str(r->text);
-    const ByteRange *signature = &run->task.function.signature;
-    DeclaredRequest request = {.root = r->root,
-                               .path = r->path,
-                               .text = all,
-                               .signature = str_slice(all, signature->start, signature->end),
-                               .max_bytes = (size_t)n * TYPE_BYTES};
-    limits->n_pieces = declared_find(&request, run->arena, &pieces);
-    limits->pieces = pieces;
-    limits->max_pieces_tokens = n;
-}
-
 static bool make_fim(LoopRun *run, Way *way, bool led, Error *err)
 {
     FimPrompt prompt;
@@ -116,11 +93,9 @@ static bool make_fim(LoopRun *run, Way *way, bool led, Error *err)
         limits.pieces = &tests;
         limits.n_pieces = 1;
         limits.max_pieces_tokens = limits.max_tokens * TESTS_SHARE_PCT / 100;
-    } else {
-        add_types(run, &limits);
+        if (limits.max_tokens > room - limits.max_pieces_tokens)
+            limits.max_tokens = room - limits.max_pieces_tokens;
     }
-    if (limits.max_tokens > room - limits.max_pieces_tokens)
-        limits.max_tokens = room - limits.max_pieces_tokens;
     *way = (Way){0};
     if (!body_hole_make(run->request->syntax, &run->task.function, run->arena, &way->hole, err) ||
         !fim_render(run->engine, way->hole.host, way->hole.byte_off, run->request->path, limits,

@@ -199,10 +199,14 @@ static bool check(const TuningOptions *o, Error *err)
         return error_set(err, ERROR_INVALID,
                          "prompts of %d and answers of %d tokens, wanted 128 and 16 at least",
                          o->context, o->answer);
-    if (o->types < 0 || o->pieces < 0 || o->pieces > TUNING_MAX_PIECES)
-        return error_set(err, ERROR_INVALID,
-                         "%d tokens of types and %d pieces of files, wanted 0 or more and 0 to %d",
-                         o->types, o->pieces, TUNING_MAX_PIECES);
+    if (o->pieces < 0 || o->pieces > TUNING_MAX_PIECES)
+        return error_set(err, ERROR_INVALID, "%d pieces of files, wanted 0 to %d", o->pieces,
+                         TUNING_MAX_PIECES);
+    if (!(o->heat > 0 && o->innocent >= 0 && o->innocent <= 1))
+        return error_set(
+            err, ERROR_INVALID,
+            "temperature %g and %g for what is innocent, wanted more than 0 and 0 to 1",
+            (double)o->heat, (double)o->innocent);
     if (!(o->warm_up >= 0 && o->warm_up <= 1))
         return error_set(err, ERROR_INVALID, "%g of the time for the warm-up, wanted 0 to 1",
                          o->warm_up);
@@ -239,8 +243,7 @@ bool tuning_run(Engine *engine, const TuningOptions *options, EngineCancel cance
     tuning_tell(&run, "looking for functions");
     bool ok = repo_tasks_find(options->root, &limits, cancel, arena, &run.tasks, err);
     if (ok) reading_make(&run, arena);
-    run.session =
-        ok ? session_new(engine, tuning_prompt_tokens(options) + options->answer + 16, err) : NULL;
+    run.session = ok ? session_new(engine, options->context + options->answer + 16, err) : NULL;
     run.tune = run.session ? tune_new(engine, &tune, err) : NULL;
     ok = run.tune && run_all(&run, err);
     report(&run);

@@ -23,8 +23,7 @@ typedef struct TuningOptions {
     const char *out;  // the adapter's file; OUT.tune beside it is the checkpoint
     double seconds;   // of the whole, measurements included, over all runs
     int rank;         // of the adapter; alpha is twice that
-    int context;      // tokens of a prompt at most, types aside
-    int types;        // tokens of what the types in a signature are made of, before it; 0: none
+    int context;      // tokens of a prompt at most
     int answer;       // tokens of a body at most
     int group;        // answers to one question, 2 .. 16
     int n_held_out;   // functions that are measured at most
@@ -34,6 +33,8 @@ typedef struct TuningOptions {
     double warm_up;   // its share of the time for training, at most
     int pieces;       // of files that are read in each step of the warm-up, beside two bodies
     double reference; // weight of the body that was there beside those sampled in GRPO; 0: none
+    float heat;       // temperature of the answers in GRPO
+    float innocent;   // weight there of what stands away from the first error, against the error's
     Str test_command; // may be empty
     bool find_tests;  // where it is, the project's own command is looked for
     SandboxMode sandbox;

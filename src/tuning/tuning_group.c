@@ -1,8 +1,8 @@
 // A group of answers to one question: sampled in a batch, judged by the closed loop.
-#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "tuning/blame.h"
 #include "tuning/tuning_state.h"
 
 static const double TESTS_TOO_LONG_MS = 20000;
@@ -15,9 +15,9 @@ static bool on_token(void *user, const GeneratedToken *token)
     size_t skip = a->n_forced_bytes < token->bytes.len ? a->n_forced_bytes : token->bytes.len;
     a->n_forced_bytes -= skip;
     if (skip) a->n_forced++;
-    VEC_PUSH(&a->ids, token->id);
-    VEC_PUSH(&a->logprobs, logf(fmaxf(token->prob, 1e-30f)));
     strbuf_append(&a->raw, str_slice(token->bytes, skip, token->bytes.len));
+    VEC_PUSH(&a->ids, token->id);
+    VEC_PUSH(&a->ends, a->raw.len);
     return !loop_question_has_ended(a->question, strbuf_str(&a->raw));
 }
 
@@ -41,9 +41,10 @@ static bool sample(TuningRun *run, Group *g, const SamplerOptions *sampler, Erro
     // The end is a choice like the others, and there is to be learnt when to make it.
     for (int i = 0; ok && i < g->n; i++) {
         const GenerateResult *r = &sequences[i].result;
+        g->answers[i].unfinished = r->stop == STOP_LENGTH;
         if (r->stop != STOP_END_TOKEN) continue;
         VEC_PUSH(&g->answers[i].ids, r->end_id);
-        VEC_PUSH(&g->answers[i].logprobs, logf(fmaxf(r->end_prob, 1e-30f)));
+        VEC_PUSH(&g->answers[i].ends, g->answers[i].raw.len);
     }
     for (int i = 0; i < g->n; i++)
         run->result->n_sampled += (int64_t)g->answers[i].ids.n;
@@ -121,8 +122,11 @@ static bool judge(TuningRun *run, Group *g, Arena *arena, Error *err)
         Answer *a = &g->answers[i];
         const Answer *same = find_equal(g, i);
         if (same) a->candidate = same->candidate;
-        a->reward = reward_body(&a->candidate, a->flaw, tests, strbuf_str(&a->raw),
-                                repo_task_body(g->task));
+        Str raw = strbuf_str(&a->raw);
+        a->reward = reward_body(&a->candidate, a->flaw, tests, raw, repo_task_body(g->task));
+        a->blamed = a->unfinished ? (ByteRange){0, 0}
+                    : a->flaw     ? (ByteRange){0, SIZE_MAX}
+                                  : blame_find(g->open.text, &a->candidate, raw);
     }
     run->result->judge_ms += clock_ms() - start;
     return ok;
@@ -142,7 +146,7 @@ bool group_write(TuningRun *run, RepoTask *task, int n, const SamplerOptions *sa
         return true;
     }
     g->prompt = loop_question_ids(g->question, &g->n_prompt, &g->forced);
-    if (g->n_prompt > tuning_prompt_tokens(run->options) || g->n_prompt < 1) return true;
+    if (g->n_prompt > run->options->context || g->n_prompt < 1) return true;
     g->n = n;
     return sample(run, g, sampler, err) && judge(run, g, arena, err);
 }
@@ -152,7 +156,7 @@ void group_free(Group *g)
     for (int i = 0; i < g->n; i++) {
         strbuf_deinit(&g->answers[i].raw);
         VEC_FREE(&g->answers[i].ids);
-        VEC_FREE(&g->answers[i].logprobs);
+        VEC_FREE(&g->answers[i].ends);
     }
     loop_question_free(g->question);
     repo_task_close(&g->open);

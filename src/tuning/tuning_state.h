@@ -9,28 +9,19 @@
 #include "tuning/reward.h"
 #include "tuning/tuning.h"
 
-enum { TUNING_MAX_GROUP = 16, TUNING_PACKED_ANSWERS = 4, TUNING_MAX_PIECES = 8 };
-
-// Of a question.
-static inline int tuning_prompt_tokens(const TuningOptions *o)
-{
-    return o->context + o->types;
-}
+enum { TUNING_MAX_GROUP = 16, TUNING_PACKED_ANSWERS = 5, TUNING_MAX_PIECES = 8 };
 
 // How a question is asked.
 static inline LoopBudget tuning_budget(const TuningOptions *o, int n)
 {
-    return (LoopBudget){.rounds = 1,
-                        .candidates = n,
-                        .tokens = o->answer,
-                        .prompt_tokens = o->context,
-                        .type_tokens = o->types ? o->types : -1};
+    return (LoopBudget){
+        .rounds = 1, .candidates = n, .tokens = o->answer, .prompt_tokens = o->context};
 }
 
 // Of a training pass: a prompt and some answers of full length, more of them where they are short.
 static inline int tuning_max_tokens(const TuningOptions *o)
 {
-    return tuning_prompt_tokens(o) + TUNING_PACKED_ANSWERS * o->answer;
+    return o->context + TUNING_PACKED_ANSWERS * o->answer;
 }
 
 // What a checkpoint keeps beside the adapter.
@@ -78,12 +69,14 @@ typedef struct Answer {
     LoopQuestion *question;
     StrBuf raw;
     VEC(int) ids;
-    VEC(float) logprobs; // of the model that wrote it
+    VEC(size_t) ends; // of `raw` after each of them
     size_t n_forced_bytes;
     int n_forced; // tokens that were forced, at the front
     Candidate candidate;
     const char *flaw;
     BodyReward reward;
+    bool unfinished;  // there was no room for more
+    ByteRange blamed; // of `raw`, where it does not compile; nothing where it is not finished
 } Answer;
 
 typedef struct Group {

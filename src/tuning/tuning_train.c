@@ -6,10 +6,9 @@
 #include "tuning/tuning_state.h"
 
 enum { WARM_UP_BODIES = 2, QUESTIONS = 2, MAX_TRIES = 8, RATE_STEPS = 8 };
-static const double ANSWER_SHARE = 0.5;                // of the warm-up's loss
-static const float CLIP_LOW = 0.2f, CLIP_HIGH = 0.28f; // DAPO's
-static const double LEAST_DIFFERENCE = 0.02;           // of a group's rewards
-static const double REWARD_FORGET = 0.05;              // of the running mean, a question
+static const double ANSWER_SHARE = 0.5;      // of the warm-up's loss
+static const double LEAST_DIFFERENCE = 0.01; // of a reward from its group's mean
+static const double REWARD_FORGET = 0.05;    // of the running mean, a question
 
 // The rate rises over the first steps, when Adam's second moments are guesses, and then falls.
 static bool take_step(TuningRun *run, bool warming, Error *err)
@@ -63,7 +62,7 @@ bool tuning_make_example(TuningRun *run, const RepoTask *task, Arena *arena, Tra
         const int *prompt = loop_question_ids(q, &n_prompt, &forced);
         int *ids = arena_array(arena, (size_t)(n_prompt + o->answer + 1), sizeof *ids);
         int n = write_reference(run, q, forced, task, arena, ids + n_prompt);
-        if (n > 0 && n_prompt <= tuning_prompt_tokens(o)) {
+        if (n > 0 && n_prompt <= o->context) {
             memcpy(ids, prompt, (size_t)n_prompt * sizeof *ids);
             *out = (TrainingText){ids, n_prompt + n, n_prompt, true, loop_question_end(q) >= 0};
         }
@@ -134,24 +133,28 @@ bool train_warm_up(TuningRun *run, Error *err)
 
 // --- GRPO ----------------------------------------------------------------------------------------
 
-static double mean_reward(const Group *g, double *spread)
+static double mean_reward(const Group *g)
 {
-    double sum = 0, low = 1, high = 0;
-    for (int i = 0; i < g->n; i++) {
-        double r = g->answers[i].reward.sum;
-        sum += r;
-        low = fmin(low, r);
-        high = fmax(high, r);
-    }
-    *spread = g->n ? high - low : 0;
+    double sum = 0;
+    for (int i = 0; i < g->n; i++)
+        sum += g->answers[i].reward.sum;
     return g->n ? sum / g->n : 0;
+}
+
+// Some answer is worth repeating: where none is, that one fails better than another is no help.
+static bool has_difference(const Group *g, double mean)
+{
+    for (int i = 0; i < g->n; i++)
+        if (g->answers[i].reward.full && g->answers[i].reward.sum > mean + LEAST_DIFFERENCE)
+            return true;
+    return false;
 }
 
 // Answers that are learnt from in one pass over their prompt.
 typedef struct Pack {
     int *ids;
-    float *weights, *old;
-    int ends[TUNING_MAX_GROUP];
+    float *weights;
+    int ends[TUNING_MAX_GROUP + 1];
     int n_prompt, n, n_answers;
 } Pack;
 
@@ -160,7 +163,6 @@ static Pack pack_new(const TuningRun *run, const Group *g)
     size_t cap = (size_t)tuning_max_tokens(run->options);
     Pack pack = {.ids = mem_alloc(cap * sizeof *pack.ids),
                  .weights = mem_zero(cap * sizeof *pack.weights),
-                 .old = mem_zero(cap * sizeof *pack.old),
                  .n_prompt = g->n_prompt,
                  .n = g->n_prompt};
     memcpy(pack.ids, g->prompt, (size_t)g->n_prompt * sizeof *pack.ids);
@@ -171,19 +173,15 @@ static void pack_free(Pack *pack)
 {
     free(pack->ids);
     free(pack->weights);
-    free(pack->old);
 }
 
-// The clipped surrogate.
 static bool pack_learn(TuningRun *run, Pack *pack, Error *err)
 {
     double objective;
     TuneSequence q = {.ids = pack->ids,
                       .n = pack->n,
                       .weights = pack->weights,
-                      .old_logprobs = pack->old,
-                      .clip_low = CLIP_LOW,
-                      .clip_high = CLIP_HIGH,
+                      .temperature = run->options->heat,
                       .n_shared = pack->n_prompt,
                       .n_branches = pack->n_answers,
                       .ends = pack->ends};
@@ -193,50 +191,99 @@ static bool pack_learn(TuningRun *run, Pack *pack, Error *err)
     return ok;
 }
 
-// A token that was forced is nobody's choice.
-static void pack_add(Pack *pack, const Answer *a, float weight)
+// n tokens, of which the first were nobody's choice. Those after the last that counts are left out.
+static bool pack_add(TuningRun *run, Pack *pack, const int *ids, const float *weights, int n,
+                     Error *err)
 {
-    for (int i = 0; i < (int)a->ids.n; i++, pack->n++) {
-        pack->ids[pack->n] = a->ids.items[i];
-        pack->old[pack->n] = a->logprobs.items[i];
-        pack->weights[pack->n] = i >= a->n_forced ? weight : 0;
-    }
-    pack->ends[pack->n_answers++] = pack->n;
+    while (n > 0 && weights[n - 1] == 0)
+        n--;
+    if (n == 0) return true;
+    bool full = pack->n + n > tuning_max_tokens(run->options);
+    if (full && !pack_learn(run, pack, err)) return false;
+    memcpy(pack->ids + pack->n, ids, (size_t)n * sizeof *ids);
+    memcpy(pack->weights + pack->n, weights, (size_t)n * sizeof *weights);
+    pack->ends[pack->n_answers++] = pack->n += n;
+    return true;
 }
 
-// The body that was there, which nobody sampled: its tokens have no ratio.
-static void pack_add_reference(Pack *pack, const int *ids, int n, float weight)
+static bool is_same(const Answer *a, const Answer *b)
 {
-    for (int i = 0; i < n; i++, pack->n++) {
-        pack->ids[pack->n] = ids[i];
-        pack->old[pack->n] = NAN;
-        pack->weights[pack->n] = weight;
+    return a->ids.n == b->ids.n &&
+           (a->ids.n == 0 || memcmp(a->ids.items, b->ids.items, a->ids.n * sizeof(int)) == 0);
+}
+
+// How often the group has answer i; 0: an earlier one counts for it.
+static int count_same(const Group *g, int i)
+{
+    int n = 0;
+    for (int j = 0; j < g->n; j++) {
+        bool same = is_same(&g->answers[j], &g->answers[i]);
+        if (same && j < i) return 0;
+        n += same;
     }
-    pack->ends[pack->n_answers++] = pack->n;
+    return n;
+}
+
+// What is written before a compiler's first error is innocent of it, and what stands after its line
+// is not known to be wrong: of an answer that earned less than the mean they count `innocent`.
+static bool add_answer(TuningRun *run, Pack *pack, const Answer *a, float weight, Error *err)
+{
+    float *weights = mem_zero((a->ids.n + 1) * sizeof *weights);
+    size_t start = 0;
+    for (size_t i = 0; i < a->ids.n; start = a->ends.items[i++]) {
+        bool blamed = a->ends.items[i] > a->blamed.start && start < a->blamed.end;
+        float share = weight > 0 || blamed ? 1 : run->options->innocent;
+        weights[i] = (int)i >= a->n_forced ? share * weight : 0;
+    }
+    bool ok = pack_add(run, pack, a->ids.items, weights, (int)a->ids.n, err);
+    free(weights);
+    return ok;
+}
+
+// The body that was there is one more answer, of reward 1, which nobody sampled.
+static bool add_reference(TuningRun *run, Pack *pack, const Group *g, float weight, Arena *arena,
+                          Error *err)
+{
+    size_t room = (size_t)run->options->answer + 1;
+    int *ids = arena_array(arena, room, sizeof *ids);
+    float *weights = arena_array(arena, room, sizeof *weights);
+    int n = weight > 0 ? write_reference(run, g->question, g->forced, g->task, arena, ids) : 0;
+    for (int i = 0; i < n; i++)
+        weights[i] = weight;
+    return pack_add(run, pack, ids, weights, n, err);
 }
 
 // Dr. GRPO (Liu et al. 2025): the advantage is the reward less the group's mean, and a token's
-// weight is divided by a constant, not by its answer's length. The body that was there is one more
-// answer, of reward 1: the others' mean is theirs alone.
+// weight is divided by a constant, not by its answer's length. An answer is learnt from once, by
+// the model that wrote it: the ratio of the two is 1. The body that was there does not count in the
+// mean.
 static bool learn_group(TuningRun *run, const Group *g, double mean, Arena *arena, Error *err)
 {
     double per_token = 1.0 / (QUESTIONS * g->n * run->options->answer);
-    float reference = (float)((1 - mean) * run->options->reference * per_token);
     Pack pack = pack_new(run, g);
-    int *ids = arena_array(arena, (size_t)run->options->answer + 1, sizeof *ids);
-    int n = reference > 0 ? write_reference(run, g->question, g->forced, g->task, arena, ids) : 0;
-    bool ok = true;
-    if (n > 0) pack_add_reference(&pack, ids, n, reference);
+    float reference = (float)((1 - mean) * run->options->reference * per_token);
+    bool ok = add_reference(run, &pack, g, reference, arena, err);
     for (int i = 0; ok && i < g->n; i++) {
         const Answer *a = &g->answers[i];
-        if (a->ids.n == 0) continue;
-        if (pack.n + (int)a->ids.n > tuning_max_tokens(run->options))
-            ok = pack_learn(run, &pack, err);
-        pack_add(&pack, a, (float)((a->reward.sum - mean) * per_token));
+        double weight = count_same(g, i) * (a->reward.sum - mean) * per_token;
+        // What failed is not to be repeated, whatever the others earned. What compiles and says too
+        // little is left as it is: the next that is written in its place would not compile.
+        bool counts = a->reward.full || (weight < 0 && !a->reward.compiles);
+        if (counts) ok = add_answer(run, &pack, a, (float)weight, err);
     }
     ok = ok && pack_learn(run, &pack, err);
     pack_free(&pack);
     return ok;
+}
+
+// Those first whose bodies the warm-up has not shown. Of two the shorter, which is the likelier to
+// be written right by some answer and not by all; the pairs are others each time around.
+static RepoTask *next_question(const TuningRun *run)
+{
+    size_t n = run->tasks.n_train, at = 2 * (size_t)run->at.asked;
+    size_t k = (size_t)run->at.warmed_up + at + at / n;
+    RepoTask *a = &run->tasks.train[k % n], *b = &run->tasks.train[(k + 1) % n];
+    return repo_task_body(a).len <= repo_task_body(b).len ? a : b;
 }
 
 bool train_group(TuningRun *run, Error *err)
@@ -248,16 +295,13 @@ bool train_group(TuningRun *run, Error *err)
         tuning_tell(run, "GRPO: step %d, question %d", run->at.n_steps + 1, run->at.n_groups + 1);
         Arena *arena = arena_new();
         Group g;
-        double spread;
-        // Those first whose bodies the warm-up has not shown.
-        size_t k = (size_t)(run->at.warmed_up + run->at.asked) % run->tasks.n_train;
-        SamplerOptions sampler = {.temperature = 1,
+        SamplerOptions sampler = {.temperature = run->options->heat,
                                   .top_p = 1,
                                   .seed = run->options->seed + 1000003 * (uint64_t)run->at.asked};
         bool ok =
-            group_write(run, &run->tasks.train[k], run->options->group, &sampler, arena, &g, err);
-        double mean = mean_reward(&g, &spread);
-        bool differs = spread > LEAST_DIFFERENCE;
+            group_write(run, next_question(run), run->options->group, &sampler, arena, &g, err);
+        double mean = mean_reward(&g);
+        bool differs = has_difference(&g, mean);
         bool useful = differs || (g.n > 0 && run->options->reference > 0);
         if (ok && useful) ok = learn_group(run, &g, mean, arena, err);
         n_useful += useful;

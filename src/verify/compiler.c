@@ -49,8 +49,7 @@ static bool take(Str *s, const char *text)
     return true;
 }
 
-// The byte in the line at which that column, from 1, begins.
-static size_t find_column(Str line, uint32_t column, bool counts_bytes)
+size_t compiler_column(Str line, uint32_t column, bool counts_bytes)
 {
     if (counts_bytes) return column - 1 < line.len ? column - 1 : line.len;
     uint32_t at = 1;
@@ -76,7 +75,7 @@ static ByteRange find_range(const Compiler *c, uint32_t row, uint32_t column)
             start++;
         return (ByteRange){start, end};
     }
-    size_t at = find_column(line, column, c->counts_bytes), stop = at;
+    size_t at = compiler_column(line, column, c->counts_bytes), stop = at;
     while (stop < line.len && str_is_word_byte(line.ptr[stop]))
         stop++;
     if (stop == at && at < line.len) stop++;

@@ -40,6 +40,9 @@ bool compiler_wait(Compiler *compiler, const atomic_bool *cancelled);
 size_t compiler_issues(const Compiler *compiler, size_t max, CompilerIssue **out, bool *ok);
 // As the rule "compiler" finds it.
 RuleFinding compiler_finding(const CompilerIssue *issue);
+// The byte of a line at which that column, from 1, begins; clang counts bytes, gcc a screen's
+// columns.
+size_t compiler_column(Str line, uint32_t column, bool counts_bytes);
 // Does a syntax issue stand on the issue's line or on one beside it? Then both mean the same.
 bool compiler_doubles(const TextSnap *text, const CompilerIssue *issue, const SyntaxIssue *syntax,
                       size_t n);

@@ -26,6 +26,7 @@ typedef struct Case {
     Tune *tune;
     const char *name;
     json_object *wanted;
+    float temperature;
     int ids[N_IDS];
     float weights[N_IDS], old[N_IDS], logprobs[N_IDS];
 } Case;
@@ -121,6 +122,7 @@ static TuneSequence sequence_of(Case *c, bool clipped)
                           .old_logprobs = clipped ? c->old : NULL,
                           .clip_low = (float)json_object_get_double(get(numbers, "clip_low")),
                           .clip_high = (float)json_object_get_double(get(numbers, "clip_high")),
+                          .temperature = c->temperature,
                           .logprobs = c->logprobs};
 }
 
@@ -256,11 +258,13 @@ static void gradients_equal_differences(void **state)
 {
     (void)state;
     static const size_t models[] = {0, 2, 8, 13}; // qwen2, llama, and deepseek2 as V2 and V3
+    static const float temperatures[] = {0, 0.7f, 0, 1.5f};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         Case c;
         Error err = {0};
         double objective, worst = 0;
         open_case(models[i], TENSOR_F32, kernels_find(NULL), 1, &c);
+        c.temperature = temperatures[i];
         TuneSequence q = sequence_of(&c, false);
         assert_ok(tune_accumulate(c.tune, &q, (EngineCancel){0}, &objective, &err), err);
         for (size_t m = 0; m < c.tune->n_pairs; m++) {
@@ -273,6 +277,25 @@ static void gradients_equal_differences(void **state)
         assert_true(worst <= TOLERANCE);
         close_case(&c);
     }
+}
+
+// At temperature 1 it is what it is without, and the cold likes the likely.
+static void a_temperature_sharpens_the_probabilities(void **state)
+{
+    (void)state;
+    static const float temperatures[] = {0, 1, 0.5f, 0.01f};
+    double objectives[4];
+    Case c;
+    open_case(0, TENSOR_F32, kernels_find(NULL), 1, &c);
+    for (size_t i = 0; i < N_IDS; i++)
+        c.weights[i] = 1;
+    for (size_t i = 0; i < 4; i++) {
+        c.temperature = temperatures[i];
+        objectives[i] = objective_of(&c);
+    }
+    assert_true(objectives[0] == objectives[1]);
+    assert_true(objectives[2] != objectives[1] && objectives[3] < objectives[2]);
+    close_case(&c);
 }
 
 // What branches give as sequences of their own: the sums of objectives and gradients.
@@ -431,6 +454,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_equal_pytorchs),
         cmocka_unit_test(gradients_equal_differences),
+        cmocka_unit_test(a_temperature_sharpens_the_probabilities),
         cmocka_unit_test(branches_equal_sequences),
         cmocka_unit_test(branches_are_checked),
         cmocka_unit_test(kept_insides_are_those_of_a_second_pass),

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tuning/blame.h"
 #include "tuning/repo_tasks.h"
 #include "tuning/reward.h"
 #include "tuning/tuning.h"
@@ -66,6 +67,41 @@ static void likeness_counts_common_words(void **state)
     assert_true(reward_likeness(STR("return a;"), STR("")) == 0);
     assert_true(reward_likeness(STR(""), STR("")) == 1);
     assert_true(fabs(reward_likeness(STR("x = foo(1)"), STR("x = bar(1)")) - 10.0 / 12) < 1e-9);
+}
+
+// What is blamed of an answer that stands in a function's body, the compiler's note given.
+static Str blamed(const char *raw, const char *note, Arena *arena)
+{
+    Error err = {0};
+    TextSnap *text = text_new(STR("int a;\nint f(int b)\n{\n}\n"), &err);
+    size_t hole = strlen("int a;\nint f(int b)\n{");
+    Candidate c = {.evidence = {.parse = VERDICT_PASS,
+                                .compile = VERDICT_FAIL,
+                                .compile_note = str_from(note)},
+                   .replace = {hole, hole},
+                   .insert = arena_printf(arena, "\n    %s\n", str_trim(str_from(raw)).ptr)};
+    ByteRange found = blame_find(text, &c, str_from(raw));
+    text_release(text);
+    return str_slice(str_from(raw), found.start, found.end);
+}
+
+static void an_error_is_found_in_what_was_written(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    const char *raw = "\n  b++;\n\treturn b + lost; // x\n    return 0;";
+    assert_true(
+        str_equal(blamed(raw, "line 5:20: error: 'lost' undeclared", arena), STR("lost; // x")));
+    assert_true(str_equal(blamed(raw, "line 4:5: error: no", arena), STR("b++;")));
+    assert_true(str_equal(blamed(raw, "line 6: error: no", arena), STR("return 0;")));
+    // Not in the answer, or nowhere.
+    Str all = str_from(raw);
+    assert_true(str_equal(blamed(raw, "line 3:1: error: no", arena), all));
+    assert_true(str_equal(blamed(raw, "line 8:1: error: no", arena), all));
+    assert_true(str_equal(blamed(raw, "old.h:3:1: error: no", arena), all));
+    assert_true(str_equal(blamed(raw, "line 5:300: error: no", arena), all));
+    assert_true(str_equal(blamed("", "line 4:1: error: no", arena), STR("")));
+    arena_free(arena);
 }
 
 static void nothing_is_earned_without_compiling(void **state)
@@ -299,70 +335,14 @@ static Engine *open_tiny(Setup *s, TuningOptions *options)
                                .seconds = 60,
                                .rank = 4,
                                .context = 160,
-                               .types = 64,
                                .answer = 40,
                                .group = 2,
                                .n_held_out = 1,
                                .rate = 0.05f,
                                .rl_rate = 0.01f,
-                               .warm_up = 0.5};
+                               .warm_up = 0.5,
+                               .heat = 1};
     return engine;
-}
-
-// What the model reads when it is asked for the body of the file's only task.
-static Str prompt_of(const Setup *s, Engine *engine, const RepoTask *task, int type_tokens)
-{
-    Error err = {0};
-    OpenTask open;
-    Str forced;
-    StrBuf text = {0};
-    int n;
-    Session *session = session_new(engine, 400, &err);
-    assert_ok(session, err);
-    assert_ok(repo_task_open(task, root_of(s), &open, &err), err);
-    open.request.budget = (LoopBudget){.rounds = 1,
-                                       .candidates = 1,
-                                       .tokens = 40,
-                                       .prompt_tokens = 160,
-                                       .type_tokens = type_tokens};
-    LoopQuestion *q = loop_question_new(engine, session, &open.request, s->arena, &err);
-    assert_ok(q, err);
-    const int *ids = loop_question_ids(q, &n, &forced);
-    for (int i = 0; i < n; i++)
-        strbuf_append(&text, engine_token_bytes(engine, ids[i]));
-    assert_true(n <= 160 + (type_tokens > 0 ? type_tokens : 0));
-    Str all = arena_str(s->arena, strbuf_str(&text));
-    strbuf_deinit(&text);
-    loop_question_free(q);
-    repo_task_close(&open);
-    session_free(session);
-    return all;
-}
-
-static void a_question_has_the_types_of_the_signature(void **state)
-{
-    (void)state;
-    Setup s;
-    Error err = {0};
-    RepoTasks tasks;
-    TuningOptions options;
-    Engine *engine = open_tiny(&s, &options);
-    RepoLimits limits = {
-        .max_train = 100, .max_held_out = 10, .min_body_bytes = 4, .max_body_bytes = 200};
-    const RepoTask *found = NULL;
-    put(&s, "box.h", "struct box { int wide; };\n");
-    put(&s, "box.c", "#include \"box.h\"\nint w(struct box *b)\n{\n    return b->wide;\n}\n");
-    assert_ok(repo_tasks_find(root_of(&s), &limits, (EngineCancel){0}, s.arena, &tasks, &err), err);
-    for (size_t i = 0; i < tasks.n_train; i++)
-        if (str_equal(tasks.train[i].name, STR("w"))) found = &tasks.train[i];
-    for (size_t i = 0; i < tasks.n_held_out; i++)
-        if (str_equal(tasks.held_out[i].name, STR("w"))) found = &tasks.held_out[i];
-    assert_non_null(found);
-    assert_true(holds(prompt_of(&s, engine, found, 96), STR("struct box {\n int wide;\n};")));
-    assert_false(holds(prompt_of(&s, engine, found, -1), STR("wide")));
-    assert_false(holds(prompt_of(&s, engine, found, 0), STR("wide"))); // no adapter for bodies
-    engine_close(engine);
-    tear_down(&s);
 }
 
 static void a_run_learns_stops_and_goes_on(void **state)
@@ -429,11 +409,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(likeness_counts_common_words),
         cmocka_unit_test(nothing_is_earned_without_compiling),
+        cmocka_unit_test(an_error_is_found_in_what_was_written),
         cmocka_unit_test(functions_whose_files_compile_become_tasks),
         cmocka_unit_test(macros_that_confuse_the_parser_cost_their_function_alone),
         cmocka_unit_test(held_out_files_are_not_read),
         cmocka_unit_test(held_out_functions_are_not_read),
-        cmocka_unit_test(a_question_has_the_types_of_the_signature),
         cmocka_unit_test(a_run_learns_stops_and_goes_on),
         cmocka_unit_test(a_group_learns_from_the_body_that_was_there),
     };

@@ -25,6 +25,8 @@ enum {
     ANSWER_ROWS = 4
 };
 
+static const double OTHER_FIRST = -4, OTHER_FALL = 1.2, LEAST_CHANCE = -14;
+
 // Some rows of the text and what stands in their place, line breaks included.
 typedef struct Edit {
     uint32_t row, n_rows;
@@ -42,6 +44,7 @@ typedef struct Scored {
     Edit edit;
     int place;           // -1: not scored
     double rough, score; // down to its first token that differs, and to its end
+    double chance;       // log of it, the earlier order taken in
     bool is_read;        // to its end
     size_t order;
 } Scored;
@@ -520,10 +523,23 @@ static int by_rough(const void *a, const void *b)
     return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-static int by_score(const void *a, const void *b)
+// Not all slips are of the kinds that a model has learnt: what stands early by another order has a
+// chance beside it. log of that for the place in it, from 0.
+static double other_chance(size_t order)
+{
+    return OTHER_FIRST - OTHER_FALL * log((double)order + 1);
+}
+
+static double add_logs(double a, double b)
+{
+    double more = a > b ? a : b, less = a > b ? b : a;
+    return less == -INFINITY ? more : more + log1p(exp(less - more));
+}
+
+static int by_chance(const void *a, const void *b)
 {
     const Scored *x = a, *y = b;
-    int order = compare(x->score, y->score);
+    int order = compare(x->chance, y->chance);
     return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
@@ -607,13 +623,15 @@ bool mend_read(LoopRun *run, const Syntax *syntax, ByteRange function, bool prop
         for (size_t i = 0; i < *n; i++)
             put_edit(&r, &(*mutants)[i]);
         ok = score_places(&r, err) && read_places(&r, propose, err) && read_edits(&r, err);
-        if (ok && r.edits.n) qsort(r.edits.items, r.edits.n, sizeof *r.edits.items, by_score);
+        for (size_t i = 0; i < r.edits.n; i++) {
+            Scored *e = &r.edits.items[i];
+            e->chance = e->mutant.sample ? e->score : add_logs(e->score, other_chance(e->order));
+        }
+        if (ok && r.edits.n) qsort(r.edits.items, r.edits.n, sizeof *r.edits.items, by_chance);
         *n = r.edits.n;
         *mutants = arena_array(run->arena, *n ? *n : 1, sizeof **mutants);
-        for (size_t i = 0; i < *n; i++) {
+        for (size_t i = 0; i < *n; i++)
             (*mutants)[i] = r.edits.items[i].mutant;
-            (*mutants)[i].score = r.edits.items[i].score;
-        }
     }
     close_reading(&r);
     return ok;
@@ -659,7 +677,7 @@ bool mend_score(LoopRun *run, const Candidate *candidate, double *sum, Error *er
         edit->is_read = true;
         ok = edit->place < 0 || (score_places(&r, err) && enter_place(&r, r.places.items, err) &&
                                  score_edits(&r, 0, err));
-        *sum = edit->score;
+        *sum = add_logs(edit->score, LEAST_CHANCE);
     }
     close_reading(&r);
     ok = ok && (*sum == -INFINITY || score_rest(run, candidate, &rest, err));

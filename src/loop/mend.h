@@ -17,12 +17,13 @@
 bool mend_is_known(const LoopRun *run);
 
 // Adds the model's own corrections of the function (its range in `syntax`) to its mutants, if
-// `propose`, and sorts all by their log-probability, which becomes their `score`; those that could
-// not be scored stand last, as they stood. The array may be replaced. A text that is too long for
+// `propose`, and sorts all by their probability, in which the order that they had counts for a part:
+// not every slip is of a kind that was learnt. The array may be replaced. A text that is too long for
 // the session is left alone. False only with an error of the engine.
 bool mend_read(LoopRun *run, const Syntax *syntax, ByteRange function, bool propose,
                Mutant **mutants, size_t *n, Error *err);
 
-// The log-probability of a candidate as a correction of the request's text, and of nothing being
-// wrong in it then; -INFINITY where it cannot be told. False as above.
+// The log-probability of a candidate as a correction of the request's text, down to a least one
+// that all have, and of nothing being wrong in it then; -INFINITY where it cannot be told. False as
+// above.
 bool mend_score(LoopRun *run, const Candidate *candidate, double *score, Error *err);

@@ -9,7 +9,6 @@ typedef struct Mutant {
     ByteRange replace;
     Str insert;                      // in the arena
     const char *what;                // "operator", "constant", ...
-    double score;                    // mend.h
     const struct LoopSample *sample; // how a model wrote it; NULL: none did
 } Mutant;
 

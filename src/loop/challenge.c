@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "loop/choice.h"
 #include "loop/mutate.h"
 #include "loop/probe.h"
 #include "loop/search.h"
@@ -18,7 +19,8 @@ enum {
     MIN_REPEATS = 2,
     MIN_AGAINST = 2, // that agree, where another does otherwise
     MAX_OF_ORIGIN = 2,
-    MANY_TRIED = 32
+    MANY_TRIED = 32,
+    MAX_COMPARED = 6
 };
 static const double CHALLENGE_MS = 8000, MIN_NOTICED = 0.5, STRICT = 0.9, MIN_PASSING = 0.2;
 #define NO_SECOND "no second answer was found that passes and does the same"
@@ -145,7 +147,7 @@ static bool may_speak(const LoopRun *run, const Candidate *other)
 static int collect_versions(LoopRun *run, Str *versions, size_t *which)
 {
     int n = 0;
-    for (size_t i = 0; i <= run->candidates.n && n < PROBE_MAX_VERSIONS; i++) {
+    for (size_t i = 0; i <= run->candidates.n && n < MAX_COMPARED; i++) {
         size_t at = i == 0 ? (size_t)run->passed : i - 1;
         const Candidate *c = &run->candidates.items[at];
         bool other = i > 0 && at != (size_t)run->passed;
@@ -212,7 +214,7 @@ static void probe_versions(LoopRun *run, Probe *probe, int *n_agreeing, int *n, 
     *n_agreeing = 0;
     *borne_out = false;
     if (*n == 0) return;
-    probe_run(run, versions, *n, probe);
+    probe_run(run, versions, *n, -1, probe);
     if (probe->n_inputs == 0) return;
     *n_agreeing = count_agreeing(probe, *n);
     *borne_out = is_borne_out(run, probe, which, *n);
@@ -223,7 +225,7 @@ static void probe_versions(LoopRun *run, Probe *probe, int *n_agreeing, int *n, 
     versions[0] = versions[rival];
     versions[rival] = first;
     Probe other;
-    probe_run(run, versions, *n, &other);
+    probe_run(run, versions, *n, -1, &other);
     if (other.n_inputs == 0 || count_agreeing(&other, *n) <= *n_agreeing) return;
     size_t chosen = which[rival];
     which[rival] = which[0];
@@ -255,19 +257,6 @@ static bool repeats_a_pass(const LoopRun *run, const Candidate *c)
     return false;
 }
 
-// Of a fix, what the function did not do before: it may have to crash where it always did.
-static Str find_new_slip(LoopRun *run, Str slip)
-{
-    Candidate *was = &run->original;
-    Str text = text_str(run->request->text);
-    Probe probe = {0};
-    if (slip.len == 0 || run->task.kind != TASK_FIX) return slip;
-    if (!was->probed) probe_run(run, &text, 1, &probe);
-    if (!was->probed) was->slip = probe.slip;
-    was->probed = true;
-    return str_equal(slip, was->slip) ? STR("") : slip;
-}
-
 // True if enough other answers do the same. *open: what speaks against it, one more may settle.
 static bool challenge_behaviour(LoopRun *run, bool *open)
 {
@@ -276,7 +265,7 @@ static bool challenge_behaviour(LoopRun *run, bool *open)
     int n, n_agreeing;
     bool agreed;
     probe_versions(run, &probe, &n_agreeing, &n, &agreed);
-    Str slip = find_new_slip(run, probe.slip);
+    Str slip = run->candidates.items[run->passed].slip;
     r->n_inputs = probe.n_inputs;
     r->n_agreeing = n_agreeing;
     // So does an answer that was changed until the tests passed.
@@ -353,9 +342,11 @@ static void choose_worthiest(LoopRun *run)
     }
 }
 
-// Those that came when the time for others was over are tried all the same.
+// Those that came when the time for others was over are tried all the same. A fix may have to crash
+// where the function always did.
 static void probe_passed(LoopRun *run)
 {
+    bool fix = run->task.kind == TASK_FIX;
     double deadline_ms = run->deadline_ms;
     run->deadline_ms = 0;
     for (size_t i = 0; i < run->candidates.n && !loop_is_out_of_time(run); i++) {
@@ -363,10 +354,10 @@ static void probe_passed(LoopRun *run)
         if (c->verdict != VERDICT_PASS || c->probed) continue;
         Probe probe = {0};
         TextSnap *text = loop_apply(run, c);
-        Str version = text ? text_str(text) : STR("");
+        Str versions[2] = {text ? text_str(text) : STR(""), text_str(run->request->text)};
         c->probed = true;
-        if (text) probe_run(run, &version, 1, &probe);
-        c->slip = find_new_slip(run, probe.slip);
+        if (text) probe_run(run, versions, 1 + fix, fix ? 1 : -1, &probe);
+        c->slip = probe.slip;
         text_release(text);
     }
     run->deadline_ms = deadline_ms;
@@ -426,6 +417,7 @@ bool challenge_chosen(LoopRun *run)
     } else {
         prefer_proposer(run);
         prefer_sound(run);
+        choice_by_behaviour(run);
     }
     bool open, agreed = challenge_behaviour(run, &open);
     if (!loop_is_cancelled(run)) challenge_tests(run);

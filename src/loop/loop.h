@@ -107,6 +107,7 @@ typedef struct Candidate {
     double ms_decode;
     double confidence;            // mean probability of the tokens; 0 where no model wrote it
     const LoopSample *sample;     // NULL: no model wrote it
+    double score;                 // as a correction (mend.h); 0: not told
     int changes;                  // 1 + the candidate of which it is a small change; 0: of none
     bool paired;                  // two small changes at once
     bool repaired;                // small changes of it were tried

@@ -17,9 +17,9 @@
 bool mend_is_known(const LoopRun *run);
 
 // Adds the model's own corrections of the function (its range in `syntax`) to its mutants, if
-// `propose`, and sorts all by their probability, in which the order that they had counts for a part:
-// not every slip is of a kind that was learnt. The array may be replaced. A text that is too long for
-// the session is left alone. False only with an error of the engine.
+// `propose`, and sorts all by their probability, in which the order that they had counts for a
+// part: not every slip is of a kind that was learnt. The array may be replaced. A text that is too
+// long for the session is left alone. False only with an error of the engine.
 bool mend_read(LoopRun *run, const Syntax *syntax, ByteRange function, bool propose,
                Mutant **mutants, size_t *n, Error *err);
 

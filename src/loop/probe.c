@@ -31,7 +31,7 @@ void probe_put_json_string(StrBuf *out, Str s)
     strbuf_append_char(out, '"');
 }
 
-static bool write_python(LoopRun *run, Scratch *scratch, const Str *versions, int n)
+static bool write_python(LoopRun *run, Scratch *scratch, const Str *versions, int n, int was)
 {
     Error err = {0};
     StrBuf task = {0};
@@ -39,7 +39,7 @@ static bool write_python(LoopRun *run, Scratch *scratch, const Str *versions, in
     probe_put_json_string(&task, run->request->path);
     strbuf_append(&task, STR(", \"name\": "));
     probe_put_json_string(&task, run->task.name);
-    strbuf_append(&task, STR(", \"rivals\": ["));
+    strbuf_printf(&task, ", \"was\": %d, \"rivals\": [", was);
     bool ok = scratch_write(scratch, run->request->path, versions[0], &err);
     for (int i = 1; ok && i < n; i++) {
         Str name = arena_printf(run->arena, ".r1ls-rival-%d", i);
@@ -54,14 +54,14 @@ static bool write_python(LoopRun *run, Scratch *scratch, const Str *versions, in
     return ok;
 }
 
-static bool write_c(LoopRun *run, Scratch *scratch, const Str *versions, int n)
+static bool write_c(LoopRun *run, Scratch *scratch, const Str *versions, int n, int was)
 {
     Error err = {0};
     // As the tests see it.
     const char *folder = trial_command(run, scratch_folder(scratch).ptr).folder;
     Str out = arena_printf(run->arena, "%s/%s", folder, OUT_NAME);
     Str text = probe_c_harness(syntax_language(run->request->syntax), run->task.name, versions, n,
-                               out, run->arena);
+                               was, out, run->arena);
     return text.len && scratch_write(scratch, run->request->path, text, &err);
 }
 
@@ -85,6 +85,10 @@ static void read_line(Probe *out, Str line, Arena *arena)
         if (out->difference.len == 0) out->difference = text;
     } else if (str_starts(line, STR("slip ")) && out->slip.len == 0) {
         out->slip = text;
+    } else if (str_starts(line, STR("same ")) && value >= 0 && value < PROBE_MAX_VERSIONS) {
+        size_t blank = str_find(text, STR(" "), 0);
+        out->n_same[value] = atoi(text.ptr);
+        out->n_broken[value] = atoi(text.ptr + blank);
     }
 }
 
@@ -98,7 +102,7 @@ static void read_report(const Scratch *scratch, Probe *out, Arena *arena)
     text_release(text);
 }
 
-void probe_run(LoopRun *run, const Str *versions, int n, Probe *out)
+void probe_run(LoopRun *run, const Str *versions, int n, int was, Probe *out)
 {
     Error err = {0};
     const char *lang = syntax_language(run->request->syntax)->id;
@@ -107,8 +111,8 @@ void probe_run(LoopRun *run, const Str *versions, int n, Probe *out)
     if (!python && !c) return;
     Scratch *scratch = scratch_new(run->request->root, &err);
     loop_tell(run, "trying more inputs than its tests");
-    bool ok = scratch && (python ? write_python(run, scratch, versions, n)
-                                 : write_c(run, scratch, versions, n));
+    bool ok = scratch && (python ? write_python(run, scratch, versions, n, was)
+                                 : write_c(run, scratch, versions, n, was));
     Child child = {.out = -1};
     if (ok && trial_run(run, scratch, STR(TRIAL_PYTHON_HERE), PROBE_MS, &child))
         read_report(scratch, out, run->arena);

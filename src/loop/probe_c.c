@@ -255,6 +255,7 @@ static void put_try(const Function *f, StrBuf *out)
     put_question(f, out);
     strbuf_append(out, STR("    for (int r1ls_k = 0; r1ls_k < R1LS_VERSIONS; r1ls_k++) {\n"
                            "        int r1ls_ends[2];\n"
+                           "        if (r1ls_given_up(r1ls_k)) continue;\n"
                            "        if (pipe(r1ls_ends) != 0) return;\n"
                            "        pid_t r1ls_child = fork();\n"
                            "        if (r1ls_child == 0) {\n"
@@ -405,15 +406,16 @@ static void put_includes(Str text, StrBuf *out)
     }
 }
 
-Str probe_c_harness(const Language *lang, Str name, const Str *versions, int n, Str out_path,
-                    Arena *arena)
+Str probe_c_harness(const Language *lang, Str name, const Str *versions, int n, int was,
+                    Str out_path, Arena *arena)
 {
     Function f, other;
     StrBuf out = {0};
     if (!read_function(lang, versions[0], name, &f, arena)) return STR("");
     f.result = result_type(&f, arena);
-    strbuf_printf(&out, "#define R1LS_VERSIONS %d\n#define R1LS_OUT \"%.*s\"\n", n,
-                  STR_FMT(out_path));
+    strbuf_printf(&out,
+                  "#define R1LS_VERSIONS %d\n#define R1LS_WAS %d\n#define R1LS_OUT \"%.*s\"\n", n,
+                  was, STR_FMT(out_path));
     for (int k = 0; k < n; k++)
         put_includes(versions[k], &out);
     strbuf_append(&out, str_from(probe_runtime_start));

@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(HERE, ".r1ls-probe.json")) as f:
     TASK = json.load(f)
 SOURCE = os.path.realpath(os.path.join(HERE, TASK["path"]))
-MAX_CALLS, MAX_INPUTS = 24, 120
+MAX_CALLS, MAX_INPUTS, MAX_LATES = 24, 120, 2
 CALL_S = 0.3  # of processor time
 # What a slip raises, and no author on purpose.
 SLIPS = (IndexError, KeyError, ZeroDivisionError, UnboundLocalError, NameError, AttributeError, TypeError,
@@ -140,23 +140,35 @@ def report():
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGPROF, on_alarm)
     scopes = [load(SOURCE, calls[0][2])] + [load(os.path.join(HERE, name), calls[0][2]) for name in TASK["rivals"]]
-    n, different, slipped = 0, set(), False
+    n, different, slipped, was = 0, set(), False, TASK["was"]
+    same, broken, lates = [0] * len(scopes), [0] * len(scopes), [0] * len(scopes)
     with open(os.path.join(HERE, ".r1ls-probe.out"), "a") as out:
         for edge, qualname, arguments in inputs():
             functions = [find(scope, qualname) for scope in scopes]
             if not callable(functions[0]):
                 return
             n += 1
-            first = outcome(functions[0], arguments)
+            results = []
+            for k, function in enumerate(functions):
+                # What has not ended twice is taken to end no more.
+                ends = callable(function) and lates[k] < MAX_LATES
+                results.append(outcome(function, arguments) if ends else ("late", "", ""))
+                lates[k] += results[k][0] == "late"
+            first = results[0]
             call = "%s(%s)" % (TASK["name"], ", ".join(repr(a)[:60] for a in arguments))
-            if edge and first[0] == "slip" and not slipped:
+            before = results[was] if was >= 0 else None
+            kind = before[0] if before else ""
+            if first[0] == "slip" and not slipped and (kind != "slip" if edge else kind == "value"):
                 slipped = True
                 out.write("slip 0 %s raises %s\n" % (call, first[1]))
-            for k, function in enumerate(functions[1:], 1):
-                other = outcome(function, arguments) if callable(function) else first
+            for k, other in enumerate(results):
+                same[k] += other == before
+                broken[k] += other[0] == "slip" and kind == "value"
                 if k not in different and differ(first, other):
                     different.add(k)
                     out.write("differs %d %s gives %s here and %s there\n" % (k, call, show(first), show(other)))
+        for k in range(len(scopes)):
+            out.write("same %d %d %d\n" % (k, same[k], broken[k]))
         out.write("inputs %d -\n" % n)
 
 

@@ -52,11 +52,10 @@ static double score_text(LoopRun *run, const Candidate *c, Error *err)
     return sum;
 }
 
-static double score(LoopRun *run, const Candidate *c, Error *err)
+static double score(LoopRun *run, Candidate *c, Error *err)
 {
-    double sum;
     if (!mend_is_known(run)) return score_text(run, c, err);
-    return mend_score(run, c, &sum, err) ? sum : -INFINITY;
+    return mend_score(run, c, &c->score, err) ? c->score : -INFINITY;
 }
 
 // One that passed before and is doubted stays in the choice, unless it is known to crash or a model

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loop/choice.h"
 #include "loop/doubt.h"
 #include "loop/run.h"
 #include "loop/search.h"
@@ -177,6 +178,18 @@ static const Case CRASHES = {
     false,
     "does otherwise: last([])"};
 
+// On no edge: where it was right.
+static const Case BREAKS = {
+    "python",
+    "def turned(rows):<|>\n"
+    "    return [[row[i] for row in rows] for i in range(len(rows))]\n",
+    "from a import turned\nassert turned([[1, 2, 3], [4, 5, 6]]) == [[1, 4], [2, 5], [3, 6]]\n",
+    PY_COMMAND,
+    {"    return [[row[i] for row in rows] for i in range(len(rows) + 1)]\n", "    return 1\n",
+     "    return 2\n"},
+    false,
+    "raises IndexError"};
+
 // It did.
 static const Case CRASHED = {
     "python",
@@ -322,6 +335,12 @@ static void a_small_change_is_sought_beside_what_was_written(void **state)
     run_case(&WRITTEN, TASK_FIX, 0, "");
 }
 
+static void a_fix_that_crashes_where_the_function_did_not_is_doubted(void **state)
+{
+    (void)state;
+    run_case(&BREAKS, TASK_FIX, 0, "+ 1");
+}
+
 static void changes_that_agree_outvote_another(void **state)
 {
     (void)state;
@@ -379,6 +398,68 @@ static void two_changes_do_not_displace_one(void **state)
     assert_int_equal(choose_among(true), 0);
 }
 
+// `n` where that is the smaller one: what the first of two changes that pass does on most inputs is
+// neither what it was nor what is wanted.
+static int choose_by_behaviour(bool chat, double score)
+{
+    static const char *const inserts[] = {"n if n * 2 < top else 3", "n if n <= top else top"};
+    char folder[] = "/tmp/r1ls-test-XXXXXX", command[64];
+    Error err = {0};
+    Engine *engine = word_engine_new(FIM_SUFFIX_FIRST);
+    Arena *arena = arena_new();
+    Str code = STR("def clip(n, top):\n    return n\n");
+    size_t at = code.len - 2;
+    TextSnap *text = text_new(code, &err);
+    assert_non_null(mkdtemp(folder));
+    put_text(folder, "a.py", code);
+    put_text(folder, "test_a.py",
+             STR("from a import clip\nassert clip(5, 3) == 3\nassert clip(2, 9) == 2\n"));
+    LoopRequest request = {.text = text,
+                           .syntax = syntax_parse(language_by_id("python"), text, NULL),
+                           .path = STR("a.py"),
+                           .file_path = arena_printf(arena, "%s/a.py", folder),
+                           .root = str_from(folder),
+                           .kind = TASK_FIX,
+                           .trusted = true,
+                           .sandbox = sandbox_is_available(NULL) ? SANDBOX_BWRAP : SANDBOX_RLIMITS};
+    LoopResult result = {0};
+    LoopRun run = {.request = &request,
+                   .engine = engine,
+                   .arena = arena,
+                   .result = &result,
+                   .command = STR(PY_COMMAND),
+                   .has_command = true,
+                   .has_tests = true,
+                   .chat = chat,
+                   .passed = 0};
+    assert_true(task_find(request.syntax, TASK_FIX, (ByteRange){at, at}, &run.task));
+    for (int i = 0; i < 2; i++) {
+        Candidate c = {.proposer = "mutant",
+                       .replace = {at, at + 1},
+                       .insert = str_from(inserts[i]),
+                       .score = i ? 0 : score,
+                       .verdict = VERDICT_PASS};
+        VEC_PUSH(&run.candidates, c);
+    }
+    choice_by_behaviour(&run);
+    VEC_FREE(&run.candidates);
+    syntax_release((Syntax *)request.syntax);
+    text_release(text);
+    arena_free(arena);
+    free(engine);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    return run.passed;
+}
+
+static void what_leaves_more_as_it_was_is_chosen(void **state)
+{
+    (void)state;
+    assert_int_equal(choose_by_behaviour(false, 0), 1);
+    assert_int_equal(choose_by_behaviour(false, 10), 0); // the model is surer
+    assert_int_equal(choose_by_behaviour(true, 0), 0);
+}
+
 static void proposers_are_read_by_name(void **state)
 {
     (void)state;
@@ -402,9 +483,11 @@ int main(void)
         cmocka_unit_test(few_answers_that_pass_are_doubted),
         cmocka_unit_test(a_fix_that_crashes_nowhere_goes_first),
         cmocka_unit_test(a_fix_may_crash_where_the_function_did),
+        cmocka_unit_test(a_fix_that_crashes_where_the_function_did_not_is_doubted),
         cmocka_unit_test(a_small_change_is_sought_beside_what_was_written),
         cmocka_unit_test(changes_that_agree_outvote_another),
         cmocka_unit_test(two_changes_do_not_displace_one),
+        cmocka_unit_test(what_leaves_more_as_it_was_is_chosen),
         cmocka_unit_test(proposers_are_read_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

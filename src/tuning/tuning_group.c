@@ -6,6 +6,7 @@
 #include "tuning/tuning_state.h"
 
 static const double TESTS_TOO_LONG_MS = 20000;
+enum { TESTS_TRIES = 3 }; // functions in a row whose own body fails them
 
 // --- sampling ------------------------------------------------------------------------------------
 
@@ -77,7 +78,7 @@ static bool look_for_tests(TuningRun *run, Group *g, Arena *arena, Error *err)
     RepoTask *task = g->task;
     if (task->tests != TESTS_UNKNOWN) return true;
     task->tests = TESTS_NONE;
-    if (run->tests_off || (!o->test_command.len && !o->find_tests)) return true;
+    if (run->n_tests_failed >= TESTS_TRIES || (!o->test_command.len && !o->find_tests)) return true;
     LoopRequest request = judged_request(run, g, true);
     Str wrong = str_from(wrong_body(task));
     Candidate both[2] = {
@@ -87,7 +88,9 @@ static bool look_for_tests(TuningRun *run, Group *g, Arena *arena, Error *err)
     if (both[0].tests == VERDICT_PASS && both[1].tests == VERDICT_FAIL &&
         both[1].evidence.compile == VERDICT_PASS)
         task->tests = TESTS_REACH;
-    run->tests_off = both[0].tests == VERDICT_SKIPPED || both[0].test_spent_ms >= TESTS_TOO_LONG_MS;
+    run->n_tests_failed = both[0].tests == VERDICT_PASS ? 0 : run->n_tests_failed + 1;
+    if (both[0].tests == VERDICT_SKIPPED || both[0].test_spent_ms >= TESTS_TOO_LONG_MS)
+        run->n_tests_failed = TESTS_TRIES;
     return true;
 }
 

@@ -58,8 +58,9 @@ typedef struct TuningRun {
     TrainingText *reading; // the files to train on, in pieces
     size_t n_reading;
     TuningProgress at;
-    bool tests_off; // they take too long
-    Error unfit;    // why the last question was none
+    int n_tests_failed; // functions in a row whose own body fails them, or more where they take
+                        // too long
+    Error unfit;        // why the last question was none
     double start_ms, saved_ms;
 } TuningRun;
 

@@ -404,6 +404,37 @@ static void a_group_learns_from_the_body_that_was_there(void **state)
     tear_down(&s);
 }
 
+// Tests that fail with what the project is made of say nothing of a body, whichever it is.
+static void tests_that_fail_are_not_run_for_ever(void **state)
+{
+    (void)state;
+    Setup s;
+    Error err = {0};
+    TuningResult r;
+    TuningOptions options;
+    char path[96], line[16];
+    int n_runs = 0;
+    Watch watch = {.wanted = 4}; // of two questions each
+    Engine *engine = open_tiny(&s, &options);
+    snprintf(path, sizeof path, "%s/runs", s.folder);
+    options.warm_up = 0;
+    options.reference = 1;
+    options.sandbox = SANDBOX_RLIMITS;
+    options.test_command = arena_printf(s.arena, "echo >>%s; false", path);
+    assert_false(
+        tuning_run(engine, &options, (EngineCancel){is_enough, &watch}, on_tell, &watch, &r, &err));
+    if (err.code != ERROR_CANCELLED) fail_msg("%s", err.text);
+    assert_true(r.n_groups >= 4 && r.before.n_tested == 0);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        n_runs++;
+    fclose(f);
+    assert_true(n_runs >= 3 && n_runs <= 2 * 3); // with the right body and a wrong one
+    engine_close(engine);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +447,7 @@ int main(void)
         cmocka_unit_test(held_out_functions_are_not_read),
         cmocka_unit_test(a_run_learns_stops_and_goes_on),
         cmocka_unit_test(a_group_learns_from_the_body_that_was_there),
+        cmocka_unit_test(tests_that_fail_are_not_run_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,10 @@ enum {
     ANSWER_ROWS = 4
 };
 
-static const double OTHER_FIRST = -4, OTHER_FALL = 1.2, LEAST_CHANCE = -14;
+static const double LEARNT_SHARE = 0.4, FALL = 1.2, LEAST_CHANCE = -14;
+// A line that is written anew is freer than a change of a known kind, and passes by chance more
+// often.
+static const double OWN_COST = 5;
 
 // Some rows of the text and what stands in their place, line breaks included.
 typedef struct Edit {
@@ -44,7 +47,7 @@ typedef struct Scored {
     Edit edit;
     int place;           // -1: not scored
     double rough, score; // down to its first token that differs, and to its end
-    double chance;       // log of it, the earlier order taken in
+    double chance;       // with the earlier order taken in
     bool is_read;        // to its end
     size_t order;
 } Scored;
@@ -523,11 +526,13 @@ static int by_rough(const void *a, const void *b)
     return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-// Not all slips are of the kinds that a model has learnt: what stands early by another order has a
-// chance beside it. log of that for the place in it, from 0.
-static double other_chance(size_t order)
+// What stands at a place (from 0) of one order or the other is the right one so often. Not all
+// slips are of the kinds that a model has learnt: those of others stand far behind in its own
+// order, and what stands early in the earlier one is tried early too.
+static double chance_of(size_t place, size_t earlier)
 {
-    return OTHER_FIRST - OTHER_FALL * log((double)order + 1);
+    return LEARNT_SHARE / pow((double)place + 1, FALL) +
+           (1 - LEARNT_SHARE) / pow((double)earlier + 1, FALL);
 }
 
 static double add_logs(double a, double b)
@@ -536,11 +541,28 @@ static double add_logs(double a, double b)
     return less == -INFINITY ? more : more + log1p(exp(less - more));
 }
 
+static int by_score(const void *a, const void *b)
+{
+    const Scored *x = a, *y = b;
+    int order = compare(x->score, y->score);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
 static int by_chance(const void *a, const void *b)
 {
     const Scored *x = a, *y = b;
     int order = compare(x->chance, y->chance);
     return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static void sort_edits(Reading *r)
+{
+    Scored *edits = r->edits.items;
+    if (r->edits.n == 0) return;
+    qsort(edits, r->edits.n, sizeof *edits, by_score);
+    for (size_t i = 0; i < r->edits.n; i++)
+        edits[i].chance = chance_of(i, edits[i].order);
+    qsort(edits, r->edits.n, sizeof *edits, by_chance);
 }
 
 // The likeliest place that was not read yet; -1: none.
@@ -623,11 +645,7 @@ bool mend_read(LoopRun *run, const Syntax *syntax, ByteRange function, bool prop
         for (size_t i = 0; i < *n; i++)
             put_edit(&r, &(*mutants)[i]);
         ok = score_places(&r, err) && read_places(&r, propose, err) && read_edits(&r, err);
-        for (size_t i = 0; i < r.edits.n; i++) {
-            Scored *e = &r.edits.items[i];
-            e->chance = e->mutant.sample ? e->score : add_logs(e->score, other_chance(e->order));
-        }
-        if (ok && r.edits.n) qsort(r.edits.items, r.edits.n, sizeof *r.edits.items, by_chance);
+        if (ok) sort_edits(&r);
         *n = r.edits.n;
         *mutants = arena_array(run->arena, *n ? *n : 1, sizeof **mutants);
         for (size_t i = 0; i < *n; i++)
@@ -677,7 +695,7 @@ bool mend_score(LoopRun *run, const Candidate *candidate, double *sum, Error *er
         edit->is_read = true;
         ok = edit->place < 0 || (score_places(&r, err) && enter_place(&r, r.places.items, err) &&
                                  score_edits(&r, 0, err));
-        *sum = add_logs(edit->score, LEAST_CHANCE);
+        *sum = add_logs(edit->score, LEAST_CHANCE) - (candidate->sample ? OWN_COST : 0);
     }
     close_reading(&r);
     ok = ok && (*sum == -INFINITY || score_rest(run, candidate, &rest, err));

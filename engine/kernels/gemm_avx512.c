@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "activation.h"
 #include "unpack.h"
 
 // Activation vectors at once: COLUMNS times two tiles, as many integer and as many float
@@ -20,22 +21,41 @@ static inline __m512i broadcast4(const int8_t *q)
     return _mm512_set1_epi32(v);
 }
 
-// What a block's products of one vector need beside its bytes: the scale of each group and, since
-// weights lie 128 below their bytes, minus 128 times the vector's sum.
+// What a block's products of one vector need beside its bytes: the scale of each group; how far
+// the sums of groups 2i are shifted right, after ACT_MAX_SHIFT to the left, for those of 2i + 1 to
+// be added; and, since weights lie 128 below their bytes, minus 128 times the vector's sum.
 typedef struct Factors {
     float scale[GEMM_BLOCK_GROUPS];
+    int32_t shift[GEMM_BLOCK_GROUPS / 2];
     float begin;
 } Factors;
 
-static void fill_factors(const ActRow *act, int first, int n_groups, Factors *out)
+// Returns whether all pairs of groups have scales a power of two apart that shifts can do.
+static bool fill_factors(const ActRow *act, int first, int n_groups, Factors *out)
 {
     const __mmask16 m = (__mmask16)((1u << n_groups) - 1);
+    const __mmask8 pairs = (__mmask8)((1u << n_groups / 2) - 1);
     const int16_t *at = act->sums + 2 * first;
     __m512 scale = _mm512_maskz_loadu_ps(m, act->scale + first);
     __m512i sums = _mm512_maskz_loadu_epi16((__mmask32)((1ull << 2 * n_groups) - 1), at);
     sums = _mm512_madd_epi16(sums, _mm512_set1_epi16(-128));
     _mm512_storeu_ps(out->scale, scale);
-    out->begin = _mm512_reduce_add_ps(_mm512_mul_ps(scale, _mm512_cvtepi32_ps(sums)));
+
+    const __m256i one = _mm512_cvtepi64_epi32(_mm512_castps_si512(scale));
+    const __m256i other = _mm512_cvtepi64_epi32(_mm512_srli_epi64(_mm512_castps_si512(scale), 32));
+    const __m256i ratio = _mm256_sub_epi32(one, other); // the power of two above 23 zero bits
+    const __m256i most = _mm256_set1_epi32(ACT_MAX_SHIFT);
+    __m256i shift = _mm256_sub_epi32(most, _mm256_srai_epi32(ratio, 23));
+    _mm256_storeu_si256((__m256i *)(void *)out->shift,
+                        _mm256_min_epi32(shift, _mm256_set1_epi32(31)));
+    // A shift to the right rounds down, by half a step on average.
+    const __mmask8 coarser = pairs & _mm256_cmpgt_epi32_mask(shift, most);
+    const __m256 halves =
+        _mm256_maskz_mul_ps(coarser, _mm256_castsi256_ps(other), _mm256_set1_ps(0.5f));
+    out->begin = _mm512_reduce_add_ps(
+        _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sums), _mm512_zextps256_ps512(halves)));
+    return !(pairs & (_mm256_test_epi32_mask(ratio, _mm256_set1_epi32((1 << 23) - 1)) |
+                      _mm256_cmplt_epi32_mask(shift, _mm256_setzero_si256())));
 }
 
 // Adds the products of a group's 32 columns of both tiles with n_cols vectors at q.
@@ -61,6 +81,7 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t (*u)[2]
 typedef struct Block {
     const Tiles *tiles;
     int first, n_groups;
+    bool paired; // scales of every vector
     float *y;
     size_t y_stride;
     uint32_t rows;
@@ -109,6 +130,12 @@ add_scaled(const Block *b, float *to, __m512 sum0, __m512 sum1, __m512 scale0, _
     _mm512_mask_storeu_ps(to + TILE_ROWS, rows1, sum1);
 }
 
+// The sums of a pair's first group on the scale of its second: up to 20 bits and a sign.
+static inline __m512i shifted(__m512i sums, __m512i shift)
+{
+    return _mm512_srav_epi32(_mm512_slli_epi32(sums, ACT_MAX_SHIFT), shift);
+}
+
 // Both tiles times vectors at .. at + n_cols - 1.
 static inline __attribute__((always_inline)) void tiles_times(const Block *b, const ActRow *acts,
                                                               const Factors *factors, int at,
@@ -117,24 +144,35 @@ static inline __attribute__((always_inline)) void tiles_times(const Block *b, co
     float *y = b->y + (size_t)at * b->y_stride;
     __m512 sums[2][COLUMNS];
     const int8_t *q[COLUMNS];
+    const int n_paired = b->paired ? b->n_groups / 2 * 2 : 0;
     factors += at;
 #pragma GCC unroll 8
     for (int c = 0; c < n_cols; c++) {
         q[c] = acts[at + c].q + 32 * (size_t)b->first;
         sums[0][c] = sums[1][c] = _mm512_set1_ps(factors[c].begin);
     }
-    for (int g = 0; g < b->n_groups; g++) {
-        __m512i products[2][COLUMNS];
+    __m512i products[2][COLUMNS];
 #pragma GCC unroll 8
-        for (int c = 0; c < n_cols; c++)
-            products[0][c] = products[1][c] = _mm512_setzero_si512();
+    for (int c = 0; c < n_cols; c++)
+        products[0][c] = products[1][c] = _mm512_setzero_si512();
+    for (int g = 0; g < b->n_groups; g++) {
         look_ahead(ahead);
         multiply(b->tiles->u[g], q, 32 * g, n_cols, products);
+        if (g < n_paired && g % 2 == 0) {
+#pragma GCC unroll 8
+            for (int c = 0; c < n_cols; c++) {
+                __m512i shift = _mm512_set1_epi32(factors[c].shift[g / 2]);
+                products[0][c] = shifted(products[0][c], shift);
+                products[1][c] = shifted(products[1][c], shift);
+            }
+            continue;
+        }
 #pragma GCC unroll 8
         for (int c = 0; c < n_cols; c++) {
             __m512 act = _mm512_set1_ps(factors[c].scale[g]);
             sums[0][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[0][c]), act, sums[0][c]);
             sums[1][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[1][c]), act, sums[1][c]);
+            products[0][c] = products[1][c] = _mm512_setzero_si512();
         }
     }
     const __m512 s0 = _mm512_load_ps(b->tiles->scale[0]), s1 = _mm512_load_ps(b->tiles->scale[1]);
@@ -143,20 +181,29 @@ static inline __attribute__((always_inline)) void tiles_times(const Block *b, co
         add_scaled(b, y + (size_t)c * b->y_stride, sums[0][c], sums[1][c], s0, s1);
 }
 
+// Vectors go over the tiles in groups of equal size, or one fewer.
 static void all_times(const Block *b, const ActRow *acts, const Factors *factors, int n_acts,
                       Ahead *ahead)
 {
-    const int n_steps = n_acts < COLUMNS ? 1 : n_acts / COLUMNS;
-    int i = 0;
+    const int n_steps = (n_acts - 1) / COLUMNS + 1;
     ahead->n_at_once = ahead->n_rows * ahead->n_lines / (n_steps * b->n_groups) + 1;
+    for (int step = 0, at = 0; step < n_steps; step++) {
+        const int n_cols = (n_acts - at) / (n_steps - step);
+        switch (n_cols) {
 #define COLUMNS_AT_ONCE(n)                                                                         \
-    for (; i + (n) <= n_acts; i += (n))                                                            \
-        tiles_times(b, acts, factors, i, n, ahead);
-    COLUMNS_AT_ONCE(COLUMNS)
-    COLUMNS_AT_ONCE(4)
-    COLUMNS_AT_ONCE(2)
-    COLUMNS_AT_ONCE(1)
+    case n:                                                                                        \
+        tiles_times(b, acts, factors, at, n, ahead);                                               \
+        break;
+            COLUMNS_AT_ONCE(1)
+            COLUMNS_AT_ONCE(2)
+            COLUMNS_AT_ONCE(3)
+            COLUMNS_AT_ONCE(4)
+            COLUMNS_AT_ONCE(5)
+            COLUMNS_AT_ONCE(6)
 #undef COLUMNS_AT_ONCE
+        }
+        at += n_cols;
+    }
 }
 
 // --- F32, F16 and BF16 ---------------------------------------------------------------------------
@@ -267,11 +314,16 @@ static void gemm_quantised(TensorType type, const char *w, size_t row_bytes, int
     Tiles *tiles = (Tiles *)(void *)scratch;
     Factors *factors = (Factors *)(void *)(tiles + 1);
     for (int i = 0; i * GEMM_BLOCK_GROUPS < n_all; i++) {
-        Block b = {tiles, i * GEMM_BLOCK_GROUPS, n_all - i * GEMM_BLOCK_GROUPS, y, y_stride, 0};
+        Block b = {.tiles = tiles,
+                   .first = i * GEMM_BLOCK_GROUPS,
+                   .n_groups = n_all - i * GEMM_BLOCK_GROUPS,
+                   .paired = true,
+                   .y = y,
+                   .y_stride = y_stride};
         bool last = b.n_groups <= GEMM_BLOCK_GROUPS;
         if (!last) b.n_groups = GEMM_BLOCK_GROUPS;
         for (int c = 0; c < n_acts; c++)
-            fill_factors(&acts[c], b.first, b.n_groups, &factors[c]);
+            b.paired &= fill_factors(&acts[c], b.first, b.n_groups, &factors[c]);
         for (int r = 0; r < n_rows; r += 2 * TILE_ROWS, b.y += 2 * TILE_ROWS) {
             int n = n_rows - r < 2 * TILE_ROWS ? n_rows - r : 2 * TILE_ROWS;
             int n_first = n < TILE_ROWS ? n : TILE_ROWS;

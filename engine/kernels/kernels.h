@@ -4,9 +4,9 @@
 // table at engine_open. Kernels are pure: no allocation, no threads, no globals; callers split
 // rows over the team. Pointers never alias unless stated. NaN in gives NaN out.
 //
-// Quantised weights are multiplied with activations rounded to 8 bits, one scale per 32 elements:
-// a finer grid than the 256 of ggml's Q8_K, so results lie closer to F32. F32, F16 and BF16
-// weights are multiplied with the F32 activations.
+// Quantised weights are multiplied with activations rounded to 8 bits, one scale per 32 elements
+// (activation.h): a finer grid than the 256 of ggml's Q8_K, so results lie closer to F32. F32, F16
+// and BF16 weights are multiplied with the F32 activations.
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,8 @@ enum {
     GEMM_BLOCK = 512,
     GEMM_ACTS = 512,
     ATTEND_QUERIES = 32,
-    GEMM_BLOCK_BYTES = GEMM_BLOCK * 32 + 128 + GEMM_ACTS * (GEMM_BLOCK / 32 + 1) * 4,
+    GEMM_BLOCK_BYTES =
+        GEMM_BLOCK * 32 + 128 + GEMM_ACTS * (GEMM_BLOCK / 32 + GEMM_BLOCK / 64 + 1) * 4,
 };
 
 // One activation vector of n elements: F32, and if quantised its 8-bit form.
@@ -67,7 +68,8 @@ struct Kernels {
     const char *name;
     bool rounds_weights; // in gemm; see there
 
-    // q, scale, sums from x[n]; n % 32 == 0. A block with NaN or infinity gets scale NaN.
+    // q, scale, sums from x[n]; n % 32 == 0. Scales 2i and 2i + 1 are a power of two apart, and NaN
+    // where one of the two blocks has NaN or infinity (activation.h).
     void (*quantize)(const float *x, int n, int8_t *q, float *scale, int16_t *sums);
 
     // Decode: y[r] = sum_k W[r][k] * a[k] for r in [0, n_rows). w points at the first row, rows are
@@ -85,7 +87,7 @@ struct Kernels {
     // gemm_scratch_bytes(n_in) bytes, 64-byte aligned, private to the calling thread) and
     // multiplied with all n_acts vectors. With rounds_weights the tile has 8-bit numbers with one
     // scale for GEMM_BLOCK columns of a row, a 127th of the largest weight that the row's scales in
-    // them allow.
+    // them allow. It is faster there where the scales of acts are as quantize makes them.
     void (*gemm)(TensorType type, const void *w, size_t row_bytes, int n_in, int n_rows,
                  const ActRow *acts, int n_acts, float *y, size_t y_stride, void *scratch);
 

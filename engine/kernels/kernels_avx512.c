@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "activation.h"
+
 // --- vectors -------------------------------------------------------------------------------------
 
 float dot_avx512(const float *a, const float *b, int n)
@@ -106,23 +108,33 @@ static void to_f16_avx512(const float *x, int n, uint16_t *y)
 
 // --- activations ---------------------------------------------------------------------------------
 
-static void quantize_avx512(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
+// The largest magnitude of a block, infinity where one of them is not finite.
+static inline float find_peak(const float *x)
 {
     const __m512 infinity = _mm512_set1_ps(INFINITY);
-    for (int b = 0; b < n / ACT_BLOCK; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
-        __m512 x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + 16);
-        __m512 a0 = _mm512_abs_ps(x0), a1 = _mm512_abs_ps(x1);
-        __mmask16 ok = _mm512_cmp_ps_mask(a0, infinity, _CMP_LT_OQ) &
-                       _mm512_cmp_ps_mask(a1, infinity, _CMP_LT_OQ);
-        float max = _mm512_reduce_max_ps(_mm512_max_ps(a0, a1));
-        bool finite = ok == 0xFFFF;
-        __m512 inverse = _mm512_set1_ps(max > 0x1p-120f && finite ? 127 / max : 0);
-        __m512i q0 = _mm512_cvtps_epi32(_mm512_mul_ps(x0, inverse));
-        __m512i q1 = _mm512_cvtps_epi32(_mm512_mul_ps(x1, inverse));
-        if (!finite) q0 = q1 = _mm512_setzero_si512();
+    __m512 a0 = _mm512_abs_ps(_mm512_loadu_ps(x)), a1 = _mm512_abs_ps(_mm512_loadu_ps(x + 16));
+    __mmask16 ok =
+        _mm512_cmp_ps_mask(a0, infinity, _CMP_LT_OQ) & _mm512_cmp_ps_mask(a1, infinity, _CMP_LT_OQ);
+    return ok == 0xFFFF ? _mm512_reduce_max_ps(_mm512_max_ps(a0, a1)) : INFINITY;
+}
+
+static void quantize_avx512(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
+{
+    const int n_blocks = n / ACT_BLOCK;
+    float max[2], inverse[2];
+    for (int b = 0; b < n_blocks; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
+        if (b % 2 == 0) {
+            const int n_pair = b + 1 < n_blocks ? 2 : 1;
+            for (int i = 0; i < n_pair; i++)
+                max[i] = find_peak(x + i * ACT_BLOCK);
+            act_scales(max, n_pair, scale + b, inverse);
+        }
+        const __m512 factor = _mm512_set1_ps(inverse[b % 2]);
+        __m512i q0 = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), factor));
+        __m512i q1 = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16), factor));
+        if (isnan(scale[b])) q0 = q1 = _mm512_setzero_si512();
         _mm_storeu_si128((__m128i *)q, _mm512_cvtepi32_epi8(q0));
         _mm_storeu_si128((__m128i *)(q + 16), _mm512_cvtepi32_epi8(q1));
-        scale[b] = finite ? max / 127 : NAN;
         sums[2 * b] = (int16_t)_mm512_reduce_add_epi32(q0);
         sums[2 * b + 1] = (int16_t)_mm512_reduce_add_epi32(q1);
     }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "activation.h"
 #include "attend.h"
 #include "unpack.h"
 
@@ -187,28 +188,39 @@ static void dequantize_neon(TensorType type, const void *row, int n, float *out)
 
 // --- activations ---------------------------------------------------------------------------------
 
+// The largest magnitude of a block, infinity where one of them is not finite.
+static float find_peak(const float *x)
+{
+    float32x4_t max = vdupq_n_f32(0);
+    for (int i = 0; i < ACT_BLOCK; i += LANES)
+        max = vmaxq_f32(max, vabsq_f32(vld1q_f32(x + i))); // NaN stays
+    float peak = vmaxvq_f32(max);
+    return peak < INFINITY ? peak : INFINITY;
+}
+
 static void quantize_neon(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
 {
-    for (int b = 0; b < n / ACT_BLOCK; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
-        float32x4_t max4 = vdupq_n_f32(0);
-        for (int i = 0; i < ACT_BLOCK; i += LANES)
-            max4 = vmaxq_f32(max4, vabsq_f32(vld1q_f32(x + i)));
-        float max = vmaxvq_f32(max4);
-        bool finite = max < INFINITY; // false for NaN
-        float inverse = max > 0x1p-120f && finite ? 127 / max : 0;
+    const int n_blocks = n / ACT_BLOCK;
+    float max[2], inverse[2];
+    for (int b = 0; b < n_blocks; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
+        if (b % 2 == 0) {
+            const int n_pair = b + 1 < n_blocks ? 2 : 1;
+            for (int i = 0; i < n_pair; i++)
+                max[i] = find_peak(x + i * ACT_BLOCK);
+            act_scales(max, n_pair, scale + b, inverse);
+        }
         for (int half = 0; half < 2; half++) {
             int16x4_t narrow[4];
             for (int i = 0; i < 4; i++) {
                 float32x4_t v = vld1q_f32(x + 16 * half + LANES * i);
-                narrow[i] = vqmovn_s32(vcvtnq_s32_f32(vmulq_n_f32(v, inverse)));
+                narrow[i] = vqmovn_s32(vcvtnq_s32_f32(vmulq_n_f32(v, inverse[b % 2])));
             }
             int8x16_t bytes = vcombine_s8(vqmovn_s16(vcombine_s16(narrow[0], narrow[1])),
                                           vqmovn_s16(vcombine_s16(narrow[2], narrow[3])));
-            if (!finite) bytes = vdupq_n_s8(0);
+            if (isnan(scale[b])) bytes = vdupq_n_s8(0);
             vst1q_s8(q + 16 * half, bytes);
             sums[2 * b + half] = vaddlvq_s8(bytes);
         }
-        scale[b] = finite ? max / 127 : NAN;
     }
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "activation.h"
 #include "attend.h"
 #include "unpack.h"
 
@@ -51,27 +52,31 @@ static float bf16_to_float(uint16_t h)
     return f;
 }
 
-static bool all_finite(const float *x, int n)
+// The largest magnitude of a block, infinity where one of them is not finite.
+static float find_peak(const float *x)
 {
-    for (int i = 0; i < n; i++)
-        if (!isfinite(x[i])) return false;
-    return true;
+    float max = 0;
+    for (int i = 0; i < ACT_BLOCK; i++)
+        max = !isfinite(x[i]) ? INFINITY : fabsf(x[i]) > max ? fabsf(x[i]) : max;
+    return max;
 }
 
 static void quantize_ref(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
 {
-    for (int b = 0; b < n / ACT_BLOCK; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
-        float max = 0;
+    const int n_blocks = n / ACT_BLOCK;
+    float max[2], inverse[2];
+    for (int b = 0; b < n_blocks; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
         int halves[2] = {0, 0};
-        for (int i = 0; i < ACT_BLOCK; i++)
-            max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
-        bool finite = all_finite(x, ACT_BLOCK);
-        float inverse = max > 0x1p-120f && finite ? 127 / max : 0; // below: the inverse overflows
+        if (b % 2 == 0) {
+            const int n_pair = b + 1 < n_blocks ? 2 : 1;
+            for (int i = 0; i < n_pair; i++)
+                max[i] = find_peak(x + i * ACT_BLOCK);
+            act_scales(max, n_pair, scale + b, inverse);
+        }
         for (int i = 0; i < ACT_BLOCK; i++) {
-            q[i] = (int8_t)(finite ? lrintf(x[i] * inverse) : 0);
+            q[i] = (int8_t)(isnan(scale[b]) ? 0 : lrintf(x[i] * inverse[b % 2]));
             halves[i / 16] += q[i];
         }
-        scale[b] = finite ? max / 127 : NAN; // NaN in, NaN out
         sums[2 * b] = (int16_t)halves[0];
         sums[2 * b + 1] = (int16_t)halves[1];
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The kernels for 64-bit ARM under emulation: test_kernels.c and the engine's kernels by a cross compiler, run by qemu-user.
+# The kernels for 64-bit ARM under emulation: their tests and the engine's kernels by a cross compiler, run by qemu-user.
 # usage: neon.sh FOLDER         apt-get install gcc-aarch64-linux-gnu qemu-user (77 where these are missing)
 # The whole engine is compiled for ARM too, as far as a compiler sees it without libraries.
 set -euo pipefail
@@ -14,7 +14,9 @@ flags=(-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-
 cd "$top"
 $compiler "${flags[@]}" -O3 -march=armv8.2-a+dotprod -c engine/kernels/kernels_neon.c -o "$out/kernels_neon.o"
 for source in engine/*.c; do $compiler "${flags[@]}" -fsyntax-only "$source"; done
-$compiler "${flags[@]}" -static -ffunction-sections -Wl,--gc-sections -DWITHOUT_JSON -I"$top/tests/cross" -I"$top/tests" \
-  tests/unit/engine/test_kernels.c engine/kernels/{attend_floats,dispatch,kernels_exact,kernels_ref,unpack}.c engine/gguf.c src/base/*.c \
-  "$out/kernels_neon.o" -lm -lpthread -o "$out/test_kernels"
-qemu-aarch64 "$out/test_kernels"
+for test in test_kernels test_activation; do
+  $compiler "${flags[@]}" -static -ffunction-sections -Wl,--gc-sections -DWITHOUT_JSON -I"$top/tests/cross" -I"$top/tests" \
+    tests/unit/engine/$test.c engine/kernels/{attend_floats,dispatch,kernels_exact,kernels_ref,unpack}.c engine/gguf.c src/base/*.c \
+    "$out/kernels_neon.o" -lm -lpthread -o "$out/$test"
+  qemu-aarch64 "$out/$test"
+done

@@ -269,9 +269,9 @@ static inline __attribute__((always_inline)) void put_nibbles(TensorType type, R
     }
 }
 
-// Formats of blocks of 32: scales.
-static inline __attribute__((always_inline)) void block_scales(TensorType type, Rows w,
-                                                               int n_groups, Steps *out)
+// Formats of blocks of 32: scales, and fifth bits, which lie beside them.
+static inline __attribute__((always_inline)) void
+block_scales(TensorType type, Rows w, int n_groups, Steps *out, __m512i *bits)
 {
     const size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
     for (int g = 0; g < n_groups; g++) {
@@ -279,19 +279,25 @@ static inline __attribute__((always_inline)) void block_scales(TensorType type, 
         load_dwords(w, (size_t)g * block_bytes, heads);
         __m512 scale = type == TENSOR_MXFP4 ? fp4_scales(heads[0]) : low_half(heads[0]);
         _mm512_store_ps(out->scale[g], scale);
+        if (type == TENSOR_Q5_1) bits[g] = heads[1];
+        if (type == TENSOR_Q5_0)
+            bits[g] =
+                _mm512_or_si512(_mm512_srli_epi32(heads[0], 16), _mm512_slli_epi32(heads[1], 16));
         if (type == TENSOR_Q4_1 || type == TENSOR_Q5_1)
             _mm512_store_ps(out->min[g], _mm512_sub_ps(_mm512_setzero_ps(), high_half(heads[0])));
     }
 }
 
 // Likewise: bytes.
-static inline __attribute__((always_inline)) void
-put_blocks(TensorType type, Rows w, int n_groups, const Grid *grid, Tiles *tiles, int tile)
+static inline __attribute__((always_inline)) void put_blocks(TensorType type, Rows w, int n_groups,
+                                                             const __m512i *bits, const Grid *grid,
+                                                             Tiles *tiles, int tile)
 {
     const size_t block_bytes = (size_t)tensor_type_info(type)->block_bytes;
+    const bool has_bits = type == TENSOR_Q5_0 || type == TENSOR_Q5_1;
     for (int g = 0; g < n_groups; g++) {
         const size_t at = (size_t)g * block_bytes;
-        __m512i heads[4], bits = _mm512_setzero_si512(), q[4];
+        __m512i q[4];
         if (type == TENSOR_Q8_0) {
 #pragma GCC unroll 8
             for (int j = 0; j < 8; j++) {
@@ -301,12 +307,8 @@ put_blocks(TensorType type, Rows w, int n_groups, const Grid *grid, Tiles *tiles
             }
             continue;
         }
-        if (type == TENSOR_Q5_0 || type == TENSOR_Q5_1) load_dwords(w, at, heads);
-        if (type == TENSOR_Q5_1) bits = heads[1];
-        if (type == TENSOR_Q5_0)
-            bits =
-                _mm512_or_si512(_mm512_srli_epi32(heads[0], 16), _mm512_slli_epi32(heads[1], 16));
-        put_nibbles(type, w, at + block_bytes - 16, bits, tiles, tile, g, grid);
+        put_nibbles(type, w, at + block_bytes - 16, has_bits ? bits[g] : _mm512_setzero_si512(),
+                    tiles, tile, g, grid);
     }
 }
 
@@ -401,12 +403,13 @@ static inline __attribute__((always_inline)) void unpack_rows(TensorType type, R
     const bool super = halves || type == TENSOR_Q4_K || type == TENSOR_Q5_K;
     _Alignas(64) Steps steps;
     _Alignas(64) Grid grid;
+    __m512i bits[GEMM_BLOCK_GROUPS];
     if (super || type == TENSOR_IQ4_XS)
         for (int i = 0; i < n_groups / 8; i++)
             super_scales(type, (Rows){w.first + (size_t)(i * info->block_bytes), w.bytes}, &steps,
                          (halves ? 16 : 8) * i);
     else
-        block_scales(type, w, n_groups, &steps);
+        block_scales(type, w, n_groups, &steps, bits);
     find_grid(&steps, halves ? 2 * n_groups : n_groups, group_zero(type), highest_byte(type), &grid,
               tiles->scale[tile]);
     if (super)
@@ -420,7 +423,7 @@ static inline __attribute__((always_inline)) void unpack_rows(TensorType type, R
                             16 * (size_t)(g % 8),
                         _mm512_setzero_si512(), tiles, tile, g, &grid);
     else
-        put_blocks(type, w, n_groups, &grid, tiles, tile);
+        put_blocks(type, w, n_groups, bits, &grid, tiles, tile);
 }
 
 static void unpack_any(TensorType type, Rows w, int n_groups, Tiles *tiles, int tile)

@@ -4,7 +4,7 @@ small change of the function.
 usage: mend_eval.py ROWS.jsonl DATA OUT.json [--rows N] [--by mend|text] MODEL.gguf|MODEL.blocks ...
 
 ROWS is what mend.py held wrote, DATA has prepare.py's tokenizer.json. --by text asks by the likelihood of the function as it would read, which
-is what a model tells that does not know the form. All continuations of a text are computed at once: each sees the text and itself.
+is what a model tells that does not know the form. The continuations of a text are one tree, of which each token sees the text and its own branch.
 """
 import argparse, collections, json, sys, time
 
@@ -17,7 +17,7 @@ import prepare
 import weights
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-MOST = 6000  # tokens of a text with continuations at a time
+MOST = 12000  # tokens of a text with continuations at a time, what they share counted with each
 
 
 def attend(q, k, v, allowed):
@@ -26,29 +26,39 @@ def attend(q, k, v, allowed):
     return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed).transpose(1, 2)
 
 
+def tree(branches):
+    """Continuations as one tree: (tokens, the parent of each or -1, the node of each continuation's tokens)."""
+    tokens, parents, nodes, places = [], [], [], {}
+    for branch in branches:
+        at, path = -1, []
+        for token in branch:
+            if (at, token) not in places: places[at, token] = len(tokens); tokens.append(token); parents.append(at)
+            at = places[at, token]; path.append(at)
+        nodes.append(path)
+    return tokens, parents, nodes
+
+
 @torch.no_grad()
 def scores_at_once(net, before, branches):
     """Log-probabilities of continuations of the same tokens."""
-    n = len(before); number, position, at, ids = [0] * n, list(range(n)), [], list(before)
-    for k, branch in enumerate(branches, 1):
-        at.append([n - 1, *range(len(ids), len(ids) + len(branch) - 1)])
-        ids += branch[:-1]; number += [k] * (len(branch) - 1); position += range(n, n + len(branch) - 1)
-    number = torch.tensor(number, device=DEVICE); order = torch.arange(len(ids), device=DEVICE)
-    allowed = (order[:, None] >= order) & ((number == 0) | (number[:, None] == number)); position = torch.tensor(position, device=DEVICE)
+    tokens, parents, nodes = tree(branches); n, size = len(before), len(before) + len(tokens)
+    allowed = np.zeros((size, size), dtype=bool); allowed[:n, :n] = np.tri(n, dtype=bool); position = list(range(n))
+    for i, parent in enumerate(parents):
+        allowed[n + i] = allowed[n + parent]; allowed[n + i, n + i] = True; position.append(position[n + parent] + 1)
+    position = torch.tensor(position, device=DEVICE); allowed = torch.from_numpy(allowed).to(DEVICE)
     with torch.autocast(DEVICE, torch.bfloat16):
-        h = net.embed(torch.tensor(ids, device=DEVICE)[None]).bfloat16()
+        h = net.embed(torch.tensor(before + tokens, device=DEVICE)[None]).bfloat16()
         for block in net.blocks: h = block(h, net.cos[:, position], net.sin[:, position], allowed)
-        rows = torch.tensor([x for xs in at for x in xs], device=DEVICE); wanted = torch.tensor([t for b in branches for t in b], device=DEVICE)
-        logits = net.head(form.rms(h, net.norm, net.s.epsilon)[0, rows]).float()
-    each = -torch.nn.functional.cross_entropy(logits, wanted, reduction="none").double().cpu()
-    return [x.sum().item() for x in each.split([len(b) for b in branches])]
+        logits = net.head(form.rms(h, net.norm, net.s.epsilon)[0, [n + p for p in parents]]).float()
+    each = -torch.nn.functional.cross_entropy(logits, torch.tensor(tokens, device=DEVICE), reduction="none").double().cpu()
+    return [each[path].sum().item() for path in nodes]
 
 
 def scores(net, before, branches):
-    """The same of any number of continuations, so many at a time as there is room for; -inf where one is longer than a context."""
+    """The same of any number of continuations, so many at a time as there is room for, each cut to the context."""
     out, some, size = [], [], 0
     for branch in branches:
-        if some and (size + len(branch) > MOST - len(before)): out += scores_at_once(net, before, some); some, size = [], 0
+        if some and size + len(branch) > MOST - len(before): out += scores_at_once(net, before, some); some, size = [], 0
         some.append(branch[:net.s.context - len(before)]); size += len(branch)
     return out + scores_at_once(net, before, some)
 

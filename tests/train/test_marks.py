@@ -3,6 +3,7 @@ import os
 import random
 import sys
 import unittest
+import unittest.mock
 
 try:
     import numpy
@@ -13,6 +14,8 @@ except ImportError:
     sys.exit(77)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../engine/train"))
+import mend_eval  # noqa: E402
+import model as form  # noqa: E402
 import prepare  # noqa: E402
 from model import HOLE, MARK, TOKEN, Model, Shape  # noqa: E402
 from train import Mean, with_documents  # noqa: E402
@@ -66,6 +69,25 @@ class Marks(unittest.TestCase):
             loss, _ = model(rows.long(), documents)
         weight = torch.tensor([8.0, 1.0, 20.0, 2.0, 20.0, 1.0])
         self.assertAlmostEqual(loss.item(), ((each * weight).sum() / weight.sum()).item(), places=3)
+
+
+class Continuations(unittest.TestCase):
+    def test_a_tree_says_what_each_alone_says(self):
+        torch.manual_seed(2)
+        s = Shape(vocab=64, width=32, layers=2, heads=2, nope=16, rope=16, value=16, q_rank=16, kv_rank=16, dense_ff=32, experts=4, groups=2, used=2,
+                  used_groups=1, expert_ff=16, context=16)
+        net, before = Model(s).eval(), [4, 9, 10, 11, 12]
+        net.head.weight.data.normal_()  # far from all alike
+        branches = [[7, 8, 9], [7, 8, 10, 5], [6], [7, 9]]
+        self.assertEqual(mend_eval.tree(branches), ([7, 8, 9, 10, 5, 6, 9], [-1, 0, 1, 1, 3, -1, 0], [[0, 1, 2], [0, 1, 3, 4], [5], [0, 6]]))
+        with unittest.mock.patch.object(form, "attend", mend_eval.attend):
+            together = mend_eval.scores(net, before, branches)
+            alone = [mend_eval.scores(net, before, [b])[0] for b in branches]
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            plain = [-torch.nn.functional.cross_entropy(net.head(net.hidden(torch.tensor([before + b[:-1]]))).float()[0, len(before) - 1:], torch.tensor(b), reduction="sum").item() for b in branches]
+        for a, b, c in zip(together, alone, plain):
+            self.assertAlmostEqual(a, b, delta=0.1)
+            self.assertAlmostEqual(a, c, delta=0.1)
 
 
 class Means(unittest.TestCase):

@@ -212,9 +212,10 @@ static void attend_item(void *user, int i, int thread)
     c->k->attend(c->k, &kv, &block, c->scores[thread], c->gemm_scratch[thread]);
 }
 
-// Heads of keys in a group: as many as there is room for and as make some 20 ms of two cores' work,
-// after which the pass may end, but one a thread.
-static int choose_group(const Run *r, int shared_by)
+// Heads of keys in a group, in groups of equal size for every thread: at most as many as there is
+// room for and as make some 20 ms of two cores' work, after which the pass may end, but one a
+// thread.
+static int choose_group(const Run *r, int n_kv_heads, int shared_by)
 {
     const long enough = 2000L * 1000 * 1000;
     const Shape *s = r->s;
@@ -225,14 +226,17 @@ static int choose_group(const Run *r, int shared_by)
     each *= r->pass->own->len + r->pass->n;
     long n = enough / each;
     n = n < c->n_threads ? c->n_threads : n;
-    return n < c->heads_in_group ? (int)n : c->heads_in_group;
+    n = n < c->heads_in_group ? n : c->heads_in_group;
+    const int n_groups = (n_kv_heads - 1) / (int)n + 1, even = (n_kv_heads - 1) / n_groups + 1;
+    const int whole = (even + c->n_threads - 1) / c->n_threads * c->n_threads;
+    return whole <= n ? whole : (int)n;
 }
 
 // Lays the heads of keys and values out group by group, each by an item of its own, and runs all
 // blocks of the queries that use them. False: ended between two groups, or within one.
 static bool attend_by_groups(Run *r, int n_kv_heads, TeamItem *lay_out)
 {
-    const int shared_by = r->s->n_heads / n_kv_heads, most = choose_group(r, shared_by);
+    const int shared_by = r->s->n_heads / n_kv_heads, most = choose_group(r, n_kv_heads, shared_by);
     const int n_blocks = count_blocks(r->pass->n - r->first);
     for (r->head0 = 0; r->head0 < n_kv_heads; r->head0 += most) {
         int left = n_kv_heads - r->head0, n = left < most ? left : most;

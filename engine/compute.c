@@ -25,35 +25,41 @@ void compute_for_rows(Compute *c, int n, TeamItem *item, void *user)
     team_run(c->team, n, grain, item, user);
 }
 
+void acts_fill_row(const Kernels *k, Acts *acts, int i, const float *x, int n, bool quantised)
+{
+    size_t at = (size_t)i, n_blocks = (size_t)(n / ACT_BLOCK);
+    ActRow row = {.x = x};
+    assert(!quantised || n % ACT_BLOCK == 0);
+    if (quantised) {
+        int8_t *q = acts->q + at * (size_t)n;
+        float *scale = acts->scale + at * n_blocks;
+        int16_t *sums = acts->sums + at * n_blocks * 2;
+        k->quantize(x, n, q, scale, sums);
+        row.q = q, row.scale = scale, row.sums = sums;
+    }
+    acts->rows[i] = row;
+}
+
 typedef struct Fill {
     const Kernels *k;
     Acts *acts;
     const float *x;
-    size_t stride, n;
+    size_t stride;
+    int n;
     bool quantised;
 } Fill;
 
 static void fill_row(void *user, int i, int thread)
 {
     const Fill *f = user;
-    size_t at = (size_t)i, n_blocks = f->n / ACT_BLOCK;
-    ActRow row = {.x = f->x + at * f->stride};
     (void)thread;
-    if (f->quantised) {
-        int8_t *q = f->acts->q + at * f->n;
-        float *scale = f->acts->scale + at * n_blocks;
-        int16_t *sums = f->acts->sums + at * n_blocks * 2;
-        f->k->quantize(row.x, (int)f->n, q, scale, sums);
-        row.q = q, row.scale = scale, row.sums = sums;
-    }
-    f->acts->rows[i] = row;
+    acts_fill_row(f->k, f->acts, i, f->x + (size_t)i * f->stride, f->n, f->quantised);
 }
 
 void acts_fill(Compute *c, Acts *acts, const float *x, size_t stride, int n_rows, int n,
                bool quantised)
 {
-    assert(!quantised || n % ACT_BLOCK == 0);
-    Fill fill = {c->k, acts, x, stride, (size_t)n, quantised};
+    Fill fill = {c->k, acts, x, stride, n, quantised};
     compute_for_rows(c, n_rows, fill_row, &fill);
 }
 
@@ -78,7 +84,7 @@ Products compute_products_for(int n)
     return n >= MIN_GEMM_ACTS ? PRODUCTS_BY_GROUP : PRODUCTS_BY_VECTOR;
 }
 
-static bool takes_group_kernel(const Compute *c, int n_acts)
+bool compute_takes_groups(const Compute *c, int n_acts)
 {
     Products products = c->products;
     if (products == PRODUCTS_BY_COUNT) products = compute_products_for(n_acts);
@@ -91,7 +97,7 @@ static void run_rows(const Compute *c, const MatmulTask *task, int row, int n_ro
     const Matrix *w = task->w;
     const unsigned char *data =
         w->data + (size_t)task->part * w->part_bytes + (size_t)row * w->row_bytes;
-    if (takes_group_kernel(c, task->n_acts)) {
+    if (compute_takes_groups(c, task->n_acts)) {
         c->k->gemm(w->type, data, w->row_bytes, w->n_in, n_rows, task->acts, task->n_acts,
                    task->y + row, task->y_stride, scratch);
         return;
@@ -134,7 +140,7 @@ static int choose_chunk_rows(const Compute *c, int n_tasks)
 {
     int n_rows = 0, n_each = 8;
     for (int i = 0; i < n_tasks; i++) {
-        if (takes_group_kernel(c, c->tasks[i].n_acts)) n_each = 64;
+        if (compute_takes_groups(c, c->tasks[i].n_acts)) n_each = 64;
         n_rows += c->tasks[i].w->n_out;
     }
     int n = n_rows / (n_each * c->n_threads) / CHUNK_ROWS * CHUNK_ROWS;

@@ -119,6 +119,8 @@ size_t compute_bytes(int n_threads, const Shape *shape, const Weights *weights, 
 // 8-bit forms too (n a multiple of 32).
 void acts_fill(Compute *c, Acts *acts, const float *x, size_t stride, int n_rows, int n,
                bool quantised);
+// Row i alone, on the calling thread.
+void acts_fill_row(const Kernels *k, Acts *acts, int i, const float *x, int n, bool quantised);
 // The part of a row that starts at element `offset` (a multiple of 32 if quantised).
 ActRow act_slice(ActRow row, int offset);
 
@@ -126,6 +128,8 @@ bool matrix_is_quantised(const Matrix *m);
 
 // What PRODUCTS_BY_COUNT comes to for n vectors.
 Products compute_products_for(int n);
+// Whether products of n vectors take the kernel for groups in the pass that runs.
+bool compute_takes_groups(const Compute *c, int n);
 
 // Runs the first n_tasks of c->tasks over the team.
 void matmul_run(Compute *c, int n_tasks);

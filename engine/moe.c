@@ -119,7 +119,8 @@ typedef struct Network {
     Compute *c;
     const Shape *s;
     const Layer *l;
-    size_t n_ff; // of the rows that are activated
+    size_t n_ff;    // of the rows that are activated
+    bool quantised; // likewise: what they become
 } Network;
 
 static void route_row(void *user, int t, int thread)
@@ -134,20 +135,57 @@ static void route_row(void *user, int t, int thread)
                   c->gate_weights + t * s->n_experts_used);
 }
 
+// Tokens of c->acts that meet the router's matrix together.
+typedef struct TokenGroups {
+    Network net;
+    int n, each; // of all groups and of one
+} TokenGroups;
+
+static void route_group(void *user, int i, int thread)
+{
+    const TokenGroups *g = user;
+    const Shape *s = g->net.s;
+    const Layer *l = g->net.l;
+    Compute *c = g->net.c;
+    const size_t n_experts = (size_t)s->n_experts;
+    const int first = i * g->each, left = g->n - first, n = left < g->each ? left : g->each;
+    float *logits = c->router_logits + (size_t)first * n_experts;
+    c->k->gemm(TENSOR_F32, l->router, (size_t)s->n_embd * sizeof(float), s->n_embd, s->n_experts,
+               c->acts.rows + first, n, logits, n_experts, c->gemm_scratch[thread]);
+    for (int t = first; t < first + n; t++, logits += n_experts)
+        moe_route(s, logits, l->router_bias, c->pairs.expert_of + t * s->n_experts_used,
+                  c->gate_weights + t * s->n_experts_used);
+}
+
+// Experts and weights of all n tokens of c->acts.
+static void route(Compute *c, const Shape *s, const Layer *l, int n)
+{
+    TokenGroups groups = {{.c = c, .s = s, .l = l}, n, (n - 1) / (4 * c->n_threads) + 1};
+    if (compute_takes_groups(c, n))
+        compute_for(c, (n - 1) / groups.each + 1, route_group, &groups);
+    else
+        compute_for_rows(c, n, route_row, &groups.net);
+    moe_sort(s, n, &c->pairs);
+}
+
 // --- networks ------------------------------------------------------------------------------------
 
 static void activate_row(void *user, int i, int thread)
 {
     const Network *net = user;
+    Compute *c = net->c;
     size_t at = (size_t)i * net->n_ff;
-    float *gate = net->c->ff_gate + at;
+    float *gate = c->ff_gate + at;
     (void)thread;
-    net->c->k->silu_mul(gate, net->c->ff_up + at, (int)net->n_ff, gate);
+    c->k->silu_mul(gate, c->ff_up + at, (int)net->n_ff, gate);
+    acts_fill_row(c->k, &c->ff_acts, i, gate, (int)net->n_ff, net->quantised);
 }
 
-static void activate(Compute *c, int n_rows, int n_ff)
+// The input of `down` in c->ff_acts, from c->ff_gate and c->ff_up.
+static void activate(Compute *c, int n_rows, const Matrix *down)
 {
-    compute_for_rows(c, n_rows, activate_row, &(Network){.c = c, .n_ff = (size_t)n_ff});
+    Network net = {.c = c, .n_ff = (size_t)down->n_in, .quantised = matrix_is_quantised(down)};
+    compute_for_rows(c, n_rows, activate_row, &net);
 }
 
 // Products that wait in c->tasks until they come to some 10 ms of two cores' work: a pass may end
@@ -195,8 +233,7 @@ static bool run_mlp(Compute *c, const Mlp *mlp, int n, float *out)
         !add_product(&w, (MatmulTask){&mlp->up, 0, acts, n, c->ff_up, (size_t)n_ff}))
         return false;
     run_waiting(&w);
-    activate(c, n, n_ff);
-    acts_fill(c, &c->ff_acts, c->ff_gate, (size_t)n_ff, n, n_ff, matrix_is_quantised(&mlp->down));
+    activate(c, n, &mlp->down);
     acts = c->ff_acts.rows;
     if (!add_product(&w, (MatmulTask){&mlp->down, 0, acts, n, out, (size_t)n_out})) return false;
     run_waiting(&w);
@@ -229,9 +266,7 @@ static bool run_experts(Compute *c, const Shape *s, const Layer *l, int n_pairs,
             return false;
     }
     run_waiting(&w);
-    activate(c, n_pairs, s->n_ff_expert);
-    acts_fill(c, &c->ff_acts, c->ff_gate, n_ff, n_pairs, s->n_ff_expert,
-              matrix_is_quantised(&l->experts.down));
+    activate(c, n_pairs, &l->experts.down);
     for (int e = 0; e < s->n_experts; e++) {
         const int n = starts[e + 1] - starts[e];
         const size_t at = (size_t)starts[e];
@@ -267,9 +302,8 @@ bool moe_sparse(Compute *c, const Shape *s, const Layer *l, int n)
     bool quantised = matrix_is_quantised(&l->experts.gate) || matrix_is_quantised(&l->experts.up);
     if (l->shared.gate.data)
         quantised |= matrix_is_quantised(&l->shared.gate) || matrix_is_quantised(&l->shared.up);
-    compute_for_rows(c, n, route_row, &(Network){.c = c, .s = s, .l = l});
-    moe_sort(s, n, &c->pairs);
     acts_fill(c, &c->acts, c->h, n_embd, n, s->n_embd, quantised);
+    route(c, s, l, n);
     if (!l->shared.gate.data)
         memset(c->ff_down, 0, (size_t)n * n_embd * sizeof *c->ff_down);
     else if (!run_mlp(c, &l->shared, n, c->ff_down))

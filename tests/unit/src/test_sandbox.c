@@ -274,6 +274,7 @@ static void waiting_for_the_processor_is_not_spent(void **state)
     assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
     for (int i = 0; i < N_OTHERS; i++) {
         if ((others[i] = fork()) != 0) continue;
+        setsid(); // as the child's is: where sessions share a processor, each has its part
         setpriority(PRIO_PROCESS, 0, 5); // so that the poller has its turns
         for (;;)
             ;

@@ -52,7 +52,7 @@ static const double CHANCES[N_MOVES][N_CHANCES] = {
     [MOVE_BRANCH] = {0.03, 0.02, 0.02, 0.01}, [MOVE_REFILLS] = {0.3},
     [MOVE_REPAIR] = {0.1, 0.08, 0.06, 0.05},
 };
-static const double DECAY = 0.8, UNASKED = 0.1, SOUND_SHARE = 0.4, CHANGES_FALL = 1.2;
+static const double DECAY = 0.8, UNASKED = 0.1, SOUND_SHARE = 0.8, CHANGES_FALL = 1.2;
 
 typedef struct Plan {
     LoopRun *run;

@@ -335,7 +335,7 @@ try {
     await second.locator('.monaco-editor .view-line', { hasText: 'n += ' }).first().click()
     await second.keyboard.press('End')
     await second.keyboard.press('Enter')
-    await second.keyboard.type('n +=', { delay: 40 })
+    await second.keyboard.type('if (t->buckets[i] !=', { delay: 40 })
     await second.keyboard.type(' ')
     await until('grey text in it', async () => (await ghostText(second)).trim())
     await second.screenshot({ path: join(OUT, 'screen-second-window.png') })

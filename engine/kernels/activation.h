@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels.h"
+
 // Scales of a pair are 2^ACT_MAX_SHIFT apart at most: what is smaller still disappears beside the
 // larger block's rounding.
 enum { ACT_MAX_SHIFT = 10 };
@@ -34,4 +36,18 @@ static inline void act_scales(const float *max, int n, float *scale, float *inve
         scale[i] = rounds ? top / 127 / factor : top < INFINITY ? 0 : NAN;
         inverse[i] = rounds ? 127 / top * factor : 0;
     }
+}
+
+// Before block b of n that lie at x one after the other: at the first of a pair, scales of both
+// from what find_peak tells of each.
+static inline __attribute__((always_inline)) void act_begin_block(const float *x, int b, int n,
+                                                                  float (*find_peak)(const float *),
+                                                                  float *scale, float inverse[2])
+{
+    float max[2] = {0, 0};
+    const int n_pair = b + 1 < n ? 2 : 1;
+    if (b % 2) return;
+    for (int i = 0; i < n_pair; i++)
+        max[i] = find_peak(x + i * ACT_BLOCK);
+    act_scales(max, n_pair, scale + b, inverse);
 }

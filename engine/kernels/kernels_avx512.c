@@ -121,14 +121,9 @@ static inline float find_peak(const float *x)
 static void quantize_avx512(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
 {
     const int n_blocks = n / ACT_BLOCK;
-    float max[2], inverse[2];
+    float inverse[2];
     for (int b = 0; b < n_blocks; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
-        if (b % 2 == 0) {
-            const int n_pair = b + 1 < n_blocks ? 2 : 1;
-            for (int i = 0; i < n_pair; i++)
-                max[i] = find_peak(x + i * ACT_BLOCK);
-            act_scales(max, n_pair, scale + b, inverse);
-        }
+        act_begin_block(x, b, n_blocks, find_peak, scale, inverse);
         const __m512 factor = _mm512_set1_ps(inverse[b % 2]);
         __m512i q0 = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), factor));
         __m512i q1 = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16), factor));

@@ -201,14 +201,9 @@ static float find_peak(const float *x)
 static void quantize_neon(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
 {
     const int n_blocks = n / ACT_BLOCK;
-    float max[2], inverse[2];
+    float inverse[2];
     for (int b = 0; b < n_blocks; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
-        if (b % 2 == 0) {
-            const int n_pair = b + 1 < n_blocks ? 2 : 1;
-            for (int i = 0; i < n_pair; i++)
-                max[i] = find_peak(x + i * ACT_BLOCK);
-            act_scales(max, n_pair, scale + b, inverse);
-        }
+        act_begin_block(x, b, n_blocks, find_peak, scale, inverse);
         for (int half = 0; half < 2; half++) {
             int16x4_t narrow[4];
             for (int i = 0; i < 4; i++) {

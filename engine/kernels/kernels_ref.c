@@ -64,15 +64,10 @@ static float find_peak(const float *x)
 static void quantize_ref(const float *x, int n, int8_t *q, float *scale, int16_t *sums)
 {
     const int n_blocks = n / ACT_BLOCK;
-    float max[2], inverse[2];
+    float inverse[2];
     for (int b = 0; b < n_blocks; b++, x += ACT_BLOCK, q += ACT_BLOCK) {
         int halves[2] = {0, 0};
-        if (b % 2 == 0) {
-            const int n_pair = b + 1 < n_blocks ? 2 : 1;
-            for (int i = 0; i < n_pair; i++)
-                max[i] = find_peak(x + i * ACT_BLOCK);
-            act_scales(max, n_pair, scale + b, inverse);
-        }
+        act_begin_block(x, b, n_blocks, find_peak, scale, inverse);
         for (int i = 0; i < ACT_BLOCK; i++) {
             q[i] = (int8_t)(isnan(scale[b]) ? 0 : lrintf(x[i] * inverse[b % 2]));
             halves[i / 16] += q[i];

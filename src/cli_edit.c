@@ -14,13 +14,6 @@ enum { N_CONTEXT = 3 };
 
 // --- diff ----------------------------------------------------------------------------------------
 
-// Lines end at LF only, as patch(1) sees them; the break belongs to its line.
-static size_t next_line(Str s, size_t from)
-{
-    size_t lf = str_find(s, STR("\n"), from);
-    return lf < s.len ? lf + 1 : s.len;
-}
-
 static size_t line_start(Str s, size_t at)
 {
     while (at > 0 && s.ptr[at - 1] != '\n')
@@ -28,48 +21,10 @@ static size_t line_start(Str s, size_t at)
     return at;
 }
 
-static size_t count_lines(Str s)
-{
-    size_t n = 0;
-    for (size_t at = 0; at < s.len; at = next_line(s, at))
-        n++;
-    return n;
-}
-
-// Drops what both begin with, in whole lines; returns how many bytes that was.
-static size_t skip_same_start(Str *a, Str *b)
-{
-    size_t at = 0;
-    while (at < a->len && at < b->len) {
-        size_t end = next_line(*a, at);
-        if (next_line(*b, at) != end || !str_equal(str_slice(*a, at, end), str_slice(*b, at, end)))
-            break;
-        at = end;
-    }
-    *a = str_slice(*a, at, a->len);
-    *b = str_slice(*b, at, b->len);
-    return at;
-}
-
-static size_t last_line(Str s)
-{
-    return s.len ? line_start(s, s.len - 1) : 0;
-}
-
-static void skip_same_end(Str *a, Str *b)
-{
-    while (a->len && b->len) {
-        size_t i = last_line(*a), j = last_line(*b);
-        if (!str_equal(str_slice(*a, i, a->len), str_slice(*b, j, b->len))) return;
-        a->len = i;
-        b->len = j;
-    }
-}
-
 static void put_lines(StrBuf *out, char mark, Str lines)
 {
     for (size_t at = 0; at < lines.len;) {
-        size_t end = next_line(lines, at);
+        size_t end = str_next_line(lines, at);
         strbuf_append_char(out, mark);
         strbuf_append(out, str_slice(lines, at, end));
         if (lines.ptr[end - 1] != '\n') strbuf_append(out, STR("\n\\ No newline at end of file\n"));
@@ -86,27 +41,27 @@ static void put_span(StrBuf *out, char mark, size_t n_before, size_t n_lines)
 Str cli_diff(const TextSnap *text, ByteRange range, Str insert, Str path, Arena *arena)
 {
     Str all = text_str(text);
-    size_t start = line_start(all, range.start), end = next_line(all, range.end);
+    size_t start = line_start(all, range.start), end = str_next_line(all, range.end);
     StrBuf changed = {0}, out = {0};
     strbuf_append(&changed, str_slice(all, start, range.start));
     strbuf_append(&changed, insert);
     strbuf_append(&changed, str_slice(all, range.end, end));
     Str old = str_slice(all, start, end), new = strbuf_str(&changed);
-    start += skip_same_start(&old, &new);
-    skip_same_end(&old, &new);
+    start += str_skip_same_start(&old, &new);
+    str_skip_same_end(&old, &new);
     end = start + old.len;
     size_t before = start, after = end;
     for (int i = 0; i < N_CONTEXT; i++) {
         before = before ? line_start(all, before - 1) : 0;
-        after = next_line(all, after);
+        after = str_next_line(all, after);
     }
     size_t n_context =
-        count_lines(str_slice(all, before, start)) + count_lines(str_slice(all, end, after));
-    size_t n_before = count_lines(str_slice(all, 0, before));
+        str_n_lines(str_slice(all, before, start)) + str_n_lines(str_slice(all, end, after));
+    size_t n_before = str_n_lines(str_slice(all, 0, before));
     if (old.len || new.len) {
         strbuf_printf(&out, "--- a/%.*s\n+++ b/%.*s\n@@ ", STR_FMT(path), STR_FMT(path));
-        put_span(&out, '-', n_before, n_context + count_lines(old));
-        put_span(&out, '+', n_before, n_context + count_lines(new));
+        put_span(&out, '-', n_before, n_context + str_n_lines(old));
+        put_span(&out, '+', n_before, n_context + str_n_lines(new));
         strbuf_append(&out, STR("@@\n"));
         put_lines(&out, ' ', str_slice(all, before, start));
         put_lines(&out, '-', old);

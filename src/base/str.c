@@ -81,6 +81,53 @@ Str str_take(Str *s, Str end)
     return before;
 }
 
+size_t str_next_line(Str s, size_t from)
+{
+    size_t lf = str_find(s, STR("\n"), from);
+    return lf < s.len ? lf + 1 : s.len;
+}
+
+size_t str_n_lines(Str s)
+{
+    size_t n = 0;
+    for (size_t at = 0; at < s.len; at = str_next_line(s, at))
+        n++;
+    return n;
+}
+
+size_t str_skip_same_start(Str *a, Str *b)
+{
+    size_t at = 0;
+    while (at < a->len && at < b->len) {
+        size_t end = str_next_line(*a, at);
+        if (str_next_line(*b, at) != end ||
+            !str_equal(str_slice(*a, at, end), str_slice(*b, at, end)))
+            break;
+        at = end;
+    }
+    *a = str_slice(*a, at, a->len);
+    *b = str_slice(*b, at, b->len);
+    return at;
+}
+
+static size_t find_last_line(Str s)
+{
+    size_t at = s.len ? s.len - 1 : 0;
+    while (at > 0 && s.ptr[at - 1] != '\n')
+        at--;
+    return at;
+}
+
+void str_skip_same_end(Str *a, Str *b)
+{
+    while (a->len && b->len) {
+        size_t i = find_last_line(*a), j = find_last_line(*b);
+        if (!str_equal(str_slice(*a, i, a->len), str_slice(*b, j, b->len))) return;
+        a->len = i;
+        b->len = j;
+    }
+}
+
 Str str_base_name(Str path)
 {
     size_t start = path.len;

@@ -32,6 +32,14 @@ size_t str_find(Str s, Str needle, size_t from);
 bool str_contains(Str s, const char *needle);
 // What stands before the next `end`; *s goes on behind that.
 Str str_take(Str *s, Str end);
+// Lines that end at LF only, as patch(1) sees them; the break belongs to its line, and the last one
+// may have none: where the one at `from` ends, and how many there are.
+size_t str_next_line(Str s, size_t from);
+size_t str_n_lines(Str s);
+// Drops the whole lines that both begin with, and returns how many bytes that was.
+size_t str_skip_same_start(Str *a, Str *b);
+// Drops those that both end with.
+void str_skip_same_end(Str *a, Str *b);
 // What stands behind the last slash.
 Str str_base_name(Str path);
 // What stands before it, the last slash included; "" where there is none.

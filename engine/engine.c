@@ -42,13 +42,14 @@ static bool read_fim_order(Engine *e, Error *err)
 }
 
 // Its own files say whether a model has learnt corrections, and then they have all marks of them.
-static bool read_mends(Engine *e, Error *err)
+static bool read_mend(Engine *e, Error *err)
 {
     const Str mark = STR("<|tool|>");
     EngineInfo *info = &e->info;
     int ids[2];
+    bool mends = false;
     info->mend = -1;
-    if (!gguf_read_bool(e->gguf, "r1ls.mend", &info->mends, err) || !info->mends)
+    if (!gguf_read_bool(e->gguf, "r1ls.mend", &mends, err) || !mends)
         return err->code == ERROR_NONE;
     bool known = engine_tokenize(e, mark, true, ids, 2) == 1 && info->fim_order != FIM_NONE &&
                  info->file_sep >= 0 && info->fim_end >= 0;
@@ -109,7 +110,7 @@ static bool fill_info(Engine *e, Error *err)
     info->add_bos = t->add_bos;
     info->chat = chat_form(e, &(Error){0}) != CHAT_NONE;
     info->fim_end = t->eot >= 0 && !info->chat ? t->eot : t->eos; // a chat's eot ends a turn
-    return read_fim_order(e, err) && read_mends(e, err);
+    return read_fim_order(e, err) && read_mend(e, err);
 }
 
 static bool check_vocabulary(Engine *e, Error *err)

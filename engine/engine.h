@@ -55,8 +55,8 @@ typedef struct EngineInfo {
     FimOrder fim_order;
     int bos, eos, fim_prefix, fim_suffix, fim_middle, file_sep, repo_name;
     int fim_end;       // what a model that fills in writes behind what was missing; -1: unknown
-    int mend;          // stands between a text and what is wrong in it, where mends
-    bool mends;        // it has learnt to correct a text (src/loop/mend.h)
+    int mend;          // stands between a text and what is wrong in it (src/loop/mend.h); -1: it
+                       // has not learnt to correct a text
     bool add_bos;      // prompts start with bos
     bool chat;         // answers questions: its chat template is of a known form (chat.h)
     Str chat_template; // Jinja; empty: none

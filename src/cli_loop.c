@@ -146,8 +146,7 @@ static void tell_candidates(const LoopResult *r)
     for (int i = 0; i < r->n_candidates; i++) {
         const Candidate *c = &r->candidates[i];
         const Evidence *e = &c->evidence;
-        bool small = strcmp(c->proposer, "mutant") == 0 || strcmp(c->proposer, "mend") == 0;
-        if (small && c->verdict != VERDICT_PASS) {
+        if (loop_is_small_change(c) && c->verdict != VERDICT_PASS) {
             n_mutants++;
             continue;
         }

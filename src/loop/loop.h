@@ -9,6 +9,8 @@
 // written here: applying is the caller's.
 #pragma once
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "config.h"
 #include "engine/engine.h"
@@ -135,6 +137,12 @@ typedef struct Candidate {
     Str proof_note;
     double proof_ms;
 } Candidate;
+
+// Of the text as it was or of an answer, by the kinds of slips or as the model corrects lines.
+static inline bool loop_is_small_change(const Candidate *c)
+{
+    return strcmp(c->proposer, "mutant") == 0 || strcmp(c->proposer, "mend") == 0;
+}
 
 // How far a candidate's verification went. X(name, word, text for people)
 #define LOOP_LEVELS(X)                                                                             \

@@ -68,7 +68,7 @@ typedef struct Reading {
 
 bool mend_is_known(const LoopRun *run)
 {
-    return engine_info(run->engine)->mends;
+    return engine_info(run->engine)->mend >= 0;
 }
 
 // --- the text ------------------------------------------------------------------------------------
@@ -161,28 +161,6 @@ static void close_reading(Reading *r)
 
 // --- edits ---------------------------------------------------------------------------------------
 
-static Str first_line(Str s)
-{
-    size_t n = str_find(s, STR("\n"), 0);
-    return str_slice(s, 0, n < s.len ? n + 1 : s.len);
-}
-
-static Str last_line(Str s)
-{
-    size_t at = s.len > 0 ? s.len - 1 : 0;
-    while (at > 0 && s.ptr[at - 1] != '\n')
-        at--;
-    return str_slice(s, at, s.len);
-}
-
-static uint32_t count_lines(Str s)
-{
-    uint32_t n = 0;
-    for (size_t at = 0; at < s.len; at = str_find(s, STR("\n"), at) + 1)
-        n++;
-    return n;
-}
-
 // The rows that a change touches, as they are and as it leaves them.
 static void widen(const Reading *r, ByteRange replace, Str insert, Edit *out, Str *old)
 {
@@ -202,20 +180,13 @@ static void widen(const Reading *r, ByteRange replace, Str insert, Edit *out, St
 // False: it changes nothing.
 static bool make_edit(const Reading *r, ByteRange replace, Str insert, Edit *out)
 {
-    Str old, line;
+    Str old;
     widen(r, replace, insert, out, &old);
-    Str new = out->lines;
-    while (old.len && new.len && str_equal(line = first_line(old), first_line(new))) {
-        old = str_slice(old, line.len, old.len);
-        new = str_slice(new, line.len, new.len);
-        out->row++;
-    }
-    while (old.len && new.len && str_equal(line = last_line(old), last_line(new))) {
-        old = str_slice(old, 0, old.len - line.len);
-        new = str_slice(new, 0, new.len - line.len);
-    }
+    Str new = out->lines, was = old;
+    out->row += (uint32_t)str_n_lines(str_slice(was, 0, str_skip_same_start(&old, &new)));
+    str_skip_same_end(&old, &new);
     if (old.len == 0 && new.len == 0) return false;
-    out->n_rows = count_lines(old);
+    out->n_rows = (uint32_t)str_n_lines(old);
     if (out->n_rows == 0 && out->row > body_row(r)) {
         out->row--;
         Str before = rows_of(r, out->row, 1);
@@ -452,7 +423,7 @@ static bool on_token(void *user, const GeneratedToken *token)
     a->run->result->generated_tokens++;
     trace_token(a->run, a->sample, token->id);
     strbuf_append(&a->text, token->bytes);
-    return count_lines(strbuf_str(&a->text)) <= ANSWER_ROWS;
+    return str_n_lines(strbuf_str(&a->text)) <= ANSWER_ROWS;
 }
 
 static bool is_known_edit(const Reading *r, int place, Str lines)
@@ -514,16 +485,29 @@ static bool correct_place(Reading *r, int place, Error *err)
 
 // --- all of it -----------------------------------------------------------------------------------
 
-static int compare(double a, double b)
+// The larger value first, then the earlier order.
+static int compare(double a, double b, const Scored *x, const Scored *y)
 {
-    return (a < b) - (a > b);
+    if (a != b) return (a < b) - (a > b);
+    return (x->order > y->order) - (x->order < y->order);
 }
 
 static int by_rough(const void *a, const void *b)
 {
     const Scored *x = a, *y = b;
-    int order = compare(x->rough, y->rough);
-    return order ? order : (x->order > y->order) - (x->order < y->order);
+    return compare(x->rough, y->rough, x, y);
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const Scored *x = a, *y = b;
+    return compare(x->score, y->score, x, y);
+}
+
+static int by_chance(const void *a, const void *b)
+{
+    const Scored *x = a, *y = b;
+    return compare(x->chance, y->chance, x, y);
 }
 
 // What stands at a place (from 0) of one order or the other is the right one so often. Not all
@@ -539,20 +523,6 @@ static double add_logs(double a, double b)
 {
     double more = a > b ? a : b, less = a > b ? b : a;
     return less == -INFINITY ? more : more + log1p(exp(less - more));
-}
-
-static int by_score(const void *a, const void *b)
-{
-    const Scored *x = a, *y = b;
-    int order = compare(x->score, y->score);
-    return order ? order : (x->order > y->order) - (x->order < y->order);
-}
-
-static int by_chance(const void *a, const void *b)
-{
-    const Scored *x = a, *y = b;
-    int order = compare(x->chance, y->chance);
-    return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
 static void sort_edits(Reading *r)

@@ -1,4 +1,4 @@
-// Corrections as a model writes them that has learnt to (EngineInfo.mends): some whole lines of a
+// Corrections as a model writes them that has learnt to (EngineInfo.mend): some whole lines of a
 // text, and what stands in their place. One text is read once; then every small change of it has a
 // log-probability, that of its lines being wrong and of what it puts there, and the likeliest
 // corrections are the model's own.

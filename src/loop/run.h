@@ -1,8 +1,6 @@
 // What the loop and its proposers share: the state of one run. Private to src/loop.
 #pragma once
 
-#include <string.h>
-
 #include "base/vec.h"
 #include "engine/chat.h"
 #include "loop/examples.h"
@@ -107,11 +105,6 @@ bool loop_needs_agreement(const LoopRun *run);
 static inline bool loop_is_unasked(const LoopRun *run)
 {
     return run->task.kind == TASK_FIX && !run->chat;
-}
-// Of the text as it was or of an answer, by the kinds of slips or as the model corrects lines.
-static inline bool loop_is_small_change(const Candidate *c)
-{
-    return strcmp(c->proposer, "mutant") == 0 || strcmp(c->proposer, "mend") == 0;
 }
 // Those of the proposers' bits that the request allows.
 unsigned loop_allowed(const LoopRun *run, unsigned bits);

@@ -143,6 +143,7 @@ Engine *engine_open(const EngineOptions *options, Error *err)
                                 .n_ctx_train = N_CTX,
                                 .n_threads = 1,
                                 .fim_order = FIM_SUFFIX_FIRST,
+                                .mend = -1,
                                 .bos = -1,
                                 .eos = ID_END,
                                 .fim_prefix = ID_PREFIX,

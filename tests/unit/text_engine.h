@@ -77,7 +77,7 @@ static inline Engine *text_engine_new(const char *pre, bool marks)
         fprintf(stderr, "%s\n", err.text);
         return NULL;
     }
-    e->info = (EngineInfo){.bos = marks ? TEXT_BOS : -1, .eos = -1};
+    e->info = (EngineInfo){.bos = marks ? TEXT_BOS : -1, .eos = -1, .mend = -1};
     return e;
 }
 

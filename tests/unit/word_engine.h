@@ -43,7 +43,7 @@ static inline Engine *word_engine_new(FimOrder order)
                                 .bos = WORD_BOS,
                                 .eos = WORD_END,
                                 .fim_end = WORD_END,
-                                .mend = WORD_MEND,
+                                .mend = -1,
                                 .fim_prefix = WORD_PRE,
                                 .fim_suffix = WORD_SUF,
                                 .fim_middle = WORD_MID,

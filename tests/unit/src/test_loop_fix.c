@@ -134,7 +134,7 @@ static void a_model_of_corrections_orders_changes_and_chooses(void **state)
         Setup s;
         char folder[64];
         set_up_fix(&s, folder);
-        s.engine->info.mends = true;
+        s.engine->info.mend = WORD_MEND;
         s.engine->sure = sure ? "=" : NULL;
         s.request.proposers = PROPOSE_MUTANT;
         assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
@@ -162,7 +162,7 @@ static void a_model_of_corrections_corrects_lines(void **state)
         set_up_project(&s, folder);
         s.request.kind = TASK_FIX;
         s.request.proposers = PROPOSE_MUTANT | PROPOSE_MEND;
-        s.engine->info.mends = known;
+        s.engine->info.mend = known ? WORD_MEND : -1;
         assert_ok(run(&s, answers, 1, (EngineCancel){0}), s.err);
         assert_int_equal(s.result.found, known);
         if (!known) assert_int_equal(s.result.generated_tokens, 0);

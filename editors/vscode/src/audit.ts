@@ -68,7 +68,7 @@ function candidateText(candidate: Candidate, i: number, run: Run): string {
   const written = candidate.tokens > 0 ? `, ${candidate.tokens} tokens, confidence ${candidate.confidence.toFixed(2)}` : ''
   return [
     `### Candidate ${i + 1}: ${candidate.verdict}${chosen}`,
-    `A ${candidate.proposer} of round ${candidate.round}${written}.`,
+    `Proposer: ${candidate.proposer}, round ${candidate.round}${written}.`,
     fence(textOf(candidate.insert), run.document.language),
     [
       stageLine('parse', candidate.parse),
@@ -102,7 +102,7 @@ export function auditPage({ record, hash, time, run }: AuditRecord): string {
     textOf(run.summary),
     facts.join('\n'),
     ...texts.filter(([, text]) => text).map(([title, text]) => `## ${title}\n\n${fence(text)}`),
-    `## Candidates\n\n${run.candidates.length ? '' : 'None.'}`,
+    `## Candidates${run.candidates.length ? '' : '\n\nNone.'}`,
     ...run.candidates.map((candidate, i) => candidateText(candidate, i, run)),
     '---',
     `\`r1ls audit replay ${record}\` writes and judges it again; \`r1ls audit verify\` checks the chain.\n`,

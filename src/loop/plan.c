@@ -276,6 +276,7 @@ static bool challenge(Plan *plan, Error *err)
         run->proposed = false;
         run->deadline_ms = run->hurry_ms = 0;
         run->n_wanted = n_answers + 1;
+        search_turn_near(run, &plan->search);
         // A fix may have to crash where the function always did.
         if (run->candidates.items[run->passed].slip.len && !loop_needs_agreement(run))
             loop_hurry(run, SOUND_SHARE * run->request->budget.ms);

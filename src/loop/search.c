@@ -160,6 +160,29 @@ bool search_has_changes(LoopRun *run, Search *search)
     return search->next_change < search->n_changes;
 }
 
+static bool is_near(const TextSnap *text, ByteRange change, ByteRange passed)
+{
+    return text_point(text, change.start).row <= text_point(text, passed.end).row &&
+           text_point(text, change.end).row >= text_point(text, passed.start).row;
+}
+
+void search_turn_near(LoopRun *run, Search *search)
+{
+    const Candidate *c = run->passed >= 0 ? &run->candidates.items[run->passed] : NULL;
+    if (!c || !loop_is_small_change(c) || c->changes) return;
+    const TextSnap *text = run->request->text;
+    Mutant *left = search->changes + search->next_change;
+    size_t n = search->n_changes - search->next_change, n_near = 0, n_far = 0;
+    Mutant *far = arena_array(run->arena, n ? n : 1, sizeof *far);
+    for (size_t i = 0; i < n; i++) {
+        if (is_near(text, left[i].replace, c->replace))
+            left[n_near++] = left[i];
+        else
+            far[n_far++] = left[i];
+    }
+    memcpy(left + n_near, far, n_far * sizeof *far);
+}
+
 bool search_has_branches(const Search *search)
 {
     return !search->is_read || search->next_branch < search->doubts.n_branches;

@@ -31,6 +31,9 @@ bool search_settle(LoopRun *run, Search *search, size_t first, Error *err);
 // Offers changes (screened, if they can be) one after the other until one has passed and there was
 // time for a rival. False once cancelled.
 bool search_offer(LoopRun *run, Candidate *changes, size_t n);
+// Where one small change has passed the fault is near: of what is left those come first that are
+// made in the same lines. Otherwise their order stays.
+void search_turn_near(LoopRun *run, Search *search);
 // Sorts small changes of a function, the likeliest first, by what the model knows: its doubts, and
 // its corrections, which are added (mend.h).
 bool search_rank(LoopRun *run, const Syntax *syntax, ByteRange function, Mutant **mutants,

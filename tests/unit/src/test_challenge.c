@@ -460,6 +460,44 @@ static void what_leaves_more_as_it_was_is_chosen(void **state)
     assert_int_equal(choose_by_behaviour(true, 0), 0);
 }
 
+static Mutant change_of(Str code, const char *old)
+{
+    size_t at = str_find(code, str_from(old), 0);
+    return (Mutant){.replace = {at, at + strlen(old)}, .insert = STR("x"), .what = old};
+}
+
+static void what_is_left_near_a_pass_comes_first(void **state)
+{
+    (void)state;
+    Error err = {0};
+    Arena *arena = arena_new();
+    Str code = STR("def f(a):\n    b = a\n    c = b\n    return c\n");
+    TextSnap *text = text_new(code, &err);
+    LoopRequest request = {.text = text};
+    LoopRun run = {.request = &request, .arena = arena, .passed = -1};
+    Mutant changes[] = {change_of(code, "return c"), change_of(code, "b = a"),
+                        change_of(code, "a\n    c"), change_of(code, "c = b"),
+                        change_of(code, "return")};
+    Search search = {.changes = changes, .n_changes = 5, .next_change = 1};
+    Candidate passed = {.proposer = "mutant", .replace = change_of(code, "b\n    return").replace};
+    passed.replace.end = passed.replace.start + 1;
+    search_turn_near(&run, &search); // nothing has passed
+    assert_string_equal(changes[1].what, "b = a");
+    VEC_PUSH(&run.candidates, passed);
+    run.passed = 0;
+    search_turn_near(&run, &search);
+    static const char *const order[] = {"return c", "a\n    c", "c = b", "b = a", "return"};
+    for (size_t i = 0; i < 5; i++)
+        assert_string_equal(changes[i].what, order[i]);
+    run.candidates.items[0].proposer = "sample"; // no small change: it says nothing of the place
+    search.next_change = 2;
+    search_turn_near(&run, &search);
+    assert_string_equal(changes[2].what, "c = b");
+    VEC_FREE(&run.candidates);
+    text_release(text);
+    arena_free(arena);
+}
+
 static void proposers_are_read_by_name(void **state)
 {
     (void)state;
@@ -488,6 +526,7 @@ int main(void)
         cmocka_unit_test(changes_that_agree_outvote_another),
         cmocka_unit_test(two_changes_do_not_displace_one),
         cmocka_unit_test(what_leaves_more_as_it_was_is_chosen),
+        cmocka_unit_test(what_is_left_near_a_pass_comes_first),
         cmocka_unit_test(proposers_are_read_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

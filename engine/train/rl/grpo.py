@@ -10,7 +10,7 @@ Answers are sampled one step ahead, while the processors run the tests; the rati
 as their author wrote them, are read once; it is kept if more of the valid tasks are solved behind it. What was read comes last in the
 training that follows. Bodies are asked for in every way in which the loop asks (prompts.py). The rate falls in the last --decay of a stage.
 --start FILE.npz begins with an adapter instead. --stages is R1-Lite's pipeline as [name, share of the time]: "rl" reinforces, "reject" samples
-questions that the reinforcement did not come to, "tune" reads the verified answers (lite.py). A stage that leaves the valid tasks worse than
+questions that the reinforcement did not come to, "tune" reads the verified answers (lite.py), "contrast" pairs of a correction and the function given back (contrast.py). A stage that leaves the valid tasks worse than
 chance explains (--slack) is taken back.
 OUT receives chosen (a file that appears when adapter.npz is final), log.csv, eval.csv (step -1: before the cold start), samples.jsonl, failures.jsonl (measured answers that do not compile), state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
 most of the valid tasks; after --patience evaluations without a better one the training ends."""
@@ -30,6 +30,7 @@ import numpy as np
 import torch
 
 import bugs
+import contrast
 import lite
 import prompts
 import reward
@@ -50,6 +51,8 @@ def arguments():
     p.add_argument("--cold-seconds", type=float, default=120); p.add_argument("--decay", type=float, default=0.0); p.add_argument("--again", type=float, default=0.0, help="the share of the mends that are asked for again after a wrong answer")
     p.add_argument("--start", default="", help="an adapter to begin with"); p.add_argument("--stages", type=json.loads, default=[["rl", 1.0]]); p.add_argument("--slack", type=float, default=0.02); p.add_argument("--tune-rate", type=float, default=5e-5)
     p.add_argument("--miss", type=float, default=0.0, help="what an answer loses that does not compile"); p.add_argument("--kl-share", type=float, default=1.0, help="the share of the passes in which the KL is computed, weighted by its inverse")
+    p.add_argument("--free", action="store_true", help="learn from the answers as they came, repeats too, in place of those begun anew"); p.add_argument("--beta", type=float, default=0.1, help="of the pairs' loss"); p.add_argument("--nll", type=float, default=0.2); p.add_argument("--pairs", type=int, default=4000, help="that are read at most"); p.add_argument("--contrast-rate", type=float, default=3e-5)
+    p.add_argument("--compiling", type=float, default=0.0, help="what the share of valid answers that compile as they came counts in the choice, beside the share solved")
     p.add_argument("--keep", action="store_true", help="keep what a backward pass needs in place of computing it again; turned off where memory runs out")
     p.add_argument("--base", action="store_true", help="measure the base too, before --start's adapter"); p.add_argument("--beside", default="", help="while this file is there --share of the time is taken"); p.add_argument("--share", type=float, default=1.0)
     p.add_argument("--parts", default="held,generated", help="parts that are evaluated before and after, beside valid")
@@ -158,12 +161,12 @@ class Trainer:
         if self.args.zero: return self.pool.submit(reward.score_thinking, task, texts, [a.ended for a in answers], self.args.sandbox)
         return self.pool.submit(reward.score_all, task, texts, self.args.sandbox)
 
-    def roll_out(self, tasks, group, heat=1.0, both=False):
+    def roll_out(self, tasks, group, heat=1.0, both=False, free=False):
         """Samples, and hands the answers to the workers: [(task, prompt ids, answers, future of scores)]. both: the answers as they came and, behind
-        them, as they are where none may repeat the function that is to be mended. heat: one, or one for each answer of a group."""
+        them, as they are where none may repeat the function that is to be mended; free: as they came alone. heat: one, or one for each answer of a group."""
         begin = time.time(); self.policy.freeze(); ids = [self.encode(prompts.prompt(t, self.args.zero)) for t in tasks]
         sampled = self.sampler.sample(ids, group, heat); differing = [list(rows) for rows in sampled]
-        if not self.args.zero: self.differ(tasks, ids, differing, heat)
+        if not self.args.zero and not free: self.differ(tasks, ids, differing, heat)
         self.spent["sampling"] = time.time() - begin
         return [(t, p, rows, self.judge(t, rows)) for t, p, rows in zip(tasks, ids, [a + b for a, b in zip(sampled, differing)] if both else differing)]
 
@@ -269,8 +272,8 @@ class Trainer:
         return {"tasks": len(rows), "batches": len(losses), "seconds": round(time.time() - begin), "first": round(float(np.mean(losses[:10])), 4), "last": round(float(np.mean(losses[-10:])), 4)} if losses else {"tasks": 0}
 
     def evaluate(self, parts, count):
-        """The share of the parts' tasks that greedy answers solve, the same ones each time."""
-        tasks, total, rollout = [], [], []
+        """The share of the parts' tasks that greedy answers solve (and --compiling), the same ones each time."""
+        tasks, total, rollout = [], [], []; worth = lambda s: s["all"] + self.args.compiling * s["free_compiles"]
         for part in parts:
             chosen = sorted(self.parts[part], key=lambda t: t["id"]); random.Random(7).shuffle(chosen); tasks += [(part, t) for t in chosen[:count]]
         for i in range(0, len(tasks), self.sampler.rows): rollout += self.roll_out([t for _, t in tasks[i:i + self.sampler.rows]], 1, 0.0, not self.args.zero)
@@ -278,7 +281,7 @@ class Trainer:
         for (part, t, s), (_, _, answers, _) in zip(scores, rollout):
             if not s["compiles"] or not s["free_compiles"]: self.failures.write(json.dumps({"stage": self.stage, "step": self.steps, "part": part, "id": t["id"], "compiles": s["compiles"], "message": s["message"], "free_message": s["free_message"], "answer": self.answer_text(t, answers[-1].ids, answers[-1].ended)}) + "\n")
         for part in parts:
-            of = [s for p, _, s in scores if p == part]; total += [s["all"] for s in of]
+            of = [s for p, _, s in scores if p == part]; total += [worth(s) for s in of]
             for language in ("c", "python"):
                 for kind in ("body", "fix"):
                     chosen = [s for p, t, s in scores if (p, t["language"], t["kind"]) == (part, language, kind)]
@@ -319,7 +322,7 @@ class Trainer:
         begin = time.time(); whole = a.deadline - a.reserve - begin; at = 0.0
         for n, (self.stage, share) in enumerate(a.stages):
             at += share; self.last = n + 1 == len(a.stages); self.begin_training, self.until = time.time(), begin + whole * at
-            if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune}[self.stage]()
+            if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune, "contrast": self.contrast}[self.stage]()
         last, at_end = self.steps, result.get("best_step", self.steps)
         self.stage = "chosen"
         if "best_step" in result: self.policy.load(f"{a.out}/adapter.npz")
@@ -348,7 +351,7 @@ class Trainer:
         a = self.args; ahead = None; worse = 0; self.adam.state.clear(); self.updates = 0
         if self.questions.rate: self.questions.prefer()
         while time.time() < self.until and self.steps < a.max_steps and worse < a.patience:
-            begin = time.time(); rollout = self.roll_out(self.questions.draw(a.questions), a.group)
+            begin = time.time(); rollout = self.roll_out(self.questions.draw(a.questions), a.group, free=a.free)
             if ahead:
                 self.learn(ahead)
                 if self.steps % a.eval_every == 0 and time.time() < self.until: worse = 0 if self.weigh(f"step-{self.steps}")[1] else worse + 1
@@ -382,6 +385,12 @@ class Trainer:
         read = self.read(rows + self.authors(unseen), self.until - time.time(), self.args.tune_rate)
         self.result["tune"] = counts | {"cold": len(unseen)} | read; print(f"read again: {self.result['tune']}", flush=True)
         self.end_stage(self.weigh("tuned")[0])
+
+    def contrast(self):
+        rows = contrast.pairs(self.parts["train"], self.encode, self.args.longest_prompt, self.args.longest_answer)
+        rows = random.Random(self.args.seed).sample(rows, min(len(rows), self.args.pairs))
+        self.result["contrast"] = contrast.read(self, rows, self.until - time.time()); print(f"contrast: {self.result['contrast']}", flush=True)
+        self.end_stage(self.weigh("contrasted")[0])
 
     def cold_start(self, result, valid):
         """Kept only if it is better: else the training begins with the base."""

@@ -3,7 +3,7 @@
 usage: passes.py --model FILE.gguf --start ADAPTER --tasks TASKS.jsonl --settings passes.json --out DIR --deadline UNIX_TIME
        passes.py DIR...   tells what is there, with several DIRs as rounds of one measurement
 
---group answers at the settings' "heat" (one, or one for each of the answers), "top_p" and "top_k" to every task of --parts, by the base and with the adapter, a batch of tasks
+--group answers at the settings' "heat" (one, or one for each of the answers), "top_p" and "top_k" to every task of --parts, by the base and with the adapter (or the settings' "sides" alone), a batch of tasks
 at a time by turns, so that what a deadline leaves has the same tasks. Every answer is judged as it came and, beside it, as it is where none
 repeats the function that it was to mend (grpo.py: differ). OUT receives rows.jsonl, a line a task and side, and report.txt; intervals of 95%
 are by bootstrap over tasks."""
@@ -68,6 +68,7 @@ def measure(args):
     for n, at in enumerate(range(0, len(tasks), args.questions)):
         batch = tasks[at:at + args.questions]
         for side, values in (("base", none), ("adapter", trained)):
+            if side not in vars(args).get("sides", ("base", "adapter")): continue
             if time.time() > args.deadline - args.reserve: break
             with torch.no_grad():
                 for name, b in policy.b.items(): b.copy_(values[name])

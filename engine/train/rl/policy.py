@@ -38,8 +38,8 @@ def dequantised(job):
 
 def read_weights(path, reader, device, dtype):
     """Every tensor of the file: matrices as dtype, vectors as float32."""
-    rows = 8192; jobs, parts = [], {}
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder, concurrent.futures.ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+    rows = 8192; jobs, parts = [], {}; workers = min(10, len(os.sched_getaffinity(0)))  # each starts for seconds and dequantises for one
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder, concurrent.futures.ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         for i, t in enumerate(reader.tensors):
             jobs += [(path, i, start, min(start + rows, len(t.data)), folder) for start in range(0, len(t.data), rows)] if t.data.ndim > 1 else [(path, i, 0, len(t.data), folder)]
         for index, start, name in pool.map(dequantised, jobs, chunksize=8):

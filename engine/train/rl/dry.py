@@ -62,6 +62,9 @@ def main():
         p.freeze(); draw = lambda low, high: rng.integers(0, TOKENS, int(rng.integers(low, high))).tolist()
         groups = [(draw(5, 20), [draw(1, 30) for _ in range(3)]) for _ in range(5)]
         worst = {"packed rows": (p.log_probs(groups)[0] - plain(p, groups, False)).abs().max(), "the base in packed rows": (p.base_log_probs(groups) - plain(p, groups, "base")).abs().max()}
+        p.remember(); was = plain(p, groups, True)
+        for b in p.b.values(): b.add_(0.1)
+        worst["the adapter that is remembered"] = (p.base_log_probs(groups) - was).abs().max(); p.kept = None; p.freeze()
         prompts = [q for q, _ in groups[:2]]; stop = torch.rand(p.out.shape[0]) < 0.05
         for what, each, stops in (("the sampler", 3, torch.zeros_like(stop)), ("the sampler that moves its rows together", 40, stop)):
             sampler = Sampler(p, 2 * each, 32, 60, stops, 1); sampled = sampler.sample(prompts, each)

@@ -42,7 +42,7 @@ def arguments():
     p.add_argument("--model", required=True); p.add_argument("--tasks", required=True); p.add_argument("--out", required=True); p.add_argument("--deadline", type=float, required=True)
     p.add_argument("--settings"); p.add_argument("--holes", default=""); p.add_argument("--rank", type=int, default=16); p.add_argument("--alpha", type=float, default=32)
     p.add_argument("--rate", type=float, default=4e-5); p.add_argument("--warm-up", type=int, default=4); p.add_argument("--questions", type=int, default=40); p.add_argument("--group", type=int, default=12)
-    p.add_argument("--minibatches", type=int, default=2); p.add_argument("--clip-low", type=float, default=0.2); p.add_argument("--clip-high", type=float, default=0.28); p.add_argument("--kl", type=float, default=0.0)
+    p.add_argument("--minibatches", type=int, default=2); p.add_argument("--clip-low", type=float, default=0.2); p.add_argument("--clip-high", type=float, default=0.28); p.add_argument("--kl", type=float, default=0.0); p.add_argument("--kl-to-start", action="store_true", help="the KL is to --start's adapter, not to the base")
     p.add_argument("--longest-prompt", type=int, default=544); p.add_argument("--longest-answer", type=int, default=352); p.add_argument("--tokens", type=int, default=24000, help="tokens a training pass may hold")
     p.add_argument("--eval-every", type=int, default=25); p.add_argument("--eval-tasks", type=int, default=240); p.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 2)); p.add_argument("--max-steps", type=int, default=10**9)
     p.add_argument("--sandbox", default="bwrap"); p.add_argument("--seed", type=int, default=0); p.add_argument("--reserve", type=float, default=90, help="seconds kept for the last evaluation")
@@ -315,6 +315,7 @@ class Trainer:
             if a.holes: result["holes_base"] = self.holes()
         self.stage = ""
         if a.start: self.policy.load(a.start)
+        if a.kl_to_start: self.policy.remember()
         self.best = self.evaluate(self.valid, a.eval_tasks); self.evaluate(self.others, a.eval_tasks)
         if a.start: self.save("adapter"); result["best_step"] = self.steps
         if a.holes: result["holes_before"] = self.holes()

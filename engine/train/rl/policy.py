@@ -106,7 +106,7 @@ class Policy(torch.nn.Module):
                 rows, columns = self.w[f"blk.{i}.{n}.weight"].shape; key = f"blk-{i}-{n}"
                 self.a[key] = torch.nn.Parameter(((torch.rand(rank, columns, generator=g) * 2 - 1) / math.sqrt(columns)).to(device))
                 self.b[key] = torch.nn.Parameter(torch.zeros(rows, rank, device=device))
-        self.merged, self.recompute = {}, True
+        self.merged, self.recompute, self.kept = {}, True, None
 
     @torch.no_grad()
     def load(self, path):
@@ -131,20 +131,26 @@ class Policy(torch.nn.Module):
                 for n, w in zip(names, parts):
                     a, b = self.adapter(i, n); torch.addmm(w, b, a, out=self.merged[i, names][0][at:at + len(w)]); at += len(w)
 
-    def adapter(self, i, name):
-        key = f"blk-{i}-{name}"
-        return self.a[key].to(self.dtype), (self.b[key] * self.scale).to(self.dtype)
+    @torch.no_grad()
+    def remember(self):
+        """From here on what a KL is measured to is the adapter as it is now, in place of the weights without any."""
+        self.kept = {k: {n: p.detach().clone() for n, p in d.items()} for k, d in (("a", self.a), ("b", self.b))}
+
+    def adapter(self, i, name, of=None):
+        key = f"blk-{i}-{name}"; a, b = (of["a"], of["b"]) if of else (self.a, self.b)
+        return a[key].to(self.dtype), (b[key] * self.scale).to(self.dtype)
 
     def linear(self, x, i, names, train):
         """The products of several matrices that read x. train: True with the trained adapter, False with the weights as
-        they were frozen, "base" without any adapter."""
+        they were frozen, "base" without any adapter or with the remembered one."""
         if train is False:
             w, bias, sizes = self.merged[i, names]
             return F.linear(x, w, bias).split(sizes, -1)
         out = [F.linear(x, self.w[f"blk.{i}.{n}.weight"], self.bias.get(f"blk.{i}.{n}.bias")) for n in names]
-        if train == "base": return out
+        of = self.kept if train == "base" else None
+        if train == "base" and not of: return out
         for k, n in enumerate(names):
-            a, b = self.adapter(i, n)
+            a, b = self.adapter(i, n, of)
             out[k] = torch.addmm(out[k].flatten(0, -2), F.linear(x, a).flatten(0, -2), b.T).view_as(out[k])
         return out
 
@@ -201,7 +207,7 @@ class Policy(torch.nn.Module):
 
     @torch.no_grad()
     def base_log_probs(self, groups):
-        """The log-probabilities of log_probs without the adapter."""
+        """The log-probabilities of log_probs without the adapter, or with the remembered one."""
         h, tokens = self.predecessors(groups, "base")
         return torch.cat([F.linear(part, self.out).float().log_softmax(-1).gather(-1, t[:, None])[:, 0] for part, t in zip(h.split(4096), tokens.split(4096))])
 

@@ -171,9 +171,10 @@ void search_turn_near(LoopRun *run, Search *search)
     const Candidate *c = run->passed >= 0 ? &run->candidates.items[run->passed] : NULL;
     if (!c || !loop_is_small_change(c) || c->changes) return;
     const TextSnap *text = run->request->text;
-    Mutant *left = search->changes + search->next_change;
     size_t n = search->n_changes - search->next_change, n_near = 0, n_far = 0;
-    Mutant *far = arena_array(run->arena, n ? n : 1, sizeof *far);
+    if (n == 0) return;
+    Mutant *left = search->changes + search->next_change;
+    Mutant *far = arena_array(run->arena, n, sizeof *far);
     for (size_t i = 0; i < n; i++) {
         if (is_near(text, left[i].replace, c->replace))
             left[n_near++] = left[i];

@@ -12,6 +12,7 @@ except ImportError:
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../engine/train/rl"))
 import contrast  # noqa: E402
 import prompts  # noqa: E402
+from batches import batches  # noqa: E402
 
 TASK = {"id": "t", "kind": "fix", "language": "c", "name": "twice", "head": "", "broken": "int twice(int x)\n{\n    return x;\n}\n", "message": "twice(2) is 2, wanted 4",
         "reference": "int twice(int x)\n{\n    return 2 * x;\n}\n"}
@@ -60,9 +61,9 @@ class Contrast(unittest.TestCase):
         each.sum().backward()
         self.assertGreater(policy.value.grad.item(), 0)  # downhill the token becomes less likely
 
-    def test_chunks_hold_no_more_than_they_may(self):
+    def test_batches_hold_no_more_than_they_may(self):
         rows = [([0] * n, [0], [0]) for n in (1, 5, 9, 2, 30)]
-        parts = list(contrast.chunks(rows, 20))
+        parts = list(batches(rows, contrast.size, 20))
         self.assertEqual(sorted(len(r[0]) for part in parts for r in part), [1, 2, 5, 9, 30])
         for part in parts: self.assertTrue(len(part) == 1 or len(part) * max(sum(map(len, r)) for r in part) <= 20)
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import prompts
+from batches import batches
 
 
 def pairs(tasks, encode, longest_prompt, longest_answer):
@@ -36,11 +37,7 @@ def loss(right, same, right_before, same_before, beta):
     return F.softplus(-beta * further), further
 
 
-def chunks(rows, tokens):
-    """Rows of like length, as many at once as a training pass may hold."""
-    rows = sorted(rows, key=lambda r: sum(map(len, r)))
-    while rows:
-        k = max(1, min(len(rows), tokens // sum(map(len, rows[-1])))); yield rows[-k:]; rows = rows[:-k]
+def size(row): return sum(map(len, row))
 
 
 def read(trainer, rows, seconds):
@@ -48,21 +45,21 @@ def read(trainer, rows, seconds):
     a, policy = trainer.args, trainer.policy; begin = time.time(); seen = []; trainer.adam.state.clear()
     parameters = [*policy.a.parameters(), *policy.b.parameters()]; before = {}
     with torch.no_grad():
-        for chunk in chunks(rows, 2 * a.tokens):
+        for chunk in batches(rows, size, 2 * a.tokens):
             right, same, _ = sums(policy, chunk)
             before |= {id(row): pair for row, pair in zip(chunk, torch.stack((right, same), 1))}
     print(f"{len(rows)} pairs, the given function likelier than its correction in {sum(float(p[1] > p[0]) for p in before.values()) / max(1, len(rows)):.3f}, {time.time() - begin:.0f} s", flush=True)
-    batches = [rows[i:i + 32] for i in range(0, len(rows), 32)]
-    for n, batch in enumerate(batches):
-        done = max(n / len(batches), (time.time() - begin) / seconds)
+    steps = [rows[i:i + 32] for i in range(0, len(rows), 32)]
+    for n, batch in enumerate(steps):
+        done = max(n / len(steps), (time.time() - begin) / seconds)
         if done >= 1: break
-        for chunk in chunks(batch, a.tokens):
+        for chunk in batches(batch, size, a.tokens):
             right, same, nll = sums(policy, chunk); were = torch.stack([before[id(r)] for r in chunk])
             each, further = loss(right, same, were[:, 0], were[:, 1], a.beta)
             ((each + a.nll * nll).sum() / len(batch)).backward(); seen += torch.stack((each, further, right - same), 1).tolist()
         norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0).item()
         if np.isfinite(norm): trainer.update(a.contrast_rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done)))
         else: trainer.adam.zero_grad(set_to_none=True)
-        if n % 10 == 9: e, f, m = np.mean(seen[-320:], 0); print(f"contrast {n + 1} of {len(batches)} batches, {time.time() - begin:.0f} s, loss {e:.3f}, {f:.2f} nats further apart, the correction {m:.2f} likelier", flush=True)
+        if n % 10 == 9: e, f, m = np.mean(seen[-320:], 0); print(f"contrast {n + 1} of {len(steps)} batches, {time.time() - begin:.0f} s, loss {e:.3f}, {f:.2f} nats further apart, the correction {m:.2f} likelier", flush=True)
     trainer.adam.state.clear()
     return {"pairs": len(seen), "seconds": round(time.time() - begin)} | ({k: [round(float(np.mean(x)), 3) for x in (v[:320], v[-320:])] for k, v in zip(("loss", "further", "margin"), zip(*seen))} if seen else {})

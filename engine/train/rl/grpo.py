@@ -34,6 +34,7 @@ import contrast
 import lite
 import prompts
 import reward
+from batches import batches
 from policy import Policy, Sampler, stop_tokens, tokenizer_of
 
 
@@ -226,9 +227,8 @@ class Trainer:
 
     def backward(self, batch, stats):
         device, a = self.policy.device, self.args; size = lambda g: len(g[0]) + sum(len(x) for x, _, _ in g[1])
-        batch = sorted(batch, key=size); total = sum(len(x) for _, answers in batch for x, _, _ in answers)
-        while batch:
-            n = max(1, min(len(batch), a.tokens // size(batch[-1]))); chunk, batch = batch[-n:], batch[:-n]
+        total = sum(len(x) for _, answers in batch for x, _, _ in answers)
+        for chunk in batches(batch, size, a.tokens):
             asked = [(prompt, [x for x, _, _ in answers]) for prompt, answers in chunk]; measured = a.kl and self.questions.rng.random() < a.kl_share
             old = torch.cat([o for _, answers in chunk for _, o, _ in answers]).to(device); advantage = torch.cat([torch.full((len(x),), d) for _, answers in chunk for x, _, d in answers]).to(device)
             away = self.policy.base_log_probs(asked) if measured else None
@@ -256,18 +256,17 @@ class Trainer:
         """One pass over (prompt, answer) rows; short ones first would be a course, so they come mixed."""
         rng = random.Random(self.args.seed); begin = time.time(); losses = []; self.adam.state.clear()
         rows = [r for r in rows if len(r[1]) <= self.args.longest_answer and len(r[0]) <= self.args.longest_prompt]; rng.shuffle(rows)
-        batches = [rows[i:i + 32] for i in range(0, len(rows), 32)]
-        for n, batch in enumerate(batches):
-            done = max(n / len(batches), (time.time() - begin) / seconds)
+        steps = [rows[i:i + 32] for i in range(0, len(rows), 32)]
+        for n, batch in enumerate(steps):
+            done = max(n / len(steps), (time.time() - begin) / seconds)
             if done >= 1: break
-            batch = sorted(batch, key=lambda r: len(r[0]) + len(r[1])); total = sum(len(a) for _, a in batch); loss = 0.0
-            while batch:
-                k = max(1, min(len(batch), self.args.tokens // (len(batch[-1][0]) + len(batch[-1][1])))); chunk, batch = batch[-k:], batch[:-k]
+            total = sum(len(a) for _, a in batch); loss = 0.0
+            for chunk in batches(batch, contrast.size, self.args.tokens):
                 logp, _ = self.policy.log_probs([(p, [a]) for p, a in chunk]); (-logp.sum() / total).backward(); loss -= logp.detach().sum() / total
             norm = torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item(); losses.append(float(loss))
             if np.isfinite(norm): self.update(rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done)))
             else: self.adam.zero_grad(set_to_none=True)
-            if n % 20 == 19: print(f"read {n + 1} of {len(batches)} batches, {time.time() - begin:.0f} s, {np.mean(losses[-20:]):.4f} nats a token", flush=True)
+            if n % 20 == 19: print(f"read {n + 1} of {len(steps)} batches, {time.time() - begin:.0f} s, {np.mean(losses[-20:]):.4f} nats a token", flush=True)
         self.adam.state.clear()
         return {"tasks": len(rows), "batches": len(losses), "seconds": round(time.time() - begin), "first": round(float(np.mean(losses[:10])), 4), "last": round(float(np.mean(losses[-10:])), 4)} if losses else {"tasks": 0}
 

@@ -36,6 +36,7 @@ struct Cbmc {
     Str source, unit, old; // the path that findings in the function's own file have; texts
     Harness harness;
     bool is_cut, old_fails; // an unwinding assertion failed; the function as it was has violations
+    bool old_strays;        // one of these is an access outside of an array
     FormalFinding fault;    // of the new one, where both have some
     int unwind;
     double start_ms;
@@ -154,6 +155,12 @@ static void note_cut(Cbmc *c, const CbmcProperty *p)
     c->is_cut = true;
 }
 
+static void note_old(Cbmc *c, const CbmcProperty *p)
+{
+    c->old_fails = true;
+    c->old_strays |= p->is_known && (p->kind == FORMAL_BOUNDS || p->kind == FORMAL_POINTER);
+}
+
 static void start_step(Cbmc *c, Step step);
 
 static void judge_check(Cbmc *c, const CbmcReport *report)
@@ -164,7 +171,7 @@ static void judge_check(Cbmc *c, const CbmcReport *report)
         if (p->kind == FORMAL_UNWIND && p->is_known)
             note_cut(c, p);
         else if (is_of_old(c, p))
-            c->old_fails = true;
+            note_old(c, p);
         else if (p->is_known)
             add_finding(c, p, "");
         else
@@ -209,6 +216,8 @@ static void judge_comparison(Cbmc *c, const CbmcReport *report)
                                        "equal where neither has a violation; this one has %.*s, "
                                        "with %.*s, and the other has some too",
                                        STR_FMT(c->fault.text), STR_FMT(c->fault.inputs)));
+    else if (c->old_strays)
+        finish_unknown(c, STR(FORMAL_STRAY));
     else
         finish_good(c);
 }
@@ -432,7 +441,7 @@ static bool retry(Cbmc *c)
     if (c->step != STEP_CHECK && c->step != STEP_COMPARE) return false;
     c->unwind /= 2;
     c->findings.n = 0;
-    c->is_cut = c->old_fails = false;
+    c->is_cut = c->old_fails = c->old_strays = false;
     c->fault = (FormalFinding){0};
     start_step(c, STEP_CHECK);
     return true;

@@ -51,6 +51,11 @@ typedef enum FormalAnswer {
     "proved: no overflow, bad access or other fault of docs/formal.md, whatever the inputs; what " \
     "it is to do was not checked"
 
+// Why equality that was found is not told.
+#define FORMAL_STRAY                                                                               \
+    "the other one leaves an array, so what is assumed of it may be wrong; they are equal where "  \
+    "neither does"
+
 const char *formal_answer_word(FormalAnswer answer);
 const char *formal_kind_word(FormalKind kind);
 const char *formal_kind_text(FormalKind kind);

@@ -1,5 +1,6 @@
 // Questions to the solver, one after the other: is there a violation (and another one, elsewhere),
-// do two functions differ, and does anything run further than it was unrolled?
+// do two functions differ, does the one that is compared with leave its arrays, and does anything
+// run further than it was unrolled?
 #include "formal/solver.h"
 
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 
 enum { MAX_FINDINGS = 6, MAX_SHOWN = 12, SMALL_LENGTH = 4, SMALL_MS = 2000, RETRY_MS = 500 };
 
-typedef enum Phase { PHASE_FAULT, PHASE_UNWIND, PHASE_DONE } Phase;
+typedef enum Phase { PHASE_FAULT, PHASE_STRAY, PHASE_UNWIND, PHASE_DONE } Phase;
 
 struct Solver {
     Arena *arena, *work;   // of results, of the translation
@@ -32,6 +33,7 @@ struct Solver {
     VEC(bool) found; // by property of `new`
     Phase phase;
     bool refining;    // a model is there, one with shorter arrays is wanted
+    bool strays;      // the function compared with leaves its arrays
     TermModel *model; // of the last question
     Term goal;
     Term differ;
@@ -119,6 +121,17 @@ static Term ask_difference(Solver *f)
     return term_and(s, f->new.assumed, term_and(s, fair, bad));
 }
 
+// Where the function as it was leaves an array, the new one may do anything. One that was right
+// leaves none, so what was assumed of its arrays is wrong then, and equality says next to nothing.
+static Term ask_stray(Solver *f)
+{
+    Term any = term_bool(f->terms, false);
+    for (size_t i = 0; i < f->old.properties.n; i++)
+        if (f->old.properties.items[i].kind == FORMAL_BOUNDS)
+            any = term_or(f->terms, any, f->old.properties.items[i].when);
+    return term_and(f->terms, f->new.assumed, any);
+}
+
 // --- answers -------------------------------------------------------------------------------------
 
 static Str print_inputs(Solver *f)
@@ -174,6 +187,20 @@ static void give_up(Solver *f, const char *why)
     else
         finish(f, FORMAL_UNKNOWN,
                arena_printf(f->arena, "%.*s: not decided: %s", STR_FMT(f->result.name), why));
+}
+
+static void note_stray(Solver *f, TermModel *model)
+{
+    unsigned line = 0;
+    for (size_t i = 0; i < f->old.properties.n && !line; i++) {
+        const Property *p = &f->old.properties.items[i];
+        if (p->kind == FORMAL_BOUNDS && term_value(model, p->when)) line = p->line;
+    }
+    f->strays = true;
+    f->result.line = line;
+    finish(f, FORMAL_UNKNOWN,
+           arena_printf(f->arena, "%.*s: not decided: " FORMAL_STRAY " (its line %u)",
+                        STR_FMT(f->result.name), line));
 }
 
 static void add_finding(Solver *f, const Property *p, const char *more)
@@ -333,6 +360,8 @@ static void ask(Solver *f)
     const char *version;
     if (f->phase == PHASE_FAULT && !f->refining)
         f->goal = f->compares ? ask_difference(f) : ask_violation(f);
+    else if (f->phase == PHASE_STRAY)
+        f->goal = ask_stray(f);
     else if (f->phase == PHASE_UNWIND)
         f->goal = ask_unwind(f);
     if (terms_is_full(f->terms))
@@ -363,6 +392,12 @@ static void use_model(Solver *f)
         note_violation(f);
 }
 
+static void give_up_on(Solver *f, SolverAnswer answer)
+{
+    give_up(f, answer == SOLVER_SAT ? "the solver's values do not fit the question"
+                                    : "the solver found no answer in its time and memory");
+}
+
 static void on_fault(Solver *f, SolverAnswer answer, TermModel *model)
 {
     bool good = answer == SOLVER_SAT && fits_model(f, model);
@@ -387,10 +422,20 @@ static void on_fault(Solver *f, SolverAnswer answer, TermModel *model)
     if (answer == SOLVER_UNSAT && f->findings.n)
         finish_with(f, FORMAL_VIOLATED);
     else if (answer == SOLVER_UNSAT)
+        f->phase = f->compares ? PHASE_STRAY : PHASE_UNWIND;
+    else
+        give_up_on(f, answer);
+}
+
+static void on_stray(Solver *f, SolverAnswer answer, TermModel *model)
+{
+    if (answer == SOLVER_SAT && fits_model(f, model))
+        note_stray(f, model);
+    else if (answer == SOLVER_UNSAT)
         f->phase = PHASE_UNWIND;
     else
-        give_up(f, answer == SOLVER_SAT ? "the solver's values do not fit the question"
-                                        : "the solver found no answer in its time and memory");
+        give_up_on(f, answer);
+    term_model_free(model);
 }
 
 static void on_answer(Solver *f, SolverAnswer answer, TermModel *model)
@@ -398,6 +443,8 @@ static void on_answer(Solver *f, SolverAnswer answer, TermModel *model)
     if (f->phase == PHASE_UNWIND) {
         term_model_free(model);
         note_end(f, answer == SOLVER_UNSAT);
+    } else if (f->phase == PHASE_STRAY) {
+        on_stray(f, answer, model);
     } else {
         on_fault(f, answer, model);
     }
@@ -519,7 +566,8 @@ static void close_attempt(Solver *f)
 // The solver found nothing in its time: fewer iterations are easier.
 static bool retry(Solver *f)
 {
-    if (f->result.answer != FORMAL_UNKNOWN || f->result.unwind < 2 || time_left(f) < RETRY_MS)
+    if (f->result.answer != FORMAL_UNKNOWN || f->strays || f->result.unwind < 2 ||
+        time_left(f) < RETRY_MS)
         return false;
     const FormalResult fresh = {.tool = f->result.tool};
     int unwind = f->result.unwind / 2;

@@ -1,21 +1,31 @@
-"""Pairs of a correction and the function given back: what becomes one, and the loss over them. Needs torch."""
+"""Pairs of answers: what becomes one, the loss over them, and means of adapters. Needs torch."""
+import collections
 import math
 import os
 import sys
 import unittest
 
 try:
+    import gguf  # noqa: F401
+    import numpy as np
     import torch
-except ImportError:
-    print("skipped: torch is missing")
+except ImportError as e:
+    print(f"skipped: {e.name} is missing")
     sys.exit(77)
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../engine/train/rl"))
 import contrast  # noqa: E402
+import mean  # noqa: E402
 import prompts  # noqa: E402
 from batches import batches  # noqa: E402
 
 TASK = {"id": "t", "kind": "fix", "language": "c", "name": "twice", "head": "", "broken": "int twice(int x)\n{\n    return x;\n}\n", "message": "twice(2) is 2, wanted 4",
         "reference": "int twice(int x)\n{\n    return 2 * x;\n}\n"}
+
+
+Answer = collections.namedtuple("Answer", "ids ended")
+
+
+def given(ids, compiles, solved, ended=True): return Answer(ids, ended), {"compiles": float(compiles), "all": float(solved)}
 
 
 def encode(text): return list(text.encode())
@@ -60,6 +70,27 @@ class Contrast(unittest.TestCase):
         right, same, _ = contrast.sums(policy, rows); each, _ = contrast.loss(right, same, right.detach(), same.detach(), 0.1)
         each.sum().backward()
         self.assertGreater(policy.value.grad.item(), 0)  # downhill the token becomes less likely
+
+    def test_own_pairs_prefer_what_is_right_then_what_compiles(self):
+        repeat, wrong, right = given([1], False, False), given([2], True, False), given([3], True, True)
+        self.assertEqual(contrast.own_pairs([([9], [repeat, wrong, right], [])], 1, 0), ([([9], [3], [1])], 1))
+        self.assertEqual(contrast.own_pairs([([9], [repeat, wrong], [])], 1, 0), ([([9], [2], [1])], 1))
+        self.assertEqual(contrast.own_pairs([([9], [repeat, repeat], [given([4], True, False)])], 1, 0), ([([9], [4], [1])], 1))
+        self.assertEqual(contrast.own_pairs([([9], [repeat, given([5], True, True, False)], [])], 1, 0), ([], 0))  # cut off: not to be learnt
+        self.assertEqual(contrast.own_pairs([([9], [right, right], []), ([9], [wrong, wrong], [])], 1, 0), ([], 0))
+
+    def test_right_against_wrong_are_as_many_as_are_wanted(self):
+        repeat, wrong, right = given([1], False, False), given([2], True, False), given([3], True, True)
+        groups = [([0], [repeat, right], [])] * 4 + [([9], [wrong, right], [])] * 20
+        for share, wanted in ((0, 0), (0.5, 2), (2, 8), (100, 20)):
+            rows, faulty = contrast.own_pairs(groups, share, 0)
+            self.assertEqual((faulty, sum(row == ([9], [3], [2]) for row in rows), len(rows)), (4, wanted, 4 + wanted))
+
+    def test_a_mean_of_adapters_has_their_shape(self):
+        one, two = (48.0, 16, {"a": np.full((2, 3), 1, np.float16)}), (48.0, 16, {"a": np.full((2, 3), 5, np.float16)})
+        alpha, rank, pairs = mean.mean([(3, one), (1, two)])
+        self.assertEqual((alpha, rank, pairs["a"].tolist()), (48.0, 16, [[2.0] * 3] * 2))
+        self.assertRaises(ValueError, mean.mean, [(1, one), (1, (48.0, 8, two[2]))])
 
     def test_batches_hold_no_more_than_they_may(self):
         rows = [([0] * n, [0], [0]) for n in (1, 5, 9, 2, 30)]

@@ -22,9 +22,20 @@ class Passes(unittest.TestCase):
         rows = [row("a", "base", [0.0] * 8), row("a", "adapter", [1.0] * 8), row("b", "base", [1.0, 0.0]), row("b", "adapter", [1.0, 0.0], "c")]
         self.assertIn("held all solved (as it came): 25.0 to 75.0%, +50.0 (+0.0 to +100.0), 2 tasks of 2 answers or more a side", tell(rows))
 
+    def test_one_right_answer_of_several_is_solved_by_any(self):
+        rows = [row("a", "base", [0.0] * 4), row("a", "adapter", [0.0, 1.0, 0.0, 0.0])]
+        self.assertIn("held c solved by any (as it came): 0.0 to 100.0%, +100.0 (+100.0 to +100.0), 1 tasks of 4 answers or more a side", tell(rows))
+
     def test_rounds_add_up(self):
         one = [row("a", "base", [0.0, 0.0]), row("a", "adapter", [1.0, 1.0])]; two = [row("a", "base", [1.0, 1.0]), row("a", "adapter", [1.0, 1.0])]
         self.assertIn("held all solved (no repeats): 50.0 to 100.0%, +50.0 (+50.0 to +50.0), 1 tasks of 4 answers or more a side", tell(one + two))
+
+    def test_several_adapters_are_told_against_the_base_or_the_first(self):
+        rows = [row("a", side, [value]) for side, value in (("adapter", 0.0), ("other", 1.0))]
+        self.assertIn("held c other solved (as it came): 0.0 to 100.0%, +100.0 (+100.0 to +100.0), 1 tasks of 1 answers or more a side", tell(rows))
+        told = tell([row("a", "base", [0.5])] + rows)
+        self.assertTrue(any(line.startswith("held all solved (as it came): 50.0 to 0.0%") for line in told))
+        self.assertTrue(any(line.startswith("held all other solved (as it came): 50.0 to 100.0%") for line in told))
 
     def test_a_task_of_one_side_counts_for_none(self):
         rows = [row("a", "base", [0.0]), row("a", "adapter", [0.0]), row("b", "base", [1.0], "python")]

@@ -1,4 +1,5 @@
-"""What honest answers and what tricks earn: the table of hacks. Needs gcc, python3 and bubblewrap.
+"""What honest answers and what tricks earn: the table of hacks. Needs gcc, python3 and bubblewrap; the formal check also z3 and the program r1ls, by the
+variable R1LS.
 
 A trick must earn no more than an answer that merely compiles, and never the parts "tests" in full and "all"."""
 import os
@@ -163,6 +164,32 @@ class Ways(unittest.TestCase):
             for text, ended, wanted in ((body, True, 1), (body + ("\n}\nint other(void)" if language == "c" else "\ndef other():"), False, 1), (body, False, 0), (body.lstrip(), True, 0)):
                 s = reward.score_all(t, [prompts.answer(t, text, ended)], sandbox())[0]
                 self.assertAlmostEqual(s["reward"], wanted, msg=(text, s))
+
+
+@unittest.skipUnless(os.environ.get("R1LS") and shutil.which("z3"), "the formal check: no R1LS or no z3")
+class Formal(unittest.TestCase):
+    """What passes every test is compared with the reference."""
+
+    def earned(self, body):
+        t = in_a_file("c") | {"reference": problems.function_of(PROBLEM, "c", PROBLEM.c)}
+        return reward.score_all(t, [f"```c\n{OPEN['c']}{body}}}\n```"], sandbox(), os.environ["R1LS"])[0]
+
+    def test_another_way_to_write_it_is_equal(self):
+        s = self.earned("    int sum = 0, i = n;\n    while (i-- > 0) sum += k < a[i] ? a[i] : 0;\n    return sum;\n")
+        self.assertEqual((s["all"], s["equal"], s["message"]), (1, 1, ""), s); self.assertAlmostEqual(s["reward"], 1.0)
+
+    def test_answers_known_by_heart_are_not(self):
+        known = "".join(f"    if (n == {len(a)} && k == {k}) return {w};\n" for (a, k), w in zip(INPUTS, WANTED))
+        s = self.earned(f"{known}    (void)a;\n    return 0;\n")
+        self.assertEqual((s["tests"], s["all"], s["equal"]), (1, 1, 0), s); self.assertAlmostEqual(s["reward"], 1 - reward.WEIGHTS["equal"])
+        self.assertIn("n = ", s["message"])
+
+    def test_what_it_cannot_tell_costs_nothing(self):
+        s = self.earned("    double sum = 0;\n    for (int i = 0; i < n; i++)\n        if (a[i] > k) sum += a[i];\n    return (int)sum;\n")
+        self.assertEqual((s["all"], s["equal"]), (1, 1), s)
+
+    def test_a_prover_that_says_nothing_is_an_error(self):
+        with self.assertRaisesRegex(RuntimeError, "wanted JSON"): reward.score_all(in_a_file("c") | {"reference": problems.function_of(PROBLEM, "c", PROBLEM.c)}, [f"```c\n{problems.function_of(PROBLEM, 'c', PROBLEM.c)}\n```"], sandbox(), "true")
 
 
 class Hacks(unittest.TestCase):

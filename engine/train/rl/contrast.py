@@ -1,8 +1,13 @@
-"""Reads what a function's author wrote against the function given back with its bug, as pairs (DPO, Rafailov et al. 2023, equation 7).
+"""Reads pairs of answers to one question, of which one is preferred (DPO, Rafailov et al. 2023, equation 7).
 
 A repeat is never right, and GRPO sees few of them: most questions have none in twelve answers. Here each bug to train is a pair: its
 correction is preferred to the function that was asked about. The tokens that both share have no part in the loss but by what stands before
-them. The policy that is begun with is the reference; --nll of the correction's own likelihood keeps that from falling with the other's."""
+them. The policy that is begun with is the reference; --nll of the correction's own likelihood keeps that from falling with the other's.
+
+Pairs of an author's corrections are far apart before any is read, and reading them says above all "copy less". own_pairs are of answers that
+the policy itself gave just now: one that compiles against one that does not, and as many of a right one against a wrong one, which says the
+opposite where it copied too little."""
+import random
 import time
 
 import numpy as np
@@ -23,8 +28,22 @@ def pairs(tasks, encode, longest_prompt, longest_answer):
     return out
 
 
+def own_pairs(groups, share, seed):
+    """(prompt ids, the better answer's ids, the worse one's ids), and how many have a worse one that does not compile. groups: [(prompt ids, [(Answer, score)],
+    the same of answers begun anew, which are never the worse one)]. Of the right ones that ended any, or where there is none any that compiles; share: how many pairs
+    of a right and a wrong answer there are for each of those."""
+    rng = random.Random(seed); faulty, wrong = [], []
+    for prompt, answers, anew in groups:
+        whole = [(a, s) for a, s in answers + anew if a.ended and s["compiles"]]; right = [a for a, s in whole if s["all"]]
+        failed = [a for a, s in answers if not s["compiles"]]; missed = [a for a, s in answers if s["compiles"] and not s["all"]]
+        better, worse, rows = (right or [a for a, _ in whole], failed, faulty) if failed else (right, missed, wrong)
+        if better and worse: rows.append((prompt, rng.choice(better).ids, rng.choice(worse).ids))
+    rows = faulty + rng.sample(wrong, min(len(wrong), round(share * len(faulty)))); rng.shuffle(rows)
+    return rows, len(faulty)
+
+
 def sums(policy, rows):
-    """The log-probability of each row's correction and of the function given back, two vectors, and the corrections' mean loss a token."""
+    """The log-probability of each row's better and worse answer, two vectors, and the better ones' mean loss a token."""
     logp, _ = policy.log_probs([(prompt, [right, same]) for prompt, right, same in rows])
     parts = [part.sum() for part in logp.split([len(a) for _, *answers in rows for a in answers])]
     right, same = torch.stack(parts[::2]), torch.stack(parts[1::2])
@@ -48,7 +67,7 @@ def read(trainer, rows, seconds):
         for chunk in batches(rows, size, 2 * a.tokens):
             right, same, _ = sums(policy, chunk)
             before |= {id(row): pair for row, pair in zip(chunk, torch.stack((right, same), 1))}
-    print(f"{len(rows)} pairs, the given function likelier than its correction in {sum(float(p[1] > p[0]) for p in before.values()) / max(1, len(rows)):.3f}, {time.time() - begin:.0f} s", flush=True)
+    print(f"{len(rows)} pairs, the worse answer likelier in {sum(float(p[1] > p[0]) for p in before.values()) / max(1, len(rows)):.3f}, {time.time() - begin:.0f} s", flush=True)
     steps = [rows[i:i + 32] for i in range(0, len(rows), 32)]
     for n, batch in enumerate(steps):
         done = max(n / len(steps), (time.time() - begin) / seconds)
@@ -60,6 +79,6 @@ def read(trainer, rows, seconds):
         norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0).item()
         if np.isfinite(norm): trainer.update(a.contrast_rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done)))
         else: trainer.adam.zero_grad(set_to_none=True)
-        if n % 10 == 9: e, f, m = np.mean(seen[-320:], 0); print(f"contrast {n + 1} of {len(steps)} batches, {time.time() - begin:.0f} s, loss {e:.3f}, {f:.2f} nats further apart, the correction {m:.2f} likelier", flush=True)
+        if n % 10 == 9: e, f, m = np.mean(seen[-320:], 0); print(f"contrast {n + 1} of {len(steps)} batches, {time.time() - begin:.0f} s, loss {e:.3f}, {f:.2f} nats further apart, the better {m:.2f} likelier", flush=True)
     trainer.adam.state.clear()
     return {"pairs": len(seen), "seconds": round(time.time() - begin)} | ({k: [round(float(np.mean(x)), 3) for x in (v[:320], v[-320:])] for k, v in zip(("loss", "further", "margin"), zip(*seen))} if seen else {})

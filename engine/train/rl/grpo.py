@@ -10,7 +10,7 @@ Answers are sampled one step ahead, while the processors run the tests; the rati
 as their author wrote them, are read once; it is kept if more of the valid tasks are solved behind it. What was read comes last in the
 training that follows. Bodies are asked for in every way in which the loop asks (prompts.py). The rate falls in the last --decay of a stage.
 --start FILE.npz begins with an adapter instead. --stages is R1-Lite's pipeline as [name, share of the time]: "rl" reinforces, "reject" samples
-questions that the reinforcement did not come to, "tune" reads the verified answers (lite.py), "contrast" pairs of a correction and the function given back (contrast.py). A stage that leaves the valid tasks worse than
+questions that the reinforcement did not come to, "tune" reads the verified answers (lite.py), "contrast" pairs of a correction and the function given back, "prefer" pairs of its own answers (contrast.py). A stage that leaves the valid tasks worse than
 chance explains (--slack) is taken back.
 OUT receives chosen (a file that appears when adapter.npz is final), log.csv, eval.csv (step -1: before the cold start), samples.jsonl, failures.jsonl (measured answers that do not compile), state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
 most of the valid tasks; after --patience evaluations without a better one the training ends."""
@@ -43,16 +43,16 @@ def arguments():
     p.add_argument("--model", required=True); p.add_argument("--tasks", required=True); p.add_argument("--out", required=True); p.add_argument("--deadline", type=float, required=True)
     p.add_argument("--settings"); p.add_argument("--holes", default=""); p.add_argument("--rank", type=int, default=16); p.add_argument("--alpha", type=float, default=32)
     p.add_argument("--rate", type=float, default=4e-5); p.add_argument("--warm-up", type=int, default=4); p.add_argument("--questions", type=int, default=40); p.add_argument("--group", type=int, default=12)
-    p.add_argument("--minibatches", type=int, default=2); p.add_argument("--clip-low", type=float, default=0.2); p.add_argument("--clip-high", type=float, default=0.28); p.add_argument("--kl", type=float, default=0.0); p.add_argument("--kl-to-start", action="store_true", help="the KL is to --start's adapter, not to the base")
+    p.add_argument("--minibatches", type=int, default=2); p.add_argument("--clip-low", type=float, default=0.2); p.add_argument("--clip-high", type=float, default=0.28); p.add_argument("--kl", type=float, default=0.0); p.add_argument("--kl-to-start", action="store_true", help="the KL is to the adapter that a reinforcement begins with, not to the base")
     p.add_argument("--longest-prompt", type=int, default=544); p.add_argument("--longest-answer", type=int, default=352); p.add_argument("--tokens", type=int, default=24000, help="tokens a training pass may hold")
     p.add_argument("--eval-every", type=int, default=25); p.add_argument("--eval-tasks", type=int, default=240); p.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 2)); p.add_argument("--max-steps", type=int, default=10**9)
-    p.add_argument("--sandbox", default="bwrap"); p.add_argument("--seed", type=int, default=0); p.add_argument("--reserve", type=float, default=90, help="seconds kept for the last evaluation")
+    p.add_argument("--sandbox", default="bwrap"); p.add_argument("--prover", default="", help="r1ls, whose formal check compares what passes with the reference"); p.add_argument("--seed", type=int, default=0); p.add_argument("--reserve", type=float, default=90, help="seconds kept for the last evaluation")
     p.add_argument("--patience", type=int, default=10**9); p.add_argument("--zero", action="store_true", help="R1-Zero: think first, the form by reward alone")
     p.add_argument("--bodies", type=float, default=0.0, help="the share of questions that are bodies to write; 0: as many as there are"); p.add_argument("--cold", type=float, default=0.0); p.add_argument("--cold-rate", type=float, default=1e-4)
     p.add_argument("--cold-seconds", type=float, default=120); p.add_argument("--decay", type=float, default=0.0); p.add_argument("--again", type=float, default=0.0, help="the share of the mends that are asked for again after a wrong answer")
     p.add_argument("--start", default="", help="an adapter to begin with"); p.add_argument("--stages", type=json.loads, default=[["rl", 1.0]]); p.add_argument("--slack", type=float, default=0.02); p.add_argument("--tune-rate", type=float, default=5e-5)
     p.add_argument("--miss", type=float, default=0.0, help="what an answer loses that does not compile"); p.add_argument("--kl-share", type=float, default=1.0, help="the share of the passes in which the KL is computed, weighted by its inverse")
-    p.add_argument("--free", action="store_true", help="learn from the answers as they came, repeats too, in place of those begun anew"); p.add_argument("--beta", type=float, default=0.1, help="of the pairs' loss"); p.add_argument("--nll", type=float, default=0.2); p.add_argument("--pairs", type=int, default=4000, help="that are read at most"); p.add_argument("--contrast-rate", type=float, default=3e-5)
+    p.add_argument("--free", action="store_true", help="learn from the answers as they came, repeats too, in place of those begun anew"); p.add_argument("--beta", type=float, default=0.1, help="of the pairs' loss"); p.add_argument("--nll", type=float, default=0.2); p.add_argument("--pairs", type=int, default=4000, help="that are read at most"); p.add_argument("--contrast-rate", type=float, default=3e-5); p.add_argument("--wrong", type=float, default=1.0, help="pairs of a right and a wrong answer for each whose worse one does not compile")
     p.add_argument("--compiling", type=float, default=0.0, help="what the share of valid answers that compile as they came counts in the choice, beside the share solved")
     p.add_argument("--keep", action="store_true", help="keep what a backward pass needs in place of computing it again; turned off where memory runs out")
     p.add_argument("--base", action="store_true", help="measure the base too, before --start's adapter"); p.add_argument("--beside", default="", help="while this file is there --share of the time is taken"); p.add_argument("--share", type=float, default=1.0)
@@ -159,8 +159,8 @@ class Trainer:
     def judge(self, task, answers):
         """The scores to come of sampled answers."""
         texts = [self.answer_text(task, a.ids, a.ended) for a in answers]
-        if self.args.zero: return self.pool.submit(reward.score_thinking, task, texts, [a.ended for a in answers], self.args.sandbox)
-        return self.pool.submit(reward.score_all, task, texts, self.args.sandbox)
+        if self.args.zero: return self.pool.submit(reward.score_thinking, task, texts, [a.ended for a in answers], self.args.sandbox, self.args.prover)
+        return self.pool.submit(reward.score_all, task, texts, self.args.sandbox, self.args.prover)
 
     def roll_out(self, tasks, group, heat=1.0, both=False, free=False):
         """Samples, and hands the answers to the workers: [(task, prompt ids, answers, future of scores)]. both: the answers as they came and, behind
@@ -272,7 +272,7 @@ class Trainer:
 
     def evaluate(self, parts, count):
         """The share of the parts' tasks that greedy answers solve (and --compiling), the same ones each time."""
-        tasks, total, rollout = [], [], []; worth = lambda s: s["all"] + self.args.compiling * s["free_compiles"]
+        tasks, total, rollout = [], [], []; worth = lambda s: s["free_all" if self.args.free else "all"] + self.args.compiling * s["free_compiles"]
         for part in parts:
             chosen = sorted(self.parts[part], key=lambda t: t["id"]); random.Random(7).shuffle(chosen); tasks += [(part, t) for t in chosen[:count]]
         for i in range(0, len(tasks), self.sampler.rows): rollout += self.roll_out([t for _, t in tasks[i:i + self.sampler.rows]], 1, 0.0, not self.args.zero)
@@ -314,7 +314,6 @@ class Trainer:
             if a.holes: result["holes_base"] = self.holes()
         self.stage = ""
         if a.start: self.policy.load(a.start)
-        if a.kl_to_start: self.policy.remember()
         self.best = self.evaluate(self.valid, a.eval_tasks); self.evaluate(self.others, a.eval_tasks)
         if a.start: self.save("adapter"); result["best_step"] = self.steps
         if a.holes: result["holes_before"] = self.holes()
@@ -322,7 +321,7 @@ class Trainer:
         begin = time.time(); whole = a.deadline - a.reserve - begin; at = 0.0
         for n, (self.stage, share) in enumerate(a.stages):
             at += share; self.last = n + 1 == len(a.stages); self.begin_training, self.until = time.time(), begin + whole * at
-            if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune, "contrast": self.contrast}[self.stage]()
+            if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune, "contrast": self.contrast, "prefer": self.prefer}[self.stage]()
         last, at_end = self.steps, result.get("best_step", self.steps)
         self.stage = "chosen"
         if "best_step" in result: self.policy.load(f"{a.out}/adapter.npz")
@@ -349,6 +348,7 @@ class Trainer:
 
     def reinforce(self):
         a = self.args; ahead = None; worse = 0; self.adam.state.clear(); self.updates = 0
+        if a.kl_to_start: self.policy.remember()
         if self.questions.rate: self.questions.prefer()
         while time.time() < self.until and self.steps < a.max_steps and worse < a.patience:
             begin = time.time(); rollout = self.roll_out(self.questions.draw(a.questions), a.group, free=a.free)
@@ -391,6 +391,25 @@ class Trainer:
         rows = random.Random(self.args.seed).sample(rows, min(len(rows), self.args.pairs))
         self.result["contrast"] = contrast.read(self, rows, self.until - time.time()); print(f"contrast: {self.result['contrast']}", flush=True)
         self.end_stage(self.weigh("contrasted")[0])
+
+    def prefer(self):
+        """Most of the stage samples, as hot as --passes and hotter; what repeats is begun anew at the end, all at once."""
+        heats = [0.6, 0.6, 0.8, 1.0]; begin = time.time(); until = begin + 0.6 * (self.until - begin); rollout = []
+        while time.time() < until:
+            tasks = self.questions.fresh(self.sampler.rows // len(heats))
+            if not tasks: break
+            rollout += self.roll_out(tasks, len(heats), heats, free=True)
+            for t in tasks: self.questions.rate[t["id"]] = None
+        anew = [list(rows) for _, _, rows, _ in rollout]; self.differ([t for t, _, _, _ in rollout], [p for _, p, _, _ in rollout], anew, heats)
+        anew = [[b for a, b in zip(rows, others) if a is not b] for (_, _, rows, _), others in zip(rollout, anew)]
+        anew = [(rows, self.judge(t, rows) if rows else None) for (t, _, _, _), rows in zip(rollout, anew)]; groups = []
+        for (task, prompt, rows, future), (others, other_future) in zip(rollout, anew):
+            scores = future.result(); self.questions.learn(task, float(np.mean([s["all"] for s in scores])))
+            groups.append((prompt, list(zip(rows, scores)), list(zip(others, other_future.result())) if others else []))
+        every = [s for _, answers, _ in groups for _, s in answers]; rows, faulty = contrast.own_pairs(groups, self.args.wrong, self.args.seed)
+        told = {"questions": len(groups), "solved": round(float(np.mean([s["all"] for s in every])), 3), "compiled": round(float(np.mean([s["compiles"] for s in every])), 3), "not compiling": faulty, "sampling": round(time.time() - begin)} if every else {}
+        told |= contrast.read(self, rows[:self.args.pairs], self.until - time.time()); self.result.setdefault("prefer", []).append(told); print(f"own pairs: {told}", flush=True)
+        self.end_stage(self.weigh(f"preferred-{len(self.result['prefer'])}")[0])
 
     def cold_start(self, result, valid):
         """Kept only if it is better: else the training begins with the base."""

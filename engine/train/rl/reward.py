@@ -1,10 +1,11 @@
 """What an answer earns: one table, each part in [0, 1] with its weight.
 
-usage: reward.py TASKS.jsonl ANSWERS.jsonl   (lines {"id", "answer"}): prints each answer's parts and its sum"""
+usage: reward.py TASKS.jsonl ANSWERS.jsonl [R1LS]   (lines {"id", "answer"}): prints each answer's parts and its sum"""
 import json
 import re
 import sys
 
+import formal
 import harness
 
 WEIGHTS = {
@@ -12,7 +13,8 @@ WEIGHTS = {
     "compiles": 0.10,  # C: gcc -Wall -Wextra without an error; Python: it parses
     "clean": 0.05,     # no warning, and nothing but what was asked: no main, no statement beside definitions
     "tests": 0.30,     # the share of hidden tests passed, above what the broken function passes already
-    "all": 0.50,       # every hidden test passed, with AddressSanitizer and UBSan silent in C
+    "all": 0.40,       # every hidden test passed, with AddressSanitizer and UBSan silent in C
+    "equal": 0.10,     # and no input is known on which it differs from the reference: C where a prover is given and can tell (formal.py)
 }
 FORMAT = 0.2  # of the whole where a thought is asked for; the table above has the rest
 THOUGHT_WORDS = 8  # fewer are no thought
@@ -102,15 +104,17 @@ def repeats(task, answer):
     return closed and task["kind"] == "fix" and same(bare(code), bare(task["broken"]), task["language"])
 
 
-def score(tests, answer):
-    """{part: value} with "reward", their weighted sum, and "message", the first thing that went wrong; tests: harness.Tests"""
+def score(tests, answer, prover=""):
+    """{part: value} with "reward", their weighted sum, and "message", the first thing that went wrong; tests: harness.Tests; prover: r1ls, or
+    "" for no formal check"""
     task = tests.task
     parts = dict.fromkeys(WEIGHTS, 0.0)
     code, closed = code_block(answer)
     parts["answer"] = float(closed and defines(code, task["name"], task["language"]))
     message = "" if parts["answer"] else "no closed code block with the function"
     if parts["answer"] and not (task["kind"] == "fix" and same(code, task["broken"], task["language"])):
-        source = task.get("before", task["head"]) + fitted(code, task) + task.get("after", "")
+        whole = lambda function: task.get("before", task["head"]) + fitted(function, task) + task.get("after", "")
+        source = whole(code)
         share = lambda seen: sum(harness.equal(got, wanted) for got, wanted in zip(seen["outputs"], task["wanted"])) / len(task["wanted"])
         # Sanitizers take a compiler half as long again: they judge what the tests do not refuse.
         quick = task["language"] == "c" and "probes" in task
@@ -120,30 +124,32 @@ def score(tests, answer):
         parts["clean"] = float(seen["compiled"] and not seen["warnings"] and not extra(code, task["language"]))
         parts["tests"] = max(0.0, (passed - task["baseline"]) / (1 - task["baseline"]))
         parts["all"] = float(passed == 1 and seen["clean"])
-        message = "" if parts["all"] else seen["message"][:300] or f"{passed:.0%} of the tests pass"
+        differs = formal.difference(prover, tests.folder, task["name"], whole(task["reference"]), source) if parts["all"] and prover and task["language"] == "c" and task.get("reference") else ""
+        parts["equal"] = float(parts["all"] and not differs)
+        message = differs[:300] if parts["all"] else seen["message"][:300] or f"{passed:.0%} of the tests pass"
     elif parts["answer"]: message = "the function came back unchanged"
     return parts | {"reward": sum(WEIGHTS[k] * v for k, v in parts.items()), "message": message}
 
 
-def score_all(task, answers, how="bwrap"):
+def score_all(task, answers, how="bwrap", prover=""):
     """The scores of several answers to one task; equal answers are run once."""
-    with harness.Tests(task, how) as tests: by_answer = {a: score(tests, a) for a in dict.fromkeys(answers)}
+    with harness.Tests(task, how) as tests: by_answer = {a: score(tests, a, prover) for a in dict.fromkeys(answers)}
     return [by_answer[a] for a in answers]
 
 
-def score_thinking(task, texts, ended, how="bwrap"):
+def score_thinking(task, texts, ended, how="bwrap", prover=""):
     """As score_all for texts that think first: only what stands behind the thought is the answer, and the form has its
     share ("format") of the reward."""
-    scores = score_all(task, [split_thought(t)[2] for t in texts], how)
+    scores = score_all(task, [split_thought(t)[2] for t in texts], how, prover)
     forms = [form(t, e) for t, e in zip(texts, ended)]
     return [s | {"format": f, "reward": FORMAT * f + (1 - FORMAT) * s["reward"]} for s, f in zip(scores, forms)]
 
 
 def main():
-    if len(sys.argv) != 3: sys.exit(__doc__)
+    if len(sys.argv) not in (3, 4): sys.exit(__doc__)
     with open(sys.argv[1]) as f: tasks = {t["id"]: t for t in map(json.loads, f)}
     with open(sys.argv[2]) as f:
-        for line in map(json.loads, f): print(json.dumps({"id": line["id"]} | score_all(tasks[line["id"]], [line["answer"]])[0]))
+        for line in map(json.loads, f): print(json.dumps({"id": line["id"]} | score_all(tasks[line["id"]], [line["answer"]], prover="".join(sys.argv[3:]))[0]))
 
 
 if __name__ == "__main__": main()

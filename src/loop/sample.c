@@ -23,7 +23,7 @@ enum {
     MAX_WAYS = 4
 };
 enum { STRAGGLER_NUM = 3, STRAGGLER_DEN = 4, STRAGGLER_TOKENS = 32 };
-enum { MAX_BEGUN_ANEW = 2 };
+enum { MAX_BEGUN_ANEW = 2, N_WAYS = 4 };
 enum { RING_LINES = 24, MIN_REPEATED = 16, MAX_PERIOD = 4 };
 
 // What one way of asking needs: a prompt, and how the answer becomes an edit.
@@ -613,8 +613,8 @@ static unsigned find_ways(const LoopRun *run)
 // on with the ways after these. A way that was not taken yet begins with its own best guess.
 static bool write_spread(LoopRun *run, unsigned ways, int max_ways, int first, int n, Error *err)
 {
-    static const unsigned order[] = {PROPOSE_CHAT, PROPOSE_LED, PROPOSE_MIDDLE, PROPOSE_ARGUED};
-    enum { N_WAYS = 4 };
+    static const unsigned order[N_WAYS] = {PROPOSE_CHAT, PROPOSE_LED, PROPOSE_MIDDLE,
+                                           PROPOSE_ARGUED};
     int n_ways = 0;
     if (max_ways > n / MIN_BATCH) max_ways = n / MIN_BATCH > 1 ? n / MIN_BATCH : 1;
     for (int i = 0; i < N_WAYS; i++)
@@ -650,15 +650,16 @@ static bool write_fixes(LoopRun *run, unsigned ways, int first, int n, Error *er
 }
 
 // A pass reads the model once for all its rows, so the answers of one round are asked for in one
-// way. From the third on every second round is told what failed, and has the adapter, which has
-// learned to mend.
+// way. From the third on every second round is told what failed, with the adapter, which has
+// learned to mend. The others have it while all ways are taken once, then not, and so on: of eight
+// answers to a body it has a right one oftener, but another model errs in other places.
 static bool write_functions(LoopRun *run, unsigned ways, int first, int n, Error *err)
 {
     bool slips = run->passed >= 0 && run->candidates.items[run->passed].slip.len;
     bool tells = (ways & PROPOSE_CHAT) && run->request->budget.rounds > 1 && run->round % 2 == 1 &&
                  (slips || run->round > 2);
     const Candidate *failure = tells ? loop_tell_failure(run) : NULL;
-    if (!loop_adapt(run, failure != NULL, err)) return false;
+    if (!loop_adapt(run, failure || run->next_way / N_WAYS % 2 == 0, err)) return false;
     if (!failure) return write_spread(run, ways, 1, first, n, err);
     bool argued = (ways & PROPOSE_ARGUED) && run->round % 4 == 1;
     Share told = {argued ? PROPOSE_ARGUED : PROPOSE_CHAT, 0, n, failure};
@@ -673,8 +674,7 @@ bool propose_samples(LoopRun *run, int first, int n, Error *err)
         return run->chat || chat_form(run->engine, err) != CHAT_NONE; // says why there is none
     if (first == 0 && run->round == 1) {
         unsigned best = ways & (fix ? PROPOSE_CHAT : PROPOSE_MIDDLE);
-        bool ok = (fix || loop_adapt(run, false, err)) &&
-                  write_spread(run, best ? best : ways & -ways, 1, 0, n, err);
+        bool ok = write_spread(run, best ? best : ways & -ways, 1, 0, n, err);
         run->next_way = fix; // whose questions are chat already
         return ok;
     }

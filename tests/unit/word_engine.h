@@ -23,6 +23,7 @@ struct Engine {
     float probs[32];                 // of the first tokens; later ones and zeros: 0.9
     const char *second;              // a word that has the highest logit; NULL: none
     const char *sure;                // a continuation with this word is the likeliest; NULL: none
+    const Adapter *adapter;          // any address: one for filling in the middle
 };
 
 struct Session {
@@ -136,14 +137,12 @@ bool engine_token_is_control(const Engine *engine, int id)
 
 const Adapter *engine_adapter(const Engine *engine)
 {
-    (void)engine;
-    return NULL;
+    return engine->adapter;
 }
 
 bool adapter_is_for_fim(const Adapter *adapter)
 {
-    (void)adapter;
-    return false;
+    return adapter != NULL;
 }
 
 bool session_use_adapters(Session *session, const AdapterUse *uses, int n, Error *err)

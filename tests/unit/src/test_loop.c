@@ -51,6 +51,29 @@ static void what_has_ended_is_verified_while_the_rest_is_written(void **state)
     free(endless);
 }
 
+// With it first, then with it and without in turn.
+static void bodies_are_written_with_the_adapter_and_without(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    static const bool wanted[N] = {true, true, true, false, true};
+    static const char *const answers[] = {"return b;\n}\n", "return c;\n}\n", "return d;\n}\n",
+                                          "return e;\n}\n", "return f;\n}\n"};
+    for (int with = 0; with < 2; with++) {
+        Setup s;
+        set_up(&s, "c", "int f(int a)\n{<|>\n}\n");
+        if (with) s.engine->adapter = (const Adapter *)s.engine;
+        s.request.budget.candidates = 1;
+        s.request.budget.rounds = N;
+        s.request.proposers = PROPOSE_SAMPLE;
+        assert_ok(run(&s, answers, N, (EngineCancel){.poll = wait_a_moment}), s.err);
+        assert_int_equal(s.result.n_candidates, N);
+        for (int i = 0; i < N; i++)
+            assert_int_equal(s.result.candidates[i].sample->adapted, with && wanted[i]);
+        tear_down(&s);
+    }
+}
+
 static void all_compilers_are_waited_for_where_none_passes(void **state)
 {
     (void)state;
@@ -256,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_candidate_that_compiles_is_taken),
         cmocka_unit_test(what_has_ended_is_verified_while_the_rest_is_written),
+        cmocka_unit_test(bodies_are_written_with_the_adapter_and_without),
         cmocka_unit_test(all_compilers_are_waited_for_where_none_passes),
         cmocka_unit_test(answers_are_traced_and_judged_again),
         cmocka_unit_test(a_good_first_candidate_is_enough),

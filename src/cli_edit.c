@@ -14,13 +14,6 @@ enum { N_CONTEXT = 3 };
 
 // --- diff ----------------------------------------------------------------------------------------
 
-static size_t line_start(Str s, size_t at)
-{
-    while (at > 0 && s.ptr[at - 1] != '\n')
-        at--;
-    return at;
-}
-
 static void put_lines(StrBuf *out, char mark, Str lines)
 {
     for (size_t at = 0; at < lines.len;) {
@@ -41,7 +34,7 @@ static void put_span(StrBuf *out, char mark, size_t n_before, size_t n_lines)
 Str cli_diff(const TextSnap *text, ByteRange range, Str insert, Str path, Arena *arena)
 {
     Str all = text_str(text);
-    size_t start = line_start(all, range.start), end = str_next_line(all, range.end);
+    size_t start = str_line_start(all, range.start), end = str_next_line(all, range.end);
     StrBuf changed = {0}, out = {0};
     strbuf_append(&changed, str_slice(all, start, range.start));
     strbuf_append(&changed, insert);
@@ -52,7 +45,7 @@ Str cli_diff(const TextSnap *text, ByteRange range, Str insert, Str path, Arena 
     end = start + old.len;
     size_t before = start, after = end;
     for (int i = 0; i < N_CONTEXT; i++) {
-        before = before ? line_start(all, before - 1) : 0;
+        before = before ? str_line_start(all, before - 1) : 0;
         after = str_next_line(all, after);
     }
     size_t n_context =

@@ -81,6 +81,13 @@ Str str_take(Str *s, Str end)
     return before;
 }
 
+size_t str_line_start(Str s, size_t at)
+{
+    while (at > 0 && s.ptr[at - 1] != '\n')
+        at--;
+    return at;
+}
+
 size_t str_next_line(Str s, size_t from)
 {
     size_t lf = str_find(s, STR("\n"), from);
@@ -110,18 +117,10 @@ size_t str_skip_same_start(Str *a, Str *b)
     return at;
 }
 
-static size_t find_last_line(Str s)
-{
-    size_t at = s.len ? s.len - 1 : 0;
-    while (at > 0 && s.ptr[at - 1] != '\n')
-        at--;
-    return at;
-}
-
 void str_skip_same_end(Str *a, Str *b)
 {
     while (a->len && b->len) {
-        size_t i = find_last_line(*a), j = find_last_line(*b);
+        size_t i = str_line_start(*a, a->len - 1), j = str_line_start(*b, b->len - 1);
         if (!str_equal(str_slice(*a, i, a->len), str_slice(*b, j, b->len))) return;
         a->len = i;
         b->len = j;

@@ -33,7 +33,9 @@ bool str_contains(Str s, const char *needle);
 // What stands before the next `end`; *s goes on behind that.
 Str str_take(Str *s, Str end);
 // Lines that end at LF only, as patch(1) sees them; the break belongs to its line, and the last one
-// may have none: where the one at `from` ends, and how many there are.
+// may have none: where the one at `at` begins, where the one at `from` ends, and how many there
+// are.
+size_t str_line_start(Str s, size_t at);
 size_t str_next_line(Str s, size_t from);
 size_t str_n_lines(Str s);
 // Drops the whole lines that both begin with, and returns how many bytes that was.

@@ -1,6 +1,6 @@
 // Questions to the solver, one after the other: is there a violation (and another one, elsewhere),
-// do two functions differ, does the one that is compared with leave its arrays, and does anything
-// run further than it was unrolled?
+// do two functions differ, does the one that is compared with leave its arrays, does anything run
+// further than it was unrolled, and does anything run to its end at all?
 #include "formal/solver.h"
 
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 
 enum { MAX_FINDINGS = 6, MAX_SHOWN = 12, SMALL_LENGTH = 4, SMALL_MS = 2000, RETRY_MS = 500 };
 
-typedef enum Phase { PHASE_FAULT, PHASE_STRAY, PHASE_UNWIND, PHASE_DONE } Phase;
+typedef enum Phase { PHASE_FAULT, PHASE_STRAY, PHASE_UNWIND, PHASE_FAIR, PHASE_DONE } Phase;
 
 struct Solver {
     Arena *arena, *work;   // of results, of the translation
@@ -33,7 +33,7 @@ struct Solver {
     VEC(bool) found; // by property of `new`
     Phase phase;
     bool refining;    // a model is there, one with shorter arrays is wanted
-    bool strays;      // the function compared with leaves its arrays
+    bool settled;     // fewer iterations would not help
     TermModel *model; // of the last question
     Term goal;
     Term differ;
@@ -112,13 +112,21 @@ static Term build_difference(Solver *f)
     return term_or(s, ends, differ);
 }
 
-static Term ask_difference(Solver *f)
+// Neither is cut by the bound, and what is compared with has no violation.
+static Term ask_fair(Solver *f)
 {
     Terms *s = f->terms;
-    Term cut = term_or(s, any_of(f, &f->new, true), any_of(f, &f->old, true));
-    Term fair = term_not(s, term_or(s, cut, any_of(f, &f->old, false)));
-    Term bad = term_or(s, f->differ, any_of(f, &f->new, false));
-    return term_and(s, f->new.assumed, term_and(s, fair, bad));
+    Term unfair = any_of(f, &f->new, true);
+    if (f->compares)
+        unfair =
+            term_or(s, unfair, term_or(s, any_of(f, &f->old, true), any_of(f, &f->old, false)));
+    return term_and(s, f->new.assumed, term_not(s, unfair));
+}
+
+static Term ask_difference(Solver *f)
+{
+    Term bad = term_or(f->terms, f->differ, any_of(f, &f->new, false));
+    return term_and(f->terms, ask_fair(f), bad);
 }
 
 // Where the function as it was leaves an array, the new one may do anything. One that was right
@@ -196,7 +204,7 @@ static void note_stray(Solver *f, TermModel *model)
         const Property *p = &f->old.properties.items[i];
         if (p->kind == FORMAL_BOUNDS && term_value(model, p->when)) line = p->line;
     }
-    f->strays = true;
+    f->settled = true;
     f->result.line = line;
     finish(f, FORMAL_UNKNOWN,
            arena_printf(f->arena, "%.*s: not decided: " FORMAL_STRAY " (its line %u)",
@@ -285,25 +293,37 @@ static void note_difference(Solver *f)
     finish_with(f, FORMAL_DIFFERENT);
 }
 
-// Nothing (more) was found; what is left is whether everything was looked at.
-static void note_end(Solver *f, bool all)
+// Nothing (more) was found, and the bound cuts nothing off.
+static void note_proof(Solver *f)
+{
+    finish(f, FORMAL_PROVED,
+           arena_printf(f->arena, "%.*s: %s", STR_FMT(f->result.name),
+                        f->compares ? "equal on all inputs" : FORMAL_NOTHING_FOUND));
+}
+
+// The bound cuts something off; any: not everything.
+static void note_bound(Solver *f, bool any)
 {
     Str name = f->result.name;
-    const char *what = f->compares ? "equal on all inputs" : FORMAL_NOTHING_FOUND;
-    if (all) {
-        finish(f, FORMAL_PROVED, arena_printf(f->arena, "%.*s: %s", STR_FMT(name), what));
-        return;
-    }
     const Translator *both[] = {&f->new, &f->old};
     for (int k = 0; k < (f->compares ? 2 : 1) && !f->result.line; k++)
         for (size_t i = 0; i < both[k]->properties.n && !f->result.line; i++)
             if (is_unwind(&both[k]->properties.items[i]))
                 f->result.line = both[k]->properties.items[i].line;
-    finish(f, FORMAL_BOUNDED,
-           arena_printf(f->arena, "%.*s: %s within %d iterations, more are possible (line %u)",
-                        STR_FMT(name),
-                        f->compares ? "equal on all inputs" : "nothing happens on any input",
-                        f->result.unwind, f->result.line));
+    f->settled = true;
+    if (any)
+        finish(f, FORMAL_BOUNDED,
+               arena_printf(f->arena, "%.*s: %s within %d iterations, more are possible (line %u)",
+                            STR_FMT(name),
+                            f->compares ? "equal on all inputs" : "nothing happens on any input",
+                            f->result.unwind, f->result.line));
+    else
+        finish(f, FORMAL_UNKNOWN,
+               arena_printf(f->arena,
+                            "%.*s: not decided: no run ends within %d iterations%s (line %u)",
+                            STR_FMT(name), f->result.unwind,
+                            f->compares ? " in both, and without a violation in the other" : "",
+                            f->result.line));
 }
 
 // --- the solver ----------------------------------------------------------------------------------
@@ -364,10 +384,14 @@ static void ask(Solver *f)
         f->goal = ask_stray(f);
     else if (f->phase == PHASE_UNWIND)
         f->goal = ask_unwind(f);
+    else if (f->phase == PHASE_FAIR)
+        f->goal = ask_fair(f);
     if (terms_is_full(f->terms))
         give_up(f, "the formula grows over its limit");
     else if (term_is_false(f->terms, f->goal))
         return; // answered without a solver
+    else if (f->phase == PHASE_FAIR && left < 1)
+        note_bound(f, true);
     else if (left < 1)
         give_up(f, "the time is over");
     else if (!solver_is_available(&version))
@@ -440,13 +464,18 @@ static void on_stray(Solver *f, SolverAnswer answer, TermModel *model)
 
 static void on_answer(Solver *f, SolverAnswer answer, TermModel *model)
 {
-    if (f->phase == PHASE_UNWIND) {
-        term_model_free(model);
-        note_end(f, answer == SOLVER_UNSAT);
+    if (f->phase == PHASE_FAULT) {
+        on_fault(f, answer, model);
     } else if (f->phase == PHASE_STRAY) {
         on_stray(f, answer, model);
     } else {
-        on_fault(f, answer, model);
+        term_model_free(model);
+        if (f->phase == PHASE_FAIR)
+            note_bound(f, answer != SOLVER_UNSAT);
+        else if (answer == SOLVER_UNSAT)
+            note_proof(f);
+        else
+            f->phase = PHASE_FAIR;
     }
 }
 
@@ -566,7 +595,7 @@ static void close_attempt(Solver *f)
 // The solver found nothing in its time: fewer iterations are easier.
 static bool retry(Solver *f)
 {
-    if (f->result.answer != FORMAL_UNKNOWN || f->strays || f->result.unwind < 2 ||
+    if (f->result.answer != FORMAL_UNKNOWN || f->settled || f->result.unwind < 2 ||
         time_left(f) < RETRY_MS)
         return false;
     const FormalResult fresh = {.tool = f->result.tool};

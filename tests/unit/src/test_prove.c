@@ -129,6 +129,10 @@ static void a_bound_that_is_too_small_says_so(void **state)
         {"int f(int n)\n{\n    int s = 0;\n    for (int i = 0; i < n; i++) s += 1 << 28;\n    "
          "return s;\n}\n",
          NULL, FORMAL_BOUNDED, 0, 4, 0},
+        // Every run is cut by the bound.
+        {"int f(int n)\n{\n    int low = 0;\n    for (int high = 4000; low < high; high /= 2)\n  "
+         "      low += high == n;\n    return low;\n}\n",
+         NULL, FORMAL_UNKNOWN, 0, 4, "no run ends within 4 iterations"},
         {"int g(int n)\n{\n    return n <= 0 ? 0 : 1 + g(n - 1);\n}\nint f(int n)\n{\n    return "
          "g(n);\n}\n",
          NULL, FORMAL_BOUNDED, 0, 3, 0},

@@ -5,7 +5,7 @@ correction is preferred to the function that was asked about. The tokens that bo
 them. The policy that is begun with is the reference; --nll of the correction's own likelihood keeps that from falling with the other's.
 
 Pairs of an author's corrections are far apart before any is read, and reading them says above all "copy less". own_pairs are of answers that
-the policy itself gave just now: one that compiles against one that does not, and as many of a right one against a wrong one, which says the
+the policy itself gave just now: one that compiles against one that does not, and (--wrong for each) a right one against a wrong one, which says the
 opposite where it copied too little."""
 import random
 import time

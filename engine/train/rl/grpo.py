@@ -393,7 +393,7 @@ class Trainer:
         self.end_stage(self.weigh("contrasted")[0])
 
     def prefer(self):
-        """Most of the stage samples, as hot as --passes and hotter; what repeats is begun anew at the end, all at once."""
+        """Most of the stage samples, as hot as passes.json and hotter; what repeats is begun anew at the end, all at once."""
         heats = [0.6, 0.6, 0.8, 1.0]; begin = time.time(); until = begin + 0.6 * (self.until - begin); rollout = []
         while time.time() < until:
             tasks = self.questions.fresh(self.sampler.rows // len(heats))

@@ -50,12 +50,15 @@ static bool is_unwind(const Property *p)
     return p->kind == FORMAL_UNWIND;
 }
 
-// Some property of that sort is violated.
-static Term any_of(Solver *f, const Translator *t, bool unwind)
+// Bits of kinds.
+static const unsigned UNWIND = 1u << FORMAL_UNWIND, BOUNDS = 1u << FORMAL_BOUNDS;
+
+// Some property of these kinds is violated.
+static Term any_of(Solver *f, const Translator *t, unsigned kinds)
 {
     Term any = term_bool(f->terms, false);
     for (size_t i = 0; i < t->properties.n; i++)
-        if (is_unwind(&t->properties.items[i]) == unwind)
+        if (kinds >> t->properties.items[i].kind & 1)
             any = term_or(f->terms, any, t->properties.items[i].when);
     return any;
 }
@@ -76,10 +79,10 @@ static Term ask_violation(Solver *f)
 
 static Term ask_unwind(Solver *f)
 {
-    Term any = any_of(f, &f->new, true), none = any_of(f, &f->new, false);
+    Term any = any_of(f, &f->new, UNWIND), none = any_of(f, &f->new, ~UNWIND);
     if (f->compares) {
-        any = term_or(f->terms, any, any_of(f, &f->old, true));
-        none = any_of(f, &f->old, false);
+        any = term_or(f->terms, any, any_of(f, &f->old, UNWIND));
+        none = any_of(f, &f->old, ~UNWIND);
     }
     return term_and(f->terms, f->new.assumed, term_and(f->terms, any, term_not(f->terms, none)));
 }
@@ -116,16 +119,16 @@ static Term build_difference(Solver *f)
 static Term ask_fair(Solver *f)
 {
     Terms *s = f->terms;
-    Term unfair = any_of(f, &f->new, true);
+    Term unfair = any_of(f, &f->new, UNWIND);
     if (f->compares)
         unfair =
-            term_or(s, unfair, term_or(s, any_of(f, &f->old, true), any_of(f, &f->old, false)));
+            term_or(s, unfair, term_or(s, any_of(f, &f->old, UNWIND), any_of(f, &f->old, ~UNWIND)));
     return term_and(s, f->new.assumed, term_not(s, unfair));
 }
 
 static Term ask_difference(Solver *f)
 {
-    Term bad = term_or(f->terms, f->differ, any_of(f, &f->new, false));
+    Term bad = term_or(f->terms, f->differ, any_of(f, &f->new, ~UNWIND));
     return term_and(f->terms, ask_fair(f), bad);
 }
 
@@ -133,11 +136,7 @@ static Term ask_difference(Solver *f)
 // leaves none, so what was assumed of its arrays is wrong then, and equality says next to nothing.
 static Term ask_stray(Solver *f)
 {
-    Term any = term_bool(f->terms, false);
-    for (size_t i = 0; i < f->old.properties.n; i++)
-        if (f->old.properties.items[i].kind == FORMAL_BOUNDS)
-            any = term_or(f->terms, any, f->old.properties.items[i].when);
-    return term_and(f->terms, f->new.assumed, any);
+    return term_and(f->terms, f->new.assumed, any_of(f, &f->old, BOUNDS));
 }
 
 // --- answers -------------------------------------------------------------------------------------
@@ -310,7 +309,7 @@ static void note_bound(Solver *f, bool any)
         for (size_t i = 0; i < both[k]->properties.n && !f->result.line; i++)
             if (is_unwind(&both[k]->properties.items[i]))
                 f->result.line = both[k]->properties.items[i].line;
-    f->settled = true;
+    f->settled = !any;
     if (any)
         finish(f, FORMAL_BOUNDED,
                arena_printf(f->arena, "%.*s: %s within %d iterations, more are possible (line %u)",

@@ -20,10 +20,10 @@ enum {
     TELL_EVERY = 8,
     MIN_BATCH = 3,
     MAX_BATCH = 16,
-    MAX_WAYS = 4
+    N_WAYS = 4
 };
 enum { STRAGGLER_NUM = 3, STRAGGLER_DEN = 4, STRAGGLER_TOKENS = 32 };
-enum { MAX_BEGUN_ANEW = 2, N_WAYS = 4 };
+enum { MAX_BEGUN_ANEW = 2 };
 enum { RING_LINES = 24, MIN_REPEATED = 16, MAX_PERIOD = 4 };
 
 // What one way of asking needs: a prompt, and how the answer becomes an edit.
@@ -646,7 +646,7 @@ static bool write_fixes(LoopRun *run, unsigned ways, int first, int n, Error *er
     Share told = {argued ? PROPOSE_ARGUED : PROPOSE_CHAT, first, failure ? (n + 1) / 2 : 0,
                   failure};
     return write_share(run, &told, err) &&
-           write_spread(run, ways, MAX_WAYS, first + told.n, n - told.n, err);
+           write_spread(run, ways, N_WAYS, first + told.n, n - told.n, err);
 }
 
 // A pass reads the model once for all its rows, so the answers of one round are asked for in one

@@ -360,14 +360,20 @@ class Trainer:
         if ahead: self.learn(ahead)
         self.end_stage(self.weigh(f"step-{self.steps}")[0])
 
+    def sample_fresh(self, until, heats, free=False):
+        """Rollouts of questions that were not sampled yet, a batch at a time, an answer for each of `heats`."""
+        while time.time() < until:
+            tasks = self.questions.fresh(self.sampler.rows // len(heats))
+            if not tasks: return
+            rollout = self.roll_out(tasks, len(heats), heats, free=free)
+            for t in tasks: self.questions.rate[t["id"]] = None  # not drawn again; unknown until it is judged
+            yield rollout
+
     def reject(self):
         """Answers to questions that the reinforcement did not come to: a few each, those of a batch judged while the next are sampled."""
-        pending = []; each = 3
-        while time.time() < self.until:
-            tasks = self.questions.fresh(self.sampler.rows // each)
-            if not tasks: break
-            pending.append(self.roll_out(tasks, each))
-            for t in tasks: self.questions.rate[t["id"]] = None  # not drawn again; unknown until it is judged
+        pending = []
+        for rollout in self.sample_fresh(self.until, [1.0] * 3):
+            pending.append(rollout)
             if len(pending) > 2: self.collect(pending.pop(0))
         for rollout in pending: self.collect(rollout)
         print(f"rejection sampling: {len(self.harvest.right)} of {len(self.harvest.tasks)} questions have a verified answer, {len(self.harvest.failed)} one that does not compile", flush=True)
@@ -394,18 +400,13 @@ class Trainer:
 
     def prefer(self):
         """Most of the stage samples, as hot as passes.json and hotter; what repeats is begun anew at the end, all at once."""
-        heats = [0.6, 0.6, 0.8, 1.0]; begin = time.time(); until = begin + 0.6 * (self.until - begin); rollout = []
-        while time.time() < until:
-            tasks = self.questions.fresh(self.sampler.rows // len(heats))
-            if not tasks: break
-            rollout += self.roll_out(tasks, len(heats), heats, free=True)
-            for t in tasks: self.questions.rate[t["id"]] = None
-        anew = [list(rows) for _, _, rows, _ in rollout]; self.differ([t for t, _, _, _ in rollout], [p for _, p, _, _ in rollout], anew, heats)
-        anew = [[b for a, b in zip(rows, others) if a is not b] for (_, _, rows, _), others in zip(rollout, anew)]
-        anew = [(rows, self.judge(t, rows) if rows else None) for (t, _, _, _), rows in zip(rollout, anew)]; groups = []
-        for (task, prompt, rows, future), (others, other_future) in zip(rollout, anew):
+        heats = [0.6, 0.6, 0.8, 1.0]; begin = time.time()
+        rollout = [r for part in self.sample_fresh(begin + 0.6 * (self.until - begin), heats, True) for r in part]
+        tasks, prompts_of = [t for t, *_ in rollout], [p for _, p, *_ in rollout]; differing = [list(rows) for _, _, rows, _ in rollout]; self.differ(tasks, prompts_of, differing, heats)
+        anew = [[b for a, b in zip(rows, others) if a is not b] for (_, _, rows, _), others in zip(rollout, differing)]; judged = [self.judge(t, rows) for t, rows in zip(tasks, anew)]; groups = []
+        for (task, prompt, rows, future), others, others_future in zip(rollout, anew, judged):
             scores = future.result(); self.questions.learn(task, float(np.mean([s["all"] for s in scores])))
-            groups.append((prompt, list(zip(rows, scores)), list(zip(others, other_future.result())) if others else []))
+            groups.append((prompt, list(zip(rows, scores)), list(zip(others, others_future.result()))))
         every = [s for _, answers, _ in groups for _, s in answers]; rows, faulty = contrast.own_pairs(groups, self.args.wrong, self.args.seed)
         told = {"questions": len(groups), "solved": round(float(np.mean([s["all"] for s in every])), 3), "compiled": round(float(np.mean([s["compiles"] for s in every])), 3), "not compiling": faulty, "sampling": round(time.time() - begin)} if every else {}
         told |= contrast.read(self, rows[:self.args.pairs], self.until - time.time()); self.result.setdefault("prefer", []).append(told); print(f"own pairs: {told}", flush=True)

@@ -54,6 +54,11 @@ def defines(code, name, language):
     return re.search(rf"^\s*def {name}\(" if language == "python" else rf"^[A-Za-z_].*\b{name}\s*\(", code, re.M) is not None
 
 
+def definition(lines, name):
+    """The index of the line in which a C function is defined; None: it is not."""
+    return next((i for i, line in enumerate(lines) if re.match(rf"[A-Za-z_].*\b{re.escape(name)}\s*\(", line) and not line.rstrip().endswith(";")), None)
+
+
 def extra(code, language):
     """Does it hold more than imports and definitions?"""
     if language == "c": return re.search(r"\bmain\s*\(", code) is not None
@@ -66,7 +71,7 @@ def fitted(code, task):
     if "probes" not in task: return code
     lines, name = code.split("\n"), re.escape(task["name"])
     if task["language"] == "c":
-        start = next((i for i, l in enumerate(lines) if re.match(rf"[A-Za-z_].*\b{name}\s*\(", l) and not l.rstrip().endswith(";")), None)
+        start = definition(lines, task["name"])
         end = next((i for i in range(start, len(lines)) if lines[i].startswith("}") or (i == start and lines[i].rstrip().endswith("}"))), None) if start is not None else None
         if end is None: return code
         kept = lines[start:end + 1]
@@ -124,7 +129,7 @@ def score(tests, answer, prover=""):
         parts["clean"] = float(seen["compiled"] and not seen["warnings"] and not extra(code, task["language"]))
         parts["tests"] = max(0.0, (passed - task["baseline"]) / (1 - task["baseline"]))
         parts["all"] = float(passed == 1 and seen["clean"])
-        differs = formal.difference(prover, tests.folder, task["name"], whole(task["reference"]), source) if parts["all"] and prover and task["language"] == "c" and task.get("reference") else ""
+        differs = formal.difference(prover, tests.folder, definition(source.split("\n"), task["name"]), whole(task["reference"]), source) if parts["all"] and prover and task["language"] == "c" and task.get("reference") else ""
         parts["equal"] = float(parts["all"] and not differs)
         message = differs[:300] if parts["all"] else seen["message"][:300] or f"{passed:.0%} of the tests pass"
     elif parts["answer"]: message = "the function came back unchanged"

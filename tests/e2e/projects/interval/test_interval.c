@@ -16,6 +16,7 @@ int main(void)
     Interval runs[] = {{1, 3}, {4, 6}, {10, 12}, {11, 11}, {20, 20}};
     size_t n = interval_merge(runs, 5);
     expect("the number of runs", (long)n, 3);
+    expect("the beginning of the first run", runs[0].first, 1);
     expect("the end of the first run", runs[0].last, 6);
     expect("6 is in", interval_contains(runs, n, 6), 1);
     expect("12 is in", interval_contains(runs, n, 12), 1);

@@ -10,7 +10,7 @@ Answers are sampled one step ahead, while the processors run the tests; the rati
 as their author wrote them, are read once; it is kept if more of the valid tasks are solved behind it. What was read comes last in the
 training that follows. Bodies are asked for in every way in which the loop asks (prompts.py). The rate falls in the last --decay of a stage.
 --start FILE.npz begins with an adapter instead. --stages is R1-Lite's pipeline as [name, share of the time]: "rl" reinforces, "reject" samples
-questions that the reinforcement did not come to, "tune" reads the verified answers (lite.py), "contrast" pairs of a correction and the function given back, "prefer" pairs of its own answers (contrast.py). A stage that leaves the valid tasks worse than
+questions that the reinforcement did not come to, "tune" reads the verified answers (lite.py), "contrast" pairs of a correction and the function given back, "prefer" pairs of its own answers (contrast.py), "condition" what the policy says where it does not repeat (condition.py). A stage that leaves the valid tasks worse than
 chance explains (--slack) is taken back.
 OUT receives chosen (a file that appears when adapter.npz is final), log.csv, eval.csv (step -1: before the cold start), samples.jsonl, failures.jsonl (measured answers that do not compile), state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
 most of the valid tasks; after --patience evaluations without a better one the training ends."""
@@ -20,6 +20,7 @@ import concurrent.futures
 import csv
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -30,6 +31,7 @@ import numpy as np
 import torch
 
 import bugs
+import condition
 import contrast
 import lite
 import prompts
@@ -51,8 +53,9 @@ def arguments():
     p.add_argument("--bodies", type=float, default=0.0, help="the share of questions that are bodies to write; 0: as many as there are"); p.add_argument("--cold", type=float, default=0.0); p.add_argument("--cold-rate", type=float, default=1e-4)
     p.add_argument("--cold-seconds", type=float, default=120); p.add_argument("--decay", type=float, default=0.0); p.add_argument("--again", type=float, default=0.0, help="the share of the mends that are asked for again after a wrong answer")
     p.add_argument("--start", default="", help="an adapter to begin with"); p.add_argument("--stages", type=json.loads, default=[["rl", 1.0]]); p.add_argument("--slack", type=float, default=0.02); p.add_argument("--tune-rate", type=float, default=5e-5)
-    p.add_argument("--miss", type=float, default=0.0, help="what an answer loses that does not compile"); p.add_argument("--kl-share", type=float, default=1.0, help="the share of the passes in which the KL is computed, weighted by its inverse")
+    p.add_argument("--miss", type=float, default=0.0, help="what an answer loses that does not compile"); p.add_argument("--best-of", type=int, default=1, help="an answer's advantage is what it adds to the best of so many of its group; 1: its reward less the group's mean"); p.add_argument("--missed", type=float, default=0.0, help="the share of questions drawn from those that were last answered with something that does not compile, while there are any"); p.add_argument("--rl-heat", type=float, default=1.0, help="the temperature at which a reinforcement samples"); p.add_argument("--kl-share", type=float, default=1.0, help="the share of the passes in which the KL is computed, weighted by its inverse")
     p.add_argument("--free", action="store_true", help="learn from the answers as they came, repeats too, in place of those begun anew"); p.add_argument("--beta", type=float, default=0.1, help="of the pairs' loss"); p.add_argument("--nll", type=float, default=0.2); p.add_argument("--pairs", type=int, default=4000, help="that are read at most"); p.add_argument("--contrast-rate", type=float, default=3e-5); p.add_argument("--wrong", type=float, default=1.0, help="pairs of a right and a wrong answer for each whose worse one does not compile")
+    p.add_argument("--floor", type=float, default=0.005, help="the least that counts as the chance of no repeat (condition.py)"); p.add_argument("--likely", type=float, default=0.02, help="the least chance of a repeat with which a question is read"); p.add_argument("--condition-heat", type=float, default=1.0, help="the temperature of the policy to which the condition is put"); p.add_argument("--answers", type=int, default=2, help="to each question, that are to stay as likely as they are under the condition")
     p.add_argument("--compiling", type=float, default=0.0, help="what the share of valid answers that compile as they came counts in the choice, beside the share solved")
     p.add_argument("--keep", action="store_true", help="keep what a backward pass needs in place of computing it again; turned off where memory runs out")
     p.add_argument("--base", action="store_true", help="measure the base too, before --start's adapter"); p.add_argument("--beside", default="", help="while this file is there --share of the time is taken"); p.add_argument("--share", type=float, default=1.0)
@@ -66,12 +69,22 @@ def arguments():
 STATS = "reward solved compiled format useful length thought ended entropy clipped kl grad".split()
 
 
+def best_of(rewards, k):
+    """What each answer adds to the best of k of its group: the mean best reward of k answers of which it is one, less that of any k (pass@k's advantage, Chen et al. 2025,
+    for rewards that are not 0 or 1). An answer as good as many others adds little, the one right answer much: so answers stay different."""
+    if k < 2: return rewards - rewards.mean()
+    n = len(rewards); order = np.argsort(rewards, kind="stable")
+    chance = np.array([math.comb(j, k - 2) for j in range(n - 1)]) / math.comb(n - 1, k - 1)  # that the j-th of the others is the best of k - 1 of them
+    value = np.array([chance @ np.maximum(rewards[i], rewards[order[order != i]]) for i in range(n)])
+    return value - value.mean()
+
+
 class Questions:
     """Draws tasks, those oftener whose last groups differed: a task that is always or never solved teaches nothing, and another
     one of the same function that always or never is most likely neither. bodies: the share of bodies to write (0: as many as there are). Tasks that were read come last."""
 
-    def __init__(self, tasks, seed, bodies=0.0, read=()):
-        self.rng = random.Random(seed); self.rate = {}; self.functions = {}; self.bodies = bodies; known = set(read)
+    def __init__(self, tasks, seed, bodies=0.0, read=(), missed=0.0):
+        self.rng = random.Random(seed); self.rate = {}; self.functions = {}; self.bodies = bodies; known = set(read); self.missed, self.missed_share = [], missed
         kinds = {"body": [t for t in tasks if t["kind"] == "body"], "fix": [t for t in tasks if t["kind"] == "fix"]} if bodies else {"all": tasks}
         self.tasks = {k: v for k, v in kinds.items() if v}
         self.order = {k: sorted(self.rng.sample(v, len(v)), key=lambda t: t["id"] not in known) for k, v in self.tasks.items()}  # popped from the end
@@ -85,6 +98,7 @@ class Questions:
     def draw(self, n):
         out = []
         while len(out) < n:
+            if self.missed_share and self.missed and self.rng.random() < self.missed_share: out.append(self.missed.pop(self.rng.randrange(len(self.missed)))); continue
             t = self.next(); known = self.rate.get(t["id"]); near = self.functions.get(self.function(t), [])
             if known is None and len(near) > 1 and (min(near) == 1 or max(near) == 0) and self.rng.random() < 0.7: continue
             if known is None or 0 < known < 1 or self.rng.random() < 0.1: out.append(t)
@@ -93,7 +107,9 @@ class Questions:
     @staticmethod
     def function(t): return t["origin"], t["name"], t["language"], t["kind"]
 
-    def learn(self, task, solved): self.rate[task["id"]] = solved; self.functions.setdefault(self.function(task), []).append(solved)
+    def learn(self, task, scores):
+        solved = float(np.mean([s["all"] for s in scores])); self.rate[task["id"]] = solved; self.functions.setdefault(self.function(task), []).append(solved)
+        if not all(s["compiles"] for s in scores): self.missed.append(task)
 
     def prefer(self):
         """From here on those first that some of their answers solve."""
@@ -121,7 +137,7 @@ class Trainer:
         if args.bodies: self.in_all_ways()
         self.others = [p for p in args.parts.split(",") if p]
         read = [t for t in self.parts["train"] if self.is_read(t)]; self.examples = [t for t in read if t["kind"] == "fix" and "failed" not in t]
-        self.questions = Questions(self.parts["train"], args.seed, args.bodies, [t["id"] for t in read])
+        self.questions = Questions(self.parts["train"], args.seed, args.bodies, [t["id"] for t in read], args.missed)
         self.adam = torch.optim.AdamW([*self.policy.a.parameters(), *self.policy.b.parameters()], lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
         self.log = csv.writer(open(f"{args.out}/log.csv", "w", buffering=1)); self.log.writerow("step seconds reward solved compiled format useful_groups tokens_mean thought_words ended entropy ratio_clipped kl grad_norm sampling_s waiting_s training_s stage".split())
         self.evals = csv.writer(open(f"{args.out}/eval.csv", "w", buffering=1)); self.evals.writerow("step part language kind tasks solved compiled reward format free_solved free_compiled stage".split())
@@ -194,16 +210,16 @@ class Trainer:
         groups = []
         for task, prompt, answers, future in rollout:
             begin = time.time(); scores = future.result(); self.spent["waiting"] += time.time() - begin
-            rewards = np.array([s["reward"] - self.args.miss * (1 - s["compiles"]) for s in scores])
+            rewards, missing = np.array([s["reward"] for s in scores]), self.args.miss * np.array([1 - s["compiles"] for s in scores]); advantage = best_of(rewards, self.args.best_of) - (missing - missing.mean())
             if not self.args.zero: self.harvest.note(task, prompt, answers, scores, lambda ids, ended, t=task: reward.code_block(self.answer_text(t, ids, ended))[0])
             stats["reward"] += [s["reward"] for s in scores]; stats["solved"] += [s["all"] for s in scores]; stats["compiled"] += [s["compiles"] for s in scores]
             if self.args.zero:
                 stats["format"] += [s["format"] for s in scores]
                 stats["thought"] += [len((reward.split_thought(self.answer_text(task, a[0]))[0] or "").split()) for a in answers]
             stats["length"] += [len(a[0]) for a in answers]; stats["ended"] += [a[2] for a in answers]
-            self.questions.learn(task, float(np.mean([s["all"] for s in scores])))
-            useful = rewards.std() > 0.01; stats["useful"].append(useful)
-            if useful: groups.append((prompt, [(a[0], a[1], float(r - rewards.mean())) for a, r in zip(answers, rewards)]))
+            self.questions.learn(task, scores)
+            useful = advantage.std() > 0.01; stats["useful"].append(useful)
+            if useful: groups.append((prompt, [(a[0], a[1], float(x)) for a, x in zip(answers, advantage)]))
         for task, _, answers, future in rollout[:2]:
             s = future.result()[0]
             self.samples.write(json.dumps({"step": self.steps, "id": task["id"], "answer": self.answer_text(task, answers[0][0], answers[0][2]), "reward": s["reward"], "format": s.get("format"), "message": s["message"]}) + "\n")
@@ -321,7 +337,7 @@ class Trainer:
         begin = time.time(); whole = a.deadline - a.reserve - begin; at = 0.0
         for n, (self.stage, share) in enumerate(a.stages):
             at += share; self.last = n + 1 == len(a.stages); self.begin_training, self.until = time.time(), begin + whole * at
-            if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune, "contrast": self.contrast, "prefer": self.prefer}[self.stage]()
+            if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune, "contrast": self.contrast, "prefer": self.prefer, "condition": self.condition}[self.stage]()
         last, at_end = self.steps, result.get("best_step", self.steps)
         self.stage = "chosen"
         if "best_step" in result: self.policy.load(f"{a.out}/adapter.npz")
@@ -351,7 +367,7 @@ class Trainer:
         if a.kl_to_start: self.policy.remember()
         if self.questions.rate: self.questions.prefer()
         while time.time() < self.until and self.steps < a.max_steps and worse < a.patience:
-            begin = time.time(); rollout = self.roll_out(self.questions.draw(a.questions), a.group, free=a.free)
+            begin = time.time(); rollout = self.roll_out(self.questions.draw(a.questions), a.group, a.rl_heat, free=a.free)
             if ahead:
                 self.learn(ahead)
                 if self.steps % a.eval_every == 0 and time.time() < self.until: worse = 0 if self.weigh(f"step-{self.steps}")[1] else worse + 1
@@ -380,7 +396,7 @@ class Trainer:
 
     def collect(self, rollout):
         for task, prompt, answers, future in rollout:
-            scores = future.result(); self.questions.learn(task, float(np.mean([s["all"] for s in scores])))
+            scores = future.result(); self.questions.learn(task, scores)
             self.harvest.note(task, prompt, answers, scores, lambda ids, ended, t=task: reward.code_block(self.answer_text(t, ids, ended))[0])
 
     def tune(self):
@@ -405,12 +421,27 @@ class Trainer:
         tasks, prompts_of = [t for t, *_ in rollout], [p for _, p, *_ in rollout]; differing = [list(rows) for _, _, rows, _ in rollout]; self.differ(tasks, prompts_of, differing, heats)
         anew = [[b for a, b in zip(rows, others) if a is not b] for (_, _, rows, _), others in zip(rollout, differing)]; judged = [self.judge(t, rows) for t, rows in zip(tasks, anew)]; groups = []
         for (task, prompt, rows, future), others, others_future in zip(rollout, anew, judged):
-            scores = future.result(); self.questions.learn(task, float(np.mean([s["all"] for s in scores])))
+            scores = future.result(); self.questions.learn(task, scores)
             groups.append((prompt, list(zip(rows, scores)), list(zip(others, others_future.result()))))
         every = [s for _, answers, _ in groups for _, s in answers]; rows, faulty = contrast.own_pairs(groups, self.args.wrong, self.args.seed)
         told = {"questions": len(groups), "solved": round(float(np.mean([s["all"] for s in every])), 3), "compiled": round(float(np.mean([s["compiles"] for s in every])), 3), "not compiling": faulty, "sampling": round(time.time() - begin)} if every else {}
         told |= contrast.read(self, rows[:self.args.pairs], self.until - time.time()); self.result.setdefault("prefer", []).append(told); print(f"own pairs: {told}", flush=True)
         self.end_stage(self.weigh(f"preferred-{len(self.result['prefer'])}")[0])
+
+    def condition(self):
+        """The questions that may well be answered with a repeat, and as many others, bodies too, that are to be answered as they are."""
+        a = self.args; begin = time.time(); decode = lambda ids: self.tokenizer.decode(ids, skip_special_tokens=True)
+        rows = [r for r in (condition.row_of(t, self.encode, decode) for t in self.parts["train"]) if len(r.prompt) <= a.longest_prompt and len(r.text) <= a.longest_answer]
+        chances = condition.chances(self.policy, [r for r in rows if r.text], 2 * a.tokens); likely = [r for c, r in chances if c >= a.likely]; chosen = set(map(id, likely))
+        others = [r for r in rows if id(r) not in chosen]; rows = likely + random.Random(a.seed).sample(others, min(len(others), len(likely))); answered = []; at = time.time(); self.policy.freeze()
+        for i in range(0, len(rows), self.sampler.rows // a.answers):
+            part = rows[i:i + self.sampler.rows // a.answers]
+            for r, answers in zip(part, self.sampler.sample([r.prompt for r in part], a.answers, a.condition_heat)):
+                answers = [b.ids for b in answers if b.ended and condition.left_at(r.text, b.ids) < len(b.ids)]
+                if r.text or answers: answered.append(r._replace(answers=answers))
+        told = {"repeats of all": round(float(np.mean([c for c, _ in chances])), 4), "likely": len(likely), "seconds before": [round(at - begin), round(time.time() - at)]}; print(f"condition: {told}", flush=True)
+        self.result.setdefault("condition", []).append(told | condition.read(self, answered, self.until - time.time()))
+        self.end_stage(self.weigh(f"conditioned-{len(self.result['condition'])}")[0])
 
     def cold_start(self, result, valid):
         """Kept only if it is better: else the training begins with the base."""

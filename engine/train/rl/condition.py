@@ -28,16 +28,21 @@ class Row(typing.NamedTuple):
     answers: list  # of ids; their tokens are to stay as likely as they are from where they leave the text
 
 
+def head_length(text, function, language):
+    """How much of an answer that gives a function back stands before the body: its own comment, and the function's signature."""
+    lines = reward.bare(function).split("\n")
+    return len(text) - len(reward.bare(text)) + len("\n".join(lines[:bugs.body_start(lines, language)]))
+
+
 def body_place(text, ids, decode, language):
     """The first token that holds something of the body."""
-    lines = reward.bare(text).split("\n"); head = len(text) - len(reward.bare(text)) + len("\n".join(lines[:bugs.body_start(lines, language)]))
-    return bisect.bisect_right(range(len(ids)), head, key=lambda n: len(decode(ids[:n + 1])))
+    return bisect.bisect_right(range(len(ids)), head_length(text, text, language), key=lambda n: len(decode(ids[:n + 1])))
 
 
 def row_of(task, encode, decode):
     prompt = encode(prompts.prompt(task))
     if task["kind"] != "fix" or "failed" in task: return Row(prompt, [], 0, [])
-    text = task["broken"].strip(); ids = encode(text + "\n```")
+    text = task["broken"].strip(); ids = encode(prompts.closed(text))
     return Row(prompt, ids, body_place(text, ids, decode, task["language"]), [])
 
 
@@ -107,7 +112,8 @@ def chances(policy, rows, tokens):
 def read(trainer, rows, seconds):
     """Passes over the rows for so long; what state.json tells of it."""
     a, policy = trainer.args, trainer.policy; begin = time.time(); rng = random.Random(a.seed); repeats, kept = [], []; n = 0; order = []
-    trainer.adam.state.clear(); policy.remember(); parameters = [*policy.a.parameters(), *policy.b.parameters()]
+    told = lambda: {"batches": n, "seconds": round(time.time() - begin), "repeats": [round(float(x), 4) for x in np.mean(repeats[-640:] or [(0, 0)], 0)], "lost": round(float(np.mean(kept[-100000:] or [0])), 4)}
+    trainer.adam.state.clear(); policy.remember()
     while rows and (done := (time.time() - begin) / seconds) < 1:
         if not order: order = rng.sample(rows, len(rows))
         batch, order = order[:32], order[32:]
@@ -119,10 +125,7 @@ def read(trainer, rows, seconds):
             if policy.recompute: raise
             print("condition: out of memory, from here on the forward pass is computed again", flush=True)
             policy.recompute = True; trainer.adam.zero_grad(set_to_none=True); torch.cuda.empty_cache(); continue
-        norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0).item(); n += 1
-        if np.isfinite(norm): trainer.update(a.contrast_rate * min(1, n / 8, 0.1 + 1.2 * (1 - done)))
-        else: trainer.adam.zero_grad(set_to_none=True)
-        told = {"batches": n, "seconds": round(time.time() - begin), "repeats": [round(float(x), 4) for x in np.mean(repeats[-640:] or [(0, 0)], 0)], "lost": round(float(np.mean(kept[-100000:] or [0])), 4)}
-        if n % 20 == 0: print(f"condition: {told}, gradient {norm:.3f}", flush=True)
+        n += 1; norm = trainer.step(a.contrast_rate * min(1, n / 8, 0.1 + 1.2 * (1 - done)))
+        if n % 20 == 0: print(f"condition: {told()}, gradient {norm:.3f}", flush=True)
     trainer.adam.state.clear()
-    return {"rows": len(rows)} | (told if n else {})
+    return {"rows": len(rows)} | told()

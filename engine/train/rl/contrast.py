@@ -23,7 +23,7 @@ def pairs(tasks, encode, longest_prompt, longest_answer):
     out = []
     for t in tasks:
         if t["kind"] != "fix" or "failed" in t or not t.get("reference"): continue
-        prompt, right, same = encode(prompts.prompt(t)), *(encode(text.strip() + "\n```") for text in (t["reference"], t["broken"]))
+        prompt, right, same = encode(prompts.prompt(t)), *(encode(prompts.closed(text)) for text in (t["reference"], t["broken"]))
         if len(prompt) <= longest_prompt and max(len(right), len(same)) <= longest_answer: out.append((prompt, right, same))
     return out
 
@@ -62,7 +62,7 @@ def size(row): return sum(map(len, row))
 def read(trainer, rows, seconds):
     """One pass over pairs in `seconds` at most; what state.json tells of it."""
     a, policy = trainer.args, trainer.policy; begin = time.time(); seen = []; trainer.adam.state.clear()
-    parameters = [*policy.a.parameters(), *policy.b.parameters()]; before = {}
+    before = {}
     with torch.no_grad():
         for chunk in batches(rows, size, 2 * a.tokens):
             right, same, _ = sums(policy, chunk)
@@ -76,9 +76,7 @@ def read(trainer, rows, seconds):
             right, same, nll = sums(policy, chunk); were = torch.stack([before[id(r)] for r in chunk])
             each, further = loss(right, same, were[:, 0], were[:, 1], a.beta)
             ((each + a.nll * nll).sum() / len(batch)).backward(); seen += torch.stack((each, further, right - same), 1).tolist()
-        norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0).item()
-        if np.isfinite(norm): trainer.update(a.contrast_rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done)))
-        else: trainer.adam.zero_grad(set_to_none=True)
+        trainer.step(a.contrast_rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done)))
         if n % 10 == 9: e, f, m = np.mean(seen[-320:], 0); print(f"contrast {n + 1} of {len(steps)} batches, {time.time() - begin:.0f} s, loss {e:.3f}, {f:.2f} nats further apart, the better {m:.2f} likelier", flush=True)
     trainer.adam.state.clear()
     return {"pairs": len(seen), "seconds": round(time.time() - begin)} | ({k: [round(float(np.mean(x)), 3) for x in (v[:320], v[-320:])] for k, v in zip(("loss", "further", "margin"), zip(*seen))} if seen else {})

@@ -30,7 +30,6 @@ import time
 import numpy as np
 import torch
 
-import bugs
 import condition
 import contrast
 import lite
@@ -109,7 +108,7 @@ class Questions:
 
     def learn(self, task, scores):
         solved = float(np.mean([s["all"] for s in scores])); self.rate[task["id"]] = solved; self.functions.setdefault(self.function(task), []).append(solved)
-        if not all(s["compiles"] for s in scores): self.missed.append(task)
+        if self.missed_share and not all(s["compiles"] for s in scores): self.missed.append(task)
 
     def prefer(self):
         """From here on those first that some of their answers solve."""
@@ -198,8 +197,7 @@ class Trainer:
     def change(self, task, answer):
         """Where an answer that repeats its function is begun anew; None: it does not, or no other choice there says anything."""
         if task["kind"] != "fix" or task.get("way") in prompts.MIDDLE or not reward.repeats(task, self.answer_text(task, answer.ids, answer.ended)): return None
-        text = self.tokenizer.decode(answer.ids, skip_special_tokens=True); end = len(answer.ids) - answer.ended; lines = reward.bare(task["broken"]).split("\n")
-        head = len(text) - len(reward.bare(text)) + len("\n".join(lines[:bugs.body_start(lines, task["language"])]))
+        text = self.tokenizer.decode(answer.ids, skip_special_tokens=True); end = len(answer.ids) - answer.ended; head = condition.head_length(text, task["broken"], task["language"])
         first = bisect.bisect_left(range(end), head, key=lambda n: len(self.tokenizer.decode(answer.ids[:n], skip_special_tokens=True)))
         gaps = [(float(answer.logps[n] - answer.other_logps[n]), n) for n in range(first, end) if not self.sampler.stop[answer.others[n]] and self.tokenizer.decode([answer.others[n]]).strip()]
         gap, at = min(gaps, default=(float("inf"), None))
@@ -234,12 +232,9 @@ class Trainer:
                 if self.policy.recompute: raise
                 print(f"step {self.steps}: out of memory, from here on the forward pass is computed again", flush=True)
                 self.policy.recompute = True; self.adam.zero_grad(set_to_none=True); torch.cuda.empty_cache(); self.backward(batch, stats)
-            norm = torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item()
-            if not np.isfinite(norm):  # one such update and every later answer is noise
-                print(f"step {self.steps}: the gradient's length is {norm}, no update", flush=True); self.adam.zero_grad(set_to_none=True); continue
-            stats["grad"].append(norm)
-            self.updates += 1
-            self.update(self.args.rate * min(1, self.updates / self.args.warm_up) * self.falling())
+            norm = self.step(self.args.rate * min(1, (self.updates + 1) / self.args.warm_up) * self.falling())
+            if not np.isfinite(norm): print(f"step {self.steps}: the gradient's length is {norm}, no update", flush=True); continue
+            stats["grad"].append(norm); self.updates += 1
 
     def backward(self, batch, stats):
         device, a = self.policy.device, self.args; size = lambda g: len(g[0]) + sum(len(x) for x, _, _ in g[1])
@@ -257,16 +252,21 @@ class Trainer:
                 stats["clipped"].append(((ratio - clipped).abs() > 1e-6).float().mean()); stats["entropy"].append(entropy.mean())
                 if measured: stats["kl"].append(k3.mean())
 
-    def update(self, rate):
+    def step(self, rate):
+        """Takes the sum of gradients as one update and forgets it; their length before it was cut to 1. Where that is not finite nothing is updated: one such
+        update and every later answer is noise."""
+        norm = torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item()
         for g in self.adam.param_groups: g["lr"] = rate
-        self.adam.step(); self.adam.zero_grad(set_to_none=True)
+        if np.isfinite(norm): self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+        return norm
 
     def falling(self):
         """The rate's share that is left: a line down to a tenth over the last --decay of the stage."""
         a = self.args; left = (self.until - time.time()) / (max(1, self.until - self.begin_training) * a.decay) if a.decay else 1
         return max(0.1, min(1.0, left))
 
-    def authors(self, tasks): return [(self.encode(prompts.prompt(t)), self.encode(t["reference"].strip() + "\n```")) for t in tasks]
+    def authors(self, tasks): return [(self.encode(prompts.prompt(t)), self.encode(prompts.closed(t["reference"]))) for t in tasks]
 
     def read(self, rows, seconds, rate):
         """One pass over (prompt, answer) rows; short ones first would be a course, so they come mixed."""
@@ -279,9 +279,7 @@ class Trainer:
             total = sum(len(a) for _, a in batch); loss = 0.0
             for chunk in batches(batch, contrast.size, self.args.tokens):
                 logp, _ = self.policy.log_probs([(p, [a]) for p, a in chunk]); (-logp.sum() / total).backward(); loss -= logp.detach().sum() / total
-            norm = torch.nn.utils.clip_grad_norm_([*self.policy.a.parameters(), *self.policy.b.parameters()], 1.0).item(); losses.append(float(loss))
-            if np.isfinite(norm): self.update(rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done)))
-            else: self.adam.zero_grad(set_to_none=True)
+            self.step(rate * min(1, (n + 1) / 8, 0.1 + 1.2 * (1 - done))); losses.append(float(loss))
             if n % 20 == 19: print(f"read {n + 1} of {len(steps)} batches, {time.time() - begin:.0f} s, {np.mean(losses[-20:]):.4f} nats a token", flush=True)
         self.adam.state.clear()
         return {"tasks": len(rows), "batches": len(losses), "seconds": round(time.time() - begin), "first": round(float(np.mean(losses[:10])), 4), "last": round(float(np.mean(losses[-10:])), 4)} if losses else {"tasks": 0}

@@ -32,7 +32,7 @@ class Harvest:
     def rows(self, encode, seed):
         """(prompt ids, answer ids) to read, and how many of each kind. Of questions that every answer solves every other one is left out."""
         rng = random.Random(seed); own, author, corrections = [], [], []
-        written = lambda task: encode(task["reference"].strip() + "\n```") if task.get("reference") and task.get("way") not in prompts.MIDDLE else None
+        written = lambda task: encode(prompts.closed(task["reference"])) if task.get("reference") and task.get("way") not in prompts.MIDDLE else None
         for name, task in self.tasks.items():
             answer = self.right[name][1] if name in self.right else written(task)
             if answer is None: continue

@@ -31,6 +31,11 @@ MIDDLE = ("middle", "led")
 BODY_WAYS = ("chat", "middle", "led", "again")
 
 
+def closed(text):
+    """A function as an answer in chat has it: with the fence that closes the block which the question opened."""
+    return text.strip() + "\n```"
+
+
 def failure(task):
     """What stands behind the question when an answer has failed: task["failed"] is its text, task["said"] the tests' message."""
     if "failed" not in task: return ""

@@ -9,7 +9,7 @@ Answers are sampled one step ahead, while the processors run the tests; the rati
 --cold SHARE begins with R1-Lite's cold start: bugs in this share of the library's families and of the generated functions, mended
 as their author wrote them, are read once; it is kept if more of the valid tasks are solved behind it. What was read comes last in the
 training that follows. Bodies are asked for in every way in which the loop asks (prompts.py). The rate falls in the last --decay of a stage.
---start FILE.npz begins with an adapter instead. --stages is R1-Lite's pipeline as [name, share of the time]: "rl" reinforces, "reject" samples
+--start FILE.npz begins with an adapter instead. --stages is R1-Lite's pipeline as [name, share of the time, {settings from there on}]: "rl" reinforces, "reject" samples
 questions that the reinforcement did not come to, "tune" reads the verified answers (lite.py), "contrast" pairs of a correction and the function given back, "prefer" pairs of its own answers (contrast.py), "condition" what the policy says where it does not repeat (condition.py). A stage that leaves the valid tasks worse than
 chance explains (--slack) is taken back.
 OUT receives chosen (a file that appears when adapter.npz is final), log.csv, eval.csv (step -1: before the cold start), samples.jsonl, failures.jsonl (measured answers that do not compile), state.json, step-N.npz at each evaluation and adapter.npz, the one that solved
@@ -333,8 +333,8 @@ class Trainer:
         if a.holes: result["holes_before"] = self.holes()
         if self.examples: self.cold_start(result, self.valid)
         begin = time.time(); whole = a.deadline - a.reserve - begin; at = 0.0
-        for n, (self.stage, share) in enumerate(a.stages):
-            at += share; self.last = n + 1 == len(a.stages); self.begin_training, self.until = time.time(), begin + whole * at
+        for n, (self.stage, share, *own) in enumerate(a.stages):
+            vars(a).update(*own); at += share; self.last = n + 1 == len(a.stages); self.begin_training, self.until = time.time(), begin + whole * at
             if self.until > time.time(): {"rl": self.reinforce, "reject": self.reject, "tune": self.tune, "contrast": self.contrast, "prefer": self.prefer, "condition": self.condition}[self.stage]()
         last, at_end = self.steps, result.get("best_step", self.steps)
         self.stage = "chosen"

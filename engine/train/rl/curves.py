@@ -29,7 +29,7 @@ def main():
             for r in evals:
                 if r["language"] == language and r["part"] == part and r.get("stage") != "tune": by_step.setdefault(int(r["step"]), []).append((int(r["tasks"]), float(r["solved"])))
             points = [(s, sum(n * v for n, v in vs) / sum(n for n, _ in vs)) for s, vs in sorted(by_step.items())]
-            axis.plot(*zip(*points), style, color=colour, label=f"{language}, {part}")
+            if points: axis.plot(*zip(*points), style, color=colour, label=f"{language}, {part}")
     axis.set_title("solved by one greedy answer", fontsize=10); axis.legend(fontsize=8)
     for axis in axes.flat: axis.set_xlabel("step", fontsize=8); axis.tick_params(labelsize=8)
     figure.tight_layout(); figure.savefig(sys.argv[1] + "/curves.svg")

@@ -65,11 +65,14 @@ static void add_functions(const RepoFile *file, const Syntax *syntax, const Repo
     }
 }
 
-static bool compiles(const RepoFile *file, Str root, const Syntax *syntax)
+// Empty where the file compiles by itself.
+static Str fault_of(const RepoFile *file, Str root, const Syntax *syntax, Arena *kept)
 {
     Arena *arena = arena_new();
+    VerifyBase clean = {.known = true, .compiles = true}; // so that its own errors are told
     VerifyRequest request = {.text = syntax_text(syntax),
                              .before = syntax,
+                             .base = &clean,
                              .lang = file->lang,
                              .file_path = file->absolute,
                              .root = root,
@@ -78,14 +81,17 @@ static bool compiles(const RepoFile *file, Str root, const Syntax *syntax)
     while (verify_poll(verify) == VERDICT_PENDING)
         usleep(POLL_US);
     const Evidence *e = verify_evidence(verify);
-    bool ok = e->compile == VERDICT_PASS;
+    Str fault = e->compile == VERDICT_PASS ? STR("")
+                : e->compile_note.len      ? arena_str(kept, e->compile_note)
+                                           : STR("no reason told");
     verify_free(verify);
     arena_free(arena);
-    return ok;
+    return fault;
 }
 
 // True if the file has tasks: its names stay borrowed from file->text.
-static bool read_file(RepoFile *file, Str root, const RepoLimits *limits, TaskVec *out)
+static bool read_file(RepoFile *file, Str root, const RepoLimits *limits, Arena *arena,
+                      TaskVec *out)
 {
     Error err = {0};
     size_t before = out->n;
@@ -96,7 +102,8 @@ static bool read_file(RepoFile *file, Str root, const RepoLimits *limits, TaskVe
     const char *base = text ? text_str(text).ptr : NULL;
     for (size_t i = before; i < out->n; i++)
         out->items[i].name.ptr = file->text.ptr + (out->items[i].name.ptr - base);
-    if (out->n > before && !compiles(file, root, syntax)) out->n = before;
+    if (out->n > before) file->fault = fault_of(file, root, syntax, arena);
+    if (file->fault.len) out->n = before;
     syntax_release(syntax);
     text_release(text);
     return out->n > before;
@@ -181,8 +188,9 @@ static void split_file(RepoFile *file, Str root, const RepoLimits *limits, unsig
     }
     if (held->n > n_held) {
         file->text = declare(whole, held->items + n_held, held->n - n_held, arena);
-        if (read_file(file, root, limits, train)) return;
+        if (read_file(file, root, limits, arena, train)) return;
         file->text = whole->text;
+        file->fault = STR("");
         held->n = n_held;
     }
     for (size_t i = 0; i < n; i++)
@@ -253,21 +261,34 @@ static void deal(const TaskVec *all, const RepoLimits *limits, Arena *arena, Rep
     if (out->n_held_out > limits->max_held_out) out->n_held_out = limits->max_held_out;
 }
 
-static bool check_found(const RepoLimits *limits, const RepoTasks *tasks, size_t n_files, Str root,
-                        Error *err)
+// What an error says behind its own words of files that do not compile; empty where all do.
+static Str told_faults(const RepoTasks *tasks, Arena *arena)
 {
-    if (limits->hold_functions && (tasks->n_train == 0 || tasks->n_held_out == 0))
-        return error_set(
-            err, ERROR_INVALID,
-            "of the functions of %.*s in C, C++ or Python that can be hidden, in files "
-            "that compile, %zu are to train on and %zu to measure with, wanted some "
-            "of both; whole files are held out with --hold files",
-            STR_FMT(root), tasks->n_train, tasks->n_held_out);
-    if (limits->hold_functions || n_files >= 2) return true;
+    const RepoFile *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < tasks->n_files; i++) {
+        if (tasks->files[i].fault.len == 0) continue;
+        if (n++ == 0) first = &tasks->files[i];
+    }
+    if (n == 0) return STR("");
+    return arena_printf(arena, "; %zu %s not compile alone: %.*s, %.*s", n, n == 1 ? "does" : "do",
+                        STR_FMT(first->path), STR_FMT(first->fault));
+}
+
+static bool check_found(const RepoLimits *limits, const RepoTasks *tasks, size_t n_files, Str root,
+                        Arena *arena, Error *err)
+{
+    if (limits->hold_functions ? tasks->n_train && tasks->n_held_out : n_files >= 2) return true;
+    Str faults = told_faults(tasks, arena);
+    if (limits->hold_functions)
+        return error_set(err, ERROR_INVALID,
+                         "%.*s has %zu functions to train on and %zu to measure with, wanted some "
+                         "of both (or --hold files)%.*s",
+                         STR_FMT(root), tasks->n_train, tasks->n_held_out, STR_FMT(faults));
     return error_set(err, ERROR_INVALID,
-                     "%zu files of %.*s have functions in C, C++ or Python that can be hidden and "
-                     "that compile, wanted 2 or more: some to train on and some to measure with",
-                     n_files, STR_FMT(root));
+                     "%zu files of %.*s have functions that can be hidden, wanted 2 or more: some "
+                     "to train on and some to measure with%.*s",
+                     n_files, STR_FMT(root), STR_FMT(faults));
 }
 
 bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Arena *arena,
@@ -288,7 +309,7 @@ bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Ar
         file->text = files_read(root, path, MAX_FILE_BYTES, arena);
         if (file->text.len == 0) continue;
         out->n_files++;
-        if (read_file(file, root, limits, &all)) VEC_PUSH(&found, file);
+        if (read_file(file, root, limits, arena, &all)) VEC_PUSH(&found, file);
         ok = !engine_is_cancelled(cancel, err);
     }
     if (ok && limits->hold_functions)
@@ -297,7 +318,7 @@ bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Ar
         hold_out(found.items, found.n);
     if (ok) {
         deal(&all, limits, arena, out);
-        ok = check_found(limits, out, found.n, root, err);
+        ok = check_found(limits, out, found.n, root, arena, err);
     }
     VEC_FREE(&found);
     VEC_FREE(&all);

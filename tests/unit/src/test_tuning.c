@@ -166,6 +166,8 @@ static void functions_whose_files_compile_become_tasks(void **state)
     assert_false(repo_tasks_find(root_of(&s), &limits, (EngineCancel){0}, s.arena, &tasks, &err));
     assert_int_equal(err.code, ERROR_INVALID);
     assert_non_null(strstr(err.text, "1 files"));
+    assert_non_null(strstr(err.text, "1 does not compile alone: c.c, "));
+    assert_non_null(strstr(err.text, "missing_name"));
     tear_down(&s);
 }
 

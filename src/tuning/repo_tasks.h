@@ -43,9 +43,9 @@ typedef struct RepoLimits {
 // is a fifth of the files that have any, at least one; with hold_functions a fifth of the functions
 // in place of it: their file, as it is read and trained on, has a declaration there (Python: raises
 // NotImplementedError), and those whose body stands elsewhere too are not measured. Everything is
-// in the arena. Blocks for a run of a compiler a file. False with ERROR_CANCELLED, or
-// ERROR_INVALID where there is nothing to train on or to measure with; it tells how many files do
-// not compile, and why the first does not.
+// in the arena. Blocks for a run of a compiler a file, for two where some of its functions are held
+// out. False with ERROR_CANCELLED, or ERROR_INVALID where there is nothing to train on or to
+// measure with; it tells how many files do not compile, and why the first does not.
 bool repo_tasks_find(Str root, const RepoLimits *limits, EngineCancel cancel, Arena *arena,
                      RepoTasks *out, Error *err);
 

@@ -320,7 +320,7 @@ class Trainer:
         np.savez(f"{self.args.out}/{name}.tmp.npz", alpha=self.args.alpha, rank=self.args.rank, **data); os.rename(f"{self.args.out}/{name}.tmp.npz", f"{self.args.out}/{name}.npz")
 
     def run(self):
-        a = self.args; self.steps = -1 if self.examples else 0; self.updates = 0; self.result = result = {"settings": vars(a), "tasks": {k: len(v) for k, v in self.parts.items()}, "stages": []}
+        a = self.args; self.steps = -1 if self.examples else 0; self.updates = 0; self.result = result = {"settings": dict(vars(a)), "tasks": {k: len(v) for k, v in self.parts.items()}, "stages": []}
         print(f"{result['tasks']}, ready after {time.time() - self.begin:.0f} s", flush=True)
         self.valid = [p for p in self.parts if p.startswith("valid") and self.parts[p]]
         if a.start and a.base:
